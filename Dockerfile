@@ -1,0 +1,51 @@
+# snnrl on CPU or GPU.
+#
+# Build:  docker build -t snnrl .
+#         docker build -t snnrl:gpu --build-arg TORCH_VARIANT=gpu .
+# Run:    docker run --rm -v snnrl-runs:/work/runs snnrl env=SpaceInvaders
+#         docker run --rm --gpus all -v snnrl-runs:/work/runs snnrl:gpu env=SpaceInvaders
+# Own recipes: add -v "$PWD/envs:/work/envs:ro" (the same for agents and experiments); they come first.
+# Runs in a folder of yours: build with --build-arg UID="$(id -u)", then -v "$PWD/runs:/work/runs".
+# Evaluate: docker run --rm -v snnrl-runs:/work/runs --entrypoint snnrl-evaluate snnrl ...
+
+FROM python:3.12-slim
+
+ENV PIP_NO_CACHE_DIR=1 \
+    PYTHONUNBUFFERED=1
+
+# torch.compile and Triton build their kernels with a C++ compiler when they run.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends g++ \
+    && rm -rf /var/lib/apt/lists/*
+
+# Torch first: the largest layer, and it changes least. PyPI's Linux wheels carry CUDA.
+ARG TORCH_VARIANT=cpu
+RUN case "$TORCH_VARIANT" in \
+        cpu) pip install "torch>=2.8" --index-url https://download.pytorch.org/whl/cpu ;; \
+        gpu) pip install "torch>=2.8" ;; \
+        *) echo "TORCH_VARIANT is cpu or gpu, not '$TORCH_VARIANT'" >&2; exit 2 ;; \
+    esac
+
+# The dependencies before the code, so that an edit of the code does not install them again.
+WORKDIR /src
+COPY pyproject.toml ./
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+        > /tmp/requirements.txt \
+    && pip install -r /tmp/requirements.txt \
+    && rm /tmp/requirements.txt
+COPY README.md LICENSE ./
+COPY snnrl snnrl
+COPY agents agents
+COPY envs envs
+COPY experiments experiments
+RUN pip install --no-deps .
+
+ARG UID=1000
+RUN useradd --create-home --uid "$UID" snnrl \
+    && mkdir -p /work/runs \
+    && chown -R snnrl:snnrl /work
+USER snnrl
+WORKDIR /work
+VOLUME /work/runs
+
+ENTRYPOINT ["python", "-m", "snnrl.train"]

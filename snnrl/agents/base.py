@@ -1,0 +1,98 @@
+"""What every agent offers to the runner and to anybody's Gymnasium loop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from snnrl.envs.feedback import Feedback
+
+S = TypeVar("S")
+
+Metrics = Mapping[str, Tensor | float]
+
+
+class Agent(nn.Module, ABC, Generic[S]):
+    """A policy that may learn.
+
+    Training alternates :meth:`act` and :meth:`learn`: the first sees an observation together with the outcome of the
+    last action and decides, the second turns what has been seen into weight changes while the environments are already
+    computing. Everything that lasts beyond an episode is in ``state_dict`` and in :attr:`generator`; everything else is
+    in the explicit state.
+
+    Args:
+        observation_space: of one environment.
+        action_space: of one environment.
+        seed: of the agent's random generator.
+    """
+
+    def __init__(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int) -> None:
+        super().__init__()
+        self.observation_space, self.action_space = observation_space, action_space
+        self.generator = torch.Generator().manual_seed(seed)
+
+    @abstractmethod
+    def begin(self, num_envs: int) -> S:
+        """The training state of ``num_envs`` environments that are about to start their episodes."""
+
+    @abstractmethod
+    def act(self, observation: NDArray[Any], feedback: Feedback, state: S) -> tuple[NDArray[Any], S]:
+        """Choose an action for each environment.
+
+        Args:
+            observation: ``[num_envs, *observation_shape]``.
+            feedback: the outcome of the actions chosen last.
+            state: from :meth:`begin` or :meth:`learn`.
+
+        Returns:
+            Actions ``[num_envs, *action_shape]`` and the new state.
+        """
+
+    def learn(self, state: S) -> tuple[S, Metrics]:
+        """Learn from what :meth:`act` has gathered. The default learns nothing."""
+        return state, {}
+
+    def anneal(self, progress: float) -> None:
+        """Told how much of the training is done, in [0, 1], so that schedules may follow."""
+        return
+
+    @abstractmethod
+    def predict(
+        self,
+        observation: Any,
+        state: Any | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Any, Any]:
+        """Act without learning, as stable-baselines3's ``predict`` does.
+
+        Args:
+            observation: one observation, or a batch of them with a leading dimension.
+            state: what the last call returned; ``None`` at first.
+            episode_start: ``[batch]``, true where the observation begins an episode.
+            deterministic: take the best action rather than a random one.
+
+        Returns:
+            The action, or a batch of them, and the state for the next call.
+        """
+
+    def as_batch(self, observation: Any) -> tuple[NDArray[Any], bool]:
+        """The observation with a leading batch dimension, and whether it had one already.
+
+        Raises:
+            ValueError: the shape is neither that of one observation nor that of a batch.
+        """
+        array = np.asarray(observation)
+        shape = self.observation_space.shape or ()
+        if array.shape == shape:
+            return array[None], False
+        if array.shape[1:] == shape and array.ndim == len(shape) + 1:
+            return array, True
+        raise ValueError(f"observation of shape {array.shape}: must be {shape} or a batch (n, *{shape})")

@@ -1,0 +1,261 @@
+"""The spiking actor-critic that learns by reward-modulated STDP."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snnrl.agents.base import Agent, Metrics
+from snnrl.agents.rstdp_config import RSTDPConfig, make_encoder
+from snnrl.connections import Connection
+from snnrl.decoders import ActionCode
+from snnrl.envs import EnvConfig, Feedback
+from snnrl.networks import Activity, ActorCritic, ActorCriticState
+from snnrl.neurons import EscapeNoise, IntegrateAndFire
+from snnrl.plasticity import RunningScale, Shuffler, ThreeFactor, ThreeFactorState
+from snnrl.spikes import SparseSpikes, stack_spikes
+from snnrl.state import reset_rows
+
+
+class Decision(NamedTuple):
+    """A decision whose outcome is not known yet."""
+
+    activity: Activity
+    credit: Tensor
+    """``[batch, populations]``: see :meth:`~snnrl.decoders.ActionCode.credit`."""
+    surprise: Tensor
+    """``[batch]``: how much less likely than usual the choice was, ``-log p - entropy``."""
+
+
+class Outcome(NamedTuple):
+    """A decision and what came of it: one step of the three-factor rule."""
+
+    pre: Tensor | SparseSpikes
+    actor: Tensor
+    critic: Tensor
+    td_error: Tensor
+    alive: Tensor
+    surprise: Tensor
+
+
+class RSTDPState(NamedTuple):
+    """Training state of :class:`RSTDP`."""
+
+    network: ActorCriticState
+    actor: ThreeFactorState
+    critic: ThreeFactorState
+    decision: Decision | None
+    stretch: tuple[Outcome, ...]
+
+
+class RSTDP(Agent[RSTDPState]):
+    """A spiking actor and a spiking critic, both trained by one three-factor rule, without backpropagation.
+
+    The critic's spike count predicts discounted reward; the temporal-difference error ``r + gamma V' - V`` is broadcast
+    to all synapses as the modulator (Frémaux, Sprekeler & Gerstner 2013, PLoS Comput. Biol. 9:e1003024). An actor synapse's
+    coincidences are multiplied by ``1[its action was taken] - probability``, a centred efference copy, so that the mean
+    of its trace is zero and only what follows the choice, not what precedes it, moves the weight.
+
+    Args:
+        observation_space: Box (a vector or grey frames) or Discrete.
+        action_space: Discrete or a bounded Box.
+        config: the recipe.
+        env: what the environment's recipe says of values, observation ranges and frames.
+        seed: of all the agent's randomness.
+
+    Raises:
+        ConfigError: a space that the agent cannot take, or a setting out of range.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        config: RSTDPConfig,
+        env: EnvConfig,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(observation_space, action_space, seed)
+        self.config = config
+        self.code = ActionCode(action_space, bins=config.action_bins)
+        self.network = ActorCritic(
+            make_encoder(observation_space, config, env),
+            EscapeNoise(
+                self.code.populations * config.actor_neurons,
+                tau_mem=config.tau,
+                v_threshold=config.actor_threshold,
+                width=config.actor_width,
+                dt=config.dt,
+                generator=self.generator,
+            ),
+            IntegrateAndFire(
+                config.critic_neurons,
+                tau_syn=config.tau,
+                gain=config.critic_gain,
+                tonic=config.critic_tonic,
+                dt=config.dt,
+            ),
+            actions=self.code.populations,
+            value_range=env.value_range or config.value_range,
+            sim_steps=config.sim_steps,
+            tau_pre=config.tau,
+            dt=config.dt,
+            postsynaptic_floor=config.postsynaptic_floor,
+            weight_mean=config.weight_mean,
+            weight_std=config.weight_std,
+            weight_bound=config.weight_bound,
+            generator=self.generator,
+        )
+        self.rule = ThreeFactor(config.gamma * config.trace_lambda)
+        self.td_scale = RunningScale()
+        self.drive = RunningScale()
+        self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
+        self.register_buffer("learning_rate_scale", torch.ones(()))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.network.to_actor.weight.device
+
+    def begin(self, num_envs: int) -> RSTDPState:
+        return RSTDPState(
+            self.network.init_state(num_envs),
+            self.rule.init_state(self.network.to_actor, num_envs),
+            self.rule.init_state(self.network.to_critic, num_envs),
+            None,
+            (),
+        )
+
+    def anneal(self, progress: float) -> None:
+        left = 1 - progress * (1 - self.config.learning_rate_end)
+        self.get_buffer("learning_rate_scale").fill_(left)
+
+    @torch.no_grad()
+    def act(self, observation: NDArray[Any], feedback: Feedback, state: RSTDPState) -> tuple[NDArray[Any], RSTDPState]:
+        self.train()
+        signal = Feedback(*(torch.as_tensor(part, device=self.device) for part in feedback))  # type: ignore[arg-type]
+        fresh = self.network.init_state(len(observation))
+        network = reset_rows(state.network, fresh, signal.reset) if feedback.reset.any() else state.network
+        activity, network = self.network(torch.as_tensor(observation, device=self.device), network)
+        stretch = state.stretch
+        if state.decision is not None:
+            stretch = (*stretch, self._outcome(state.decision, signal, activity.value))
+        policy = self.code.policy(activity.preference, self.config.temperature)
+        choice = self.code.explore(policy, self.generator)
+        decision = Decision(activity, self.code.credit(choice, policy), _surprise(choice, policy))
+        return self.code.chosen(choice), state._replace(network=network, decision=decision, stretch=stretch)
+
+    def _outcome(self, decision: Decision, signal: Any, value: Tensor) -> Outcome:
+        """Close a decision: its temporal-difference error, and traces that end where the episode did."""
+        decided = ~signal.reset
+        ahead = torch.where(signal.terminated, torch.zeros_like(value), self.config.gamma * value)
+        td_error = (signal.reward + ahead - decision.activity.value) * decided
+        alive = (decided & ~signal.terminated & ~signal.truncated).to(value.dtype)
+        counted = decided.to(value.dtype)[None, :, None]
+        credit = decision.credit.repeat_interleave(self.config.actor_neurons, dim=1)
+        return Outcome(
+            decision.activity.pre,
+            decision.activity.actor * credit * counted,
+            decision.activity.critic * counted,
+            td_error,
+            alive,
+            decision.surprise * decided,
+        )
+
+    @torch.no_grad()
+    def learn(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
+        if len(state.stretch) < self.config.update_every:
+            return state, {}
+        pres, actors, critics, td_errors, alives, surprises = zip(*state.stretch, strict=True)
+        pre = stack_spikes(pres) if isinstance(pres[0], SparseSpikes) else torch.stack(pres)
+        td_error, alive = torch.stack(td_errors), torch.stack(alives)
+        scale = self.td_scale(td_error)
+        metrics = {"train/td_error_rms": td_error.square().mean().sqrt(), "train/value_mean": self._mean_value(state)}
+        modulator = td_error if self.shuffler is None else self.shuffler(td_error)
+        if not self.config.plasticity:
+            return state._replace(stretch=()), metrics
+
+        rate = self.get_buffer("learning_rate_scale") / self._batch_share(pre)
+        instant = self.config.entropy * torch.stack(surprises) if self.config.entropy else None
+        actor_modulator = modulator / scale if self.config.normalise_td else modulator
+        actor = self._change(
+            self.network.to_actor,
+            pre,
+            torch.stack(actors),
+            state.actor,
+            actor_modulator,
+            alive,
+            instant,
+            self.config.actor_rate * rate,
+        )
+        critic = self._change(
+            self.network.to_critic,
+            pre,
+            torch.stack(critics),
+            state.critic,
+            modulator,
+            alive,
+            None,
+            self.config.critic_rate * rate,
+        )
+        return state._replace(actor=actor, critic=critic, stretch=()), metrics
+
+    def _mean_value(self, state: RSTDPState) -> Tensor:
+        assert state.decision is not None
+        return state.decision.activity.value.mean()
+
+    def _batch_share(self, pre: Tensor | SparseSpikes) -> Tensor:
+        """The mean squared length of a window's presynaptic activity where rates are per input, else 1."""
+        if not self.config.rate_per_input:
+            return torch.ones((), device=self.device)
+        values = pre.value if isinstance(pre, SparseSpikes) else pre
+        windows = pre.row_count if isinstance(pre, SparseSpikes) else pre[..., 0].numel()
+        return self.drive((values.square().sum() / windows).sqrt().unsqueeze(0)) ** 2
+
+    def _change(
+        self,
+        connection: Connection,
+        pre: Tensor | SparseSpikes,
+        post: Tensor,
+        state: ThreeFactorState,
+        modulator: Tensor,
+        alive: Tensor,
+        instant: Tensor | None,
+        rate: Tensor,
+    ) -> ThreeFactorState:
+        delta, after = self.rule(connection, pre, post, state, modulator, alive, instant)
+        connection.apply_(rate * delta)
+        return after
+
+    @torch.no_grad()
+    def predict(
+        self,
+        observation: Any,
+        state: Any | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Any, Any]:
+        self.eval()
+        batch, batched = self.as_batch(observation)
+        fresh = self.network.init_state(len(batch))
+        network: ActorCriticState = fresh if state is None else state
+        if episode_start is not None and state is not None and np.any(episode_start):
+            rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
+            network = reset_rows(network, fresh, rows)
+        activity, network = self.network(torch.as_tensor(batch, device=self.device), network, expected=deterministic)
+        policy = self.code.policy(activity.preference, self.config.temperature)
+        action = self.code.best(policy) if deterministic else self.code.chosen(self.code.explore(policy, self.generator))
+        return (action if batched else action[0]), network
+
+
+def _surprise(choice: Tensor, policy: Tensor) -> Tensor:
+    """``-log p(choice) - entropy``, summed over action dimensions, ``[batch]``."""
+    log_policy = torch.log(policy.clamp_min(1e-8))
+    taken = log_policy.gather(-1, choice.unsqueeze(-1)).squeeze(-1)
+    entropy = -(policy * log_policy).sum(-1)
+    return (-taken - entropy).sum(-1)

@@ -1,0 +1,25 @@
+"""Encoders: observations to spikes, one file each."""
+
+from snnrl.encoders.adaptation import RateAdaptation
+from snnrl.encoders.base import Encoder, regular_spikes
+from snnrl.encoders.frames import FrameEncoder, FrameState
+from snnrl.encoders.normalise import Normaliser
+from snnrl.encoders.onehot import OneHotEncoder, OneHotState
+from snnrl.encoders.poisson import BernoulliEncoder, PoissonEncoder, RandomSpikesState
+from snnrl.encoders.population import PopulationEncoder, PopulationState
+
+__all__ = [
+    "BernoulliEncoder",
+    "Encoder",
+    "FrameEncoder",
+    "FrameState",
+    "Normaliser",
+    "OneHotEncoder",
+    "OneHotState",
+    "PoissonEncoder",
+    "PopulationEncoder",
+    "PopulationState",
+    "RandomSpikesState",
+    "RateAdaptation",
+    "regular_spikes",
+]

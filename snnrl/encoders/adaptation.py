@@ -1,0 +1,48 @@
+"""Spike-rate adaptation: neurons that fire all the time speak more quietly."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from snnrl.errors import require
+
+
+class RateAdaptation(nn.Module):
+    """Amplitude of each neuron's spikes, ``min(1, sqrt(target / rate))`` of its running rate.
+
+    Keeps features that are nearly always on from acting as one large bias that drowns the rest: their contribution to
+    the variance of a postsynaptic current is held at that of a neuron with the target rate. The rate is learnt for life in
+    training mode.
+
+    Args:
+        size: number of neurons.
+        target: rate per window up to which spikes have full amplitude, in (0, 1].
+        horizon: number of observations over which the rate is averaged.
+
+    Raises:
+        ConfigError: ``target`` or ``horizon`` out of range.
+    """
+
+    rate: Tensor
+    seen: Tensor
+
+    def __init__(self, size: int, *, target: float = 0.02, horizon: int = 20_000) -> None:
+        super().__init__()
+        require(0 < target <= 1, "target", target, "in (0, 1]")
+        require(horizon >= 1, "horizon", horizon, "at least 1")
+        self.target, self.horizon = target, horizon
+        self.register_buffer("rate", torch.full((size,), target))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def observe(self, index: Tensor, batch: int) -> None:
+        """Take note of the neurons ``index`` ``[events]`` that spiked in ``batch`` observations."""
+        self.seen += batch
+        share = (batch / self.seen.clamp_max(self.horizon)).to(self.rate.dtype).clamp_max(0.1)
+        counts = torch.bincount(index, minlength=len(self.rate)).to(self.rate.dtype)
+        self.rate.lerp_(counts / batch, share)
+
+    def forward(self, index: Tensor) -> Tensor:
+        """Amplitudes ``[events]`` of the neurons ``index`` ``[events]``."""
+        return torch.sqrt(self.target / self.rate[index].clamp_min(self.target))

@@ -1,0 +1,97 @@
+"""Observations of any range onto [-1, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from snnrl.errors import require
+
+
+class Normaliser(nn.Module):
+    """Maps a vector observation onto [-1, 1] in each dimension.
+
+    Where ``scale`` is given, ``(x - centre) / scale`` is clipped, or squashed by tanh in the dimensions that ``squash``
+    marks (which puts resolution around the centre). Without it, a dimension with finite bounds is mapped from them
+    linearly; an unbounded one by its running mean and standard deviation, as ``tanh(z / 2)``, learnt for life in
+    training mode (Welford 1962, Technometrics 4:419).
+
+    Args:
+        low: ``[dims]`` lower bounds; infinite where there is none.
+        high: ``[dims]`` upper bounds.
+        scale: ``[dims]`` distance from the centre that becomes 1.
+        centre: ``[dims]``, zero if not given.
+        squash: ``[dims]`` of booleans.
+
+    Raises:
+        ConfigError: lists of another length than the observation, or a scale that is not positive.
+    """
+
+    count: Tensor
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        low: Sequence[float],
+        high: Sequence[float],
+        *,
+        scale: Sequence[float] | None = None,
+        centre: Sequence[float] | None = None,
+        squash: Sequence[bool] | None = None,
+    ) -> None:
+        super().__init__()
+        dims = len(low)
+        for name, value in (("scale", scale), ("centre", centre), ("squash", squash)):
+            require(
+                value is None or len(value) == dims,
+                f"env.observation.{name}",
+                value,
+                f"a list of {dims} values, one for each dimension of the observation",
+            )
+        lowest, highest = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+        bounded = np.isfinite(lowest) & np.isfinite(highest) & (highest - lowest < 1e6)
+        if scale is not None:
+            require(min(scale) > 0, "env.observation.scale", list(scale), "positive numbers")
+            bounded = np.ones(dims, dtype=bool)
+            middle = np.asarray(centre if centre is not None else np.zeros(dims))
+            reach = np.asarray(scale, dtype=np.float64)
+        else:
+            middle = np.where(bounded, (np.where(bounded, highest, 0) + np.where(bounded, lowest, 0)) / 2, 0.0)
+            reach = np.where(bounded, (np.where(bounded, highest, 1) - np.where(bounded, lowest, -1)) / 2, 1.0)
+        self.dims = dims
+        self.adaptive = not bool(bounded.all())
+        squashed = np.asarray(squash if squash is not None else np.zeros(dims), dtype=bool)
+        for name, array in (("_middle", middle), ("_reach", np.maximum(reach, 1e-9))):
+            self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32), persistent=False)
+        for name, flags in (("_bounded", bounded), ("_squash", squashed)):
+            self.register_buffer(name, torch.as_tensor(flags), persistent=False)
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(dims, dtype=torch.float64))
+        self.register_buffer("spread", torch.zeros(dims, dtype=torch.float64))
+
+    @torch.no_grad()
+    def _observe(self, x: Tensor) -> None:
+        rows = x.to(torch.float64)
+        batch = rows.shape[0]
+        total = self.count + batch
+        shift = rows.mean(0) - self.mean
+        self.spread += ((rows - rows.mean(0)) ** 2).sum(0) + shift**2 * self.count * batch / total
+        self.mean += shift * batch / total
+        self.count.copy_(total)
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """``[batch, dims]`` of any range to ``[batch, dims]`` in [-1, 1]."""
+        x = observation.flatten(1).to(torch.float32)
+        scaled = (x - self.get_buffer("_middle")) / self.get_buffer("_reach")
+        out = torch.where(self.get_buffer("_squash"), torch.tanh(scaled), scaled.clamp(-1, 1))
+        if self.adaptive:
+            if self.training:
+                self._observe(x)
+            deviation = torch.sqrt(self.spread / self.count.clamp_min(1)).clamp_min(1e-6)
+            z = ((x - self.mean) / deviation).to(torch.float32)
+            out = torch.where(self.get_buffer("_bounded"), out, torch.tanh(z / 2))
+        return out

@@ -1,0 +1,106 @@
+"""Population code: Gaussian place cells over the dimensions of a vector observation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from snnrl.encoders.base import Encoder, regular_spikes
+from snnrl.encoders.normalise import Normaliser
+from snnrl.errors import require
+
+
+class PopulationState(NamedTuple):
+    """State of :class:`PopulationEncoder`."""
+
+    phase: Tensor
+    """``[batch, size]``: how far each cell is on its way to the next spike."""
+
+
+class PopulationEncoder(Encoder[PopulationState]):
+    """Gaussian place cells that spike regularly at a rate given by the observation.
+
+    Every dimension has a group of cells on a line, every pair of dimensions a group on a grid; within a group the
+    activities sum to the same rate, whatever the observation, so that no place in it is silent
+    (Georgopoulos, Schwartz & Kettner 1986, Science 233:1416; normalisation: Frémaux, Sprekeler & Gerstner 2013,
+    PLoS Comput. Biol. 9:e1003024).
+
+    Args:
+        normaliser: maps the observation onto [-1, 1].
+        sim_steps: length of the window in simulation steps.
+        lines: cells of each one-dimensional group; several numbers make several groups.
+        grids: cells along each side of each two-dimensional group.
+        spikes_per_step: summed rate of all cells, in spikes for each simulation step.
+        width: standard deviation of a tuning curve in units of the cells' spacing.
+
+    Raises:
+        ConfigError: no group at all, fewer than 2 cells, or a rate above one spike a step and cell.
+    """
+
+    def __init__(
+        self,
+        normaliser: Normaliser,
+        *,
+        sim_steps: int,
+        lines: Sequence[int] = (9,),
+        grids: Sequence[int] = (6,),
+        spikes_per_step: float = 1.5,
+        width: float = 0.7,
+    ) -> None:
+        super().__init__()
+        self.normaliser, self.sim_steps, self.width = normaliser, sim_steps, width
+        dims = normaliser.dims
+        pairs = list(combinations(range(dims), 2))
+        self.lines, self.grids = tuple(lines), tuple(grids) if pairs else ()
+        require(bool(self.lines or self.grids), "lines", list(lines), "at least one group of cells")
+        for name, cells in (("lines", self.lines), ("grids", self.grids)):
+            require(all(count >= 2 for count in cells), name, list(cells), "at least 2 cells in each group")
+        groups = dims * len(self.lines) + len(pairs) * len(self.grids)
+        self.group_rate = spikes_per_step / groups
+        require(
+            spikes_per_step > 0 and self.group_rate <= 1,
+            "spikes_per_step",
+            spikes_per_step,
+            f"above 0 and at most one for each of the {groups} groups",
+        )
+        self.size = dims * sum(self.lines) + len(pairs) * sum(side**2 for side in self.grids)
+        self.register_buffer("_first", torch.tensor([a for a, _ in pairs], dtype=torch.long), persistent=False)
+        self.register_buffer("_second", torch.tensor([b for _, b in pairs], dtype=torch.long), persistent=False)
+        phase = (torch.arange(self.size) * 0.6180339887) % 1.0
+        self.register_buffer("_phase", phase, persistent=False)
+
+    @classmethod
+    def resolution(cls, dims: int) -> Mapping[str, tuple[int, ...]]:
+        """Cells that serve an observation of ``dims`` dimensions well: fine grids for two, coarser ones for many."""
+        if dims == 2:
+            return {"lines": (), "grids": (12, 8)}
+        if dims <= 4:
+            return {"lines": (9,), "grids": (6,)}
+        return {"lines": (7,), "grids": (6,)} if dims <= 10 else {"lines": (9,), "grids": ()}
+
+    def init_state(self, batch: int) -> PopulationState:
+        return PopulationState(self.get_buffer("_phase").expand(batch, -1))
+
+    def _tuning(self, x: Tensor, cells: int) -> Tensor:
+        """``[batch, dims]`` to the normalised activities ``[batch, dims, cells]`` of one-dimensional groups."""
+        centres = torch.linspace(-1, 1, cells, device=x.device, dtype=x.dtype)
+        distance = (x.unsqueeze(-1) - centres) * ((cells - 1) / (2 * self.width))
+        return torch.softmax(-0.5 * distance**2, dim=-1)
+
+    def rates(self, observation: Tensor) -> Tensor:
+        """Rate of each cell in spikes per step, ``[batch, size]``."""
+        x = self.normaliser(observation)
+        parts = [self._tuning(x, cells).flatten(1) for cells in self.lines]
+        for side in self.grids:
+            line = self._tuning(x, side)
+            first, second = line[:, self.get_buffer("_first")], line[:, self.get_buffer("_second")]
+            parts.append((first.unsqueeze(-1) * second.unsqueeze(-2)).flatten(1))
+        return torch.cat(parts, dim=1) * self.group_rate
+
+    def forward(self, observation: Tensor, state: PopulationState) -> tuple[Tensor, PopulationState]:
+        spikes, phase = regular_spikes(self.rates(observation), state.phase, self.sim_steps)
+        return spikes, PopulationState(phase)

@@ -1,0 +1,121 @@
+"""From a recipe to environments; what is wrong with it is said before anything is created."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.error import DependencyNotInstalled
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from snnrl.envs.atari import AtariEnv, VectorAtari, atari_game
+from snnrl.envs.config import ATARI_PREFIX, AtariConfig, EnvConfig
+from snnrl.errors import ConfigError, did_you_mean, require
+
+_ATARI_KWARGS = ("full_action_space",)
+
+
+def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -> VectorEnv[Any, Any, Any]:
+    """Environments that are stepped together; one that has ended is reset by the next step (``NEXT_STEP``).
+
+    Atari games are :class:`~snnrl.envs.atari.VectorAtari`, anything else Gymnasium's ``SyncVectorEnv``. Both take
+    ``reset(seed=env_seeds(...))``.
+
+    Args:
+        config: a recipe, or a registered Gymnasium id for a recipe of defaults.
+        num_envs: number of environments, at least 1; a recipe's own ``num_envs`` is for the caller to pass.
+        max_threads: threads that step Atari games, 0 for as many as there are cores.
+
+    Raises:
+        ConfigError: an unknown id, wrong ``env.kwargs``, a package that is not installed, or a number out of range.
+    """
+    require(num_envs >= 1, "num_envs", num_envs, "an integer of at least 1")
+    require(max_threads >= 0, "max_threads", max_threads, "an integer of at least 0")
+    config = EnvConfig(config) if isinstance(config, str) else config
+    if config.is_atari:
+        return VectorAtari(num_envs=num_envs, max_threads=max_threads, **_atari_arguments(config))
+    spec = _registered(config.id)
+    with _construction(config, spec):
+        return gymnasium.make_vec(
+            config.id,
+            num_envs=num_envs,
+            vectorization_mode="sync",
+            vector_kwargs={"autoreset_mode": AutoresetMode.NEXT_STEP},
+            **_gymnasium_arguments(config),
+        )
+
+
+def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+    """One environment, which its user resets, for evaluation and videos.
+
+    Args:
+        config: a recipe, or a registered Gymnasium id for a recipe of defaults.
+        render_mode: as in ``gymnasium.make``; an Atari game has ``rgb_array``.
+
+    Raises:
+        ConfigError: an unknown id, wrong ``env.kwargs``, or a package that is not installed.
+    """
+    config = EnvConfig(config) if isinstance(config, str) else config
+    if config.is_atari:
+        return AtariEnv(render_mode=render_mode, **_atari_arguments(config))
+    spec = _registered(config.id)
+    rendering: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
+    with _construction(config, spec):
+        return gymnasium.make(config.id, **rendering, **_gymnasium_arguments(config))
+
+
+def _atari_arguments(config: EnvConfig) -> dict[str, Any]:
+    for key, value in config.kwargs.items():
+        if key not in _ATARI_KWARGS:
+            hint = did_you_mean(key, _ATARI_KWARGS)
+            raise ConfigError(f"env.kwargs.{key}={value}: there is no such setting of an Atari game; {hint}")
+    return {
+        "game": atari_game(config.id),
+        "config": config.atari or AtariConfig(),
+        "max_episode_steps": config.max_episode_steps,
+        **config.kwargs,
+    }
+
+
+def _gymnasium_arguments(config: EnvConfig) -> dict[str, Any]:
+    if config.max_episode_steps is None:
+        return config.kwargs
+    return {**config.kwargs, "max_episode_steps": config.max_episode_steps}
+
+
+def _registered(env_id: str) -> EnvSpec:
+    """What Gymnasium has registered under an id, after importing the module of a ``module:Id-v0``."""
+    module, _, name = env_id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"env.id={env_id}: the module {module} cannot be imported ({error})") from error
+    spec = gymnasium.registry.get(name)
+    if spec is None:
+        known = [
+            other.id
+            for other in gymnasium.registry.values()
+            if other.id.startswith(ATARI_PREFIX) or not str(other.entry_point).startswith("ale_py")
+        ]
+        raise ConfigError(f"env.id={env_id}: no environment is registered under this id; {did_you_mean(name, known)}")
+    return spec
+
+
+@contextmanager
+def _construction(config: EnvConfig, spec: EnvSpec) -> Iterator[None]:
+    """Tell what a recipe can mend from other errors while its environment is created."""
+    try:
+        yield
+    except (DependencyNotInstalled, ImportError) as error:
+        box2d = "box2d" in str(spec.entry_point)
+        remedy = 'install it by `pip install "snnrl[box2d]"`' if box2d else str(error)
+        raise ConfigError(f"env.id={config.id}: needs a package that is not installed; {remedy}") from error
+    except TypeError as error:
+        if not config.kwargs:
+            raise
+        raise ConfigError(f"env.kwargs={config.kwargs}: must be arguments of {config.id}; {error}") from error

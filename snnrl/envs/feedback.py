@@ -1,0 +1,125 @@
+"""From step results to what a learner is told, and to the returns that are reported.
+
+The two are kept apart: the learner's reward may be scaled and clipped and a lost life may end its episode, while
+reported returns are raw and end when the game does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from snnrl.envs.config import RewardConfig
+from snnrl.errors import ConfigError
+
+Bools = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[Any]
+
+
+class Feedback(NamedTuple):
+    """What a learner is told along with an observation; every field ``[num_envs]``.
+
+    Attributes:
+        reward: float32, what is learned from.
+        terminated: the value beyond this observation is zero, also at a lost life where the recipe says so.
+        truncated: a time limit was reached, and the value beyond is bootstrapped; never together with ``terminated``.
+        reset: this observation begins an episode, and the step that led here was no decision.
+    """
+
+    reward: npt.NDArray[np.float32]
+    terminated: Bools
+    truncated: Bools
+    reset: Bools
+
+
+class FeedbackBuilder:
+    """Turns the step results of a ``NEXT_STEP`` vector environment into :class:`Feedback`.
+
+    The learning reward of a step is ``clip(scale * reward, low, high)``, or ``failure`` where the environment
+    terminated and the recipe gives one.
+
+    Args:
+        config: the recipe's reward section.
+        num_envs: rows of the vector environment.
+    """
+
+    def __init__(self, config: RewardConfig, num_envs: int) -> None:
+        self._config = config
+        self._num_envs = num_envs
+        self._low = -np.inf if config.low is None else config.low
+        self._high = np.inf if config.high is None else config.high
+        self._ended: Bools = np.zeros(num_envs, dtype=np.bool_)
+        self._lives: Numbers = np.zeros(num_envs, dtype=np.int64)
+
+    def start(self, info: Mapping[str, Any]) -> Feedback:
+        """What goes with the observation of ``envs.reset``: all rows begin an episode.
+
+        Args:
+            info: what ``envs.reset`` returned.
+
+        Raises:
+            ConfigError: the recipe counts lives and the environment reports none.
+        """
+        self._ended = np.zeros(self._num_envs, dtype=np.bool_)
+        if self._config.life_loss_ends:
+            if "lives" not in info:
+                raise ConfigError("env.reward.life_loss_ends=True: must be false for an environment without lives")
+            self._lives = np.array(info["lives"])
+        no = np.zeros(self._num_envs, dtype=np.bool_)
+        return Feedback(np.zeros(self._num_envs, dtype=np.float32), no, no.copy(), ~no)
+
+    def __call__(self, reward: Numbers, terminated: Bools, truncated: Bools, info: Mapping[str, Any]) -> Feedback:
+        """What goes with the observation of one ``envs.step``; the arguments are its results, ``[num_envs]`` each."""
+        reset = self._ended
+        terminated = terminated & ~reset
+        truncated = truncated & ~reset
+        self._ended = terminated | truncated
+        learned = np.clip(self._config.scale * reward.astype(np.float64), self._low, self._high)
+        if self._config.failure is not None:
+            learned = np.where(terminated, self._config.failure, learned)
+        if self._config.life_loss_ends:
+            lives = np.array(info["lives"])
+            terminated = terminated | ((lives < self._lives) & ~reset)
+            self._lives = lives
+        learned = np.where(reset, 0.0, learned)
+        return Feedback(learned.astype(np.float32), terminated, truncated & ~terminated, reset)
+
+
+class Episode(NamedTuple):
+    """A finished episode: which environment, its raw return, and its length in environment steps."""
+
+    env: int
+    return_: float
+    length: int
+
+
+class EpisodeStats:
+    """Raw, unclipped return and length of the running episode of each environment.
+
+    Args:
+        num_envs: rows of the vector environment.
+    """
+
+    def __init__(self, num_envs: int) -> None:
+        self._returns = np.zeros(num_envs, dtype=np.float64)
+        self._lengths = np.zeros(num_envs, dtype=np.int64)
+
+    def update(self, reward: Numbers, terminated: Bools, truncated: Bools, reset_rows: Bools) -> list[Episode]:
+        """Count one step and return the episodes that it finished, by environment.
+
+        Args:
+            reward: the environment's own, ``[num_envs]``.
+            terminated: the environment's own, ``[num_envs]``: a lost life does not end a reported episode.
+            truncated: the environment's own, ``[num_envs]``.
+            reset_rows: ``[num_envs]``, rows whose observation begins an episode; the step does not count there.
+        """
+        self._returns = np.where(reset_rows, 0.0, self._returns + reward)
+        self._lengths = np.where(reset_rows, 0, self._lengths + 1)
+        ended = np.flatnonzero((terminated | truncated) & ~reset_rows)
+        episodes = [Episode(int(env), float(self._returns[env]), int(self._lengths[env])) for env in ended]
+        self._returns[ended] = 0.0
+        self._lengths[ended] = 0
+        return episodes

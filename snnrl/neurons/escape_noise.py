@@ -1,0 +1,84 @@
+"""Stochastic neuron: an exponential membrane that escapes over a soft threshold."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from snnrl.errors import require
+from snnrl.neurons.base import Neuron
+from snnrl.traces import decay_factor, decay_trace, scan_trace
+
+
+class EscapeNoiseState(NamedTuple):
+    """State of :class:`EscapeNoise`, ``[batch, *shape]``."""
+
+    u: Tensor
+    """Membrane potential."""
+
+
+class EscapeNoise(Neuron[EscapeNoiseState]):
+    r"""Escape-noise neuron: spikes are drawn, the membrane is not reset.
+
+    ``u[t] = exp(-dt / tau_mem) u[t-1] + I[t]`` and ``P(spike) = rate_max * sigmoid((u - v_threshold) / width)``
+    (Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, sec. 9.1, with a saturating escape rate). Without a reset the
+    steps are independent given the input, so a window needs no loop and the expected spike count is exact.
+
+    Args:
+        shape: shape of the population.
+        tau_mem: membrane time constant in ms.
+        v_threshold: potential at which the neuron fires with half its highest probability.
+        width: softness of the threshold, above 0; small values approach a hard threshold.
+        rate_max: highest firing probability of one step, in (0, 1].
+        dt: simulation step in ms.
+        generator: where the draws come from; ``None`` is torch's global generator.
+
+    Raises:
+        ConfigError: a value outside the ranges above.
+    """
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        tau_mem: float = 10.0,
+        v_threshold: float = 2.0,
+        width: float = 0.5,
+        rate_max: float = 0.5,
+        dt: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(shape)
+        self.decay = decay_factor(tau_mem, dt, "tau_mem")
+        require(width > 0, "width", width, "above 0")
+        require(0 < rate_max <= 1, "rate_max", rate_max, "in (0, 1]")
+        self.v_threshold, self.width, self.rate_max = v_threshold, width, rate_max
+        self.generator = generator
+
+    def init_state(self, batch: int) -> EscapeNoiseState:
+        return EscapeNoiseState(self._zeros(batch))
+
+    def firing_probability(self, u: Tensor) -> Tensor:
+        """Probability of a spike in one step at potential ``u``, same shape."""
+        return self.rate_max * torch.sigmoid((u - self.v_threshold) / self.width)
+
+    def _draw(self, probability: Tensor) -> Tensor:
+        noise = torch.rand(
+            probability.shape, generator=self.generator, device=probability.device, dtype=probability.dtype
+        )
+        return (noise < probability).to(probability.dtype)
+
+    def forward(self, current: Tensor, state: EscapeNoiseState) -> tuple[Tensor, EscapeNoiseState]:
+        u = decay_trace(state.u, current, self.decay)
+        return self._draw(self.firing_probability(u)), EscapeNoiseState(u)
+
+    def scan(self, current: Tensor, state: EscapeNoiseState) -> tuple[Tensor, EscapeNoiseState]:
+        u = scan_trace(current, state.u, self.decay)
+        return self._draw(self.firing_probability(u)), EscapeNoiseState(u[-1])
+
+    def expect(self, current: Tensor, state: EscapeNoiseState) -> tuple[Tensor, EscapeNoiseState]:
+        """Like :meth:`scan`, with each step's firing probability in place of a draw: the mean over the noise."""
+        u = scan_trace(current, state.u, self.decay)
+        return self.firing_probability(u), EscapeNoiseState(u[-1])

@@ -1,0 +1,174 @@
+"""Where recipes are found, and how they and the command line become one configuration.
+
+A recipe is a YAML file in one of three folders, which are Hydra's groups ``env``, ``agent`` and ``experiment``. A user's own
+``./envs``, ``./agents`` and ``./experiments`` come first, then those of the checkout or of the installed wheel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from snnrl.errors import ConfigError, did_you_mean
+
+GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "experiments"}
+ANY_GYMNASIUM, ANY_ATARI = "Gymnasium", "Atari"
+
+BASE: Mapping[str, Any] = {
+    "defaults": [{"env": "SpaceInvaders"}, {"agent": "rstdp"}, {"experiment": None}, "_self_"],
+    "seed": 0,
+    "device": "auto",
+    "env_steps": "${env.env_steps}",
+    "num_envs": "${env.num_envs}",
+    "run_dir": None,
+    "resume": None,
+    "logger": "tensorboard",
+    "eval": {"every": None, "episodes": "${env.eval_episodes}", "during": 16},
+    "checkpoint": {"every": None},
+    "progress": "auto",
+}
+
+
+def recipe_folders(group: str) -> list[Path]:
+    """The folders in which the recipes of a group are looked for, the first wins."""
+    package = Path(__file__).resolve().parent
+    checkout = package.parent
+    shipped = package / "recipes_data" / GROUPS[group]
+    home = checkout / GROUPS[group] if (checkout / "pyproject.toml").is_file() else shipped
+    return [folder for folder in (Path.cwd() / GROUPS[group], home) if folder.is_dir()]
+
+
+def recipe_paths(group: str) -> dict[str, Path]:
+    """Every recipe of a group by name."""
+    found: dict[str, Path] = {}
+    for folder in recipe_folders(group):
+        for path in sorted(folder.glob("*.yaml")):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def recipe_names(group: str) -> list[str]:
+    """The names of a group's recipes."""
+    return sorted(recipe_paths(group))
+
+
+def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
+    """The resolved configuration that a command line asks for.
+
+    Args:
+        overrides: ``key=value`` words in Hydra's grammar, ``env=``, ``agent=`` and ``experiment=`` choosing recipes.
+
+    Raises:
+        ConfigError: a word that is no override, or names an unknown recipe or key; the message names the nearest.
+    """
+    parsed = _parse(overrides)
+    _check_recipes(parsed)
+    words = [*_implied(parsed), *overrides]
+    _register()
+    try:
+        with initialize(version_base="1.3", config_path=None):
+            _check_keys(parsed, compose("snnrl", [word for word in words if _is_choice(word)]))
+            resolved = OmegaConf.to_container(compose("snnrl", words), resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_first_line(error)) from error
+    finally:
+        GlobalHydra.instance().clear()
+    assert isinstance(resolved, dict)
+    resolved.pop("experiment", None)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def env_recipe(name: str) -> dict[str, Any]:
+    """The settings under ``env`` that ``env=name`` chooses, ``name`` being a recipe or a registered Gymnasium id."""
+    word = f"env={name}" if name in recipe_paths("env") else f"env.id={name}"
+    env: dict[str, Any] = compose_run([word])["env"]
+    return env
+
+
+def agent_recipe(name: str) -> dict[str, Any]:
+    """The settings under ``agent`` that ``agent=name`` chooses."""
+    agent: dict[str, Any] = compose_run([f"agent={name}"])["agent"]
+    return agent
+
+
+def _parse(overrides: Sequence[str]) -> list[Override]:
+    parser = OverridesParser.create()
+    parsed = []
+    for word in overrides:
+        try:
+            parsed.append(parser.parse_override(word))
+        except HydraException as error:
+            raise ConfigError(f"{word}: must be key=value, such as env=CartPole or env_steps=80000") from error
+    return parsed
+
+
+def _check_recipes(parsed: Sequence[Override]) -> None:
+    for override in parsed:
+        key, value = override.key_or_group, override.value()
+        if key in GROUPS and value is not None and value not in recipe_paths(key):
+            raise ConfigError(f"{key}={value}: there is no such recipe; {did_you_mean(str(value), recipe_paths(key))}")
+
+
+def _check_keys(parsed: Sequence[Override], config: DictConfig) -> None:
+    known = set(_keys(config))
+    for override in parsed:
+        key = override.key_or_group
+        free = any(key.startswith(f"{prefix}.") for prefix in _FREE)
+        if key not in GROUPS and key not in known and not free and not override.is_add():
+            raise ConfigError(f"{key}: there is no such setting; {did_you_mean(key, known | set(GROUPS))}")
+
+
+_FREE = ("env.kwargs", "env.observation", "env.frames")
+"""Mappings that are passed on, whose keys are checked by whoever takes them."""
+
+
+def _keys(config: Any, prefix: str = "") -> Iterator[str]:
+    for key in config:
+        name = f"{prefix}{key}"
+        yield name
+        value = OmegaConf.to_container(config).get(key)
+        if isinstance(value, dict):
+            yield from _keys(config[key], f"{name}.")
+
+
+def _is_choice(word: str) -> bool:
+    return word.split("=", 1)[0].lstrip("+") in GROUPS
+
+
+def _implied(parsed: Sequence[Override]) -> list[str]:
+    """``env.id=X`` without a recipe means the recipe for any environment, or for any Atari game."""
+    given = {override.key_or_group: override.value() for override in parsed}
+    if "env.id" not in given or "env" in given or given.get("experiment") is not None:
+        return []
+    return [f"env={ANY_ATARI if str(given['env.id']).startswith('ALE/') else ANY_GYMNASIUM}"]
+
+
+def _register() -> None:
+    store = ConfigStore.instance()
+    store.repo.clear()
+    _hydra_builtins()
+    store.store(name="snnrl", node=OmegaConf.create(dict(BASE)))
+    for group in GROUPS:
+        for name, path in recipe_paths(group).items():
+            try:
+                node = OmegaConf.load(path)
+            except Exception as error:
+                raise ConfigError(f"{group}={name}: {path} is not valid YAML: {_first_line(error)}") from error
+            if not isinstance(node, DictConfig):
+                raise ConfigError(f"{group}={name}: {path} must hold settings, one `key: value` a line")
+            store.store(group=group, name=name, node=node, package="_global_" if group == "experiment" else group)
+
+
+def _first_line(error: BaseException) -> str:
+    return re.sub(r"\s+", " ", str(error).strip().split("\n")[0])

@@ -1,0 +1,75 @@
+"""Spikes as a list of events: for populations of which few neurons fire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class SparseSpikes:
+    """The non-zero entries of a spike tensor ``[*rows, size]``, sorted by row.
+
+    Attributes:
+        row: ``[events]`` int64, the flat index over ``rows``.
+        index: ``[events]`` int64, which neuron spiked.
+        value: ``[events]``, the amplitude of the spike (1 where synapses do not scale it).
+        rows: the leading shape, e.g. ``(batch,)`` or ``(time, batch)``.
+        size: the number of neurons.
+    """
+
+    row: Tensor
+    index: Tensor
+    value: Tensor
+    rows: tuple[int, ...]
+    size: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the dense tensor."""
+        return (*self.rows, self.size)
+
+    @classmethod
+    def from_dense(cls, spikes: Tensor) -> SparseSpikes:
+        """The events of a dense tensor ``[*rows, size]``."""
+        row, index = spikes.flatten(0, -2).nonzero(as_tuple=True)
+        return cls(row, index, spikes.flatten(0, -2)[row, index], tuple(spikes.shape[:-1]), spikes.shape[-1])
+
+    def dense(self) -> Tensor:
+        """The dense tensor ``[*rows, size]``."""
+        flat = self.value.new_zeros(self.row_count * self.size)
+        flat[self.row * self.size + self.index] = self.value
+        return flat.view(self.shape)
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows, the product of :attr:`rows`."""
+        count = 1
+        for extent in self.rows:
+            count *= extent
+        return count
+
+    def offsets(self) -> Tensor:
+        """``[row_count]`` int64: where each row's events begin."""
+        counts = torch.bincount(self.row, minlength=self.row_count)
+        return torch.cumsum(counts, 0) - counts
+
+    def reshape_rows(self, *rows: int) -> SparseSpikes:
+        """The same events under another leading shape of equal extent."""
+        return SparseSpikes(self.row, self.index, self.value, rows, self.size)
+
+
+def stack_spikes(windows: Sequence[SparseSpikes]) -> SparseSpikes:
+    """Stack equally shaped windows along a new leading axis, as :func:`torch.stack` does."""
+    first = windows[0]
+    step = first.row_count
+    return SparseSpikes(
+        torch.cat([window.row + step * position for position, window in enumerate(windows)]),
+        torch.cat([window.index for window in windows]),
+        torch.cat([window.value for window in windows]),
+        (len(windows), *first.rows),
+        first.size,
+    )

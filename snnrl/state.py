@@ -1,0 +1,22 @@
+"""Episode state: nested NamedTuples of tensors whose first dimension is the batch."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+S = TypeVar("S", bound=tuple[Any, ...])
+
+
+def reset_rows(state: S, fresh: S, rows: Tensor) -> S:
+    """``state`` with the rows of ``fresh`` where the boolean ``rows`` ``[batch]`` is true; other rows untouched."""
+
+    def pick(old: Any, new: Any) -> Any:
+        if isinstance(old, Tensor):
+            return torch.where(rows.view(-1, *[1] * (old.dim() - 1)), new, old)
+        return reset_rows(old, new, rows)
+
+    leaves = [pick(old, new) for old, new in zip(state, fresh, strict=True)]
+    return cast(S, type(state)(*leaves) if hasattr(state, "_fields") else tuple(leaves))

@@ -1,0 +1,62 @@
+"""Exponential traces: the only place where a trace decays.
+
+A trace ``x`` follows ``tau dx/dt = -x`` and jumps by the incoming value, so over one step of length ``dt``
+
+    x[t] = exp(-dt / tau) x[t-1] + s[t]
+
+which is exact for input at the step's end (Morrison, Diesmann & Gerstner 2008, Biol. Cybern. 98:459, eq. 6).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from snnrl.errors import require
+
+
+def decay_factor(tau: float, dt: float = 1.0, setting: str = "tau") -> float:
+    """The factor ``exp(-dt / tau)`` by which a trace shrinks in ``dt`` ms.
+
+    Args:
+        tau: time constant in ms, above 0.
+        dt: length of a simulation step in ms, above 0 and at most ``tau``.
+        setting: the name that an error message gives to ``tau``.
+
+    Raises:
+        ConfigError: a time constant or step that is not positive and finite, or a step longer than ``tau``.
+    """
+    require(math.isfinite(dt) and dt > 0, "dt", dt, "a positive number of ms")
+    require(math.isfinite(tau) and tau >= dt, setting, tau, f"a number of ms that is at least dt ({dt})")
+    return math.exp(-dt / tau)
+
+
+def decay_trace(trace: Tensor, value: Tensor, decay: float) -> Tensor:
+    """One step of a trace: ``decay * trace + value``, shapes as given."""
+    return trace * decay + value
+
+
+def decay_kernel(steps: int, decay: float, like: Tensor) -> Tensor:
+    """``decay ** t`` for ``t = 0 .. steps - 1``: the trace of one unit event at the first step. Shape ``[steps]``."""
+    return torch.pow(decay, torch.arange(steps, device=like.device, dtype=like.dtype))
+
+
+def scan_trace(values: Tensor, trace: Tensor, decay: float) -> Tensor:
+    """A whole window of :func:`decay_trace` as one product with the triangular matrix of decays.
+
+    Args:
+        values: ``[time, batch, ...]``, what arrives at each step.
+        trace: ``[batch, ...]``, the trace before the window.
+        decay: the factor of one step.
+
+    Returns:
+        ``[time, batch, ...]``, the trace after each step.
+    """
+    steps = values.shape[0]
+    kernel = decay_kernel(steps, decay, values)
+    lag = torch.arange(steps, device=values.device)
+    matrix = torch.tril(kernel[(lag[:, None] - lag[None, :]).clamp_min(0)])
+    carried = torch.outer(kernel * decay, trace.flatten())
+    return torch.addmm(carried, matrix, values.flatten(1)).view_as(values)

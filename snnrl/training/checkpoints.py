@@ -1,0 +1,212 @@
+"""Checkpoints that survive a kill at any instant, and that never run code when they are read.
+
+A checkpoint is one file of tensors and plain Python containers. It is complete the moment its name appears, because it
+is written beside and then renamed; it is read without unpickling objects, so that a stranger's checkpoint is only data.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from snnrl.errors import ConfigError, require
+
+CHECKPOINT_VERSION = 1
+"""The layout that this snnrl writes; it reads this one and the older ones."""
+
+_STEP_FILE = re.compile(r"step_(\d{12,})\.pt")
+_LEAVES: tuple[type, ...] = (torch.Tensor, nn.Parameter, str, bytes, int, float, bool, type(None))
+
+
+def save_checkpoint(path: str | Path, payload: dict[str, Any]) -> None:
+    """Write ``payload`` to ``path`` so that a reader finds the old file or the whole new one, never a part.
+
+    Args:
+        path: the file; its folder is made where it is missing.
+        payload: tensors and plain containers under string keys; ``"architecture"`` (a string) names what the weights
+            fit, and :func:`load_checkpoint` compares it. ``"version"`` is set here.
+
+    Raises:
+        TypeError: something in ``payload`` could be written but not be read back; found now, not at the resume.
+    """
+    path = Path(path)
+    if type(payload.get("architecture")) is not str:
+        raise TypeError('a checkpoint needs payload["architecture"], a string')
+    _check_plain(payload, "payload")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(unfinished, "wb") as file:
+            torch.save({**payload, "version": CHECKPOINT_VERSION}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def load_checkpoint(
+    path: str | Path, *, map_location: str | torch.device = "cpu", architecture: str | None = None
+) -> dict[str, Any]:
+    """Read what :func:`save_checkpoint` wrote; no code in the file is ever run.
+
+    Args:
+        path: the file.
+        map_location: the device for the tensors.
+        architecture: what the weights must fit; ``None`` takes any.
+
+    Raises:
+        ConfigError: the file is missing, damaged, newer than this snnrl, of another architecture, or no checkpoint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"checkpoint {path} does not exist: {_alternatives(path, 'there are')}")
+    _check_bytes(path)
+    try:
+        payload = torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError:
+        raise ConfigError(
+            f"checkpoint {path} holds objects other than tensors and plain containers, and loading those could run "
+            "code: refused; convert it with the program that wrote it"
+        ) from None
+    version = payload.get("version") if isinstance(payload, dict) else None
+    if type(version) is not int or type(payload.get("architecture")) is not str:
+        raise ConfigError(f"{path} was not written by snnrl: {_alternatives(path, 'checkpoints in its folder')}")
+    if version > CHECKPOINT_VERSION:
+        raise ConfigError(
+            f"checkpoint {path} was written by a newer snnrl (checkpoint version {version}, this one reads up to "
+            f"{CHECKPOINT_VERSION}): upgrade snnrl"
+        )
+    found = payload["architecture"]
+    if architecture is not None and found != architecture:
+        raise ConfigError(
+            f"checkpoint {path} is of another architecture (expected {architecture}, found {found}): give the "
+            "settings that it was trained with, or another checkpoint"
+        )
+    return dict(payload)
+
+
+class CheckpointStore:
+    """The checkpoints of one run in one folder: the newest few, and the best.
+
+    A new checkpoint is complete before an old one goes, so a run killed at any instant can be resumed. One process
+    writes; any may read.
+
+    Args:
+        folder: made at the first save.
+        keep: how many step checkpoints stay; ``best.pt`` stays besides.
+    """
+
+    def __init__(self, folder: str | Path, keep: int = 3) -> None:
+        require(keep >= 1, "keep", keep, "an integer of at least 1")
+        self.folder = Path(folder)
+        self.keep = keep
+
+    def save(self, payload: dict[str, Any], step: int) -> Path:
+        """Write ``step_<step>.pt``, then remove all but the newest ``keep``.
+
+        Checkpoints of later steps go too: a run resumed from before them has left them behind, and
+        :meth:`latest` would otherwise jump back to them.
+        """
+        path = self.folder / f"step_{step:012d}.pt"
+        self._save(path, payload)
+        steps = self._steps()
+        kept = sorted(known for known in steps if known <= step)[-self.keep :]
+        for known in steps.keys() - set(kept):
+            steps[known].unlink()
+        return path
+
+    def save_best(self, payload: dict[str, Any]) -> Path:
+        """Write ``best.pt`` over the one before."""
+        path = self.folder / "best.pt"
+        self._save(path, payload)
+        return path
+
+    def latest(self) -> Path | None:
+        """The checkpoint of the highest step, if there is one."""
+        steps = self._steps()
+        return steps[max(steps)] if steps else None
+
+    def best(self) -> Path | None:
+        """``best.pt``, if there is one."""
+        path = self.folder / "best.pt"
+        return path if path.is_file() else None
+
+    def load(
+        self,
+        path: str | Path | None = None,
+        *,
+        map_location: str | torch.device = "cpu",
+        architecture: str | None = None,
+    ) -> dict[str, Any]:
+        """Read ``path``, or the latest; see :func:`load_checkpoint`."""
+        chosen = self.latest() if path is None else path
+        if chosen is None:
+            raise ConfigError(f"there is no checkpoint in {self.folder}: start the run anew, or name another folder")
+        return load_checkpoint(chosen, map_location=map_location, architecture=architecture)
+
+    def _save(self, path: Path, payload: dict[str, Any]) -> None:
+        for stray in self.folder.glob(".*.pt.tmp"):
+            stray.unlink()
+        save_checkpoint(path, payload)
+
+    def _steps(self) -> dict[int, Path]:
+        """The step checkpoints by step."""
+        if not self.folder.is_dir():
+            return {}
+        named = ((_STEP_FILE.fullmatch(path.name), path) for path in self.folder.iterdir())
+        return {int(match[1]): path for match, path in named if match}
+
+
+def _check_plain(value: Any, where: str) -> None:
+    """Raise unless ``torch.load(weights_only=True)`` takes ``value`` back; types are exact, a subclass is an object."""
+    kind = type(value)
+    if kind is dict or kind is OrderedDict:
+        for key, item in value.items():
+            _check_plain(key, f"the key {key!r} of {where}")
+            _check_plain(item, f"{where}[{key!r}]")
+    elif kind is list or kind is tuple:
+        for position, item in enumerate(value):
+            _check_plain(item, f"{where}[{position}]")
+    elif kind not in _LEAVES:
+        raise TypeError(f"{where} is a {kind.__name__}: a checkpoint holds only tensors and plain Python containers")
+
+
+def _check_bytes(path: Path) -> None:
+    """Raise unless the archive is whole, by its checksums: torch itself would load tensors with flipped bits."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            whole = archive.testzip() is None and any(name.endswith("/data.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
+        whole = False
+    if not whole:
+        raise ConfigError(
+            f"checkpoint {path} is damaged (truncated or not a checkpoint): "
+            f"{_alternatives(path, 'resume from an earlier one')}, or delete it"
+        )
+
+
+def _alternatives(path: Path, words: str) -> str:
+    """Name the other checkpoints in the folder of ``path``, newest step first."""
+    others = sorted((other.name for other in path.parent.glob("*.pt") if other != path), reverse=True)
+    return f"{words}: {', '.join(others)}" if others else "its folder holds no other, start the run anew"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system can open a folder."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

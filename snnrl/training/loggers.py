@@ -1,0 +1,278 @@
+"""Where metrics go: a JSONL file that is always there, and TensorBoard and Weights & Biases on request.
+
+TensorBoard and wandb are imported when they are asked for: each takes a second that a run without them need not wait.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from snnrl.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    import wandb
+
+_NAMES = ("none", "tensorboard", "wandb")
+_WANDB_INIT_SECONDS = 10.0
+_WANDB_FINISH_SECONDS = 120.0
+
+
+class Logger(Protocol):
+    """Something that takes metrics while a run goes on."""
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Record ``metrics`` as of environment step ``step``; steps do not go back."""
+
+    def close(self, summary: Mapping[str, Any] | None = None) -> None:
+        """End the record, with the results of the whole run where the place has room for them."""
+
+
+class JsonlLogger:
+    """One JSON object a line, ``{"step": 1000, "rollout/return_mean": 21.5}``; NaN and infinities become null.
+
+    Every line is handed to the system at once, so a killed run loses none. A run that is resumed calls
+    :meth:`truncate` with the :meth:`position` that its checkpoint holds, and the file is as if it had never stopped.
+
+    Args:
+        path: appended to where it exists, less a last line that was cut off in writing.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "a+b")  # noqa: SIM115
+        self.truncate(self.position())
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Append one line."""
+        line = json.dumps({"step": step, **{key: _number(value) for key, value in metrics.items()}}, allow_nan=False)
+        self._file.write(f"{line}\n".encode())
+        self._file.flush()
+
+    def position(self) -> int:
+        """The length of the file in bytes."""
+        return self._file.seek(0, 2)
+
+    def truncate(self, position: int) -> None:
+        """Drop what was written after ``position``, and what is left of a line that is not whole."""
+        end = min(position, self.position())
+        if end > 0:
+            with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                end = content.rfind(b"\n", 0, end) + 1
+        self._file.truncate(end)
+
+    def close(self, summary: Mapping[str, Any] | None = None) -> None:
+        """Close the file; it holds steps only, so ``summary`` is not written."""
+        self._file.close()
+
+
+class TensorBoardLogger:
+    """TensorBoard event files.
+
+    Args:
+        folder: for the event files.
+        purge_step: TensorBoard hides what earlier sessions wrote at this step and after; a run that is resumed
+            after step ``s`` gives ``s + 1``.
+    """
+
+    def __init__(self, folder: str | Path, purge_step: int | None = None) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=purge_step)
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Write one scalar a metric."""
+        for key, value in metrics.items():
+            self._writer.add_scalar(key, value, step)
+
+    def close(self, summary: Mapping[str, Any] | None = None) -> None:
+        """Write ``summary`` as a text, and the files to their end."""
+        if summary:
+            self._writer.add_text("summary", "\n".join(f"- {key}: {value}" for key, value in summary.items()))
+        self._writer.close()
+
+
+class WandbLogger:
+    """A Weights & Biases run; without a key or a network it is kept offline, and says how to upload it later.
+
+    ``WANDB_MODE`` decides where it is set. wandb itself is kept quiet, never asks for a key, and waits for the network
+    some ten seconds at the start and two minutes at the end. A run that is resumed repeats the steps after its
+    checkpoint; wandb drops those that it has, and as a resumed run repeats itself exactly, they are the same.
+
+    Args:
+        run_dir: the files go to ``run_dir/wandb``.
+        config: the settings of the run.
+        project: the wandb project.
+        name: the run's name there; wandb invents one by default.
+        resume_id: the :attr:`id` of the run to go on with.
+    """
+
+    def __init__(
+        self,
+        run_dir: str | Path,
+        config: Mapping[str, Any],
+        project: str = "snnrl",
+        name: str | None = None,
+        resume_id: str | None = None,
+    ) -> None:
+        import wandb
+
+        Path(run_dir).mkdir(parents=True, exist_ok=True)
+        try:
+            mode = _quiet_session().mode
+        except ValueError as error:
+            raise ConfigError(f"logger=wandb: wandb's own settings are wrong: {_one_line(error)}") from None
+        init: dict[str, Any] = {
+            "dir": str(run_dir),
+            "config": dict(config),
+            "project": project,
+            "name": name,
+            "id": resume_id,
+            "resume": "allow" if resume_id else None,
+            "reinit": "create_new",
+            "settings": wandb.Settings(
+                console="off",
+                silent=True,
+                save_code=False,
+                init_timeout=_WANDB_INIT_SECONDS,
+                finish_timeout=_WANDB_FINISH_SECONDS,
+                finish_timeout_raises=True,
+            ),
+        }
+        if mode in ("offline", "dryrun", "disabled"):
+            reason = f"as WANDB_MODE={mode} asks"
+            self._run = wandb.init(**init)
+        else:
+            self._run, reason = _online_or_offline(init)
+        self._sync = f"wandb sync {Path(self._run.dir).parent.resolve()}"
+        self._lost = False
+        if self._run.offline:
+            _say(f"this run is kept offline ({reason}); upload it with: {self._sync}")
+        elif self._run.url:
+            _say(f"this run is at {self._run.url}")
+
+    @property
+    def id(self) -> str:
+        """What to give as ``resume_id`` to go on with this run."""
+        return self._run.id
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Send ``metrics``; wandb joins calls of one step. Should its service die, training goes on without it."""
+        if self._lost:
+            return
+        try:
+            self._run.log(dict(metrics), step=step)
+        except Exception as error:
+            self._lost = True
+            _say(f"logging has stopped ({_one_line(error)}), the run goes on; upload what there is with: {self._sync}")
+
+    def close(self, summary: Mapping[str, Any] | None = None) -> None:
+        """Set the run's summary and finish it; what wandb cannot do then is left for ``wandb sync``."""
+        if self._lost:
+            return
+        try:
+            if summary:
+                self._run.summary.update(dict(summary))
+            self._run.finish()
+        except TimeoutError:
+            _say(f"the upload did not end in {_WANDB_FINISH_SECONDS:.0f} s; finish it with: {self._sync}")
+        except Exception as error:
+            _say(f"the run did not finish ({_one_line(error)}); upload what there is with: {self._sync}")
+
+
+def validate_logger_names(names: str) -> tuple[str, ...]:
+    """What ``names`` asks for besides the JSONL file; cheap, so that a misspelt name ends a command at once.
+
+    >>> validate_logger_names("tensorboard,wandb")
+    ('tensorboard', 'wandb')
+    >>> validate_logger_names("none")
+    ()
+    """
+    asked = tuple(dict.fromkeys(name.strip() for name in names.split(",")))
+    for name in asked:
+        if name not in _NAMES:
+            raise ConfigError(f"logger={names}: no logger is called {name!r}; {did_you_mean(name, _NAMES)}")
+    if "none" in asked and len(asked) > 1:
+        raise ConfigError(f"logger={names}: none stands alone")
+    return tuple(name for name in asked if name != "none")
+
+
+def make_loggers(
+    names: str,
+    run_dir: str | Path,
+    config: Mapping[str, Any],
+    *,
+    project: str = "snnrl",
+    name: str | None = None,
+    resume_id: str | None = None,
+    purge_step: int | None = None,
+) -> list[Logger]:
+    """Open the loggers that ``names`` asks for (``"none"``, ``"tensorboard"``, ``"wandb"``, ``"tensorboard,wandb"``).
+
+    The JSONL file is not among them: every run has one, and its owner truncates it at a resume.
+
+    Args:
+        names: separated by commas.
+        run_dir: event files go to ``run_dir/tensorboard``, those of wandb to ``run_dir/wandb``.
+        config: the settings of the run, for wandb.
+        project: see :class:`WandbLogger`, as for ``name`` and ``resume_id``.
+        name: the run's name.
+        resume_id: the wandb run to go on with.
+        purge_step: see :class:`TensorBoardLogger`.
+    """
+    loggers: list[Logger] = []
+    for asked in validate_logger_names(names):
+        if asked == "tensorboard":
+            loggers.append(TensorBoardLogger(Path(run_dir) / "tensorboard", purge_step))
+        else:
+            loggers.append(WandbLogger(run_dir, config, project, name, resume_id))
+    return loggers
+
+
+def _number(value: float) -> int | float | None:
+    """``value`` as JSON has it, which knows no NaN and no infinity."""
+    if isinstance(value, int):
+        return value
+    value = float(value)
+    return value if math.isfinite(value) else None
+
+
+def _quiet_session() -> wandb.Settings:
+    """Start wandb without a word; in silent mode it cannot prompt either."""
+    import wandb
+
+    return wandb.setup(settings=wandb.Settings(silent=True)).settings
+
+
+def _online_or_offline(init: dict[str, Any]) -> tuple[wandb.Run, str]:
+    """Start the run online, or offline with the reason why.
+
+    The key is checked first, as that fails sooner than a run does; a run that failed holds its id until the teardown.
+    """
+    import wandb
+
+    try:
+        if wandb.login(prompt=False, verify=True):
+            return wandb.init(**init), ""
+        reason = "no API key is configured, see: wandb login"
+    except wandb.errors.Error as error:
+        reason = f"W&B does not answer: {_one_line(error)}"
+        wandb.teardown()
+        _quiet_session()
+    return wandb.init(**init, mode="offline"), reason
+
+
+def _one_line(error: Exception) -> str:
+    """The gist of a message that may run over many lines."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _say(text: str) -> None:
+    print(f"wandb: {text}", file=sys.stderr, flush=True)

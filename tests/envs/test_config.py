@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+
+from snnrl.envs import AtariConfig, EnvConfig, RewardConfig
+from snnrl.errors import ConfigError
+
+FULL = {
+    "id": "ALE/SpaceInvaders-v5",
+    "atari": {"frame_skip": 3, "sticky_actions": 0.0, "noop_max": 0},
+    "kwargs": {"full_action_space": True},
+    "reward": {"scale": 0.5, "low": -1.0, "high": 1.0, "life_loss_ends": True, "failure": -1},
+    "value_range": [-10, 10],
+    "observation": {"bins": 8},
+    "frames": {"size": 42},
+    "env_steps": 1000,
+    "num_envs": 4,
+    "max_episode_steps": 50,
+}
+
+
+def test_every_setting_of_a_mapping_arrives() -> None:
+    config = EnvConfig.from_mapping(FULL)
+    assert dataclasses.asdict(config) == {**FULL, "value_range": (-10, 10)}
+    assert isinstance(config.atari, AtariConfig)
+    assert isinstance(config.reward, RewardConfig)
+    assert set(FULL) == {setting.name for setting in dataclasses.fields(EnvConfig)}
+
+
+def test_what_a_mapping_leaves_out_is_the_default() -> None:
+    assert EnvConfig.from_mapping({"id": "CartPole-v1"}) == EnvConfig("CartPole-v1")
+    assert EnvConfig.from_mapping({"id": "ALE/Pong-v5", "atari": {}}).atari == AtariConfig(4, 0.25, 30)
+
+
+def test_a_config_shares_no_mapping_with_another() -> None:
+    EnvConfig("CartPole-v1").kwargs["gravity"] = 1.0
+    assert EnvConfig("CartPole-v1").kwargs == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"atari": {"frame_skip": 0}}, "env.atari.frame_skip=0: must be an integer of at least 1"),
+        ({"atari": {"frame_skip": 2.0}}, "env.atari.frame_skip=2.0: must be an integer"),
+        ({"atari": {"frame_skip": True}}, "env.atari.frame_skip=True: must be an integer"),
+        ({"atari": {"sticky_actions": 1.0}}, "env.atari.sticky_actions=1.0: must be a probability"),
+        ({"atari": {"sticky_actions": -0.1}}, "env.atari.sticky_actions=-0.1: must be a probability"),
+        ({"atari": {"noop_max": -1}}, "env.atari.noop_max=-1: must be an integer of at least 0"),
+        ({"atari": 4}, "env.atari=4: must be a mapping"),
+        ({"reward": {"scale": 0}}, "env.reward.scale=0: must be a finite number above 0"),
+        ({"reward": {"scale": math.inf}}, "env.reward.scale=inf: must be"),
+        ({"reward": {"low": "a"}}, "env.reward.low=a: must be a finite number"),
+        ({"reward": {"high": math.nan}}, "env.reward.high=nan: must be a finite number"),
+        ({"reward": {"failure": "none"}}, "env.reward.failure=none: must be a finite number"),
+        ({"reward": {"low": 1.0, "high": 1.0}}, "env.reward.low=1.0: must be below env.reward.high (1.0)"),
+        ({"reward": {"life_loss_ends": 1}}, "env.reward.life_loss_ends=1: must be true or false"),
+        ({"reward": None}, "env.reward=None: must be a mapping"),
+        ({"value_range": [1.0, 1.0]}, "env.value_range=(1.0, 1.0): must be two finite numbers, the lower one first"),
+        ({"value_range": [1.0]}, "env.value_range=(1.0,): must be two"),
+        ({"value_range": 3}, "env.value_range=3: must be two"),
+        ({"kwargs": [1]}, "env.kwargs=[1]: must be a mapping"),
+        ({"observation": None}, "env.observation=None: must be a mapping"),
+        ({"frames": 84}, "env.frames=84: must be a mapping or null"),
+        ({"env_steps": 0}, "env.env_steps=0: must be an integer of at least 1"),
+        ({"num_envs": 0}, "env.num_envs=0: must be an integer of at least 1"),
+        ({"max_episode_steps": 0}, "env.max_episode_steps=0: must be an integer of at least 1"),
+        ({"id": ""}, "env.id=: must be the id"),
+        ({"id": "CartPole-v1", "atari": {}}, "must be left out for CartPole-v1"),
+        ({"num_env": 3}, "env.num_env=3: there is no such setting; did you mean num_envs"),
+        ({"atari": {"frameskip": 3}}, "env.atari.frameskip=3: there is no such setting; did you mean frame_skip?"),
+        ({"reward": {"zzz": 3}}, "env.reward.zzz=3: there is no such setting; there are: failure, high"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value_and_what_is_right(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        EnvConfig.from_mapping({"id": "ALE/Pong-v5", **settings})
+    assert message in str(caught.value)
+
+
+def test_the_id_is_required() -> None:
+    with pytest.raises(ConfigError, match="is missing"):
+        EnvConfig.from_mapping({"num_envs": 2})
