@@ -13,11 +13,6 @@ FROM python:3.12-slim
 ENV PIP_NO_CACHE_DIR=1 \
     PYTHONUNBUFFERED=1
 
-# torch.compile and Triton build their kernels with a C++ compiler when they run.
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends g++ \
-    && rm -rf /var/lib/apt/lists/*
-
 # Torch first: the largest layer, and it changes least. PyPI's Linux wheels carry CUDA.
 ARG TORCH_VARIANT=cpu
 RUN case "$TORCH_VARIANT" in \
@@ -41,7 +36,7 @@ COPY experiments experiments
 RUN pip install --no-deps .
 
 ARG UID=1000
-RUN useradd --create-home --uid "$UID" snnrl \
+RUN useradd --create-home --user-group --uid "$UID" snnrl \
     && mkdir -p /work/runs \
     && chown -R snnrl:snnrl /work
 USER snnrl

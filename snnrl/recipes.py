@@ -26,7 +26,7 @@ GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "ex
 ANY_GYMNASIUM, ANY_ATARI = "Gymnasium", "Atari"
 
 BASE: Mapping[str, Any] = {
-    "defaults": [{"env": "SpaceInvaders"}, {"agent": "rstdp"}, {"experiment": None}, "_self_"],
+    "defaults": [{"agent": "rstdp"}, {"env": "SpaceInvaders"}, {"experiment": None}, "_self_"],
     "seed": 0,
     "device": "auto",
     "env_steps": "${env.env_steps}",
@@ -74,7 +74,7 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     """
     parsed = _parse(overrides)
     _check_recipes(parsed)
-    words = [*_implied(parsed), *overrides]
+    words = [*_implied(parsed), *(_force_free(word) for word in overrides)]
     _register()
     try:
         with initialize(version_base="1.3", config_path=None):
@@ -89,17 +89,9 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     return {str(key): value for key, value in resolved.items()}
 
 
-def env_recipe(name: str) -> dict[str, Any]:
-    """The settings under ``env`` that ``env=name`` chooses, ``name`` being a recipe or a registered Gymnasium id."""
-    word = f"env={name}" if name in recipe_paths("env") else f"env.id={name}"
-    env: dict[str, Any] = compose_run([word])["env"]
-    return env
-
-
-def agent_recipe(name: str) -> dict[str, Any]:
-    """The settings under ``agent`` that ``agent=name`` chooses."""
-    agent: dict[str, Any] = compose_run([f"agent={name}"])["agent"]
-    return agent
+def choice(env: str) -> str:
+    """The word of a command line that chooses an environment by its recipe or its registered Gymnasium id."""
+    return f"env={env}" if env in recipe_paths("env") else f"env.id={env}"
 
 
 def _parse(overrides: Sequence[str]) -> list[Override]:
@@ -142,6 +134,10 @@ def _keys(config: Any, prefix: str = "") -> Iterator[str]:
             yield from _keys(config[key], f"{name}.")
 
 
+def _force_free(word: str) -> str:
+    return f"++{word}" if word.startswith(tuple(f"{prefix}." for prefix in _FREE)) else word
+
+
 def _is_choice(word: str) -> bool:
     return word.split("=", 1)[0].lstrip("+") in GROUPS
 
@@ -156,8 +152,8 @@ def _implied(parsed: Sequence[Override]) -> list[str]:
 
 def _register() -> None:
     store = ConfigStore.instance()
-    store.repo.clear()
-    _hydra_builtins()
+    for stale in (*GROUPS, "snnrl.yaml"):
+        store.repo.pop(stale, None)
     store.store(name="snnrl", node=OmegaConf.create(dict(BASE)))
     for group in GROUPS:
         for name, path in recipe_paths(group).items():
@@ -167,7 +163,15 @@ def _register() -> None:
                 raise ConfigError(f"{group}={name}: {path} is not valid YAML: {_first_line(error)}") from error
             if not isinstance(node, DictConfig):
                 raise ConfigError(f"{group}={name}: {path} must hold settings, one `key: value` a line")
-            store.store(group=group, name=name, node=node, package="_global_" if group == "experiment" else group)
+            store.store(group=group, name=name, node=_at_root(group, node), package="_global_")
+
+
+def _at_root(group: str, node: DictConfig) -> DictConfig:
+    """The recipe's settings under their group, its defaults beside them, where they may override other groups."""
+    if group == "experiment":
+        return node
+    defaults = node.pop("defaults", [])
+    return OmegaConf.create({"defaults": [*defaults, "_self_"], group: node})
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,81 @@
+"""Agents, one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from importlib import import_module
+from typing import Any
+
+from gymnasium import spaces
+
+from snnrl.agents.base import Agent
+from snnrl.envs import EnvConfig
+from snnrl.errors import ConfigError, did_you_mean
+
+AGENTS: Mapping[str, str] = {
+    "constant": "snnrl.agents.constant:Constant",
+    "random": "snnrl.agents.random:Random",
+    "rstdp": "snnrl.agents.rstdp:RSTDP",
+}
+"""Where the agents that recipes name are; any other ``module:Class`` can stand in a recipe as well."""
+
+__all__ = ["AGENTS", "Agent", "make_agent"]
+
+
+def make_agent(
+    settings: Mapping[str, Any],
+    observation_space: spaces.Space[Any],
+    action_space: spaces.Space[Any],
+    env: EnvConfig,
+    seed: int = 0,
+) -> Agent[Any]:
+    """The agent that a recipe describes.
+
+    Args:
+        settings: ``name``, one of :data:`AGENTS` or ``module:Class``, and the settings of that agent's ``Config``.
+        observation_space: of one environment.
+        action_space: of one environment.
+        env: the environment's recipe.
+        seed: of the agent's randomness.
+
+    Raises:
+        ConfigError: an unknown agent or setting, a value out of range, or a space that the agent cannot take.
+    """
+    name = str(settings["name"])
+    if name not in AGENTS and ":" not in name:
+        raise ConfigError(f"agent.name={name}: there is no such agent; {did_you_mean(name, AGENTS)}")
+    module, _, attribute = AGENTS.get(name, name).partition(":")
+    try:
+        kind = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"agent.name={name}: cannot be imported ({error}); must be module:Class") from error
+    config = read_settings(kind.Config, {key: value for key, value in settings.items() if key != "name"})
+    agent: Agent[Any] = kind(observation_space, action_space, config, env, seed)
+    return agent
+
+
+def read_settings(config: type[Any], settings: Mapping[str, Any]) -> Any:
+    """An instance of the dataclass ``config``, whose fields' defaults say which type a setting has.
+
+    Raises:
+        ConfigError: a setting that the dataclass does not have, or of another type.
+    """
+    defaults = {field.name: field.default for field in fields(config)}
+    values: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key not in defaults:
+            raise ConfigError(f"agent.{key}: there is no such setting; {did_you_mean(key, defaults)}")
+        values[key] = _typed(f"agent.{key}", value, defaults[key])
+    return config(**values)
+
+
+def _typed(setting: str, value: Any, default: Any) -> Any:
+    if default is MISSING or default is None or isinstance(value, type(default)) and isinstance(value, bool) == isinstance(default, bool):
+        return value
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(default, tuple) and isinstance(value, list) and len(value) == len(default):
+        return tuple(_typed(setting, entry, like) for entry, like in zip(value, default, strict=True))
+    names = {bool: "true or false", int: "an integer", float: "a number", str: "a word", tuple: "a list"}
+    raise ConfigError(f"{setting}={value}: must be {names.get(type(default), type(default).__name__)}")

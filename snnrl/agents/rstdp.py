@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.agents.base import Agent, Metrics
-from snnrl.agents.rstdp_config import RSTDPConfig, make_encoder
+from snnrl.agents.rstdp_config import RSTDPConfig
+from snnrl.agents.sight import make_encoder
 from snnrl.connections import Connection
 from snnrl.decoders import ActionCode
 from snnrl.envs import EnvConfig, Feedback
@@ -72,6 +73,8 @@ class RSTDP(Agent[RSTDPState]):
         ConfigError: a space that the agent cannot take, or a setting out of range.
     """
 
+    Config = RSTDPConfig
+
     def __init__(
         self,
         observation_space: spaces.Space[Any],
@@ -84,7 +87,13 @@ class RSTDP(Agent[RSTDPState]):
         self.config = config
         self.code = ActionCode(action_space, bins=config.action_bins)
         self.network = ActorCritic(
-            make_encoder(observation_space, config, env),
+            make_encoder(
+                observation_space,
+                env,
+                sim_steps=config.sim_steps,
+                spikes_per_step=config.spikes_per_step,
+                target_rate=config.target_rate,
+            ),
             EscapeNoise(
                 self.code.populations * config.actor_neurons,
                 tau_mem=config.tau,

@@ -1,16 +1,10 @@
-"""Settings of the R-STDP agent, and the encoder that they and the environment's recipe ask for."""
+"""Settings of the R-STDP agent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from gymnasium import spaces
-
-from snnrl.encoders import Encoder, FrameEncoder, Normaliser, OneHotEncoder, PopulationEncoder
-from snnrl.envs import EnvConfig
-from snnrl.errors import ConfigError, require
+from snnrl.errors import require
 
 
 @dataclass(frozen=True)
@@ -89,31 +83,3 @@ class RSTDPConfig:
         low, high = self.value_range
         require(low < high, "agent.value_range", list(self.value_range), "[lowest, highest] with lowest below highest")
         require(self.modulator in ("td", "shuffled"), "agent.modulator", self.modulator, "td or shuffled")
-
-
-def make_encoder(space: spaces.Space[Any], config: RSTDPConfig, env: EnvConfig) -> Encoder[Any]:
-    """The encoder for an observation space.
-
-    Discrete observations are one-hot, grey frames ``(1, height, width)`` of uint8 become volleys, other Boxes are
-    flattened to place cells.
-
-    Raises:
-        ConfigError: a space of another kind.
-    """
-    if isinstance(space, spaces.Discrete):
-        return OneHotEncoder(int(space.n), start=int(space.start), sim_steps=config.sim_steps)
-    if isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[0] == 1:
-        _, height, width = space.shape
-        return FrameEncoder(height, width, target_rate=config.target_rate, **(env.frames or {}))
-    if isinstance(space, spaces.Box) and 0 < int(np.prod(space.shape)) <= 64:
-        normaliser = Normaliser(space.low.flatten().tolist(), space.high.flatten().tolist(), **env.observation)
-        return PopulationEncoder(
-            normaliser,
-            sim_steps=config.sim_steps,
-            spikes_per_step=config.spikes_per_step,
-            **PopulationEncoder.resolution(normaliser.dims),
-        )
-    raise ConfigError(
-        f"observation space {space}: the agent can take Discrete, a Box of up to 64 values, or grey uint8 frames "
-        "(1, height, width); wrap the environment (gymnasium.wrappers) to get there"
-    )

@@ -167,7 +167,6 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
         self.action_space = self._games.single_action_space
         self.render_mode = render_mode
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": EMULATOR_RATE / config.frame_skip}
-        self._seeded = False
         self._frame: Frame | None = None
         self._running = False
 
@@ -186,10 +185,8 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
         """
         require(seed is None or 0 <= seed < SEED_LIMIT, "seed", seed, "at least 0 and below 2**31")
         super().reset(seed=seed)
-        if seed is None and not self._seeded:
-            seed = int(self.np_random.integers(SEED_LIMIT))
         frames, info = self._games.reset(seed=seed)
-        self._seeded = self._running = True
+        self._running = True
         self._frame = frames[0]
         return frames[0], self._row(info)
 

@@ -101,6 +101,7 @@ class EnvConfig:
         frames: passed on to the agent's encoder of frames, or None.
         env_steps: length of a training run, summed over the environments.
         num_envs: environments that a training run steps together.
+        eval_episodes: full episodes of the evaluation that ends a training run.
         max_episode_steps: time limit in environment steps, or None for the environment's own.
 
     Raises:
@@ -116,6 +117,7 @@ class EnvConfig:
     frames: dict[str, Any] | None = None
     env_steps: int = 100_000
     num_envs: int = 16
+    eval_episodes: int = 100
     max_episode_steps: int | None = None
 
     def __post_init__(self) -> None:
@@ -128,6 +130,8 @@ class EnvConfig:
         self._check_value_range()
         require(_is_int(self.env_steps, 1), "env.env_steps", self.env_steps, "an integer of at least 1")
         require(_is_int(self.num_envs, 1), "env.num_envs", self.num_envs, "an integer of at least 1")
+        episodes = self.eval_episodes
+        require(_is_int(episodes, 1), "env.eval_episodes", episodes, "an integer of at least 1")
         limit = self.max_episode_steps
         require(limit is None or _is_int(limit, 1), "env.max_episode_steps", limit, "an integer of at least 1, or null")
 

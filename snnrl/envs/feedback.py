@@ -114,12 +114,9 @@ class EpisodeStats:
             reward: the environment's own, ``[num_envs]``.
             terminated: the environment's own, ``[num_envs]``: a lost life does not end a reported episode.
             truncated: the environment's own, ``[num_envs]``.
-            reset_rows: ``[num_envs]``, rows whose observation begins an episode; the step does not count there.
+            reset_rows: ``[num_envs]``, rows whose observation begins an episode; their counts start over.
         """
         self._returns = np.where(reset_rows, 0.0, self._returns + reward)
         self._lengths = np.where(reset_rows, 0, self._lengths + 1)
         ended = np.flatnonzero((terminated | truncated) & ~reset_rows)
-        episodes = [Episode(int(env), float(self._returns[env]), int(self._lengths[env])) for env in ended]
-        self._returns[ended] = 0.0
-        self._lengths[ended] = 0
-        return episodes
+        return [Episode(int(env), float(self._returns[env]), int(self._lengths[env])) for env in ended]

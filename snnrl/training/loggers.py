@@ -262,7 +262,7 @@ def _online_or_offline(init: dict[str, Any]) -> tuple[wandb.Run, str]:
             return wandb.init(**init), ""
         reason = "no API key is configured, see: wandb login"
     except wandb.errors.Error as error:
-        reason = f"W&B does not answer: {_one_line(error)}"
+        reason = f"no run could be started at W&B: {_one_line(error)}"
         wandb.teardown()
         _quiet_session()
     return wandb.init(**init, mode="offline"), reason

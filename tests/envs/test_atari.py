@@ -125,6 +125,18 @@ def test_without_idle_frames_only_sticky_actions_make_seeds_matter(sticky: float
     assert all((both[0] == both[1]).all() for both in frames) == (sticky == 0.0)
 
 
+def test_a_frame_is_the_brighter_of_the_last_two_of_the_console() -> None:
+    """Against ``ale_py``'s own single environment, frame by frame: consoles draw some objects every other frame."""
+    console = gymnasium.make("ALE/Pong-v5", frameskip=1, repeat_action_probability=0.0, obs_type="grayscale")
+    env = make_env(EnvConfig("ALE/Pong-v5", AtariConfig(frame_skip=4, sticky_actions=0.0, noop_max=0)))
+    console.reset(seed=0)
+    env.reset(seed=0)
+    for action in [RIGHT, 3] * 10:
+        drawn = [console.step(action)[0] for _ in range(4)]
+        assert (drawn[2] != drawn[3]).any()
+        assert (env.step(action)[0] == np.maximum(drawn[2], drawn[3])).all()
+
+
 def test_breakout_waits_for_the_agent_to_fire() -> None:
     envs = make_envs("ALE/Breakout-v5", 2)
     envs.reset(seed=0)

@@ -19,6 +19,7 @@ FULL = {
     "frames": {"size": 42},
     "env_steps": 1000,
     "num_envs": 4,
+    "eval_episodes": 7,
     "max_episode_steps": 50,
 }
 
@@ -67,6 +68,7 @@ def test_a_config_shares_no_mapping_with_another() -> None:
         ({"frames": 84}, "env.frames=84: must be a mapping or null"),
         ({"env_steps": 0}, "env.env_steps=0: must be an integer of at least 1"),
         ({"num_envs": 0}, "env.num_envs=0: must be an integer of at least 1"),
+        ({"eval_episodes": 0}, "env.eval_episodes=0: must be an integer of at least 1"),
         ({"max_episode_steps": 0}, "env.max_episode_steps=0: must be an integer of at least 1"),
         ({"id": ""}, "env.id=: must be the id"),
         ({"id": "CartPole-v1", "atari": {}}, "must be left out for CartPole-v1"),

@@ -69,7 +69,7 @@ def test_a_lost_life_ends_the_learners_episode_but_not_the_game() -> None:
     no = bools(0, 0)
     lives = np.array([2, 3])
     lost = build(np.ones(2), no, no, {"lives": lives})
-    lives[:] = 0
+    lives[:] = 9
     assert lost.terminated.tolist() == [True, False]
     assert lost.reward.tolist() == [1.0, 1.0], "failure is for the environment's own termination"
     kept = build(np.ones(2), no, no, {"lives": np.array([2, 4])})

@@ -57,13 +57,17 @@ def test_lines_come_early_then_at_every_interval_then_at_the_end() -> None:
     assert lines[3:] == ["2,500/2,500 env steps (100 %) | 100 steps/s | took 0:25"]
 
 
+def raise_after_update(progress: Progress, clock: Clock) -> None:
+    clock.now += 0.5
+    progress.update(20, 1.0)
+    raise KeyboardInterrupt
+
+
 def test_last_line_comes_after_an_error_too() -> None:
     clock = Clock()
     progress, stream = plain(clock, total=100)
     with pytest.raises(KeyboardInterrupt), progress:
-        clock.now += 0.5
-        progress.update(20, 1.0)
-        raise KeyboardInterrupt
+        raise_after_update(progress, clock)
     assert stream.getvalue() == "20/100 env steps (20 %) | 40 steps/s | took 0:00 | return 1.0\n"
 
 
@@ -148,7 +152,7 @@ def test_unknown_mode_is_refused() -> None:
 
 
 def on_terminal(script: str, term: str = "xterm-256color") -> tuple[str, str]:
-    """Run ``script`` with standard error on a real terminal, 120 wide; return what came there and on standard output."""
+    """Run ``script`` with standard error on a real terminal; return what came there and on standard output."""
     master, slave = pty.openpty()
     environment = os.environ | {"TERM": term, "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
@@ -188,8 +192,9 @@ def test_bar_on_a_terminal() -> None:
     shown, printed = on_terminal(BAR)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
     assert "━" in text
-    assert "5,000/10,000 env steps (50 %) | 1,9" in text
-    assert "| ETA 0:02 | return 12.3 | note [x]" in text
+    assert re.search(
+        r" 5,\d00/10,000 env steps \(5\d %\) \| 1,9\d\d steps/s \| ETA 0:02 \| return 12.3 \| note \[x\]", text
+    )
     assert "\na line [of] its own" in text.replace("\r", "\n")
     assert "10,000/10,000 env steps (100 %) | 1,980 steps/s | took 0:05 | return 12.3 | note [x]" in text
     assert 20 < text.count("env steps") < 40, "redrawn at every update, or hardly ever"

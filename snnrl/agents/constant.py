@@ -1,0 +1,66 @@
+"""Always the same action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from snnrl.agents.base import Agent
+from snnrl.envs import EnvConfig, Feedback
+from snnrl.errors import require
+
+
+@dataclass(frozen=True)
+class ConstantConfig:
+    """Recipe of :class:`Constant`."""
+
+    action: Any = None
+    """The action: a number, or a list for a Box; ``None`` is the first action of a Discrete space."""
+
+
+class Constant(Agent[None]):
+    """Takes one action for ever: what a policy scores that looks at nothing.
+
+    Raises:
+        ConfigError: the action is not in the action space.
+    """
+
+    Config = ConstantConfig
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        config: ConstantConfig,
+        env: EnvConfig,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(observation_space, action_space, seed)
+        first = getattr(action_space, "start", 0)
+        chosen = first if config.action is None else config.action
+        self.action = np.asarray(chosen, dtype=action_space.dtype)
+        require(action_space.contains(self.action), "agent.action", config.action, f"in {action_space}")
+
+    def begin(self, num_envs: int) -> None:
+        return None
+
+    def act(self, observation: NDArray[Any], feedback: Feedback, state: None) -> tuple[NDArray[Any], None]:
+        return self._repeat(len(observation)), None
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Any, Any]:
+        batch, batched = self.as_batch(observation)
+        action = self._repeat(len(batch))
+        return (action if batched else action[0]), state
+
+    def _repeat(self, count: int) -> NDArray[Any]:
+        return np.repeat(self.action[None], count, axis=0)

@@ -1,0 +1,83 @@
+"""From names and folders to agents and environments, for those who write their own loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import VectorEnv
+from omegaconf import OmegaConf
+
+from snnrl import envs
+from snnrl.agents import Agent
+from snnrl.agents import make_agent as _make_agent
+from snnrl.config import RunConfig
+from snnrl.envs import EnvConfig
+from snnrl.errors import ConfigError
+from snnrl.recipes import choice, compose_run
+from snnrl.training.runner import load_agent
+
+
+def read_config(run_dir: str | Path) -> RunConfig:
+    """The settings of a run.
+
+    Raises:
+        ConfigError: the folder is not that of a run.
+    """
+    path = Path(run_dir) / "config.yaml"
+    if not path.is_file():
+        raise ConfigError(f"run={run_dir}: there is no config.yaml in it; must be the folder of a run")
+    settings = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(settings, dict)
+    return RunConfig.from_mapping({str(key): value for key, value in settings.items()})
+
+
+def load(run_dir: str | Path, checkpoint: str = "last") -> Agent[Any]:
+    """The trained agent of a run, ready for ``predict``.
+
+    Args:
+        run_dir: the run's folder.
+        checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
+
+    Raises:
+        ConfigError: the folder is not that of a run, or the checkpoint does not fit.
+    """
+    return load_agent(read_config(run_dir), Path(run_dir), checkpoint)
+
+
+def make_envs(env: str, num_envs: int) -> VectorEnv[Any, Any, Any]:
+    """Environments stepped together, as training sees them.
+
+    Args:
+        env: a recipe's name, such as ``SpaceInvaders``, or a registered Gymnasium id.
+        num_envs: how many.
+    """
+    return envs.make_envs(EnvConfig.from_mapping(compose_run([choice(env)])["env"]), num_envs)
+
+
+def make_env(env: str, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+    """One environment, as training sees it.
+
+    Args:
+        env: a recipe's name or a registered Gymnasium id.
+        render_mode: as in ``gymnasium.make``.
+    """
+    return envs.make_env(EnvConfig.from_mapping(compose_run([choice(env)])["env"]), render_mode)
+
+
+def make_agent(env: str, agent: str | None = None, seed: int = 0, **settings: Any) -> Agent[Any]:
+    """An untrained agent for an environment.
+
+    Args:
+        env: a recipe's name or a registered Gymnasium id.
+        agent: a recipe's name; ``None`` is the one that the environment's recipe names.
+        seed: of the agent's randomness.
+        settings: of the agent, in place of the recipe's.
+    """
+    composed = compose_run([choice(env), *([] if agent is None else [f"agent={agent}"])])
+    recipe = EnvConfig.from_mapping(composed["env"])
+    one = envs.make_env(recipe)
+    observation_space, action_space = one.observation_space, one.action_space
+    one.close()
+    return _make_agent({**composed["agent"], **settings}, observation_space, action_space, recipe, seed)

@@ -1,0 +1,69 @@
+"""Full episodes of a policy that does not learn, on environments of their own."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnrl.agents.base import Agent
+from snnrl.envs import EnvConfig, EpisodeStats, env_seeds, make_envs
+
+WHILE_TRAINING, AT_THE_END, AFTERWARDS = range(3)
+"""The epochs of the ``eval`` seed stream: no two kinds of evaluation play the same episodes."""
+
+
+class Evaluation(NamedTuple):
+    """What an evaluation found."""
+
+    returns: NDArray[np.float64]
+    """``[episodes]``, raw and unclipped."""
+    lengths: NDArray[np.int64]
+    """``[episodes]``, in environment steps."""
+
+
+def evaluate(
+    agent: Agent[Any],
+    env: EnvConfig,
+    *,
+    episodes: int,
+    seed: int,
+    epoch: int = AFTERWARDS,
+    deterministic: bool = True,
+    num_envs: int = 16,
+) -> Evaluation:
+    """Play full episodes.
+
+    How many episodes each environment plays is settled beforehand, so that short episodes are not counted more often than
+    long ones.
+
+    Args:
+        agent: who plays; it does not learn.
+        env: the environment's recipe.
+        episodes: number of episodes.
+        seed: of the environments.
+        epoch: which of the seed stream's epochs.
+        deterministic: best actions rather than random ones.
+        num_envs: environments played side by side.
+    """
+    num_envs = min(num_envs, episodes)
+    quota = np.full(num_envs, episodes // num_envs) + (np.arange(num_envs) < episodes % num_envs)
+    envs = make_envs(env, num_envs)
+    try:
+        observation, _ = envs.reset(seed=env_seeds(seed, "eval", epoch, num_envs))
+        stats = EpisodeStats(num_envs)
+        state: Any = None
+        begins, resets = np.ones(num_envs, dtype=bool), np.zeros(num_envs, dtype=bool)
+        found: list[list[tuple[float, int]]] = [[] for _ in range(num_envs)]
+        while any(len(done) < wanted for done, wanted in zip(found, quota, strict=True)):
+            action, state = agent.predict(observation, state, begins, deterministic)
+            observation, reward, terminated, truncated, _ = envs.step(action)
+            for episode in stats.update(reward, terminated, truncated, resets):
+                found[episode.env].append((episode.return_, episode.length))
+            begins, resets = resets, (terminated | truncated) & ~resets
+    finally:
+        envs.close()
+    kept = [result for done, wanted in zip(found, quota, strict=True) for result in done[:wanted]]
+    returns, lengths = zip(*kept, strict=True)
+    return Evaluation(np.array(returns, dtype=np.float64), np.array(lengths, dtype=np.int64))

@@ -1,0 +1,36 @@
+"""What a result depends on besides its settings, and how sure it is."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import bootstrap
+
+_PACKAGES = ("snnrl", "torch", "gymnasium", "ale-py", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def bootstrap_interval(returns: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean (percentile method, 10,000 resamples; Efron & Tibshirani 1993, ch. 13).
+
+    A single value, or equal ones, have no spread to resample: both ends are the mean.
+    """
+    if len(returns) < 2 or np.ptp(returns) == 0:
+        return float(returns.mean()), float(returns.mean())
+    found = bootstrap(
+        (returns,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(seed)
+    ).confidence_interval
+    return float(found.low), float(found.high)
