@@ -20,7 +20,7 @@ class RunConfig:
 
     Attributes:
         seed: of all randomness.
-        device: ``auto`` (CUDA where there is one and the agent's frames need it, else CPU), ``cpu``, ``cuda`` or ``cuda:<n>``.
+        device: ``auto`` (CUDA where there is one, else the CPU), ``cpu``, ``cuda`` or ``cuda:<n>``.
         env_steps: length of the run, summed over the environments.
         num_envs: environments that are stepped together.
         run_dir: the folder to write to; ``None`` for a new one under ``runs/``.
@@ -67,7 +67,10 @@ class RunConfig:
             isinstance(agent, Mapping) and isinstance(agent.get("name"), str), "agent", agent, "a recipe with a name"
         )
         require(
-            mapping["progress"] in PROGRESS_MODES, "progress", mapping["progress"], f"one of {', '.join(PROGRESS_MODES)}"
+            mapping["progress"] in PROGRESS_MODES,
+            "progress",
+            mapping["progress"],
+            f"one of {', '.join(PROGRESS_MODES)}",
         )
         device = mapping["device"]
         kind = str(device).split(":")[0]

@@ -54,9 +54,7 @@ def evaluate_run(words: Sequence[str]) -> int:
     config = read_config(run_dir)
     seed = config.seed if options["seed"] is None else options["seed"]
     agent = load_agent(config, run_dir, str(options["checkpoint"]))
-    found = evaluate(
-        agent, config.env, episodes=options["episodes"], seed=seed, deterministic=options["deterministic"]
-    )
+    found = evaluate(agent, config.env, episodes=options["episodes"], seed=seed, deterministic=options["deterministic"])
     low, high = bootstrap_interval(found.returns)
     result = {
         "return_mean": float(found.returns.mean()),

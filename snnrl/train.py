@@ -36,7 +36,16 @@ usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [ke
   progress          auto, bar, plain or none
 """
 
-CHANGEABLE = ("env_steps", "device", "logger", "progress", "eval.every", "eval.episodes", "eval.during", "checkpoint.every")
+CHANGEABLE = (
+    "env_steps",
+    "device",
+    "logger",
+    "progress",
+    "eval.every",
+    "eval.episodes",
+    "eval.during",
+    "checkpoint.every",
+)
 """Settings that may be given anew when a run is resumed; any other would make it another run."""
 
 

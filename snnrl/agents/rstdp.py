@@ -58,9 +58,9 @@ class RSTDP(Agent[RSTDPState]):
     """A spiking actor and a spiking critic, both trained by one three-factor rule, without backpropagation.
 
     The critic's spike count predicts discounted reward; the temporal-difference error ``r + gamma V' - V`` is broadcast
-    to all synapses as the modulator (Frémaux, Sprekeler & Gerstner 2013, PLoS Comput. Biol. 9:e1003024). An actor synapse's
-    coincidences are multiplied by ``1[its action was taken] - probability``, a centred efference copy, so that the mean
-    of its trace is zero and only what follows the choice, not what precedes it, moves the weight.
+    to all synapses as the modulator (Frémaux, Sprekeler & Gerstner 2013, PLoS Comput. Biol. 9:e1003024). An actor
+    synapse's coincidences are multiplied by ``1[its action was taken] - probability``, a centred efference copy, so that
+    the mean of its trace is zero and only what follows the choice, not what precedes it, moves the weight.
 
     Args:
         observation_space: Box (a vector or grey frames) or Discrete.
@@ -258,7 +258,9 @@ class RSTDP(Agent[RSTDPState]):
             network = reset_rows(network, fresh, rows)
         activity, network = self.network(torch.as_tensor(batch, device=self.device), network, expected=deterministic)
         policy = self.code.policy(activity.preference, self.config.temperature)
-        action = self.code.best(policy) if deterministic else self.code.chosen(self.code.explore(policy, self.generator))
+        action = (
+            self.code.best(policy) if deterministic else self.code.chosen(self.code.explore(policy, self.generator))
+        )
         return (action if batched else action[0]), network
 
 

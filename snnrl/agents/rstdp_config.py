@@ -9,7 +9,7 @@ from snnrl.errors import require
 
 @dataclass(frozen=True)
 class RSTDPConfig:
-    """Recipe of :class:`~snnrl.agents.rstdp.RSTDP`. Times in ms, rates for each weight change summed over environments."""
+    """Recipe of :class:`~snnrl.agents.rstdp.RSTDP`; times in ms, learning rates of changes summed over environments."""
 
     sim_steps: int = 20
     """Simulation steps in one environment step."""

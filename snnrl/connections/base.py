@@ -40,7 +40,7 @@ class Connection(nn.Module, ABC):
 
     @abstractmethod
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
-        """The sum over events of the outer products of postsynaptic and presynaptic activity, for each row of the batch.
+        """The sum over events of the outer products of postsynaptic and presynaptic activity, a row of the batch each.
 
         Args:
             post: ``[events, batch, *post_shape]``.
@@ -56,8 +56,8 @@ class Connection(nn.Module, ABC):
         return self.weight.new_zeros((batch, *self.weight.shape))
 
     def sum_rows(self, eligibility: Tensor, factor: Tensor) -> Tensor:
-        """``sum over b of factor[b] * eligibility[b]``: ``[batch, *weight.shape]`` and ``[batch]`` to ``[*weight.shape]``."""
-        return torch.tensordot(factor, eligibility, dims=1)
+        """The sum over rows of ``factor`` ``[batch]`` times ``eligibility`` ``[batch, *weight.shape]``."""
+        return (factor @ eligibility.flatten(1)).view_as(self.weight)
 
     @torch.no_grad()
     def apply_(self, delta: Tensor) -> None:

@@ -61,7 +61,8 @@ class Dense(Connection):
         return self.weight.new_zeros((batch, pre, post)).transpose(1, 2)
 
     def sum_rows(self, eligibility: Tensor, factor: Tensor) -> Tensor:
-        return torch.tensordot(factor, eligibility.transpose(1, 2), dims=1).t()
+        by_pre = eligibility.transpose(1, 2)
+        return (factor @ by_pre.flatten(1)).view(by_pre.shape[1:]).t()
 
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
         out = self.new_eligibility(post.shape[1]) if out is None else out

@@ -18,9 +18,9 @@ from snnrl.errors import ConfigError, require
 class ActionCode(nn.Module):
     """How populations of neurons stand for actions.
 
-    A Discrete space has a population for each action. A bounded Box has, for each of its dimensions, ``bins`` populations
-    with preferred values spread evenly from low to high: exploring picks one of them, a deterministic decision is
-    their population vector.
+    A Discrete space has a population for each action. A bounded Box has, for each of its dimensions, ``bins``
+    populations with preferred values spread evenly from low to high: exploring picks one of them, a deterministic
+    decision is their population vector.
 
     Args:
         space: the action space of one environment.
@@ -39,7 +39,9 @@ class ActionCode(nn.Module):
             require(bins >= 2, "agent.action_bins", bins, "at least 2")
             self.dims, self.choices = int(np.prod(space.shape)), bins
             share = torch.linspace(0, 1, bins)
-            low, high = (torch.as_tensor(edge, dtype=torch.float32).flatten()[:, None] for edge in (space.low, space.high))
+            low, high = (
+                torch.as_tensor(edge, dtype=torch.float32).flatten()[:, None] for edge in (space.low, space.high)
+            )
             self.register_buffer("preferred", low + (high - low) * share, persistent=False)
         else:
             raise ConfigError(f"action space {space}: the agent can take Discrete or a bounded Box of floats")

@@ -43,7 +43,7 @@ def softmax_policy(preference: Tensor, temperature: float) -> Tensor:
 
 
 def sample(probability: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw a choice from each distribution: ``[..., choices]`` to ``[...]`` int64, by inversion of its cumulative sum."""
+    """Draw a choice from each distribution by inverting its cumulative sum: ``[..., choices]`` to ``[...]`` int64."""
     noise = torch.rand(
         (*probability.shape[:-1], 1), generator=generator, device=probability.device, dtype=probability.dtype
     )

@@ -12,8 +12,8 @@ class RateAdaptation(nn.Module):
     """Amplitude of each neuron's spikes, ``min(1, sqrt(target / rate))`` of its running rate.
 
     Keeps features that are nearly always on from acting as one large bias that drowns the rest: their contribution to
-    the variance of a postsynaptic current is held at that of a neuron with the target rate. The rate is learnt for life in
-    training mode.
+    the variance of a postsynaptic current is held at that of a neuron with the target rate. The rate is learnt for life
+    in training mode.
 
     Args:
         size: number of neurons.

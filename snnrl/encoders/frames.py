@@ -175,7 +175,9 @@ class FrameEncoder(Encoder[FrameState]):
 
 def _interval(name: str, value: Sequence[int] | None, height: int) -> tuple[int, int]:
     first, past = (0, height) if value is None else tuple(value)
-    require(0 <= first < past <= height, f"env.frames.{name}", value, f"[first, past] with 0 <= first < past <= {height}")
+    require(
+        0 <= first < past <= height, f"env.frames.{name}", value, f"[first, past] with 0 <= first < past <= {height}"
+    )
     return first, past
 
 

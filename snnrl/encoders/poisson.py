@@ -52,9 +52,7 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
 
     def forward(self, observation: Tensor, state: RandomSpikesState) -> tuple[Tensor, RandomSpikesState]:
         probability = self.probability(observation.flatten(1).to(torch.float32).clamp(0, 1))
-        noise = torch.rand(
-            (self.sim_steps, *probability.shape), generator=self.generator, device=probability.device
-        )
+        noise = torch.rand((self.sim_steps, *probability.shape), generator=self.generator, device=probability.device)
         return (noise < probability).to(probability.dtype), state
 
 

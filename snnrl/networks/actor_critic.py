@@ -22,7 +22,7 @@ class ActorCriticState(NamedTuple):
     actor: EscapeNoiseState
     critic: IntegrateAndFireState
     trace: Tensor
-    """``[batch, size]`` presynaptic trace; ``[batch, 0]`` for an encoder of volleys, whose traces end with the window."""
+    """``[batch, size]`` presynaptic trace; ``[batch, 0]`` for an encoder of volleys, whose traces end with a window."""
 
 
 class Activity(NamedTuple):

@@ -23,8 +23,8 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
     r"""Escape-noise neuron: spikes are drawn, the membrane is not reset.
 
     ``u[t] = exp(-dt / tau_mem) u[t-1] + I[t]`` and ``P(spike) = rate_max * sigmoid((u - v_threshold) / width)``
-    (Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, sec. 9.1, with a saturating escape rate). Without a reset the
-    steps are independent given the input, so a window needs no loop and the expected spike count is exact.
+    (Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, sec. 9.1, with a saturating escape rate). Without a reset
+    the steps are independent given the input, so a window needs no loop and the expected spike count is exact.
 
     Args:
         shape: shape of the population.

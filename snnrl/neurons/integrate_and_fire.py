@@ -25,9 +25,9 @@ class IntegrateAndFire(Neuron[IntegrateAndFireState]):
     r"""Perfect integrator with soft reset, driven by a filtered and saturating current.
 
     ``u[t] = exp(-dt / tau_syn) u[t-1] + I[t]``; ``v[t] = v[t-1] + rate_max * clip(tonic + gain * u[t], 0, 1)``; a spike
-    at ``v >= 1`` subtracts 1 (soft reset; Rueckauer et al. 2017, Front. Neurosci. 11:682). The spike count of a window is
-    the integral of the drive to within one spike. The population starts with staggered potentials ``(i + 1/2) / n``,
-    so that its summed count resolves ``1/n`` of a spike.
+    at ``v >= 1`` subtracts 1 (soft reset; Rueckauer et al. 2017, Front. Neurosci. 11:682). The spike count of a window
+    is the integral of the drive to within one spike. The population starts with staggered potentials
+    ``(i + 1/2) / n``, so that its summed count resolves ``1/n`` of a spike.
 
     Args:
         shape: shape of the population.

@@ -62,7 +62,7 @@ class ThreeFactor(nn.Module):
 
         Args:
             connection: the synapses.
-            pre: ``[steps, events, batch, *pre_shape]``, presynaptic traces or spikes; several events may make up a step.
+            pre: ``[steps, events, batch, *pre_shape]``, presynaptic traces or spikes; a step may have several events.
             post: ``[steps, events, batch, *post_shape]``, postsynaptic activity.
             state: the eligibility before the stretch; it is updated in place.
             modulator: ``[steps, batch]``, the third factor that follows each step.

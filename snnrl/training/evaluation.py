@@ -35,8 +35,8 @@ def evaluate(
 ) -> Evaluation:
     """Play full episodes.
 
-    How many episodes each environment plays is settled beforehand, so that short episodes are not counted more often than
-    long ones.
+    How many episodes each environment plays is settled beforehand, so that short episodes are not counted more often
+    than long ones.
 
     Args:
         agent: who plays; it does not learn.

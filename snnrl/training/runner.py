@@ -32,9 +32,9 @@ LOGS = 200
 class Runner:
     """One training run in one folder.
 
-    A checkpoint is a barrier: an emulator's state is awkward to save, so the run that goes on starts fresh episodes there
-    just as the run that is resumed from it does, with seeds derived from the run's seed and the number of the barrier.
-    That is what makes resuming exact.
+    A checkpoint is a barrier: an emulator's state is awkward to save, so the run that goes on starts fresh episodes
+    there just as the run that is resumed from it does, with seeds derived from the run's seed and the number of the
+    barrier. That is what makes resuming exact.
 
     Args:
         config: the settings.
@@ -151,9 +151,7 @@ class Runner:
 
     def _evaluate(self) -> None:
         config = self.config
-        found = evaluate(
-            self.agent, config.env, episodes=config.eval_during, seed=config.seed, epoch=WHILE_TRAINING
-        )
+        found = evaluate(self.agent, config.env, episodes=config.eval_during, seed=config.seed, epoch=WHILE_TRAINING)
         mean = float(found.returns.mean())
         self._log(
             {
@@ -248,16 +246,12 @@ def load_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last") -> Ag
         ConfigError: there is no such checkpoint, or it does not fit.
     """
     envs = make_envs(config.env, 1)
-    agent = make_agent(
-        config.agent, envs.single_observation_space, envs.single_action_space, config.env, config.seed
-    )
+    agent = make_agent(config.agent, envs.single_observation_space, envs.single_action_space, config.env, config.seed)
     envs.close()
     device = choose_device(config.device)
     store = CheckpointStore(run_dir / "checkpoints")
     named: Mapping[str, Path | None] = {"last": store.latest(), "best": store.best()}
-    saved = store.load(
-        named.get(checkpoint, Path(checkpoint)), map_location=device, architecture=architecture(agent)
-    )
+    saved = store.load(named.get(checkpoint, Path(checkpoint)), map_location=device, architecture=architecture(agent))
     agent.load_state_dict(saved["agent"])
     agent.to(device).eval()
     return agent
