@@ -1,7 +1,7 @@
 """Where recipes are found, and how they and the command line become one configuration.
 
-A recipe is a YAML file in one of three folders, which are Hydra's groups ``env``, ``agent`` and ``experiment``. A user's
-own ``./envs``, ``./agents`` and ``./experiments`` come first, then those of the checkout or of the installed wheel.
+A recipe is a YAML file in one of three folders, which are Hydra's groups ``env``, ``agent`` and ``experiment``. A
+user's own ``./envs``, ``./agents`` and ``./experiments`` come first, then those of the checkout or of the installed wheel.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     _register()
     try:
         with initialize(version_base="1.3", config_path=None):
-            _check_keys(parsed, compose("snnrl", [word for word in words if _is_choice(word)]))
+            choices = compose("snnrl", [word for word in words if _is_choice(word)])
+            _check_keys(parsed, OmegaConf.to_container(choices))
             resolved = OmegaConf.to_container(compose("snnrl", words), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
@@ -112,7 +113,7 @@ def _check_recipes(parsed: Sequence[Override]) -> None:
             raise ConfigError(f"{key}={value}: there is no such recipe; {did_you_mean(str(value), recipe_paths(key))}")
 
 
-def _check_keys(parsed: Sequence[Override], config: DictConfig) -> None:
+def _check_keys(parsed: Sequence[Override], config: Any) -> None:
     known = set(_keys(config))
     for override in parsed:
         key = override.key_or_group
@@ -129,8 +130,7 @@ def _keys(config: Any, prefix: str = "") -> Iterator[str]:
     for key in config:
         name = f"{prefix}{key}"
         yield name
-        value = OmegaConf.to_container(config).get(key)
-        if isinstance(value, dict):
+        if isinstance(config[key], Mapping):
             yield from _keys(config[key], f"{name}.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import shlex
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def train(words: Sequence[str]) -> int:
-    """Train as the command line says; 0 at the end of the run, 130 if a signal stopped it with its state saved.
+    """Train as the command line says; 0 at the end of the run; 130 or 143 if SIGINT or SIGTERM stopped it, saved.
 
     Raises:
         ConfigError: a wrong setting.
@@ -73,21 +74,24 @@ def train(words: Sequence[str]) -> int:
     from snnrl.training.runner import Runner
 
     config = RunConfig.from_mapping(settings)
-    if run_dir is None:
-        run_dir = _new_run_dir(config)
-        runner = Runner(config, run_dir)
-        _write_config(run_dir, settings)
-    else:
-        runner = Runner(config, run_dir, resume=True)
-        _write_config(run_dir, settings)
+    resume = run_dir is not None
+    run_dir = _new_run_dir(config) if run_dir is None else run_dir
+    runner = Runner(config, run_dir, resume=resume)
+    _write_config(run_dir, settings)
     _announce(config, run_dir, runner.steps)
     summary = runner.train()
     if summary is None:
-        print(f"stopped at {runner.steps:,} env steps, saved. Go on: {_resume_line(run_dir)}", file=sys.stderr)
-        return 130
+        signal_name = runner.shutdown.requested
+        print(
+            f"stopped by {signal_name} at {runner.steps:,} env steps, saved. Go on: {_resume_line(run_dir)}",
+            file=sys.stderr,
+        )
+        return 128 + signal.Signals[str(signal_name)]
+    low, high = summary["eval/return_interval_95"]
     print(
         f"eval/return_mean {summary['eval/return_mean']:.1f} ± {summary['eval/return_std']:.1f} "
-        f"({summary['eval/episodes']} episodes), {summary['env_steps_per_second']:.0f} env steps/s, written to {run_dir}"
+        f"(95 % interval {low:.1f} to {high:.1f}, {summary['eval/episodes']} episodes), "
+        f"{summary['env_steps_per_second']:.0f} env steps/s, written to {run_dir}"
     )
     return 0
 

@@ -74,8 +74,7 @@ def _typed(setting: str, value: Any, default: Any) -> Any:
     if (
         default is MISSING
         or default is None
-        or (isinstance(value, type(default))
-        and isinstance(value, bool) == isinstance(default, bool))
+        or (isinstance(value, type(default)) and isinstance(value, bool) == isinstance(default, bool))
     ):
         return value
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):

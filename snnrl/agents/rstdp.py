@@ -23,6 +23,15 @@ from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import reset_rows
 
 
+class Signal(NamedTuple):
+    """:class:`~snnrl.envs.Feedback` where the weights are."""
+
+    reward: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    reset: Tensor
+
+
 class Decision(NamedTuple):
     """A decision whose outcome is not known yet."""
 
@@ -59,8 +68,8 @@ class RSTDP(Agent[RSTDPState]):
 
     The critic's spike count predicts discounted reward; the temporal-difference error ``r + gamma V' - V`` is broadcast
     to all synapses as the modulator (Frémaux, Sprekeler & Gerstner 2013, PLoS Comput. Biol. 9:e1003024). An actor
-    synapse's coincidences are multiplied by ``1[its action was taken] - probability``, a centred efference copy, so that
-    the mean of its trace is zero and only what follows the choice, not what precedes it, moves the weight.
+    synapse's coincidences are multiplied by ``1[its action was taken] - probability``, a centred efference copy: the mean
+    of its trace is zero, and only what follows the choice, not what precedes it, moves the weight.
 
     Args:
         observation_space: Box (a vector or grey frames) or Discrete.
@@ -147,9 +156,10 @@ class RSTDP(Agent[RSTDPState]):
     @torch.no_grad()
     def act(self, observation: NDArray[Any], feedback: Feedback, state: RSTDPState) -> tuple[NDArray[Any], RSTDPState]:
         self.train()
-        signal = Feedback(*(torch.as_tensor(part, device=self.device) for part in feedback))  # type: ignore[arg-type]
-        fresh = self.network.init_state(len(observation))
-        network = reset_rows(state.network, fresh, signal.reset) if feedback.reset.any() else state.network
+        signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback))
+        network = state.network
+        if feedback.reset.any():
+            network = reset_rows(network, self.network.init_state(len(observation)), signal.reset)
         activity, network = self.network(torch.as_tensor(observation, device=self.device), network)
         stretch = state.stretch
         if state.decision is not None:
@@ -159,7 +169,7 @@ class RSTDP(Agent[RSTDPState]):
         decision = Decision(activity, self.code.credit(choice, policy), _surprise(choice, policy))
         return self.code.chosen(choice), state._replace(network=network, decision=decision, stretch=stretch)
 
-    def _outcome(self, decision: Decision, signal: Any, value: Tensor) -> Outcome:
+    def _outcome(self, decision: Decision, signal: Signal, value: Tensor) -> Outcome:
         """Close a decision: its temporal-difference error, and traces that end where the episode did."""
         decided = ~signal.reset
         ahead = torch.where(signal.terminated, torch.zeros_like(value), self.config.gamma * value)
@@ -224,7 +234,8 @@ class RSTDP(Agent[RSTDPState]):
             return torch.ones((), device=self.device)
         values = pre.value if isinstance(pre, SparseSpikes) else pre
         windows = pre.row_count if isinstance(pre, SparseSpikes) else pre[..., 0].numel()
-        return self.drive((values.square().sum() / windows).sqrt().unsqueeze(0)) ** 2
+        length: Tensor = self.drive((values.square().sum() / windows).sqrt().unsqueeze(0))
+        return length**2
 
     def _change(
         self,
@@ -237,8 +248,10 @@ class RSTDP(Agent[RSTDPState]):
         instant: Tensor | None,
         rate: Tensor,
     ) -> ThreeFactorState:
-        delta, after = self.rule(connection, pre, post, state, modulator, alive, instant)
-        connection.apply_(rate * delta)
+        change: Tensor
+        after: ThreeFactorState
+        change, after = self.rule(connection, pre, post, state, modulator, alive, instant)
+        connection.apply_(rate * change)
         return after
 
     @torch.no_grad()

@@ -39,11 +39,9 @@ def make_encoder(
             space.high.flatten().tolist(),
             **_checked("env.observation", env.observation, _RANGE_SETTINGS),
         )
+        lines, grids = PopulationEncoder.resolution(normaliser.dims)
         return PopulationEncoder(
-            normaliser,
-            sim_steps=sim_steps,
-            spikes_per_step=spikes_per_step,
-            **PopulationEncoder.resolution(normaliser.dims),
+            normaliser, sim_steps=sim_steps, spikes_per_step=spikes_per_step, lines=lines, grids=grids
         )
     raise ConfigError(
         f"observation space {space}: must be Discrete, a Box of up to {MOST_DIMENSIONS} values, or grey uint8 frames "

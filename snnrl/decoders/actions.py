@@ -79,4 +79,5 @@ class ActionCode(nn.Module):
     def _box(self, value: Tensor) -> NDArray[Any]:
         assert isinstance(self.space, spaces.Box)
         shaped = value.cpu().numpy().reshape(-1, *self.space.shape).astype(self.space.dtype)
-        return np.clip(shaped, self.space.low, self.space.high)
+        clipped: NDArray[Any] = np.clip(shaped, self.space.low, self.space.high)
+        return clipped

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snnrl.noise import uniform
+
 
 def population_rates(spikes: Tensor, populations: int) -> Tensor:
     """Mean spike count of each population's neurons over a window.
@@ -16,7 +18,7 @@ def population_rates(spikes: Tensor, populations: int) -> Tensor:
     Returns:
         ``[batch, populations]``, spikes per neuron.
     """
-    return spikes.sum(0).unflatten(-1, (populations, -1)).mean(-1)
+    return spikes.sum(0).view(spikes.shape[1], populations, -1).mean(-1)
 
 
 def first_spike(spikes: Tensor, populations: int) -> Tensor:
@@ -44,9 +46,7 @@ def softmax_policy(preference: Tensor, temperature: float) -> Tensor:
 
 def sample(probability: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Draw a choice from each distribution by inverting its cumulative sum: ``[..., choices]`` to ``[...]`` int64."""
-    noise = torch.rand(
-        (*probability.shape[:-1], 1), generator=generator, device=probability.device, dtype=probability.dtype
-    )
+    noise = uniform((*probability.shape[:-1], 1), probability, generator)
     below = probability.cumsum(-1)[..., :-1] <= noise
     return below.sum(-1)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snnrl.encoders.base import Encoder
 from snnrl.errors import require
+from snnrl.noise import uniform
 
 
 class RandomSpikesState(NamedTuple):
@@ -52,7 +53,7 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
 
     def forward(self, observation: Tensor, state: RandomSpikesState) -> tuple[Tensor, RandomSpikesState]:
         probability = self.probability(observation.flatten(1).to(torch.float32).clamp(0, 1))
-        noise = torch.rand((self.sim_steps, *probability.shape), generator=self.generator, device=probability.device)
+        noise = uniform((self.sim_steps, *probability.shape), probability, self.generator)
         return (noise < probability).to(probability.dtype), state
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -19,6 +19,13 @@ class PopulationState(NamedTuple):
 
     phase: Tensor
     """``[batch, size]``: how far each cell is on its way to the next spike."""
+
+
+class Resolution(NamedTuple):
+    """Cells of a :class:`PopulationEncoder`'s groups."""
+
+    lines: tuple[int, ...]
+    grids: tuple[int, ...]
 
 
 class PopulationEncoder(Encoder[PopulationState]):
@@ -73,14 +80,14 @@ class PopulationEncoder(Encoder[PopulationState]):
         phase = (torch.arange(self.size) * 0.6180339887) % 1.0
         self.register_buffer("_phase", phase, persistent=False)
 
-    @classmethod
-    def resolution(cls, dims: int) -> Mapping[str, tuple[int, ...]]:
+    @staticmethod
+    def resolution(dims: int) -> Resolution:
         """Cells that serve an observation of ``dims`` dimensions well: fine grids for two, coarser ones for many."""
         if dims == 2:
-            return {"lines": (), "grids": (12, 8)}
+            return Resolution(lines=(), grids=(12, 8))
         if dims <= 4:
-            return {"lines": (9,), "grids": (6,)}
-        return {"lines": (7,), "grids": (6,)} if dims <= 10 else {"lines": (9,), "grids": ()}
+            return Resolution(lines=(9,), grids=(6,))
+        return Resolution(lines=(7,), grids=(6,)) if dims <= 10 else Resolution(lines=(9,), grids=())
 
     def init_state(self, batch: int) -> PopulationState:
         return PopulationState(self.get_buffer("_phase").expand(batch, -1))

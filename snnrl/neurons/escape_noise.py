@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snnrl.errors import require
 from snnrl.neurons.base import Neuron
+from snnrl.noise import uniform
 from snnrl.traces import decay_factor, decay_trace, scan_trace
 
 
@@ -23,8 +24,8 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
     r"""Escape-noise neuron: spikes are drawn, the membrane is not reset.
 
     ``u[t] = exp(-dt / tau_mem) u[t-1] + I[t]`` and ``P(spike) = rate_max * sigmoid((u - v_threshold) / width)``
-    (Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, sec. 9.1, with a saturating escape rate). Without a reset
-    the steps are independent given the input, so a window needs no loop and the expected spike count is exact.
+    (Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, sec. 9.1, with a saturating escape rate). Without a
+    reset the steps are independent given the input, so a window needs no loop and the expected spike count is exact.
 
     Args:
         shape: shape of the population.
@@ -33,7 +34,7 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         width: softness of the threshold, above 0; small values approach a hard threshold.
         rate_max: highest firing probability of one step, in (0, 1].
         dt: simulation step in ms.
-        generator: where the draws come from; ``None`` is torch's global generator.
+        generator: where the draws come from; ``None`` is torch's global generator of the CPU.
 
     Raises:
         ConfigError: a value outside the ranges above.
@@ -65,9 +66,7 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         return self.rate_max * torch.sigmoid((u - self.v_threshold) / self.width)
 
     def _draw(self, probability: Tensor) -> Tensor:
-        noise = torch.rand(
-            probability.shape, generator=self.generator, device=probability.device, dtype=probability.dtype
-        )
+        noise = uniform(probability.shape, probability, self.generator)
         return (noise < probability).to(probability.dtype)
 
     def forward(self, current: Tensor, state: EscapeNoiseState) -> tuple[Tensor, EscapeNoiseState]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.errors import require
+from snnrl.noise import integers
 
 
 class RunningScale(nn.Module):
@@ -59,7 +60,7 @@ class Shuffler(nn.Module):
     def forward(self, modulator: Tensor) -> Tensor:
         """Values drawn from the past in the shape of ``modulator``, or zeros while the memory fills."""
         capacity = len(self.memory)
-        draw = torch.randint(capacity, modulator.shape, generator=self.generator, device=modulator.device)
+        draw = integers(capacity, modulator.shape, modulator.device, self.generator)
         shuffled = torch.where(self.written >= capacity, self.memory[draw], torch.zeros_like(modulator))
         at = (self.written + torch.arange(modulator.numel(), device=modulator.device)) % capacity
         self.memory[at] = modulator.flatten()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.agents.base import Agent
-from snnrl.envs import EnvConfig, EpisodeStats, env_seeds, make_envs
+from snnrl.envs import EnvConfig, EpisodeStats, Lane, env_seeds, make_envs
 
 WHILE_TRAINING, AT_THE_END, AFTERWARDS = range(3)
 """The epochs of the ``eval`` seed stream: no two kinds of evaluation play the same episodes."""
+
+
+class Stopped(Exception):  # noqa: N818
+    """Somebody asked for the end."""
 
 
 class Evaluation(NamedTuple):
@@ -32,6 +37,7 @@ def evaluate(
     epoch: int = AFTERWARDS,
     deterministic: bool = True,
     num_envs: int = 16,
+    between_steps: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Play full episodes.
 
@@ -46,24 +52,27 @@ def evaluate(
         epoch: which of the seed stream's epochs.
         deterministic: best actions rather than random ones.
         num_envs: environments played side by side.
+        between_steps: called before each step; may raise to end the evaluation.
     """
     num_envs = min(num_envs, episodes)
     quota = np.full(num_envs, episodes // num_envs) + (np.arange(num_envs) < episodes % num_envs)
-    envs = make_envs(env, num_envs)
+    lane = Lane(make_envs(env, num_envs))
     try:
-        observation, _ = envs.reset(seed=env_seeds(seed, "eval", epoch, num_envs))
+        observation, _ = lane.reset(env_seeds(seed, "eval", epoch, num_envs))
         stats = EpisodeStats(num_envs)
         state: Any = None
         begins, resets = np.ones(num_envs, dtype=bool), np.zeros(num_envs, dtype=bool)
         found: list[list[tuple[float, int]]] = [[] for _ in range(num_envs)]
         while any(len(done) < wanted for done, wanted in zip(found, quota, strict=True)):
+            between_steps()
             action, state = agent.predict(observation, state, begins, deterministic)
-            observation, reward, terminated, truncated, _ = envs.step(action)
+            lane.send(action)
+            observation, reward, terminated, truncated, _ = lane.receive()
             for episode in stats.update(reward, terminated, truncated, resets):
                 found[episode.env].append((episode.return_, episode.length))
             begins, resets = resets, (terminated | truncated) & ~resets
     finally:
-        envs.close()
+        lane.close()
     kept = [result for done, wanted in zip(found, quota, strict=True) for result in done[:wanted]]
     returns, lengths = zip(*kept, strict=True)
     return Evaluation(np.array(returns, dtype=np.float64), np.array(lengths, dtype=np.int64))

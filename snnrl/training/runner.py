@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from snnrl.agents import Agent, make_agent
 from snnrl.config import RunConfig
-from snnrl.envs import env_seeds, make_envs
+from snnrl.envs import env_seeds, make_envs, make_lanes
 from snnrl.errors import ConfigError
 from snnrl.training.checkpoints import CheckpointStore
+from snnrl.training.clock import Clock
 from snnrl.training.device import choose_device
-from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, evaluate
+from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, Stopped, evaluate
 from snnrl.training.loggers import JsonlLogger, Logger, make_loggers
 from snnrl.training.metrics import RunningMetrics
 from snnrl.training.progress import Progress, ProgressMode
 from snnrl.training.rollout import Rollout
 from snnrl.training.shutdown import GracefulShutdown
-from snnrl.training.summary import versions
+from snnrl.training.summary import bootstrap_interval, versions
 
 LOGS = 200
 """Rows of metrics in a whole run."""
@@ -38,8 +38,8 @@ class Runner:
 
     Args:
         config: the settings.
-        run_dir: the run's folder, with its ``config.yaml`` written.
-        resume: go on from the folder's latest checkpoint.
+        run_dir: the run's folder; made here once everything that can be wrong has been found right.
+        resume: go on from the folder's latest checkpoint, or from the start where it was stopped before the first.
 
     Raises:
         ConfigError: a setting that the environment or agent cannot take, or a checkpoint that does not fit.
@@ -48,89 +48,96 @@ class Runner:
     def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool = False) -> None:
         self.config, self.run_dir = config, run_dir
         self.device = choose_device(config.device)
-        self.envs = make_envs(config.env, config.num_envs)
+        self.lanes = make_lanes(config.env, config.num_envs)
+        envs = self.lanes[0].envs
         self.agent = make_agent(
-            config.agent,
-            self.envs.single_observation_space,
-            self.envs.single_action_space,
-            config.env,
-            config.seed,
+            config.agent, envs.single_observation_space, envs.single_action_space, config.env, config.seed
         ).to(self.device)
         self.checkpoints = CheckpointStore(run_dir / "checkpoints")
-        self.metrics_file = JsonlLogger(run_dir / "metrics.jsonl")
         self.steps = self.epoch = self.episodes = 0
         self.recent: deque[tuple[float, int]] = deque(maxlen=100)
         self.best: float | None = None
-        self.seconds = 0.0
+        self.saved_at: int | None = None
+        self.training_clock, self.wall_clock = Clock(), Clock()
         self.wandb_id: str | None = None
-        if resume:
-            self._restore(self.checkpoints.load(map_location=self.device, architecture=architecture(self.agent)))
+        metrics_position = 0
+        if resume and self.checkpoints.latest() is not None:
+            metrics_position = self._restore(
+                self.checkpoints.load(map_location=self.device, architecture=architecture(self.agent))
+            )
+        self.metrics_file = JsonlLogger(run_dir / "metrics.jsonl")
+        self.metrics_file.truncate(metrics_position)
 
     def train(self) -> dict[str, Any] | None:
         """Run to the end and return the summary, or ``None`` if a signal stopped it, its state saved."""
         config = self.config
-        self.loggers: list[Logger] = [
-            self.metrics_file,
-            *make_loggers(
-                config.logger,
-                self.run_dir,
-                config.resolved,
-                name=self.run_dir.name,
-                resume_id=self.wandb_id,
-                purge_step=self.steps or None,
-            ),
-        ]
-        self.wandb_id = next((logger.id for logger in self.loggers if hasattr(logger, "id")), None)
-        mode: ProgressMode = config.progress  # type: ignore[assignment]
+        self.wall_clock.start()
+        self.loggers = self._open_loggers()
+        summary = None
         with (
-            GracefulShutdown() as shutdown,
-            Progress(config.env_steps, self.steps, mode) as self.progress,
+            GracefulShutdown() as self.shutdown,
+            Progress(config.env_steps, self.steps, cast(ProgressMode, config.progress)) as self.progress,
         ):
-            self._loop(shutdown)
-            if shutdown.requested:
-                self._save()
-                self._close(None)
-                return None
-            summary = self._finish()
+            try:
+                self._loop()
+                summary = self._finish()
+            except Stopped:
+                if self.saved_at != self.steps:
+                    self._save()
         self._close(summary)
         return summary
 
-    def _loop(self, shutdown: GracefulShutdown) -> None:
+    def _open_loggers(self) -> list[Logger]:
+        config = self.config
+        others = make_loggers(
+            config.logger,
+            self.run_dir,
+            config.resolved,
+            name=self.run_dir.name,
+            resume_id=self.wandb_id,
+            purge_step=self.steps + 1 if self.steps else None,
+        )
+        self.wandb_id = next((logger.id for logger in others if hasattr(logger, "id")), None)
+        return [self.metrics_file, *others]
+
+    def _loop(self) -> None:
         config = self.config
         metrics = RunningMetrics()
-        began, before = time.perf_counter(), self.seconds
         rollout = self._fresh_episodes()
         log_every = max(config.env_steps // LOGS, 1)
-        logged_at, logged_steps = began, self.steps
-        while self.steps < config.env_steps and not shutdown.requested:
+        logged_seconds, logged_steps = self.training_clock.seconds, self.steps
+        while self.steps < config.env_steps:
+            self._stop_if_asked()
+            self.training_clock.start()
             stepped = rollout.step()
-            previous, self.steps = self.steps, self.steps + stepped.decisions
-            self.seconds = before + time.perf_counter() - began
+            before, self.steps = self.steps, self.steps + stepped.decisions
             self.episodes += len(stepped.episodes)
             self.recent.extend((episode.return_, episode.length) for episode in stepped.episodes)
             metrics.add(stepped.metrics)
             self.agent.anneal(min(self.steps / config.env_steps, 1.0))
             self.progress.update(min(self.steps, config.env_steps), self._recent_return())
-
-            def passed(every: int, previous: int = previous) -> bool:
-                return self.steps // every > previous // every
-
-            if passed(log_every):
-                now = time.perf_counter()
-                rate = (self.steps - logged_steps) / (now - logged_at)
-                logged_at, logged_steps = now, self.steps
+            if _passed(log_every, before, self.steps):
+                seconds = self.training_clock.seconds - logged_seconds
+                rate = (self.steps - logged_steps) / max(seconds, 1e-9)
+                logged_seconds, logged_steps = self.training_clock.seconds, self.steps
                 self._log({**self._rollout_metrics(), **metrics.take(), "time/env_steps_per_second": rate})
-            if passed(config.eval_every) and self.steps < config.env_steps:
+            self.training_clock.stop()
+            if self.steps >= config.env_steps:
+                break
+            if _passed(config.eval_every, before, self.steps):
                 self._evaluate()
-                logged_at = time.perf_counter()
-            if passed(config.checkpoint_every) and self.steps < config.env_steps:
-                metrics = RunningMetrics()
+            if _passed(config.checkpoint_every, before, self.steps):
                 self._save()
+                metrics = RunningMetrics()
                 rollout = self._fresh_episodes()
+
+    def _stop_if_asked(self) -> None:
+        if self.shutdown.requested:
+            raise Stopped
 
     def _fresh_episodes(self) -> Rollout:
         seeds = env_seeds(self.config.seed, "train", self.epoch, self.config.num_envs)
-        return Rollout(self.agent, self.envs, self.config.env, seeds)
+        return Rollout(self.agent, self.lanes, self.config.env, seeds)
 
     def _recent_return(self) -> float | None:
         return float(np.mean([return_ for return_, _ in self.recent])) if self.recent else None
@@ -149,17 +156,28 @@ class Runner:
         for logger in self.loggers:
             logger.log(metrics, self.steps)
 
-    def _evaluate(self) -> None:
-        config = self.config
-        found = evaluate(self.agent, config.env, episodes=config.eval_during, seed=config.seed, epoch=WHILE_TRAINING)
-        mean = float(found.returns.mean())
+    def _play(self, episodes: int, epoch: int) -> Evaluation:
+        found = evaluate(
+            self.agent,
+            self.config.env,
+            episodes=episodes,
+            seed=self.config.seed,
+            epoch=epoch,
+            between_steps=self._stop_if_asked,
+        )
         self._log(
             {
-                "eval/return_mean": mean,
+                "eval/return_mean": float(found.returns.mean()),
                 "eval/return_std": float(found.returns.std()),
                 "eval/length_mean": float(found.lengths.mean()),
             }
         )
+        return found
+
+    def _evaluate(self) -> None:
+        """An evaluation on the way; the best one's weights are kept."""
+        found = self._play(self.config.eval_during, WHILE_TRAINING)
+        mean = float(found.returns.mean())
         self.progress.message(f"{self.steps:,} env steps: {len(found.returns)} evaluation episodes, return {mean:.1f}")
         if self.best is None or mean > self.best:
             self.best = mean
@@ -167,32 +185,37 @@ class Runner:
 
     def _finish(self) -> dict[str, Any]:
         """Save, play the final evaluation and write ``summary.json``."""
-        config = self.config
-        self._save()
-        episodes = config.eval_episodes
+        if self.saved_at != self.steps:
+            self._save()
+        episodes = self.config.eval_episodes
         self.progress.message(f"trained for {self.steps:,} env steps; playing {episodes} evaluation episodes")
-        found = evaluate(self.agent, config.env, episodes=episodes, seed=config.seed, epoch=AT_THE_END)
-        mean = float(found.returns.mean())
+        found = self._play(episodes, AT_THE_END)
+        mean, std = float(found.returns.mean()), float(found.returns.std())
+        self.wall_clock.stop()
         summary = {
+            "env": self.config.env.id,
+            "agent": self.config.agent["name"],
+            "seed": self.config.seed,
             "eval/return_mean": mean,
-            "eval/return_std": float(found.returns.std()),
+            "eval/return_std": std,
+            "eval/return_interval_95": list(bootstrap_interval(found.returns)),
             "eval/episodes": episodes,
             "env_steps": self.steps,
-            "wall_seconds": round(self.seconds, 2),
-            "env_steps_per_second": round(self.steps / max(self.seconds, 1e-9), 1),
-            "seed": config.seed,
+            "wall_seconds": round(self.wall_clock.seconds, 2),
+            "train_seconds": round(self.training_clock.seconds, 2),
+            "env_steps_per_second": round(self.steps / max(self.training_clock.seconds, 1e-9), 1),
             "device": str(self.device),
             "versions": versions(),
         }
-        self._log({key: float(summary[key]) for key in ("eval/return_mean", "eval/return_std")})
         (self.run_dir / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-        self.progress.message(f"return {mean:.1f} ± {found.returns.std():.1f} over {episodes} evaluation episodes")
+        self.progress.message(f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes")
         return summary
 
     def _close(self, summary: Mapping[str, Any] | None) -> None:
         for logger in self.loggers:
             logger.close(summary)
-        self.envs.close()
+        for lane in self.lanes:
+            lane.close()
 
     def _payload(self) -> dict[str, Any]:
         return {
@@ -204,7 +227,8 @@ class Runner:
             "episodes": self.episodes,
             "recent": [[return_, length] for return_, length in self.recent],
             "best": self.best,
-            "seconds": self.seconds,
+            "train_seconds": self.training_clock.seconds,
+            "wall_seconds": self.wall_clock.seconds,
             "metrics_position": self.metrics_file.position(),
             "wandb_id": self.wandb_id,
         }
@@ -213,19 +237,28 @@ class Runner:
         """Write a checkpoint, after which episodes start afresh."""
         self.epoch += 1
         self.checkpoints.save(self._payload(), self.steps)
+        self.saved_at = self.steps
 
-    def _restore(self, saved: Mapping[str, Any]) -> None:
+    def _restore(self, saved: Mapping[str, Any]) -> int:
+        """Take over what a checkpoint holds; returns where its metrics end."""
         self.agent.load_state_dict(saved["agent"])
         self.agent.generator.set_state(saved["generator"].cpu())
         self.steps, self.epoch, self.episodes = saved["steps"], saved["epoch"], saved["episodes"]
+        self.saved_at = self.steps
         self.recent.extend((return_, length) for return_, length in saved["recent"])
-        self.best, self.seconds, self.wandb_id = saved["best"], saved["seconds"], saved["wandb_id"]
-        self.metrics_file.truncate(saved["metrics_position"])
-        if self.steps >= self.config.env_steps:
+        self.best, self.wandb_id = saved["best"], saved["wandb_id"]
+        self.training_clock, self.wall_clock = Clock(saved["train_seconds"]), Clock(saved["wall_seconds"])
+        if self.steps >= self.config.env_steps and (self.run_dir / "summary.json").is_file():
             raise ConfigError(
                 f"resume={self.run_dir}: the run has all its {self.config.env_steps} env steps; "
                 "give env_steps a higher number to go on"
             )
+        return int(saved["metrics_position"])
+
+
+def _passed(every: int, before: int, now: int) -> bool:
+    """Whether a multiple of ``every`` lies in ``(before, now]``."""
+    return now // every > before // every
 
 
 def architecture(agent: Agent[Any]) -> str:
@@ -245,13 +278,18 @@ def load_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last") -> Ag
     Raises:
         ConfigError: there is no such checkpoint, or it does not fit.
     """
+    device = choose_device(config.device)
     envs = make_envs(config.env, 1)
     agent = make_agent(config.agent, envs.single_observation_space, envs.single_action_space, config.env, config.seed)
     envs.close()
-    device = choose_device(config.device)
     store = CheckpointStore(run_dir / "checkpoints")
+    if checkpoint == "best" and store.best() is None:
+        raise ConfigError(
+            f"checkpoint=best: {run_dir} has none, as no evaluation was made while training; must be last"
+        )
     named: Mapping[str, Path | None] = {"last": store.latest(), "best": store.best()}
-    saved = store.load(named.get(checkpoint, Path(checkpoint)), map_location=device, architecture=architecture(agent))
+    path = named[checkpoint] if checkpoint in named else Path(checkpoint)
+    saved = store.load(path, map_location=device, architecture=architecture(agent))
     agent.load_state_dict(saved["agent"])
-    agent.to(device).eval()
-    return agent
+    agent.generator.set_state(saved["generator"].cpu())
+    return agent.to(device).eval()

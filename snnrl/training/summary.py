@@ -7,7 +7,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
 
 _PACKAGES = ("snnrl", "torch", "gymnasium", "ale-py", "numpy")
 
@@ -28,6 +27,8 @@ def bootstrap_interval(returns: NDArray[np.float64], seed: int = 0) -> tuple[flo
 
     A single value, or equal ones, have no spread to resample: both ends are the mean.
     """
+    from scipy.stats import bootstrap  # here, since it takes half a second to import
+
     if len(returns) < 2 or np.ptp(returns) == 0:
         return float(returns.mean()), float(returns.mean())
     found = bootstrap(
