@@ -1,7 +1,8 @@
 """Where recipes are found, and how they and the command line become one configuration.
 
 A recipe is a YAML file in one of three folders, which are Hydra's groups ``env``, ``agent`` and ``experiment``. A
-user's own ``./envs``, ``./agents`` and ``./experiments`` come first, then those of the checkout or of the installed wheel.
+user's own ``./envs``, ``./agents`` and ``./experiments`` come first, then those of the checkout or of the installed
+wheel.
 """
 
 from __future__ import annotations

@@ -68,8 +68,8 @@ class RSTDP(Agent[RSTDPState]):
 
     The critic's spike count predicts discounted reward; the temporal-difference error ``r + gamma V' - V`` is broadcast
     to all synapses as the modulator (Frémaux, Sprekeler & Gerstner 2013, PLoS Comput. Biol. 9:e1003024). An actor
-    synapse's coincidences are multiplied by ``1[its action was taken] - probability``, a centred efference copy: the mean
-    of its trace is zero, and only what follows the choice, not what precedes it, moves the weight.
+    synapse's coincidences are multiplied by ``1[its action was taken] - probability``, a centred efference copy: the
+    mean of its trace is zero, and only what follows the choice, not what precedes it, moves the weight.
 
     Args:
         observation_space: Box (a vector or grey frames) or Discrete.

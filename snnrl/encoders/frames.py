@@ -193,8 +193,8 @@ def _or_rows(bits: Tensor, tile_rows: int) -> Tensor:
         half = words.shape[2] // 2
         paired = words[:, :, :half] | words[:, :, half : 2 * half]
         words = paired if words.shape[2] % 2 == 0 else torch.cat([paired, words[:, :, -1:]], dim=2)
-    union = words.squeeze(2).contiguous()
-    return union.view(torch.uint8)
+    union: Tensor = words.squeeze(2).contiguous().view(torch.uint8)
+    return union
 
 
 def _or_columns(bits: Tensor) -> Tensor:
