@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,10 +48,7 @@ class SparseSpikes:
     @property
     def row_count(self) -> int:
         """The number of rows, the product of :attr:`rows`."""
-        count = 1
-        for extent in self.rows:
-            count *= extent
-        return count
+        return math.prod(self.rows)
 
     def offsets(self) -> Tensor:
         """``[row_count]`` int64: where each row's events begin."""
@@ -59,6 +57,8 @@ class SparseSpikes:
 
     def reshape_rows(self, *rows: int) -> SparseSpikes:
         """The same events under another leading shape of equal extent."""
+        if math.prod(rows) != self.row_count:
+            raise ValueError(f"rows={rows}: must hold as many rows as {self.rows}")
         return SparseSpikes(self.row, self.index, self.value, rows, self.size)
 
 

@@ -10,6 +10,7 @@ which is exact for input at the step's end (Morrison, Diesmann & Gerstner 2008, 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ def decay_trace(trace: Tensor, value: Tensor, decay: float) -> Tensor:
 
 def decay_kernel(steps: int, decay: float, like: Tensor) -> Tensor:
     """``decay ** t`` for ``t = 0 .. steps - 1``: the trace of one unit event at the first step. Shape ``[steps]``."""
-    return torch.pow(decay, torch.arange(steps, device=like.device, dtype=like.dtype))
+    return _decays(steps, decay, like.device, like.dtype)[0].clone()
 
 
 def scan_trace(values: Tensor, trace: Tensor, decay: float) -> Tensor:
@@ -54,9 +55,15 @@ def scan_trace(values: Tensor, trace: Tensor, decay: float) -> Tensor:
     Returns:
         ``[time, batch, ...]``, the trace after each step.
     """
-    steps = values.shape[0]
-    kernel = decay_kernel(steps, decay, values)
-    lag = torch.arange(steps, device=values.device)
-    matrix = torch.tril(kernel[(lag[:, None] - lag[None, :]).clamp_min(0)])
+    kernel, matrix = _decays(values.shape[0], decay, values.device, values.dtype)
     carried = torch.outer(kernel * decay, trace.flatten())
     return torch.addmm(carried, matrix, values.flatten(1)).view_as(values)
+
+
+@lru_cache(maxsize=64)
+def _decays(steps: int, decay: float, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """``decay ** t`` ``[steps]``, and ``decay ** (t - s)`` for ``s <= t`` ``[steps, steps]``."""
+    with torch.inference_mode(False), torch.no_grad():
+        kernel = torch.pow(decay, torch.arange(steps, device=device, dtype=dtype))
+        lag = torch.arange(steps, device=device)
+        return kernel, torch.tril(kernel[(lag[:, None] - lag[None, :]).clamp_min(0)])

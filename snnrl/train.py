@@ -71,9 +71,11 @@ def train(words: Sequence[str]) -> int:
         settings = _resumed(run_dir, [word for word in words if not word.startswith("resume=")])
 
     from snnrl.config import RunConfig
+    from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.runner import Runner
 
     config = RunConfig.from_mapping(settings)
+    leave_cores_to_environments()
     resume = run_dir is not None
     run_dir = _new_run_dir(config) if run_dir is None else run_dir
     runner = Runner(config, run_dir, resume=resume)

@@ -155,7 +155,8 @@ class RSTDP(Agent[RSTDPState]):
 
     @torch.no_grad()
     def act(self, observation: NDArray[Any], feedback: Feedback, state: RSTDPState) -> tuple[NDArray[Any], RSTDPState]:
-        self.train()
+        if not self.training:
+            self.train()
         signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback))
         network = state.network
         if feedback.reset.any():
@@ -262,7 +263,8 @@ class RSTDP(Agent[RSTDPState]):
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
     ) -> tuple[Any, Any]:
-        self.eval()
+        if self.training:
+            self.eval()
         batch, batched = self.as_batch(observation)
         fresh = self.network.init_state(len(batch))
         network: ActorCriticState = fresh if state is None else state

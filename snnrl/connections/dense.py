@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from snnrl.connections.base import Connection
 from snnrl.errors import require
+from snnrl.kernels import add_outer_events
 from snnrl.spikes import SparseSpikes
 
 
@@ -73,7 +74,11 @@ class Dense(Connection):
             batch, size, width = by_pre.shape
             synapses = by_pre.reshape(batch * size, width)
             at = (pre.row % batch) * size + pre.index
-            synapses.index_add_(0, at, post.reshape(-1, width).index_select(0, pre.row).mul_(pre.value[:, None]))
+            rows = post.reshape(-1, width)
+            if synapses.device.type == "cpu" and synapses.is_contiguous():
+                add_outer_events(synapses, at, pre.row, pre.value, rows)
+            else:
+                synapses.index_add_(0, at, rows.index_select(0, pre.row) * pre.value[:, None])
             if synapses.data_ptr() != by_pre.data_ptr():
                 by_pre.copy_(synapses.view_as(by_pre))
         return out

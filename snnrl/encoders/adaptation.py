@@ -38,7 +38,7 @@ class RateAdaptation(nn.Module):
     @torch.no_grad()
     def observe(self, index: Tensor, batch: int) -> None:
         """Take note of the neurons ``index`` ``[events]`` that spiked in ``batch`` observations."""
-        self.seen += batch
+        self.seen.add_(batch)
         share = (batch / self.seen.clamp_max(self.horizon)).to(self.rate.dtype).clamp_max(0.1)
         counts = torch.bincount(index, minlength=len(self.rate)).to(self.rate.dtype)
         self.rate.lerp_(counts / batch, share)

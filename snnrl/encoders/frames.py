@@ -12,6 +12,8 @@ from torch.nn import functional
 from snnrl.encoders.adaptation import RateAdaptation
 from snnrl.encoders.base import Encoder
 from snnrl.errors import require
+from snnrl.kernels import frame_events
+from snnrl.kernels.frames import FrameGeometry
 from snnrl.spikes import SparseSpikes
 
 MOTION_REACH = 8
@@ -84,7 +86,7 @@ class FrameEncoder(Encoder[FrameState]):
             luminances,
             "1 to 6 numbers in 0 .. 255",
         )
-        self.self_bit: int | None = None
+        self.self_bit = 0
         if self_luminance is not None:
             require(
                 luminances is not None and self_luminance in luminances,
@@ -97,6 +99,20 @@ class FrameEncoder(Encoder[FrameState]):
         self.channels = self.colours + 2
         self.tiles = (self.rows // self.tile_rows) * (width // 4) * (3 if self.self_bit else 1)
         self.size = self.channels * self.tiles + 1
+        table = torch.zeros(256, dtype=torch.uint8)
+        for channel, (low, high) in enumerate(self.bands):
+            table[low : high + 1] |= 1 << channel
+        self._geometry = FrameGeometry(
+            self.rows,
+            width,
+            self.tile_rows,
+            self.colours,
+            MOTION_REACH,
+            self.self_bit,
+            self.self_rows.start,
+            self.self_rows.stop,
+        )
+        self.register_buffer("_table", table, persistent=False)
         self.register_buffer("_bits", torch.arange(self.channels, dtype=torch.uint8), persistent=False)
         self.register_buffer("_around", torch.arange(2 * width), persistent=False)
         self.adaptation = RateAdaptation(self.size, target=target_rate)
@@ -109,21 +125,10 @@ class FrameEncoder(Encoder[FrameState]):
         )
 
     def _classify(self, frame: Tensor) -> Tensor:
-        """Channel bits ``[batch, rows, width]`` of the frame's luminances, below its last row padded with none.
-
-        In uint8 arithmetic that wraps around, because torch's comparisons of bytes are ten times slower; in the order
-        of the least work, as this is the one place that touches every pixel.
-        """
+        """Channel bits ``[batch, rows, width]`` of the frame's luminances, below its last row padded with none."""
         seen = frame[:, 0, self.top : self.bottom]
-        absent = torch.zeros((seen.shape[0], self.rows, self.width), dtype=torch.uint8, device=seen.device)
-        visible = absent[:, : seen.shape[1]]
-        for channel, (low, high) in enumerate(self.bands):
-            above = seen - low
-            if high > low:
-                above.clamp_min_(high - low).sub_(high - low)
-            visible.add_(above.clamp_max_(1), alpha=1 << channel)
-        absent[:, seen.shape[1] :] = (1 << self.colours) - 1
-        return absent.bitwise_xor_((1 << self.colours) - 1)
+        bits = self.get_buffer("_table")[seen.long()]
+        return functional.pad(bits, (0, 0, 0, self.rows - seen.shape[1]))
 
     def _motion(self, now: Tensor, before: Tensor) -> Tensor:
         """The two motion bits of each place that has come up with its like just above or just below before.
@@ -144,20 +149,34 @@ class FrameEncoder(Encoder[FrameState]):
 
     def _locate(self, bits: Tensor, last: Tensor) -> Tensor:
         """Column of the agent's own figure ``[batch]``, the last known where it is not seen."""
-        figure = bits[:, self.self_rows] & (self.self_bit or 0)
+        figure = bits[:, self.self_rows] & self.self_bit
         profile = figure.amax(1).clamp_max_(1)
         extent = profile.sum(1)
         column = (profile * torch.arange(self.width, device=bits.device)).sum(1) // extent.clamp_min(1)
         return torch.where(extent > 0, column, last)
 
     def forward(self, observation: Tensor, state: FrameState) -> tuple[SparseSpikes, FrameState]:
+        if observation.device.type == "cpu":
+            seen = observation[:, 0, self.top : self.bottom]
+            row, index, columns, centre = frame_events(
+                seen, self.get_buffer("_table"), state.columns, state.centre, self._geometry
+            )
+        else:
+            row, index, columns, centre = self.plain_events(observation, state)
+        if self.training:
+            self.adaptation.observe(index, len(observation))
+        spikes = SparseSpikes(row, index, self.adaptation(index), (len(observation),), self.size)
+        return spikes, FrameState(columns, centre)
+
+    def plain_events(self, observation: Tensor, state: FrameState) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Rows and neurons of the events ``[events]``, and the new state: what :func:`frame_events` does, in torch."""
         pixels = self._classify(observation)
         batch = pixels.shape[0]
         columns = _or_columns(pixels)
         motion = _or_rows(self._motion(columns, state.columns), self.tile_rows)
         tiles = [_or_rows(columns, self.tile_rows) | motion]
         centre = state.centre
-        if self.self_bit is not None:
+        if self.self_bit:
             centre = self._locate(pixels, centre)
             bands = _or_rows(pixels, self.tile_rows) | motion.repeat_interleave(4, dim=2)
             beside = functional.pad(bands, (self.width, self.width))
@@ -172,10 +191,7 @@ class FrameEncoder(Encoder[FrameState]):
         rows = torch.cat([row[event], always])
         index = torch.cat([channel * self.tiles + tile[event], torch.full_like(always, self.size - 1)])
         order = torch.sort(rows, stable=True).indices
-        rows, index = rows[order], index[order]
-        if self.training:
-            self.adaptation.observe(index, batch)
-        return SparseSpikes(rows, index, self.adaptation(index), (batch,), self.size), FrameState(columns, centre)
+        return rows[order], index[order], columns, centre
 
 
 def _interval(name: str, value: Sequence[int] | None, height: int) -> tuple[int, int]:

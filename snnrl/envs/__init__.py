@@ -4,7 +4,6 @@ from snnrl.envs.atari import AtariEnv, VectorAtari
 from snnrl.envs.config import AtariConfig, EnvConfig, RewardConfig
 from snnrl.envs.factory import make_env, make_envs
 from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder
-from snnrl.envs.lanes import Lane, StepResult, make_lanes
 from snnrl.envs.seeding import env_seeds
 
 __all__ = [
@@ -15,12 +14,9 @@ __all__ = [
     "EpisodeStats",
     "Feedback",
     "FeedbackBuilder",
-    "Lane",
     "RewardConfig",
-    "StepResult",
     "VectorAtari",
     "env_seeds",
     "make_env",
     "make_envs",
-    "make_lanes",
 ]

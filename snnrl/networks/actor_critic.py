@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from snnrl.connections import Dense
 from snnrl.decoders import population_rates
 from snnrl.encoders import Encoder
+from snnrl.errors import require
 from snnrl.neurons import EscapeNoise, EscapeNoiseState, IntegrateAndFire, IntegrateAndFireState
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_factor, decay_kernel, scan_trace
@@ -82,6 +83,8 @@ class ActorCritic(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
+        require(sim_steps >= 1, "sim_steps", sim_steps, "at least 1")
+        require(actor.size % actions == 0, "actions", actions, f"a divisor of the {actor.size} neurons of the actor")
         self.encoder, self.actor, self.critic, self.actions = encoder, actor, critic, actions
         self.value_low, self.value_high = value_range
         self.sim_steps, self.floor = sim_steps, postsynaptic_floor

@@ -70,7 +70,7 @@ class IntegrateAndFire(Neuron[IntegrateAndFireState]):
     def forward(self, current: Tensor, state: IntegrateAndFireState) -> tuple[Tensor, IntegrateAndFireState]:
         u = decay_trace(state.u, current, self.decay)
         v = state.v + self._drive(u)
-        spikes = torch.floor(v)
+        spikes = torch.floor(v).clamp_max(1)
         return spikes, IntegrateAndFireState(u, v - spikes)
 
     def scan(self, current: Tensor, state: IntegrateAndFireState) -> tuple[Tensor, IntegrateAndFireState]:

@@ -65,7 +65,7 @@ class LIF(Neuron[LIFState]):
         require(math.isfinite(t_refractory) and t_refractory >= 0, "t_refractory", t_refractory, "at least 0 ms")
         self.v_rest, self.v_threshold, self.v_reset = v_rest, v_threshold, v_reset
         self.reset = reset
-        self.refractory_steps = round(t_refractory / dt)
+        self.refractory_steps = math.floor(t_refractory / dt + 0.5)
 
     def init_state(self, batch: int) -> LIFState:
         return LIFState(v=self._zeros(batch) + self.v_rest, refractory=self._zeros(batch))

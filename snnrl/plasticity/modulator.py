@@ -29,7 +29,7 @@ class RunningScale(nn.Module):
     @torch.no_grad()
     def forward(self, signal: Tensor) -> Tensor:
         """Take note of ``signal`` (any shape) and return the running root mean square, a 0-d tensor."""
-        self.seen += signal.numel()
+        self.seen.add_(signal.numel())
         share = (signal.numel() / self.seen.clamp_max(self.horizon)).clamp_max(1.0).to(self.mean_square.dtype)
         self.mean_square.lerp_(signal.square().mean(), share)
         return torch.sqrt(self.mean_square).clamp_min(1e-6)
@@ -60,9 +60,12 @@ class Shuffler(nn.Module):
     def forward(self, modulator: Tensor) -> Tensor:
         """Values drawn from the past in the shape of ``modulator``, or zeros while the memory fills."""
         capacity = len(self.memory)
+        require(
+            modulator.numel() <= capacity, "capacity", capacity, f"at least the {modulator.numel()} values of a call"
+        )
         draw = integers(capacity, modulator.shape, modulator.device, self.generator)
         shuffled = torch.where(self.written >= capacity, self.memory[draw], torch.zeros_like(modulator))
         at = (self.written + torch.arange(modulator.numel(), device=modulator.device)) % capacity
         self.memory[at] = modulator.flatten()
-        self.written += modulator.numel()
+        self.written.add_(modulator.numel())
         return shuffled

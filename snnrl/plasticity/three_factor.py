@@ -48,6 +48,7 @@ class ThreeFactor(nn.Module):
         """No eligibility, for ``batch`` rows."""
         return ThreeFactorState(connection.new_eligibility(batch))
 
+    @torch.no_grad()
     def forward(
         self,
         connection: Connection,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.agents.base import Agent
-from snnrl.envs import EnvConfig, EpisodeStats, Lane, env_seeds, make_envs
+from snnrl.envs import EnvConfig, EpisodeStats, env_seeds, make_envs
 
 WHILE_TRAINING, AT_THE_END, AFTERWARDS = range(3)
 """The epochs of the ``eval`` seed stream: no two kinds of evaluation play the same episodes."""
@@ -56,9 +56,9 @@ def evaluate(
     """
     num_envs = min(num_envs, episodes)
     quota = np.full(num_envs, episodes // num_envs) + (np.arange(num_envs) < episodes % num_envs)
-    lane = Lane(make_envs(env, num_envs))
+    envs = make_envs(env, num_envs)
     try:
-        observation, _ = lane.reset(env_seeds(seed, "eval", epoch, num_envs))
+        observation, _ = envs.reset(seed=cast(Any, env_seeds(seed, "eval", epoch, num_envs)))
         stats = EpisodeStats(num_envs)
         state: Any = None
         begins, resets = np.ones(num_envs, dtype=bool), np.zeros(num_envs, dtype=bool)
@@ -66,13 +66,12 @@ def evaluate(
         while any(len(done) < wanted for done, wanted in zip(found, quota, strict=True)):
             between_steps()
             action, state = agent.predict(observation, state, begins, deterministic)
-            lane.send(action)
-            observation, reward, terminated, truncated, _ = lane.receive()
+            observation, reward, terminated, truncated, _ = envs.step(action)
             for episode in stats.update(reward, terminated, truncated, resets):
                 found[episode.env].append((episode.return_, episode.length))
             begins, resets = resets, (terminated | truncated) & ~resets
     finally:
-        lane.close()
+        envs.close()
     kept = [result for done, wanted in zip(found, quota, strict=True) for result in done[:wanted]]
     returns, lengths = zip(*kept, strict=True)
     return Evaluation(np.array(returns, dtype=np.float64), np.array(lengths, dtype=np.int64))

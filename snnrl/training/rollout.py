@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import cycle
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from snnrl.agents.base import Agent, Metrics
-from snnrl.envs import EnvConfig, Episode, EpisodeStats, Feedback, FeedbackBuilder, Lane
+from snnrl.envs import EnvConfig, Episode, EpisodeStats, FeedbackBuilder, VectorAtari
 
 
 class Stepped(NamedTuple):
-    """What the turn of one lane brought."""
+    """What one step of all environments brought."""
 
     decisions: int
     """Environment steps taken; a row that only began an episode took none."""
@@ -24,55 +23,39 @@ class Stepped(NamedTuple):
     """What the agent says of its learning, often nothing."""
 
 
-@dataclass
-class _Turn:
-    """A lane, and what the agent knows of its environments."""
-
-    lane: Lane
-    observation: NDArray[Any]
-    feedback: Feedback
-    builder: FeedbackBuilder
-    stats: EpisodeStats
-    state: Any
-
-
 class Rollout:
-    """Fresh episodes of all lanes, with the agent learning as they go.
+    """Fresh episodes of a vector of environments, with the agent learning as they go.
 
-    The lanes take turns: fetch the outcome, decide, send the actions, and learn while they are carried out. The order
-    of turns is fixed and every turn waits for its own environments, so nothing depends on which of them is faster.
+    Atari's games run on threads of their own, so the agent learns from the last step while they compute the next.
 
     Args:
         agent: who acts and learns.
-        lanes: the environments.
-        env: their recipe.
-        seeds: one for each environment, in the lanes' order.
+        envs: a vector environment with ``NEXT_STEP`` autoreset.
+        env: its recipe.
+        seeds: one for each environment.
     """
 
-    def __init__(self, agent: Agent[Any], lanes: Sequence[Lane], env: EnvConfig, seeds: Sequence[int]) -> None:
-        self._agent = agent
-        left = list(seeds)
-        turns = []
-        for lane in lanes:
-            own, left = left[: lane.num_envs], left[lane.num_envs :]
-            observation, info = lane.reset(own)
-            builder = FeedbackBuilder(env.reward, lane.num_envs)
-            feedback, state = builder.start(info), agent.begin(lane.num_envs)
-            turns.append(_Turn(lane, observation, feedback, builder, EpisodeStats(lane.num_envs), state))
-        self._turns = cycle(turns)
+    def __init__(self, agent: Agent[Any], envs: VectorEnv[Any, Any, Any], env: EnvConfig, seeds: Sequence[int]) -> None:
+        self._agent, self._envs = agent, envs
+        self._observation, info = envs.reset(seed=cast(Any, list(seeds)))
+        self._builder = FeedbackBuilder(env.reward, envs.num_envs)
+        self._stats = EpisodeStats(envs.num_envs)
+        self._feedback = self._builder.start(info)
+        self._state = agent.begin(envs.num_envs)
 
     def step(self) -> Stepped:
-        """The turn of the next lane; its first one fetches nothing."""
-        turn = next(self._turns)
-        decisions, episodes = self._fetch(turn) if turn.lane.pending else (0, [])
-        action, state = self._agent.act(turn.observation, turn.feedback, turn.state)
-        turn.lane.send(action)
-        turn.state, metrics = self._agent.learn(state)
-        return Stepped(decisions, episodes, metrics)
+        """Act once in all environments, and learn."""
+        action, state = self._agent.act(self._observation, self._feedback, self._state)
+        result, metrics = self._learn_and_step(action, state)
+        self._observation, reward, terminated, truncated, info = result
+        self._feedback = self._builder(reward, terminated, truncated, info)
+        episodes = self._stats.update(reward, terminated, truncated, self._feedback.reset)
+        return Stepped(int((~self._feedback.reset).sum()), episodes, metrics)
 
-    @staticmethod
-    def _fetch(turn: _Turn) -> tuple[int, list[Episode]]:
-        turn.observation, reward, terminated, truncated, info = turn.lane.receive()
-        turn.feedback = turn.builder(reward, terminated, truncated, info)
-        episodes = turn.stats.update(reward, terminated, truncated, turn.feedback.reset)
-        return int((~turn.feedback.reset).sum()), episodes
+    def _learn_and_step(self, action: NDArray[Any], state: Any) -> tuple[Any, Metrics]:
+        if isinstance(self._envs, VectorAtari):
+            self._envs.send(action)
+            self._state, metrics = self._agent.learn(state)
+            return self._envs.recv(), metrics
+        self._state, metrics = self._agent.learn(state)
+        return self._envs.step(action), metrics

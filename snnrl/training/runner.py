@@ -12,7 +12,7 @@ import numpy as np
 
 from snnrl.agents import Agent, make_agent
 from snnrl.config import RunConfig
-from snnrl.envs import env_seeds, make_envs, make_lanes
+from snnrl.envs import env_seeds, make_envs
 from snnrl.errors import ConfigError
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.clock import Clock
@@ -48,8 +48,7 @@ class Runner:
     def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool = False) -> None:
         self.config, self.run_dir = config, run_dir
         self.device = choose_device(config.device)
-        self.lanes = make_lanes(config.env, config.num_envs)
-        envs = self.lanes[0].envs
+        self.envs = envs = make_envs(config.env, config.num_envs)
         self.agent = make_agent(
             config.agent, envs.single_observation_space, envs.single_action_space, config.env, config.seed
         ).to(self.device)
@@ -137,7 +136,7 @@ class Runner:
 
     def _fresh_episodes(self) -> Rollout:
         seeds = env_seeds(self.config.seed, "train", self.epoch, self.config.num_envs)
-        return Rollout(self.agent, self.lanes, self.config.env, seeds)
+        return Rollout(self.agent, self.envs, self.config.env, seeds)
 
     def _recent_return(self) -> float | None:
         return float(np.mean([return_ for return_, _ in self.recent])) if self.recent else None
@@ -214,8 +213,7 @@ class Runner:
     def _close(self, summary: Mapping[str, Any] | None) -> None:
         for logger in self.loggers:
             logger.close(summary)
-        for lane in self.lanes:
-            lane.close()
+        self.envs.close()
 
     def _payload(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,599 @@
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from snnrl.agents.rstdp import RSTDP, RSTDPConfig, RSTDPState
+from snnrl.envs import EnvConfig, Feedback, FeedbackBuilder
+from snnrl.errors import ConfigError
+from snnrl.plasticity import Shuffler
+from snnrl.spikes import SparseSpikes
+
+TOY = EnvConfig("Toy-v0")
+OBSERVATIONS = {
+    "discrete": spaces.Discrete(3, start=1),
+    "vector": spaces.Box(-1.0, 1.0, (3,)),
+    "unbounded": spaces.Box(-np.inf, np.inf, (2,)),
+    "frames": spaces.Box(0, 255, (1, 16, 16), np.uint8),
+}
+ACTIONS = {"choice": spaces.Discrete(3, start=2), "continuous": spaces.Box(-2.0, 2.0, (2,))}
+every_observation = pytest.mark.parametrize("observation", OBSERVATIONS.values(), ids=OBSERVATIONS)
+every_action = pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS)
+SILENT = {"weight_mean": 0.0, "weight_std": 0.0, "actor_threshold": 0.0}
+"""The actor fires by noise alone and the critic not at all, so that each value is the lowest of its range."""
+
+
+def make(
+    observation: spaces.Space[Any] = OBSERVATIONS["discrete"],
+    action: spaces.Space[Any] = ACTIONS["choice"],
+    seed: int = 0,
+    **config: Any,
+) -> RSTDP:
+    return RSTDP(observation, action, RSTDPConfig(**{"sim_steps": 8, **config}), TOY, seed)
+
+
+def told(reward: Any, terminated: Any = (), truncated: Any = (), reset: Any = ()) -> Feedback:
+    """What a step brought in each environment; the flags list the rows in which they are up."""
+    rewards = np.asarray(reward, dtype=np.float32)
+    return Feedback(rewards, *(np.isin(np.arange(len(rewards)), rows) for rows in (terminated, truncated, reset)))
+
+
+def begins(count: int) -> Feedback:
+    return told([0.0] * count, reset=range(count))
+
+
+def step(
+    agent: RSTDP, observation: Any, feedback: Feedback, state: RSTDPState
+) -> tuple[NDArray[Any], RSTDPState, dict[str, float]]:
+    action, state = agent.act(np.asarray(observation), feedback, state)
+    state, metrics = agent.learn(state)
+    return action, state, {name: float(value) for name, value in metrics.items()}
+
+
+def seen(space: spaces.Space[Any], count: int, seed: int) -> NDArray[Any]:
+    """A batch of ``count`` observations."""
+    space.seed(seed)
+    return np.stack([np.asarray(space.sample()) for _ in range(count)])
+
+
+def practise(agent: RSTDP, steps: int = 8, count: int = 4) -> tuple[list[NDArray[Any]], RSTDPState]:
+    """Random observations and rewards, with an episode's end in the middle; the actions and the last state."""
+    generator = np.random.default_rng(7)
+    feedback, state, actions = begins(count), agent.begin(count), []
+    for number in range(steps):
+        action, state, _ = step(agent, seen(agent.observation_space, count, number), feedback, state)
+        actions.append(action)
+        ended = [0] if number == steps // 2 else []
+        feedback = told(generator.normal(size=count), ended, reset=[0] if number == steps // 2 + 1 else [])
+    return actions, state
+
+
+def leaves(state: Any) -> Iterator[torch.Tensor]:
+    if isinstance(state, torch.Tensor):
+        yield state
+    elif isinstance(state, SparseSpikes):
+        yield state.value
+    elif isinstance(state, tuple):
+        for part in state:
+            yield from leaves(part)
+
+
+def snapshot(agent: RSTDP) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in agent.state_dict().items()}
+
+
+def changed(agent: RSTDP, before: dict[str, torch.Tensor]) -> set[str]:
+    return {name for name, value in agent.state_dict().items() if not torch.equal(value, before[name])}
+
+
+def coincidences(state: RSTDPState, neurons: int) -> torch.Tensor:
+    """The actor's Hebbian product of the last decision, each neuron credited for its action, by the definition."""
+    assert state.decision is not None
+    activity = state.decision.activity
+    credit = state.decision.credit.repeat_interleave(neurons, dim=1)
+    return torch.einsum("tbo,bo,tbi->oi", activity.actor, credit, activity.pre)
+
+
+class Cue(gymnasium.Env[Any, Any]):
+    """Reward for the action that matches what is shown, four times an episode."""
+
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.observation_space = spaces.Discrete(2) if kind == "discrete" else spaces.Box(-1.0, 1.0, (2,))
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.left = 4
+        return self._show(), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        reward = float(action == self.cue)
+        self.left -= 1
+        return self._show(), reward, self.left == 0, False, {}
+
+    def _show(self) -> Any:
+        self.cue = int(self.np_random.integers(2))
+        return self.cue if self.kind == "discrete" else np.array([1 - 2 * self.cue, 2 * self.cue - 1], dtype=np.float32)
+
+
+def learner(kind: str, seed: int, **config: Any) -> RSTDP:
+    env, rates = Cue(kind), {"gamma": 0.5, "value_range": (0.0, 2.0), "actor_rate": 0.01}
+    return make(env.observation_space, env.action_space, seed, **{"sim_steps": 20, "tau": 5.0, **rates, **config})
+
+
+def practise_cues(agent: RSTDP, kind: str, seed: int, steps: int = 100) -> float:
+    """The share of rewarded actions in the last quarter."""
+    envs = SyncVectorEnv([lambda: Cue(kind)] * 32, autoreset_mode=AutoresetMode.NEXT_STEP)
+    build = FeedbackBuilder(TOY.reward, 32)
+    observation, info = envs.reset(seed=1000 * seed)
+    feedback, state = build.start(info), agent.begin(32)
+    rewarded = decisions = 0.0
+    for number in range(steps):
+        action, state, _ = step(agent, observation, feedback, state)
+        observation, reward, terminated, truncated, info = envs.step(action)
+        feedback = build(reward, terminated, truncated, info)
+        if number >= 3 * steps // 4:
+            rewarded += feedback.reward.sum()
+            decisions += (~feedback.reset).sum()
+    envs.close()
+    return rewarded / decisions
+
+
+each_kind_of_cue = pytest.mark.parametrize("kind", ["discrete", "vector"])
+
+
+@each_kind_of_cue
+def test_the_matching_action_is_learnt_with_every_seed(kind: str) -> None:
+    scores = [practise_cues(learner(kind, seed), kind, seed) for seed in range(4)]
+    assert min(scores) > 0.95
+
+
+@each_kind_of_cue
+def test_without_plasticity_the_score_stays_at_chance(kind: str) -> None:
+    scores = [practise_cues(learner(kind, seed, plasticity=False), kind, seed) for seed in range(2)]
+    assert max(scores) < 0.6
+
+
+@each_kind_of_cue
+def test_with_shuffled_errors_weights_move_but_the_score_stays_at_chance_in_the_mean(kind: str) -> None:
+    """A few seeds hit on a policy of two, one or no matching actions: chance is in the mean."""
+    scores = []
+    for seed in range(6):
+        agent = learner(kind, seed, modulator="shuffled")
+        agent.shuffler = Shuffler(64, generator=agent.generator)
+        before = agent.network.to_actor.weight.clone()
+        scores.append(practise_cues(agent, kind, seed))
+        assert (agent.network.to_actor.weight - before).abs().max() > 0.01
+    assert np.mean(scores) < 0.75
+
+
+def test_what_is_learnt_shows_in_stable_baselines3s_evaluation() -> None:
+    agent = learner("vector", 0)
+    practise_cues(agent, "vector", 0)
+    mean, _ = evaluate_policy(agent, DummyVecEnv([lambda: Cue("vector")] * 2), n_eval_episodes=10, warn=False)  # type: ignore[arg-type, list-item]
+    assert mean > 3.8
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ({}, 0.5 + 0.9 * -2 + 2),
+        ({"truncated": [0]}, 0.5 + 0.9 * -2 + 2),
+        ({"terminated": [0]}, 0.5 + 2),
+        ({"reset": [0]}, 0.0),
+    ],
+    ids=["running", "truncated", "terminated", "reset"],
+)
+def test_truncation_bootstraps_and_termination_does_not(ends: dict[str, Any], expected: float) -> None:
+    agent = make(**SILENT, value_range=(-2.0, 2.0), gamma=0.9)
+    _, state, metrics = step(agent, [1], begins(1), agent.begin(1))
+    assert metrics == {}
+    _, _, metrics = step(agent, [1], told([0.5], **ends), state)
+    assert metrics == {"train/td_error_rms": pytest.approx(expected), "train/value_mean": pytest.approx(-2)}
+
+
+@pytest.mark.parametrize("ends", ["truncated", "terminated"])
+def test_the_error_is_reward_and_discounted_next_value_less_value(ends: str) -> None:
+    agent = make(value_range=(-1.0, 3.0), gamma=0.7, weight_mean=0.3, weight_std=0.1)
+    _, state, _ = step(agent, [1], begins(1), agent.begin(1))
+    _, state, first = step(agent, [2], told([0.0]), state)
+    _, _, second = step(agent, [3], told([5.0], **{ends: [0]}), state)
+    before, after = first["train/value_mean"], second["train/value_mean"]
+    assert before != pytest.approx(after)
+    ahead = 0.7 * after if ends == "truncated" else 0.0
+    assert second["train/td_error_rms"] == pytest.approx(abs(5.0 + ahead - before), rel=1e-5)
+
+
+def test_the_error_is_averaged_over_environments_by_its_square() -> None:
+    agent = make(**SILENT, value_range=(0.0, 1.0))
+    _, state, _ = step(agent, [1, 2], begins(2), agent.begin(2))
+    _, _, metrics = step(agent, [1, 2], told([3.0, -1.0]), state)
+    assert metrics["train/td_error_rms"] == pytest.approx(5**0.5)
+
+
+def test_without_reward_and_value_weights_stay_bit_for_bit() -> None:
+    agent = make(**SILENT, value_range=(0.0, 1.0), postsynaptic_floor=0.1)
+    before = snapshot(agent)
+    _, state, _ = step(agent, [1, 2], begins(2), agent.begin(2))
+    for _ in range(5):
+        _, state, _ = step(agent, [3, 1], told([0.0, 0.0]), state)
+    weights = {"network.to_actor.weight", "network.to_critic.weight"}
+    assert not changed(agent, before) & weights
+    step(agent, [3, 1], told([1.0, 0.0]), state)
+    assert changed(agent, before) >= weights
+
+
+def test_a_change_is_rate_times_error_times_decayed_coincidences() -> None:
+    agent = make(**SILENT, value_range=(0.0, 1.0), gamma=0.9, trace_lambda=0.8, actor_rate=0.01, critic_rate=0.0)
+    _, state, _ = step(agent, [1, 2], begins(2), agent.begin(2))
+    first = coincidences(state, 10)
+    _, state, _ = step(agent, [3, 2], told([0.5, 0.5]), state)
+    torch.testing.assert_close(agent.network.to_actor.weight.data, 0.01 * 0.5 * first)
+    second = coincidences(state, 10)
+    step(agent, [1, 1], told([-2.0, -2.0]), state)
+    expected = 0.01 * (0.5 * first - 2.0 * (0.72 * first + second))
+    torch.testing.assert_close(agent.network.to_actor.weight.data, expected)
+
+
+def test_a_rewarded_action_becomes_likelier_and_a_punished_one_less_likely() -> None:
+    for reward in (1.0, -1.0):
+        agent = make(**SILENT, value_range=(0.0, 1.0))
+        action, state, _ = step(agent, [1], begins(1), agent.begin(1))
+        step(agent, [1], told([reward], [0]), state)
+        drive = agent.network.to_actor.weight[:, 0].view(3, 10).mean(1)
+        chosen = int(action[0]) - 2
+        others = [other for other in range(3) if other != chosen]
+        assert all((drive[chosen] - drive[other]) * reward > 0 for other in others)
+
+
+def test_only_the_synapses_of_the_rewarded_environment_change() -> None:
+    agent = make(**SILENT, value_range=(0.0, 1.0), postsynaptic_floor=0.1)
+    _, state, _ = step(agent, [1, 2], begins(2), agent.begin(2))
+    step(agent, [1, 2], told([0.0, 1.0]), state)
+    for connection in (agent.network.to_actor, agent.network.to_critic):
+        assert connection.weight.abs().sum(0).bool().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("update_every", [1, 3])
+@pytest.mark.parametrize("ends", ["terminated", "truncated"])
+def test_nothing_is_learnt_across_an_episodes_end(ends: str, update_every: int) -> None:
+    """The first environment shows 1 until it ends, the second 2 and goes on; reward comes when both have shown 3."""
+    agent = make(**SILENT, value_range=(0.0, 1.0), postsynaptic_floor=0.1, update_every=update_every)
+    _, state, _ = step(agent, [1, 2], begins(2), agent.begin(2))
+    _, state, _ = step(agent, [1, 2], told([0.0, 0.0], **{ends: [0]}), state)
+    _, state, _ = step(agent, [3, 3], told([0.0, 0.0], reset=[0]), state)
+    step(agent, [3, 3], told([1.0, 1.0]), state)
+    for connection in (agent.network.to_actor, agent.network.to_critic):
+        assert connection.weight.abs().sum(0).bool().tolist() == [False, True, True]
+
+
+def test_what_is_done_after_an_end_and_before_the_reset_is_no_decision() -> None:
+    agent = make(**SILENT, value_range=(0.0, 1.0), postsynaptic_floor=0.1)
+    _, state, _ = step(agent, [1], begins(1), agent.begin(1))
+    _, state, _ = step(agent, [2], told([0.0], [0]), state)
+    before = snapshot(agent)
+    _, _, metrics = step(agent, [3], told([9.0], reset=[0]), state)
+    assert metrics["train/td_error_rms"] == 0
+    assert not {name for name in changed(agent, before) if name.endswith("weight")}
+
+
+def test_changes_wait_for_a_whole_stretch() -> None:
+    agent = make(**SILENT, value_range=(0.0, 1.0), update_every=3)
+    before, told_metrics = snapshot(agent), []
+    feedback, state = begins(1), agent.begin(1)
+    for number in range(4):
+        assert not changed(agent, before), f"before step {number}"
+        _, state, metrics = step(agent, [1], feedback, state)
+        told_metrics.append(bool(metrics))
+        feedback = told([1.0])
+    assert told_metrics == [False, False, False, True]
+    assert "network.to_actor.weight" in changed(agent, before)
+
+
+@pytest.mark.parametrize(("progress", "left"), [(0.0, 1.0), (0.5, 0.55), (1.0, 0.1)])
+def test_learning_rates_fall_linearly_to_their_end(progress: float, left: float) -> None:
+    changes = []
+    for annealed in (False, True):
+        agent = make(**SILENT, value_range=(0.0, 1.0), learning_rate_end=0.1, postsynaptic_floor=0.1)
+        if annealed:
+            agent.anneal(progress)
+        _, state, _ = step(agent, [1], begins(1), agent.begin(1))
+        step(agent, [1], told([1.0], [0]), state)
+        changes.append(torch.cat([agent.network.to_actor.weight, agent.network.to_critic.weight]))
+    assert changes[0].any()
+    torch.testing.assert_close(changes[1], left * changes[0])
+
+
+def test_normalised_errors_make_the_actor_blind_to_the_scale_of_reward() -> None:
+    weights = []
+    for scale in (1.0, 100.0):
+        agent = make(**SILENT, value_range=(0.0, 1.0), normalise_td=True, actor_rate=1e-3, critic_rate=0.0)
+        feedback, state = begins(2), agent.begin(2)
+        for reward in (0.0, 1.0, -0.5, 2.0):
+            _, state, _ = step(agent, [1, 2], feedback, state)
+            feedback = told([scale * reward, scale])
+        weights.append(agent.network.to_actor.weight)
+    assert weights[0].any()
+    torch.testing.assert_close(weights[0], weights[1], rtol=1e-4, atol=1e-7)
+
+
+def test_a_rate_for_each_input_divides_by_the_mean_squared_length_of_the_traces() -> None:
+    changes, lengths = [], []
+    for per_input in (False, True):
+        agent = make(OBSERVATIONS["vector"], **SILENT, value_range=(0.0, 1.0), rate_per_input=per_input)
+        _, state, _ = step(agent, seen(OBSERVATIONS["vector"], 2, 0), begins(2), agent.begin(2))
+        assert state.decision is not None
+        lengths.append(state.decision.activity.pre.square().sum(-1).mean())  # type: ignore[union-attr]
+        step(agent, seen(OBSERVATIONS["vector"], 2, 1), told([1.0, 1.0]), state)
+        changes.append(agent.network.to_actor.weight)
+    assert lengths[0] == lengths[1]
+    torch.testing.assert_close(changes[0], lengths[0] * changes[1])
+
+
+def test_entropy_alone_draws_a_lopsided_policy_towards_uniform() -> None:
+    agent = make(**SILENT, value_range=(0.0, 1.0), entropy=0.5, actor_rate=3e-3, weight_bound=1.0)
+    agent.network.to_actor.weight[:10, 0] = 0.3
+    feedback, state = begins(16), agent.begin(16)
+    for _ in range(40):
+        _, state, _ = step(agent, [1] * 16, feedback, state)
+        feedback = told([0.0] * 16)
+    drive = agent.network.to_actor.weight[:, 0].view(3, 10).mean(1)
+    assert drive[0] - drive[1:].mean() < 0.15
+
+
+def test_weights_stay_in_their_bounds() -> None:
+    agent = make(actor_rate=10.0, critic_rate=10.0, weight_bound=0.3)
+    practise(agent)
+    for connection in (agent.network.to_actor, agent.network.to_critic):
+        assert connection.weight.abs().max().item() == pytest.approx(0.3)
+
+
+def test_without_plasticity_weights_stay_and_metrics_are_told() -> None:
+    agent = make(plasticity=False)
+    before = snapshot(agent)
+    _, state = practise(agent)
+    assert not {name for name in changed(agent, before) if name.endswith("weight")}
+    _, _, metrics = step(agent, [1] * 4, told([1.0] * 4), state)
+    assert set(metrics) == {"train/td_error_rms", "train/value_mean"}
+
+
+@every_action
+@every_observation
+def test_equal_seeds_give_equal_actions_and_weights_bit_for_bit(
+    observation: spaces.Space[Any], action: spaces.Space[Any]
+) -> None:
+    one, two, other = (make(observation, action, seed) for seed in (3, 3, 4))
+    actions, again, different = (np.stack(practise(agent)[0]) for agent in (one, two, other))
+    assert np.array_equal(actions, again)
+    assert not changed(one, snapshot(two))
+    assert torch.equal(one.generator.get_state(), two.generator.get_state())
+    assert not np.array_equal(actions, different)
+    assert changed(one, snapshot(other)) >= {"network.to_actor.weight", "network.to_critic.weight"}
+
+
+@every_observation
+@pytest.mark.parametrize("modulator", ["td", "shuffled"])
+def test_state_dict_and_generator_are_all_that_lasts_beyond_an_episode(
+    observation: spaces.Space[Any], modulator: str
+) -> None:
+    old, new = make(observation, modulator=modulator), make(observation, seed=9, modulator=modulator)
+    practise(old)
+    new.load_state_dict(old.state_dict())
+    new.generator.set_state(old.generator.get_state())
+    expected, found = np.stack(practise(old)[0]), np.stack(practise(new)[0])
+    assert np.array_equal(expected, found)
+    assert not changed(new, snapshot(old))
+
+
+@every_action
+@every_observation
+def test_actions_of_a_batch_lie_in_the_space(observation: spaces.Space[Any], action: spaces.Space[Any]) -> None:
+    actions, _ = practise(make(observation, action), count=5)
+    for batch in actions:
+        assert len(batch) == 5
+        assert all(action.contains(one) for one in batch)
+
+
+@every_observation
+def test_nothing_asks_for_gradients_and_no_graph_is_built(observation: spaces.Space[Any]) -> None:
+    agent = make(observation)
+    assert not any(parameter.requires_grad for parameter in agent.parameters())
+    agent.requires_grad_(True)
+    enabled: list[bool] = []
+    agent.network.register_forward_hook(lambda *_: enabled.append(torch.is_grad_enabled()))
+    agent.rule.register_forward_hook(lambda *_: enabled.append(torch.is_grad_enabled()))
+    with torch.enable_grad():
+        _, state = practise(agent)
+        _, network = agent.predict(seen(observation, 2, 0))
+        assert torch.is_grad_enabled()
+    assert len(enabled) == 8 + 2 * 7 + 1
+    assert not any(enabled)
+    assert all(leaf.grad_fn is None for leaf in leaves((state, network)))
+    assert all(parameter.grad is None for parameter in agent.parameters())
+
+
+def test_predict_has_stable_baselines3s_signature() -> None:
+    ours, theirs = (inspect.signature(kind.predict).parameters for kind in (RSTDP, BaseAlgorithm))
+    assert [(name, p.default, p.kind) for name, p in ours.items()] == [
+        (name, p.default, p.kind) for name, p in theirs.items()
+    ]
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+@every_action
+@every_observation
+def test_predict_takes_one_observation_or_a_batch(
+    observation: spaces.Space[Any], action: spaces.Space[Any], deterministic: bool
+) -> None:
+    agent = make(observation, action)
+    batch = seen(observation, 3, 0)
+    one, state = agent.predict(batch[0], deterministic=deterministic)
+    assert action.contains(one)
+    one, _ = agent.predict(batch[1], state, np.array([False]), deterministic)
+    assert action.contains(one)
+    many, state = agent.predict(batch, deterministic=deterministic)
+    assert len(many) == 3
+    many, _ = agent.predict(batch, state, np.array([True, False, False]), deterministic)
+    assert all(action.contains(each) for each in many)
+
+
+@every_observation
+def test_episode_start_resets_only_its_row(observation: spaces.Space[Any]) -> None:
+    agent = make(observation, ACTIONS["continuous"])
+    practise(agent)
+    _, state = agent.predict(seen(observation, 3, 0), deterministic=True)
+    batch, nowhere = seen(observation, 3, 1), np.zeros(3, dtype=np.bool_)
+    started = agent.predict(batch, state, np.array([False, True, False]), True)
+    going_on = agent.predict(batch, state, nowhere, True)
+    afresh = agent.predict(batch, None, nowhere, True)
+    parts = [[torch.as_tensor(action), *leaves(after)] for action, after in (started, going_on, afresh)]
+    for mixed, kept, fresh in zip(*parts, strict=True):
+        assert torch.equal(mixed[[0, 2]], kept[[0, 2]])
+        assert torch.equal(mixed[1], fresh[1])
+    assert not all(map(torch.equal, parts[1], parts[2])), "or else there is nothing to reset"
+
+
+def test_an_episode_remembers_what_it_saw_before() -> None:
+    agent = make(action=ACTIONS["continuous"], weight_std=0.2)
+    _, state = agent.predict(np.array([1]), deterministic=True)
+    after, _ = agent.predict(np.array([2]), state, deterministic=True)
+    fresh, _ = agent.predict(np.array([2]), deterministic=True)
+    assert not np.array_equal(after, fresh)
+
+
+@every_action
+@every_observation
+def test_deterministic_predictions_repeat_and_draw_nothing(
+    observation: spaces.Space[Any], action: spaces.Space[Any]
+) -> None:
+    agent = make(observation, action)
+    practise(agent)
+    before = agent.generator.get_state()
+    batch = seen(observation, 4, 0)
+    (one, first), (two, second) = (agent.predict(batch, deterministic=True) for _ in range(2))
+    assert np.array_equal(one, two)
+    assert all(map(torch.equal, leaves(first), leaves(second)))
+    assert torch.equal(before, agent.generator.get_state())
+
+
+def test_predictions_that_are_not_deterministic_explore() -> None:
+    agent = make()
+    actions, _ = agent.predict(np.ones(200, dtype=np.int64))
+    assert set(actions.tolist()) == {2, 3, 4}
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+@every_observation
+def test_predict_changes_neither_weights_nor_statistics(observation: spaces.Space[Any], deterministic: bool) -> None:
+    agent = make(observation)
+    practise(agent)
+    before, state = snapshot(agent), None
+    for number in range(4):
+        _, state = agent.predict(seen(observation, 3, 50 + number), state, None, deterministic)
+    assert not changed(agent, before)
+
+
+@pytest.mark.parametrize("observation", [OBSERVATIONS["unbounded"], OBSERVATIONS["frames"]], ids=["vector", "frames"])
+def test_acting_after_predicting_learns_statistics_again(observation: spaces.Space[Any]) -> None:
+    agent = make(observation)
+    practise(agent)
+    agent.predict(seen(observation, 3, 0))
+    before = snapshot(agent)
+    agent.act(seen(observation, 3, 1), begins(3), agent.begin(3))
+    assert {name for name in changed(agent, before) if "encoder" in name}
+
+
+@pytest.mark.parametrize("observation", [np.zeros(4), np.zeros((2, 2)), np.zeros((1, 1, 3))], ids=str)
+def test_an_observation_of_another_shape_is_an_error(observation: NDArray[Any]) -> None:
+    with pytest.raises(ValueError, match="observation of shape"):
+        make(OBSERVATIONS["vector"]).predict(observation)
+
+
+vectors = st.lists(st.floats(-1, 1, width=32), min_size=3, max_size=3)
+AGENT = make(OBSERVATIONS["vector"], ACTIONS["continuous"], weight_std=0.2)
+
+
+@settings(deadline=None, max_examples=40)
+@given(batch=st.lists(vectors, min_size=2, max_size=4), row=st.integers(0, 3))
+def test_rows_of_a_batch_are_decided_as_if_alone(batch: list[list[float]], row: int) -> None:
+    row %= len(batch)
+    observation = np.array(batch, dtype=np.float32)
+    together, _ = AGENT.predict(observation, deterministic=True)
+    alone, _ = AGENT.predict(observation[row], deterministic=True)
+    np.testing.assert_allclose(together[row], alone, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("observation", "action", "named"),
+    [
+        (spaces.Dict({"a": spaces.Discrete(2)}), ACTIONS["choice"], "observation space Dict"),
+        (spaces.MultiDiscrete([2, 2]), ACTIONS["choice"], "observation space MultiDiscrete"),
+        (spaces.Box(0, 255, (210, 160, 3), np.uint8), ACTIONS["choice"], "observation space Box"),
+        (OBSERVATIONS["vector"], spaces.Dict({"a": spaces.Discrete(2)}), "action space Dict"),
+        (OBSERVATIONS["vector"], spaces.MultiDiscrete([2, 2]), "action space MultiDiscrete"),
+        (OBSERVATIONS["vector"], spaces.Box(-np.inf, np.inf, (2,)), "action space Box"),
+    ],
+)
+def test_a_space_that_cannot_be_taken_is_an_error_that_names_it(
+    observation: spaces.Space[Any], action: spaces.Space[Any], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named):
+        make(observation, action)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("sim_steps", 0),
+        ("actor_neurons", 0),
+        ("critic_neurons", 0),
+        ("update_every", 0),
+        ("temperature", 0.0),
+        ("actor_width", 0.0),
+        ("critic_gain", -1.0),
+        ("weight_bound", 0.0),
+        ("spikes_per_step", 0.0),
+        ("gamma", 1.1),
+        ("trace_lambda", -0.1),
+        ("learning_rate_end", 2.0),
+        ("actor_rate", -1.0),
+        ("critic_rate", float("nan")),
+        ("entropy", -1.0),
+        ("postsynaptic_floor", -1.0),
+        ("weight_std", -1.0),
+        ("value_range", (1.0, 1.0)),
+        ("modulator", "reward"),
+    ],
+)
+def test_settings_out_of_range_are_errors(setting: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"agent\.{setting}="):
+        RSTDPConfig(**{setting: value})
+
+
+def test_the_recipe_of_the_environment_has_the_last_word_on_the_range_of_values() -> None:
+    env = EnvConfig("Toy-v0", value_range=(-7.0, 7.0))
+    agent = RSTDP(
+        OBSERVATIONS["discrete"],
+        ACTIONS["choice"],
+        RSTDPConfig(**SILENT, value_range=(-1.0, 1.0)),
+        env,  # type: ignore[arg-type]
+    )
+    _, state, _ = step(agent, [1], begins(1), agent.begin(1))
+    _, _, metrics = step(agent, [1], told([0.0]), state)
+    assert metrics["train/value_mean"] == -7

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from snnrl.agents.sight import MOST_DIMENSIONS, make_encoder
+from snnrl.encoders import Encoder, FrameEncoder, OneHotEncoder, PopulationEncoder
+from snnrl.envs import EnvConfig
+from snnrl.errors import ConfigError
+
+
+def encoder(space: spaces.Space[Any], **recipe: Any) -> Encoder[Any]:
+    return make_encoder(space, EnvConfig("Toy-v0", **recipe), sim_steps=6, spikes_per_step=1.2, target_rate=0.05)
+
+
+def frames(height: int = 16, width: int = 32) -> spaces.Box:
+    return spaces.Box(0, 255, (1, height, width), np.uint8)
+
+
+@pytest.mark.parametrize("start", [-1, 0, 4])
+def test_discrete_observations_are_one_hot_from_the_start_of_the_space(start: int) -> None:
+    code = encoder(spaces.Discrete(3, start=start))
+    assert isinstance(code, OneHotEncoder)
+    spikes, _ = code(torch.tensor([start, start + 2]), code.init_state(2))
+    assert spikes.sum(0).tolist() == [[6.0, 0.0, 0.0], [0.0, 0.0, 6.0]]
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (MOST_DIMENSIONS,)])
+def test_boxes_are_flattened_to_place_cells_of_the_given_rate(shape: tuple[int, ...]) -> None:
+    code = encoder(spaces.Box(-1.0, 1.0, shape))
+    assert isinstance(code, PopulationEncoder)
+    observation = torch.zeros(3, *shape)
+    assert code.rates(observation).sum(1).tolist() == pytest.approx([1.2] * 3, rel=1e-4)
+    spikes, _ = code(observation, code.init_state(3))
+    assert spikes.shape == (6, 3, code.size)
+
+
+def test_bounds_of_a_box_are_its_range() -> None:
+    space = spaces.Box(np.array([0.0, -50.0], dtype=np.float32), np.array([10.0, 50.0], dtype=np.float32))
+    code, unit = encoder(space), encoder(spaces.Box(-1.0, 1.0, (2,)))
+    torch.testing.assert_close(code.rates(torch.tensor([[7.5, -50.0]])), unit.rates(torch.tensor([[0.5, -1.0]])))
+
+
+def test_the_recipe_gives_the_range_where_a_box_has_none() -> None:
+    settings = {"scale": [2.0, 1.0], "centre": [1.0, 0.0], "squash": [False, True]}
+    code, unit = encoder(spaces.Box(-np.inf, np.inf, (2,)), observation=settings), encoder(spaces.Box(-1.0, 1.0, (2,)))
+    found = code.rates(torch.tensor([[2.0, 0.5]]))
+    torch.testing.assert_close(found, unit.rates(torch.tensor([[0.5, np.tanh(0.5)]], dtype=torch.float32)))
+
+
+def test_grey_frames_become_volleys_with_the_recipes_settings() -> None:
+    code = encoder(frames(), frames={"luminances": [40, 80], "tile": [4, 4], "rows": [0, 12]})
+    assert isinstance(code, FrameEncoder)
+    assert code.fires_volleys
+    assert code.size == (2 + 2) * 3 * 8 + 1
+    assert isinstance(encoder(frames()), FrameEncoder), "without settings as well"
+
+
+def test_the_target_rate_reaches_the_frames_adaptation() -> None:
+    code = encoder(frames())
+    assert isinstance(code, FrameEncoder)
+    assert code.adaptation.target == 0.05
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Box(0, 255, (210, 160, 3), np.uint8),
+        spaces.Box(0, 255, (4, 84, 84), np.uint8),
+        spaces.Box(0.0, 1.0, (1, 16, 32)),
+        spaces.Box(-1.0, 1.0, (MOST_DIMENSIONS + 1,)),
+        spaces.Dict({"a": spaces.Discrete(2)}),
+        spaces.Tuple([spaces.Discrete(2)]),
+        spaces.MultiDiscrete([2, 3]),
+        spaces.MultiBinary(4),
+        spaces.Text(5),
+    ],
+    ids=["RGB", "stacked", "float frames", "long vector", "Dict", "Tuple", "MultiDiscrete", "MultiBinary", "Text"],
+)
+def test_other_spaces_are_errors_that_name_them(space: spaces.Space[Any]) -> None:
+    with pytest.raises(ConfigError, match="observation space") as error:
+        encoder(space)
+    assert str(space) in str(error.value)
+
+
+def test_unknown_settings_are_errors_that_suggest_one() -> None:
+    with pytest.raises(ConfigError, match=r"env\.frames\.luminance: .* did you mean luminances"):
+        encoder(frames(), frames={"luminance": [1]})
+    with pytest.raises(ConfigError, match=r"env\.observation\.center: .* did you mean centre"):
+        encoder(spaces.Box(-1.0, 1.0, (2,)), observation={"center": [0.0, 0.0]})
+
+
+def test_settings_of_the_wrong_length_are_errors() -> None:
+    with pytest.raises(ConfigError, match=r"env\.observation\.scale=\[1\.0\]: must be a list of 2 values"):
+        encoder(spaces.Box(-1.0, 1.0, (2,)), observation={"scale": [1.0]})
+
+
+def test_a_frame_whose_width_does_not_fit_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="width=84"):
+        encoder(frames(84, 84))

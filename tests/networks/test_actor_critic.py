@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from snnrl.encoders import Encoder
+from snnrl.errors import ConfigError
+from snnrl.networks import Activity, ActorCritic, ActorCriticState
+from snnrl.neurons import EscapeNoise, IntegrateAndFire
+from snnrl.plasticity import ThreeFactor
+from snnrl.spikes import SparseSpikes
+from snnrl.state import reset_rows
+
+STEPS, SIZE, ACTIONS, ACTOR, CRITIC = 6, 5, 2, 6, 4
+TAU_PRE, TAU_MEM, TAU_SYN = 4.0, 3.0, 5.0
+
+
+class Counter(NamedTuple):
+    windows: Tensor
+
+
+class TrainEncoder(Encoder[Counter]):
+    """The observation ``[batch, time, size]`` is the spike train."""
+
+    size = SIZE
+
+    def init_state(self, batch: int) -> Counter:
+        return Counter(torch.zeros(batch))
+
+    def forward(self, observation: Tensor, state: Counter) -> tuple[Tensor, Counter]:
+        return observation.transpose(0, 1), Counter(state.windows + 1)
+
+
+class VolleyEncoder(TrainEncoder):
+    """The observation ``[batch, size]`` is the volley."""
+
+    fires_volleys = True
+
+    def forward(self, observation: Tensor, state: Counter) -> tuple[Any, Counter]:
+        return SparseSpikes.from_dense(observation), Counter(state.windows + 1)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=seeded(seed), dtype=torch.float64)
+
+
+def spikes(*shape: int, seed: int = 0, density: float = 0.4) -> Tensor:
+    return (torch.rand(shape, generator=seeded(seed)) < density).double()
+
+
+def network(encoder: Encoder[Any] | None = None, *, seed: int = 0, **settings: Any) -> ActorCritic:
+    options: dict[str, Any] = {
+        "actions": ACTIONS,
+        "value_range": (-1.0, 3.0),
+        "sim_steps": STEPS,
+        "tau_pre": TAU_PRE,
+        "dt": 1.0,
+        "postsynaptic_floor": 0.1,
+        "weight_mean": 0.5,
+        "weight_std": 0.5,
+        "weight_bound": 2.0,
+        "generator": seeded(seed),
+    }
+    return ActorCritic(
+        TrainEncoder() if encoder is None else encoder,
+        EscapeNoise(ACTOR, tau_mem=TAU_MEM, v_threshold=1.0, rate_max=0.8, generator=seeded(seed + 1)),
+        IntegrateAndFire(CRITIC, tau_syn=TAU_SYN, gain=0.2, tonic=0.3),
+        **options | settings,
+    ).double()
+
+
+def assert_equal(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-11)
+
+
+def dense(activity: Activity) -> Tensor:
+    return activity.pre if isinstance(activity.pre, Tensor) else activity.pre.dense()
+
+
+def test_a_window_of_a_spike_train_follows_a_plain_loop() -> None:
+    net, batch = network(), 3
+    observation = spikes(batch, STEPS, SIZE)
+    activity, after = net(observation, net.init_state(batch), expected=True)
+
+    u_actor, u_critic = torch.zeros(batch, ACTOR).double(), torch.zeros(batch, CRITIC).double()
+    v = ((torch.arange(CRITIC).double() + 0.5) / CRITIC).expand(batch, -1)
+    trace = torch.zeros(batch, SIZE).double()
+    fired, counted = torch.zeros_like(u_actor), torch.zeros_like(u_critic)
+    for step in range(STEPS):
+        now = observation[:, step]
+        u_actor = math.exp(-1 / TAU_MEM) * u_actor + now @ net.to_actor.weight.T
+        probability = 0.8 / (1 + torch.exp(-(u_actor - 1.0) / 0.5))
+        u_critic = math.exp(-1 / TAU_SYN) * u_critic + now @ net.to_critic.weight.T
+        v = v + 0.5 * (0.3 + 0.2 * u_critic).clamp(0, 1)
+        crossed = (v >= 1).double()
+        v = v - crossed
+        trace = math.exp(-1 / TAU_PRE) * trace + now
+        fired, counted = fired + probability, counted + crossed
+        assert_equal(dense(activity)[step], trace)
+        assert_equal(activity.actor[step], probability + 0.1)
+        assert_equal(activity.critic[step], crossed + 0.1)
+
+    assert_equal(activity.preference, torch.stack([fired[:, :3].mean(1), fired[:, 3:].mean(1)], dim=1))
+    assert_equal(activity.value, -1.0 + 4.0 * counted.sum(1) / (CRITIC * STEPS * 0.5))
+    assert_equal(after.trace, trace)
+    assert_equal(after.actor.u, u_actor)
+    assert_equal(after.critic.u, u_critic)
+    assert_equal(after.critic.v, v)
+    assert after.encoder[0].tolist() == [1.0] * batch
+
+
+@pytest.mark.parametrize("expected", [False, True])
+def test_a_volley_is_a_train_that_spikes_at_the_first_step_only(expected: bool) -> None:
+    batch = 3
+    volley = spikes(batch, SIZE) * (normal(batch, SIZE).abs() + 0.5)
+    train = torch.zeros(batch, STEPS, SIZE).double()
+    train[:, 0] = volley
+    by_volley, by_train = network(VolleyEncoder()), network()
+    short, after = by_volley(volley, by_volley.init_state(batch), expected=expected)
+    long, _ = by_train(train, by_train.init_state(batch), expected=expected)
+    assert isinstance(short.pre, SparseSpikes)
+    assert short.pre.shape == (1, batch, SIZE)
+    assert_equal(short.preference, long.preference)
+    assert_equal(short.value, long.value)
+    for to, brief, full in (
+        (by_train.to_actor, short.actor, long.actor),
+        (by_train.to_critic, short.critic, long.critic),
+    ):
+        assert_equal(to.hebbian(brief, short.pre), to.hebbian(full, long.pre))
+    assert after.encoder[0].tolist() == [1.0] * batch
+
+
+def test_windows_of_volleys_forget_each_other() -> None:
+    net = network(VolleyEncoder())
+    first, second = spikes(2, SIZE), spikes(2, SIZE, seed=1)
+    fresh = net.init_state(2)
+    _, carried = net(first, fresh, expected=True)
+    after, _ = net(second, carried, expected=True)
+    alone, _ = net(second, fresh, expected=True)
+    for one, other in zip(after, alone, strict=True):
+        left, right = (item.dense() if isinstance(item, SparseSpikes) else item for item in (one, other))
+        assert torch.equal(left, right)
+    assert fresh.trace.shape == (2, 0)
+    assert all(torch.equal(leaf, was) for leaf, was in zip(leaves(carried), leaves(fresh), strict=True))
+
+
+def test_windows_of_a_train_go_on_where_the_last_one_ended() -> None:
+    """Two windows of 3 steps, state carried over, are one window of 6."""
+    whole, halves = network(), network(sim_steps=STEPS // 2)
+    observation = spikes(2, STEPS, SIZE)
+    long, end = whole(observation, whole.init_state(2), expected=True)
+    first, middle = halves(observation[:, :3], halves.init_state(2), expected=True)
+    second, other_end = halves(observation[:, 3:], middle, expected=True)
+    assert_equal(torch.cat([dense(first), dense(second)]), dense(long))
+    assert_equal(torch.cat([first.actor, second.actor]), long.actor)
+    assert_equal(torch.cat([first.critic, second.critic]), long.critic)
+    assert_equal(first.preference + second.preference, long.preference)
+    assert_equal((first.value + second.value) / 2, long.value)
+    assert_equal(other_end.trace, end.trace)
+
+
+@pytest.mark.parametrize("encoder", [TrainEncoder, VolleyEncoder])
+def test_rows_of_a_batch_are_independent(encoder: type[TrainEncoder]) -> None:
+    net = network(encoder())
+    observation = spikes(3, SIZE) if encoder.fires_volleys else spikes(3, STEPS, SIZE)
+    together, _ = net(observation, net.init_state(3), expected=True)
+    for row in range(3):
+        alone, _ = net(observation[row : row + 1], net.init_state(1), expected=True)
+        assert_equal(alone.preference[0], together.preference[row])
+        assert_equal(alone.value[0], together.value[row])
+        assert_equal(alone.actor[:, 0], together.actor[:, row])
+        assert_equal(alone.critic[:, 0], together.critic[:, row])
+        assert_equal(dense(alone)[:, 0], dense(together)[:, row])
+
+
+@pytest.mark.parametrize("encoder", [TrainEncoder, VolleyEncoder])
+def test_a_reset_row_starts_over_and_the_other_goes_on(encoder: type[TrainEncoder]) -> None:
+    net = network(encoder())
+    observation = spikes(2, SIZE) if encoder.fires_volleys else spikes(2, STEPS, SIZE)
+    fresh = net.init_state(2)
+    _, state = net(observation, fresh)
+    after = reset_rows(state, fresh, torch.tensor([True, False]))
+    assert isinstance(after, ActorCriticState)
+    assert after.encoder[0].tolist() == [0.0, 1.0]
+    pairs = zip((after.actor.u, after.critic.u, after.critic.v, after.trace), leaves(fresh), leaves(state), strict=True)
+    for now, new, old in pairs:
+        assert torch.equal(now[0], new[0])
+        assert torch.equal(now[1], old[1])
+
+
+def leaves(state: ActorCriticState) -> tuple[Tensor, ...]:
+    return state.actor.u, state.critic.u, state.critic.v, state.trace
+
+
+@pytest.mark.parametrize(("tonic", "value"), [(-5.0, -1.0), (0.0, -1.0), (0.5, 1.0), (1.0, 3.0), (5.0, 3.0)])
+def test_the_value_spans_its_range_from_silence_to_the_highest_rate(tonic: float, value: float) -> None:
+    """At the drive ``d`` of every step the value is ``low + d * (high - low)``, here exact: 6 steps, phases of 1/4."""
+    net = network()
+    net.critic.tonic = tonic
+    activity, _ = net(torch.zeros(1, STEPS, SIZE).double(), net.init_state(1))
+    assert activity.value.item() == pytest.approx(value)
+
+
+def test_the_mean_of_drawn_preferences_is_the_expected_preference() -> None:
+    """Within 5 standard deviations: the draws of steps, neurons and rows are independent given the input."""
+    net, rows = network(), 4000
+    observation = spikes(1, STEPS, SIZE)
+    exact, _ = net(observation, net.init_state(1), expected=True)
+    drawn, _ = net(observation.expand(rows, -1, -1), net.init_state(rows))
+    p = (exact.actor - 0.1)[:, 0]
+    neurons = ACTOR // ACTIONS
+    variance = (p * (1 - p)).sum(0).view(ACTIONS, neurons).sum(1) / neurons**2
+    distance = (drawn.preference.mean(0) - exact.preference[0]).abs()
+    assert (distance < 5 * torch.sqrt(variance / rows)).all()
+    assert set(drawn.actor.unique().tolist()) == {0.1, 1.1}, "spikes plus the floor"
+
+
+def test_one_seed_gives_the_same_weights_and_spikes_and_another_gives_others() -> None:
+    observation = spikes(2, STEPS, SIZE)
+
+    def run(seed: int) -> Activity:
+        net = network(seed=seed)
+        return net(observation, net.init_state(2))[0]
+
+    assert torch.equal(run(1).actor, run(1).actor)
+    assert torch.equal(run(1).value, run(1).value)
+    assert not torch.equal(run(1).actor, run(2).actor)
+
+
+def test_weights_begin_within_their_bound_and_differ_between_actor_and_critic() -> None:
+    net = network(weight_std=5.0, weight_bound=0.25)
+    for to in (net.to_actor, net.to_critic):
+        assert to.weight.abs().max() == 0.25
+        assert to.bounds == (-0.25, 0.25)
+    assert net.to_actor.weight.shape == (ACTOR, SIZE)
+    assert net.to_critic.weight.shape == (CRITIC, SIZE)
+    assert not torch.equal(net.to_actor.weight[:CRITIC], net.to_critic.weight)
+
+
+def test_a_window_changes_no_weight_and_not_the_state_it_was_given() -> None:
+    net = network()
+    weights = {name: value.clone() for name, value in net.state_dict().items()}
+    state = net.init_state(2)
+    before = [leaf.clone() for leaf in leaves(state)]
+    net(spikes(2, STEPS, SIZE), state)
+    assert all(torch.equal(value, weights[name]) for name, value in net.state_dict().items())
+    assert all(torch.equal(leaf, was) for leaf, was in zip(leaves(state), before, strict=True))
+    assert sorted(weights) == ["to_actor.weight", "to_critic.weight"]
+
+
+@pytest.mark.parametrize("encoder", [TrainEncoder, VolleyEncoder])
+def test_no_tensor_asks_for_a_gradient_after_a_learning_step(encoder: type[TrainEncoder]) -> None:
+    net, rule = network(encoder()), ThreeFactor(0.9)
+    observation = spikes(2, SIZE) if encoder.fires_volleys else spikes(2, STEPS, SIZE)
+    activity, state = net(observation, net.init_state(2))
+    pre = activity.pre
+    stretch = pre.unsqueeze(0) if isinstance(pre, Tensor) else pre.reshape_rows(1, *pre.rows)
+    one = torch.ones(1, 2).double()
+    delta, eligible = rule(
+        net.to_actor, stretch, activity.actor.unsqueeze(0), rule.init_state(net.to_actor, 2), one, one
+    )
+    before = net.to_actor.weight.clone()
+    net.to_actor.apply_(0.01 * delta)
+    assert not torch.equal(net.to_actor.weight, before)
+    learned = (delta, eligible.eligibility, activity.preference, activity.value, *leaves(state), *net.parameters())
+    assert not any(tensor.requires_grad for tensor in learned)
+
+
+def test_a_presynaptic_time_constant_below_the_step_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"^tau_pre=0.5: must be a number of ms that is at least dt \(1.0\)$"):
+        network(tau_pre=0.5)
