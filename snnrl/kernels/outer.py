@@ -20,10 +20,15 @@ def add_outer_events(out: Tensor, at: Tensor, row: Tensor, value: Tensor, post: 
         value: ``[events]``.
         post: ``[rows, width]``.
     """
-    if at.numel():
-        assert int(at.min()) >= 0 and int(at.max()) < len(out), "an event beyond the synapses"
-        assert int(row.min()) >= 0 and int(row.max()) < len(post), "an event beyond the rows"
+    _check(at, len(out))
+    _check(row, len(post))
     _add(out.numpy(), at.numpy(), row.numpy(), value.detach().numpy(), post.detach().contiguous().numpy())
+
+
+def _check(index: Tensor, size: int) -> None:
+    """The compiled loop would write outside its memory without a word."""
+    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < size:
+        raise IndexError(f"events from {int(index.min())} to {int(index.max())}: must be in 0 .. {size - 1}")
 
 
 @numba.njit(cache=True, nogil=True)

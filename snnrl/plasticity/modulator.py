@@ -60,12 +60,10 @@ class Shuffler(nn.Module):
     def forward(self, modulator: Tensor) -> Tensor:
         """Values drawn from the past in the shape of ``modulator``, or zeros while the memory fills."""
         capacity = len(self.memory)
-        require(
-            modulator.numel() <= capacity, "capacity", capacity, f"at least the {modulator.numel()} values of a call"
-        )
         draw = integers(capacity, modulator.shape, modulator.device, self.generator)
         shuffled = torch.where(self.written >= capacity, self.memory[draw], torch.zeros_like(modulator))
-        at = (self.written + torch.arange(modulator.numel(), device=modulator.device)) % capacity
-        self.memory[at] = modulator.flatten()
+        latest = modulator.flatten()[-capacity:]
+        first = self.written + modulator.numel() - len(latest)
+        self.memory[(first + torch.arange(len(latest), device=latest.device)) % capacity] = latest
         self.written.add_(modulator.numel())
         return shuffled
