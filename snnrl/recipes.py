@@ -27,7 +27,7 @@ GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "ex
 ANY_GYMNASIUM, ANY_ATARI = "Gymnasium", "Atari"
 
 BASE: Mapping[str, Any] = {
-    "defaults": [{"agent": "rstdp"}, {"env": "SpaceInvaders"}, {"experiment": None}, "_self_"],
+    "defaults": ["_self_", {"agent": "rstdp"}, {"env": "SpaceInvaders"}, {"experiment": None}],
     "seed": 0,
     "device": "auto",
     "env_steps": "${env.env_steps}",

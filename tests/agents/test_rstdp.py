@@ -101,11 +101,11 @@ def changed(agent: RSTDP, before: dict[str, torch.Tensor]) -> set[str]:
 
 
 def coincidences(state: RSTDPState, neurons: int) -> torch.Tensor:
-    """The actor's Hebbian product of the last decision, each neuron credited for its action, by the definition."""
+    """The actor's Hebbian product of the last decision in each environment, by the definition."""
     assert state.decision is not None
     activity = state.decision.activity
     credit = state.decision.credit.repeat_interleave(neurons, dim=1)
-    return torch.einsum("tbo,bo,tbi->oi", activity.actor, credit, activity.pre)
+    return torch.einsum("tbo,bo,tbi->boi", activity.actor, credit, activity.pre)
 
 
 class Cue(gymnasium.Env[Any, Any]):
@@ -239,15 +239,18 @@ def test_without_reward_and_value_weights_stay_bit_for_bit() -> None:
     assert changed(agent, before) >= weights
 
 
-def test_a_change_is_rate_times_error_times_decayed_coincidences() -> None:
+@pytest.mark.parametrize("ends", ["", "terminated", "truncated"])
+def test_a_change_is_rate_times_error_times_coincidences_decayed_since_the_episode_began(ends: str) -> None:
+    """Without a reset after the end, as a lost life is told."""
     agent = make(**SILENT, value_range=(0.0, 1.0), gamma=0.9, trace_lambda=0.8, actor_rate=0.01, critic_rate=0.0)
     _, state, _ = step(agent, [1, 2], begins(2), agent.begin(2))
     first = coincidences(state, 10)
-    _, state, _ = step(agent, [3, 2], told([0.5, 0.5]), state)
-    torch.testing.assert_close(agent.network.to_actor.weight.data, 0.01 * 0.5 * first)
+    _, state, _ = step(agent, [3, 2], told([0.5, 0.5], **({ends: [0]} if ends else {})), state)
+    torch.testing.assert_close(agent.network.to_actor.weight.data, 0.01 * 0.5 * first.sum(0))
     second = coincidences(state, 10)
     step(agent, [1, 1], told([-2.0, -2.0]), state)
-    expected = 0.01 * (0.5 * first - 2.0 * (0.72 * first + second))
+    kept = torch.tensor([0.0 if ends else 1.0, 1.0])[:, None, None]
+    expected = 0.01 * (0.5 * first - 2.0 * (0.72 * kept * first + second)).sum(0)
     torch.testing.assert_close(agent.network.to_actor.weight.data, expected)
 
 
@@ -283,14 +286,20 @@ def test_nothing_is_learnt_across_an_episodes_end(ends: str, update_every: int) 
         assert connection.weight.abs().sum(0).bool().tolist() == [False, True, True]
 
 
-def test_what_is_done_after_an_end_and_before_the_reset_is_no_decision() -> None:
-    agent = make(**SILENT, value_range=(0.0, 1.0), postsynaptic_floor=0.1)
+@pytest.mark.parametrize("modulator", ["td", "shuffled"])
+def test_what_is_done_after_an_end_and_before_the_reset_is_no_decision(modulator: str) -> None:
+    agent = make(**SILENT, value_range=(0.0, 1.0), postsynaptic_floor=0.1, modulator=modulator)
     _, state, _ = step(agent, [1], begins(1), agent.begin(1))
     _, state, _ = step(agent, [2], told([0.0], [0]), state)
+    if agent.shuffler is not None:
+        agent.shuffler.memory.fill_(1.0)
+        agent.shuffler.written.fill_(len(agent.shuffler.memory))
     before = snapshot(agent)
-    _, _, metrics = step(agent, [3], told([9.0], reset=[0]), state)
+    _, state, metrics = step(agent, [3], told([9.0], reset=[0]), state)
     assert metrics["train/td_error_rms"] == 0
     assert not {name for name in changed(agent, before) if name.endswith("weight")}
+    step(agent, [3], told([1.0]), state)
+    assert changed(agent, before) >= {"network.to_actor.weight", "network.to_critic.weight"}
 
 
 def test_changes_wait_for_a_whole_stretch() -> None:
