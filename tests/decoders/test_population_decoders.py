@@ -66,7 +66,7 @@ def test_first_spike_is_what_a_search_through_time_finds(spikes: list[list[int]]
     """Two rows of six or more neurons: the second runs backwards, so that rows cannot be mistaken."""
     expected = []
     for row in (spikes, spikes[::-1]):
-        counts = [[sum(step[at::1][: 12 // populations]) for at in range(0, 12, 12 // populations)] for step in row]
+        counts = [[sum(step[at : at + 12 // populations]) for at in range(0, 12, 12 // populations)] for step in row]
         first = next((step for step in counts if any(step)), [0] * populations)
         expected.append(first.index(max(first)))
     both = torch.tensor([spikes, spikes[::-1]], dtype=torch.float32).transpose(0, 1)

@@ -1,0 +1,205 @@
+"""Imports point one way, and nothing is learnt by backpropagation; read from the source, without running it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from snnrl.errors import __file__ as errors_file
+
+PACKAGE = Path(errors_file).parent
+
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors",),
+    ("noise", "traces", "spikes", "state", "surrogate"),
+    ("kernels",),
+    ("neurons", "connections", "encoders", "decoders"),
+    ("plasticity",),
+    ("networks",),
+    ("envs",),
+    ("agents",),
+    ("config", "recipes", "training"),
+    ("loading",),
+    ("pipelines", "testing"),
+    ("cli", "train", "evaluate", "integrations"),
+)
+"""A room may import from itself and from the rows above its own."""
+
+NARROWER: dict[str, set[str]] = {
+    "errors": set(),
+    "noise": set(),
+    "state": set(),
+    "traces": {"errors"},
+    "spikes": {"errors"},
+    "kernels": {"errors"},
+    "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate"},
+    "connections": {"errors", "noise", "traces", "spikes", "kernels"},
+    "encoders": {"errors", "noise", "traces", "spikes", "state", "kernels"},
+    "decoders": {"errors", "noise", "traces", "spikes"},
+    "plasticity": {"errors", "noise", "traces", "spikes", "state", "connections"},
+    "envs": {"errors"},
+    "recipes": {"errors"},
+    "cli": {"errors"},
+}
+"""Rooms that may import less than their row says, besides themselves."""
+
+SAME_ROW: set[tuple[str, str]] = {("config", "training"), ("training", "config"), ("train", "cli"), ("evaluate", "cli")}
+"""Pairs of one row of which the first may import the second."""
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package by its dotted name below it, ``""`` being the package itself."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = ast.parse(path.read_text(), str(path))
+    return found
+
+
+MODULES = modules()
+
+
+def room(module: str) -> str:
+    return module.split(".")[0]
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """The modules below ``snnrl`` that a piece of source imports, at any depth, with the line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute"
+            names = [str(node.module)]
+            if node.module is not None and node.module.split(".")[0] == "snnrl":
+                deeper = [f"{node.module}.{alias.name}" for alias in node.names]
+                names = [name for name in deeper if name.removeprefix("snnrl.") in MODULES] or names
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] == "snnrl":
+                yield name.removeprefix("snnrl").removeprefix("."), node.lineno
+
+
+def at_import(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """What is imported as soon as the module is: not inside functions, nor for the type checker alone."""
+    for node in tree.body:
+        typing_only = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not typing_only and not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield from imports(node)
+
+
+def row(name: str) -> int:
+    (found,) = [number for number, layer in enumerate(LAYERS) if name in layer]
+    return found
+
+
+def test_every_room_has_its_place_in_the_table() -> None:
+    placed = [name for layer in LAYERS for name in layer]
+    assert len(placed) == len(set(placed))
+    assert {room(module) for module in MODULES} - {""} <= set(placed)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name])
+def test_imports_point_from_a_later_row_to_an_earlier_one(module: str) -> None:
+    here = room(module)
+    for imported, line in imports(MODULES[module]):
+        there = room(imported)
+        if there == here:
+            continue
+        where = f"{module}, line {line}, imports {imported}"
+        assert there != "", f"{where}: the package itself holds only names for its users"
+        assert row(there) < row(here) or (here, there) in SAME_ROW, where
+        assert there in NARROWER.get(here, {there}), where
+
+
+def test_nobody_imports_the_integrations() -> None:
+    for module, tree in MODULES.items():
+        if room(module) != "integrations":
+            assert "integrations" not in {room(imported) for imported, _ in imports(tree)}, module
+
+
+def test_environments_know_nothing_of_spikes_nor_of_torch() -> None:
+    for module, tree in MODULES.items():
+        if room(module) == "envs":
+            assert {room(imported) for imported, _ in imports(tree)} <= {"envs", "errors"}, module
+            assert "torch" not in imported_packages(tree), module
+
+
+def test_only_environments_agents_decoders_and_what_drives_them_know_gymnasium() -> None:
+    knowing = {room(module) for module, tree in MODULES.items() if "gymnasium" in imported_packages(tree)}
+    assert knowing <= {"envs", "agents", "decoders", "training", "loading", "pipelines", "testing", "integrations"}
+
+
+def test_the_compiler_is_known_to_the_kernels_alone() -> None:
+    assert {room(module) for module, tree in MODULES.items() if "numba" in imported_packages(tree)} == {"kernels"}
+
+
+def test_no_two_modules_import_each_other_while_being_imported() -> None:
+    graph = {module: {imported for imported, _ in at_import(tree)} - {module} for module, tree in MODULES.items()}
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, f"a circle: {' -> '.join((*path, module))}"
+        if module not in done:
+            for imported in sorted(graph.get(module, set())):
+                visit(imported, (*path, module))
+            done.add(module)
+
+    done: set[str] = set()
+    for module in graph:
+        visit(module, ())
+
+
+def imported_packages(tree: ast.AST) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def uses_of_autograd(tree: ast.AST) -> list[str]:
+    """Where a piece of source differentiates, or makes it possible."""
+    found = []
+    for node in ast.walk(tree):
+        text = ast.unparse(node) if isinstance(node, (ast.Attribute, ast.Import, ast.ImportFrom, ast.keyword)) else ""
+        words = set(text.replace(".", " ").replace(",", " ").split())
+        if (
+            words & {"backward", "autograd", "requires_grad_", "vjp", "jvp", "functorch", "optim", "enable_grad"}
+            or text == "requires_grad=True"
+        ):
+            found.append(f"line {getattr(node, 'lineno', '?')}: {text}")
+    return found
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name])
+def test_nothing_is_learnt_by_backpropagation(module: str) -> None:
+    assert uses_of_autograd(MODULES[module]) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "loss.backward()",
+        "torch.autograd.grad(loss, weights)",
+        "from torch import autograd",
+        "from torch.autograd import grad",
+        "import torch.optim",
+        "weight.requires_grad_()",
+        "nn.Parameter(x, requires_grad=True)",
+    ],
+)
+def test_the_search_for_backpropagation_finds_it(source: str) -> None:
+    assert uses_of_autograd(ast.parse(source))
+
+
+def test_every_parameter_of_the_agents_stands_outside_autograd() -> None:
+    import snnrl
+
+    for name in ("CartPole", "Pong"):
+        assert not any(parameter.requires_grad for parameter in snnrl.make_agent(name).parameters())
