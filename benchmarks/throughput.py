@@ -84,9 +84,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each, in turns")
     arguments = parser.parse_args()
     leave_cores_to_environments()
-    print(
-        f"snnrl {snnrl.__version__}, torch {torch.__version__} on {torch.get_num_threads()} thread, {platform.machine()}"
-    )
+    threads = torch.get_num_threads()
+    print(f"snnrl {snnrl.__version__}, torch {torch.__version__} on {threads} thread, {platform.machine()}")
     print(f"Python {platform.python_version()}, {time.strftime('%F')}\n")
     print("| environment | num_envs | environment only, steps/s | learning, steps/s | ratio |")
     print("|---|---|---|---|---|")

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 import snnrl
+from snnrl.config import read_config
 from snnrl.envs import make_env
-from snnrl.loading import read_config
 
 
 def record(run: Path, decisions: int, skip: int) -> dict[str, Any]:

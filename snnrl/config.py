@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
 from snnrl.envs import EnvConfig
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import ConfigError, did_you_mean, one_line, require
 from snnrl.training.loggers import validate_logger_names
 
+SEED_LIMIT = 2**32
 PROGRESS_MODES = ("auto", "bar", "plain", "none")
 
 
@@ -61,6 +66,13 @@ class RunConfig:
         for key in mapping:
             if key not in known:
                 raise ConfigError(f"{key}: there is no such setting; {did_you_mean(str(key), known)}")
+        missing = sorted(({*_TOP_LEVEL, "env", "agent", "eval", "checkpoint"} - {"resume"}) - set(mapping))
+        if missing:
+            raise ConfigError(f"{missing[0]} is missing: the settings are not whole")
+        for section, keys in (("eval", {"every", "episodes", "during"}), ("checkpoint", {"every"})):
+            value = mapping[section]
+            whole = isinstance(value, Mapping) and set(value) == keys
+            require(whole, section, value, f"settings {section}.{f', {section}.'.join(sorted(keys))}")
         evaluation, checkpoint, agent = mapping["eval"], mapping["checkpoint"], mapping["agent"]
         env_steps = _whole("env_steps", mapping["env_steps"], 1)
         require(
@@ -79,7 +91,7 @@ class RunConfig:
         validate_logger_names(logger)
         run_dir = mapping["run_dir"]
         return cls(
-            seed=_whole("seed", mapping["seed"], 0),
+            seed=_seed(mapping["seed"]),
             device=str(device),
             env_steps=env_steps,
             num_envs=_whole("num_envs", mapping["num_envs"], 1),
@@ -105,6 +117,64 @@ def _whole(setting: str, value: Any, least: int) -> int:
     return int(value)
 
 
+def _seed(value: Any) -> int:
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < SEED_LIMIT
+    require(fits, "seed", value, f"an integer from 0 to {SEED_LIMIT - 1}")
+    return int(value)
+
+
 def _every(setting: str, value: Any, env_steps: int, shares: int) -> int:
     """Steps between two events; if not given, so many that the run has ``shares`` of them."""
     return max(env_steps // shares, 1) if value is None else _whole(setting, value, 0) or env_steps + 1
+
+
+def read_settings(run_dir: str | Path, setting: str = "run") -> dict[str, Any]:
+    """What a run's ``config.yaml`` holds.
+
+    Args:
+        run_dir: the run's folder.
+        setting: the name that an error message gives to it.
+
+    Raises:
+        ConfigError: the folder is not that of a run, or the file is damaged.
+    """
+    path = Path(run_dir) / "config.yaml"
+    if not path.is_file():
+        raise ConfigError(f"{setting}={run_dir}: there is no config.yaml in it; must be the folder of a run")
+    try:
+        settings = OmegaConf.to_container(OmegaConf.load(path))
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{setting}={run_dir}: its config.yaml is damaged ({one_line(error)})") from error
+    if not isinstance(settings, dict) or not settings:
+        raise ConfigError(f"{setting}={run_dir}: its config.yaml is damaged (it holds no settings)")
+    return {str(key): value for key, value in settings.items()}
+
+
+def read_config(run_dir: str | Path) -> RunConfig:
+    """The checked settings of a run.
+
+    Raises:
+        ConfigError: the folder is not that of a run, or its settings are damaged.
+    """
+    return RunConfig.from_mapping(read_settings(run_dir))
+
+
+def read_words(words: Sequence[str], as_written: Collection[str] = ()) -> dict[str, Any]:
+    """``key=value`` words as nested settings; values are YAML, except those of the keys ``as_written``, which are text.
+
+    Raises:
+        ConfigError: a value that is not valid YAML.
+    """
+    given = OmegaConf.create({})
+    for word in words:
+        key, _, value = word.partition("=")
+        try:
+            if key in as_written:
+                OmegaConf.update(given, key, value)
+            else:
+                given.merge_with_dotlist([word])
+        except (YAMLError, OmegaConfBaseException) as error:
+            raise ConfigError(f"{word}: is not valid YAML ({one_line(error)})") from error
+    read = OmegaConf.to_container(given)
+    assert isinstance(read, dict)
+    return {str(key): value for key, value in read.items()}

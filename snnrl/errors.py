@@ -38,3 +38,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"there are: {', '.join(known)}"
+
+
+def one_line(error: BaseException | str, limit: int = 200) -> str:
+    r"""The gist of a message that may run over many lines.
+
+    >>> one_line("too\n  long a word", limit=8)
+    'too long…'
+    """
+    text = " ".join(str(error).split())
+    return text if len(text) <= limit else f"{text[:limit]}…"

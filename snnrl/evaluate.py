@@ -19,6 +19,7 @@ usage: python -m snnrl.evaluate run=RUN_DIR [key=value ...]
   seed           of the environments (the run's own; no evaluation plays the episodes of training or of another)
   checkpoint     last, best or a file (last)
   deterministic  best actions rather than random ones (true)
+  device         auto, cpu, cuda or cuda:<n> (auto)
   video          also write one episode as video.gif (false)
 """
 
@@ -28,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "seed": None,
     "checkpoint": "last",
     "deterministic": True,
+    "device": "auto",
     "video": False,
 }
 
@@ -46,14 +48,14 @@ def evaluate_run(words: Sequence[str]) -> int:
     options = _options(words)
     run_dir = Path(str(options["run"]))
 
-    from snnrl.loading import read_config
+    from snnrl.config import read_config
     from snnrl.training.evaluation import evaluate
     from snnrl.training.runner import load_agent
     from snnrl.training.summary import bootstrap_interval, versions
 
     config = read_config(run_dir)
     seed = config.seed if options["seed"] is None else options["seed"]
-    agent = load_agent(config, run_dir, str(options["checkpoint"]))
+    agent = load_agent(config, run_dir, str(options["checkpoint"]), str(options["device"]))
     found = evaluate(agent, config.env, episodes=options["episodes"], seed=seed, deterministic=options["deterministic"])
     low, high = bootstrap_interval(found.returns)
     result = {
@@ -83,13 +85,15 @@ def evaluate_run(words: Sequence[str]) -> int:
 
 
 def _options(words: Sequence[str]) -> dict[str, Any]:
-    from omegaconf import OmegaConf
+    from snnrl.config import read_words
 
     for word in words:
         key = word.partition("=")[0]
-        if "=" not in word or key not in DEFAULTS:
+        if key not in DEFAULTS:
             raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
-    options: dict[str, Any] = {**DEFAULTS, **OmegaConf.to_container(OmegaConf.from_dotlist(list(words)))}  # type: ignore[dict-item]
+        if "=" not in word:
+            raise ConfigError(f"{word}: must be key=value, such as episodes=100")
+    options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "checkpoint", "device"))}
     require(options["run"] is not None, "run", options["run"], "the folder of a run")
     for key, least in (("episodes", 1), ("seed", 0)):
         value = options[key]

@@ -7,43 +7,28 @@ from typing import Any
 
 import gymnasium
 from gymnasium.vector import VectorEnv
-from omegaconf import OmegaConf
 
 from snnrl import envs
 from snnrl.agents import Agent
 from snnrl.agents import make_agent as _make_agent
-from snnrl.config import RunConfig
+from snnrl.config import read_config
 from snnrl.envs import EnvConfig
-from snnrl.errors import ConfigError
 from snnrl.recipes import choice, compose_run
 from snnrl.training.runner import load_agent
 
 
-def read_config(run_dir: str | Path) -> RunConfig:
-    """The settings of a run.
-
-    Raises:
-        ConfigError: the folder is not that of a run.
-    """
-    path = Path(run_dir) / "config.yaml"
-    if not path.is_file():
-        raise ConfigError(f"run={run_dir}: there is no config.yaml in it; must be the folder of a run")
-    settings = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(settings, dict)
-    return RunConfig.from_mapping({str(key): value for key, value in settings.items()})
-
-
-def load(run_dir: str | Path, checkpoint: str = "last") -> Agent[Any]:
+def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto") -> Agent[Any]:
     """The trained agent of a run, ready for ``predict``.
 
     Args:
         run_dir: the run's folder.
         checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
 
     Raises:
         ConfigError: the folder is not that of a run, or the checkpoint does not fit.
     """
-    return load_agent(read_config(run_dir), Path(run_dir), checkpoint)
+    return load_agent(read_config(run_dir), Path(run_dir), checkpoint, device)
 
 
 def make_envs(env: str, num_envs: int) -> VectorEnv[Any, Any, Any]:

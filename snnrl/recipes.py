@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
@@ -30,12 +31,12 @@ BASE: Mapping[str, Any] = {
     "defaults": ["_self_", {"agent": "rstdp"}, {"env": "SpaceInvaders"}, {"experiment": None}],
     "seed": 0,
     "device": "auto",
-    "env_steps": "${env.env_steps}",
-    "num_envs": "${env.num_envs}",
+    "env_steps": "${oc.select:env.env_steps,100000}",
+    "num_envs": "${oc.select:env.num_envs,16}",
     "run_dir": None,
     "resume": None,
     "logger": "tensorboard",
-    "eval": {"every": None, "episodes": "${env.eval_episodes}", "during": 16},
+    "eval": {"every": None, "episodes": "${oc.select:env.eval_episodes,100}", "during": 16},
     "checkpoint": {"every": None},
     "progress": "auto",
 }
@@ -73,6 +74,7 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     Raises:
         ConfigError: a word that is no override, or names an unknown recipe or key; the message names the nearest.
     """
+    overrides = [_as_written(word) for word in overrides]
     parsed = _parse(overrides)
     _check_recipes(parsed)
     words = [*_implied(parsed), *(_force_free(word) for word in overrides)]
@@ -96,6 +98,19 @@ def choice(env: str) -> str:
     return f"env={env}" if env in recipe_paths("env") else f"env.id={env}"
 
 
+_TEXT = ("logger", "run_dir", "device")
+"""Settings whose values are text, whatever Hydra's grammar makes of a comma or a number."""
+
+
+def _as_written(word: str) -> str:
+    """The word with quotes around a value that is text."""
+    key, _, value = word.partition("=")
+    if key not in _TEXT or value in ("", "null") or value[0] in "'\"":
+        return word
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{quoted}'"
+
+
 def _parse(overrides: Sequence[str]) -> list[Override]:
     parser = OverridesParser.create()
     parsed = []
@@ -109,7 +124,12 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
 
 def _check_recipes(parsed: Sequence[Override]) -> None:
     for override in parsed:
-        key, value = override.key_or_group, override.value()
+        key = override.key_or_group
+        if override.is_delete():
+            raise ConfigError(f"{override.input_line}: a setting cannot be left out; must be key=value")
+        value = override.value()
+        if key in ("env", "agent") and value is None:
+            raise ConfigError(f"{key}={value}: must be a recipe; there are: {', '.join(recipe_names(key))}")
         if key in GROUPS and value is not None and value not in recipe_paths(key):
             raise ConfigError(f"{key}={value}: there is no such recipe; {did_you_mean(str(value), recipe_paths(key))}")
 
@@ -120,7 +140,8 @@ def _check_keys(parsed: Sequence[Override], config: Any) -> None:
         key = override.key_or_group
         free = any(key.startswith(f"{prefix}.") for prefix in _FREE)
         if key not in GROUPS and key not in known and not free and not override.is_add():
-            raise ConfigError(f"{key}: there is no such setting; {did_you_mean(key, known | set(GROUPS))}")
+            written = override.input_line or key
+            raise ConfigError(f"{written}: there is no such setting; {did_you_mean(key, known | set(GROUPS))}")
 
 
 _FREE = ("env.kwargs", "env.observation", "env.frames")
@@ -160,9 +181,10 @@ def _register() -> None:
         for name, path in recipe_paths(group).items():
             try:
                 node = OmegaConf.load(path)
+                written = yaml.safe_load(path.read_text())
             except Exception as error:
                 raise ConfigError(f"{group}={name}: {path} is not valid YAML: {_first_line(error)}") from error
-            if not isinstance(node, DictConfig):
+            if not isinstance(node, DictConfig) or not isinstance(written, Mapping):
                 raise ConfigError(f"{group}={name}: {path} must hold settings, one `key: value` a line")
             store.store(group=group, name=name, node=_at_root(group, node), package="_global_")
 

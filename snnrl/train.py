@@ -102,16 +102,17 @@ def _resumed(run_dir: Path, words: Sequence[str]) -> dict[str, Any]:
     """The settings of a run that goes on, with what the command line changes."""
     from omegaconf import OmegaConf
 
-    path = run_dir / "config.yaml"
-    if not path.is_file():
-        raise ConfigError(f"resume={run_dir}: there is no config.yaml in it; must be the folder of a run")
+    from snnrl.config import read_settings, read_words
+
+    settings = read_settings(run_dir, "resume")
     for word in words:
         key = word.partition("=")[0]
         if key not in CHANGEABLE:
             raise ConfigError(f"{word}: cannot change when a run is resumed; {did_you_mean(key, CHANGEABLE)}")
-    settings = OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(list(words))))
-    assert isinstance(settings, dict)
-    return {str(key): value for key, value in settings.items()}
+    changed = OmegaConf.merge(settings, read_words(words, as_written=("device", "logger", "progress")))
+    merged = OmegaConf.to_container(changed)
+    assert isinstance(merged, dict)
+    return {str(key): value for key, value in merged.items()}
 
 
 def _new_run_dir(config: RunConfig) -> Path:
@@ -130,8 +131,9 @@ def _new_run_dir(config: RunConfig) -> Path:
 def _write_config(run_dir: Path, settings: Mapping[str, Any]) -> None:
     from omegaconf import OmegaConf
 
-    run_dir.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(OmegaConf.create(dict(settings)), run_dir / "config.yaml")
+    unfinished = run_dir / ".config.yaml.tmp"
+    OmegaConf.save(OmegaConf.create(dict(settings)), unfinished)
+    unfinished.replace(run_dir / "config.yaml")
 
 
 def _resume_line(run_dir: Path) -> str:

@@ -112,7 +112,7 @@ WRONG = {
     "deterministic=1": "deterministic=1: must be true or false",
     "episode=3": "episode=3: there is no such option; did you mean episodes?",
     "--video": "--video: there is no such option",
-    "video": "video: there is no such option",
+    "video": "video: must be key=value",
     "checkpoint=first": "checkpoint first does not exist",
 }
 

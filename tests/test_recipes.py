@@ -137,7 +137,7 @@ def test_an_id_without_a_recipe_takes_the_one_for_its_kind(env_id: str, steps: i
 
 
 def test_an_atari_game_takes_the_agent_for_pixels_and_anything_else_the_one_for_vectors() -> None:
-    pixels, vectors = config("env=SpaceInvaders").agent, config("env=CartPole").agent
+    pixels, vectors = config("env=SpaceInvaders").agent, config("env=MountainCar").agent
     assert pixels != vectors
     assert config("env.id=ALE/Pong-v5").agent == pixels
     assert config("env.id=Acrobot-v1").agent == vectors
@@ -203,8 +203,8 @@ def test_mappings_that_are_passed_on_take_any_key() -> None:
             ["env=FrozenLake", "env.kwargs.is_slipery=true"],
             r"env\.kwargs=.*is_slipery.*must be arguments of FrozenLake",
         ),
-        (["env=CartPole", "env.observation.scal=[1]"], r"env\.observation\.scal: .*scale"),
-        (["env=Pong", "env.frames.row=[1,5]"], r"env\.frames\.row: .*rows"),
+        (["env=CartPole", "env.observation.scal=[1]"], r"env\.observation\.scal=.*: .*scale"),
+        (["env=Pong", "env.frames.row=[1,5]"], r"env\.frames\.row=.*: .*rows"),
         (["env=Pong", "env.kwargs.mode=1"], r"env\.kwargs\.mode=1: there is no such setting of an Atari game"),
     ],
 )
@@ -260,3 +260,27 @@ def test_folders_beside_an_installed_package_are_not_searched(tmp_path: Path, mo
     monkeypatch.setattr(recipes, "__file__", str(site / "snnrl" / "recipes.py"))
     assert recipe_names("agent") == ["recipes_data"]
     assert recipe_names("env") == []
+
+
+def test_two_loggers_are_given_with_a_comma() -> None:
+    assert config("env=CartPole", "logger=tensorboard,wandb").logger == "tensorboard,wandb"
+
+
+def test_a_recipe_of_an_id_alone_takes_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "Mine.yaml").write_text("# mine\nid: CartPole-v1\n")
+    monkeypatch.chdir(tmp_path)
+    read = config("env=Mine")
+    assert (read.env.id, read.env_steps, read.num_envs, read.eval_episodes) == ("CartPole-v1", 100_000, 16, 100)
+
+
+def test_a_recipe_can_begin_with_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "Mine.yaml").write_text("# mine\ndefaults:\n  - SpaceInvaders\n\nnum_envs: 4\n")
+    monkeypatch.chdir(tmp_path)
+    read = config("env=Mine")
+    assert (read.env.id, read.num_envs, read.agent) == (
+        "ALE/SpaceInvaders-v5",
+        4,
+        config("env=SpaceInvaders").agent,
+    )

@@ -42,17 +42,25 @@ def make_agent(
     Raises:
         ConfigError: an unknown agent or setting, a value out of range, or a space that the agent cannot take.
     """
-    name = str(settings["name"])
+    kind = _find(str(settings.get("name")))
+    config = read_settings(kind.Config, {key: value for key, value in settings.items() if key != "name"})
+    agent: Agent[Any] = kind(observation_space, action_space, config, env, seed)
+    return agent
+
+
+def _find(name: str) -> Any:
+    """The class of an agent."""
     if name not in AGENTS and ":" not in name:
         raise ConfigError(f"agent.name={name}: there is no such agent; {did_you_mean(name, AGENTS)}")
     module, _, attribute = AGENTS.get(name, name).partition(":")
     try:
         kind = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"agent.name={name}: cannot be imported ({error}); must be module:Class") from error
-    config = read_settings(kind.Config, {key: value for key, value in settings.items() if key != "name"})
-    agent: Agent[Any] = kind(observation_space, action_space, config, env, seed)
-    return agent
+        kind.Config  # noqa: B018
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"agent.name={name}: cannot be imported ({error}); must be module:Class of an Agent with a Config"
+        ) from error
+    return kind
 
 
 def read_settings(config: type[Any], settings: Mapping[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnrl.envs.feedback import Feedback
+from snnrl.errors import ConfigError
 
 S = TypeVar("S")
 
@@ -31,10 +32,17 @@ class Agent(nn.Module, ABC, Generic[S]):
         observation_space: of one environment.
         action_space: of one environment.
         seed: of the agent's random generator.
+
+    Raises:
+        ConfigError: an observation that is a Dict or Tuple of arrays.
     """
 
     def __init__(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int) -> None:
         super().__init__()
+        if observation_space.shape is None:
+            raise ConfigError(
+                f"observation space {observation_space}: must be one array; gymnasium.wrappers.FlattenObservation helps"
+            )
         self.observation_space, self.action_space = observation_space, action_space
         self.generator = torch.Generator().manual_seed(seed)
 

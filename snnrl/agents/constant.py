@@ -42,8 +42,13 @@ class Constant(Agent[None]):
         super().__init__(observation_space, action_space, seed)
         first = getattr(action_space, "start", 0)
         chosen = first if config.action is None else config.action
-        self.action = np.asarray(chosen, dtype=action_space.dtype)
-        require(action_space.contains(self.action), "agent.action", config.action, f"in {action_space}")
+        try:
+            exact = np.asarray(chosen)
+            self.action = exact.astype(action_space.dtype)
+            fits = action_space.contains(self.action) and np.allclose(self.action, exact)
+        except (TypeError, ValueError):
+            fits = False
+        require(fits, "agent.action", config.action, f"in {action_space}")
 
     def begin(self, num_envs: int) -> None:
         return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 
 from snnrl.errors import require
 
@@ -80,6 +81,11 @@ class RSTDPConfig:
             require(0 <= getattr(self, name) <= 1, f"agent.{name}", getattr(self, name), "in [0, 1]")
         for name in ("actor_rate", "critic_rate", "entropy", "postsynaptic_floor", "weight_std"):
             require(getattr(self, name) >= 0, f"agent.{name}", getattr(self, name), "at least 0")
-        low, high = self.value_range
-        require(low < high, "agent.value_range", list(self.value_range), "[lowest, highest] with lowest below highest")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float):
+                require(math.isfinite(value), f"agent.{field.name}", value, "finite")
+        limits = self.value_range
+        ordered = len(limits) == 2 and all(isinstance(limit, int | float) for limit in limits) and limits[0] < limits[1]
+        require(ordered, "agent.value_range", list(limits), "[lowest, highest] with lowest below highest")
         require(self.modulator in ("td", "shuffled"), "agent.modulator", self.modulator, "td or shuffled")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -31,17 +32,15 @@ def make_encoder(
         return OneHotEncoder(int(space.n), start=int(space.start), sim_steps=sim_steps)
     if isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[0] == 1:
         _, height, width = space.shape
-        with_settings = _checked("env.frames", env.frames or {}, _FRAME_SETTINGS)
-        return FrameEncoder(height, width, target_rate=target_rate, **with_settings)
+        with _named("env.frames", env.frames or {}, _FRAME_SETTINGS) as settings:
+            return FrameEncoder(height, width, target_rate=target_rate, **settings)
     if isinstance(space, spaces.Box) and 0 < int(np.prod(space.shape)) <= MOST_DIMENSIONS:
-        normaliser = Normaliser(
-            space.low.flatten().tolist(),
-            space.high.flatten().tolist(),
-            **_checked("env.observation", env.observation, _RANGE_SETTINGS),
-        )
+        with _named("env.observation", env.observation, _RANGE_SETTINGS) as settings:
+            normaliser = Normaliser(space.low.flatten().tolist(), space.high.flatten().tolist(), **settings)
         lines, grids = PopulationEncoder.resolution(normaliser.dims)
+        most = PopulationEncoder.groups(normaliser.dims, lines, grids)
         return PopulationEncoder(
-            normaliser, sim_steps=sim_steps, spikes_per_step=spikes_per_step, lines=lines, grids=grids
+            normaliser, sim_steps=sim_steps, spikes_per_step=min(spikes_per_step, most), lines=lines, grids=grids
         )
     raise ConfigError(
         f"observation space {space}: must be Discrete, a Box of up to {MOST_DIMENSIONS} values, or grey uint8 frames "
@@ -53,8 +52,17 @@ _FRAME_SETTINGS = ("rows", "luminances", "self_luminance", "self_rows", "tile")
 _RANGE_SETTINGS = ("scale", "centre", "squash")
 
 
-def _checked(path: str, settings: Mapping[str, Any], known: tuple[str, ...]) -> Mapping[str, Any]:
-    for key in settings:
+@contextmanager
+def _named(path: str, settings: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
+    """Settings of which none is unknown; whatever is wrong with them is said under their name."""
+    for key, value in settings.items():
         if key not in known:
-            raise ConfigError(f"{path}.{key}: there is no such setting; {did_you_mean(key, known)}")
-    return settings
+            raise ConfigError(f"{path}.{key}={value}: there is no such setting; {did_you_mean(key, known)}")
+    try:
+        yield settings
+    except ConfigError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{path}={dict(settings)}: has a value of another kind than the recipes show; {error}"
+        ) from error

@@ -51,5 +51,5 @@ def regular_spikes(rate: Tensor, phase: Tensor, steps: int) -> tuple[Tensor, Ten
     """
     time = torch.arange(1, steps + 1, device=rate.device, dtype=rate.dtype)
     reached = torch.floor(phase + rate * time.view(-1, 1, 1))
-    spikes = torch.diff(reached, dim=0, prepend=torch.zeros_like(reached[:1]))
+    spikes = torch.diff(reached, dim=0, prepend=torch.zeros_like(reached[:1])).clamp_max_(1)
     return spikes, (phase + rate * steps - reached[-1]).clamp_(0.0, 1.0 - 1e-6)

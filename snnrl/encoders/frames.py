@@ -70,11 +70,14 @@ class FrameEncoder(Encoder[FrameState]):
         super().__init__()
         self.top, self.bottom = _interval("rows", rows, height)
         self_top, self_bottom = _interval("self_rows", self_rows, height)
-        self.self_rows = slice(max(self_top - self.top, 0), max(self_bottom - self.top, 0))
+        self_top, self_bottom = max(self_top, self.top), min(self_bottom, self.bottom)
+        seen = f"an interval that meets env.frames.rows ({self.top} to {self.bottom})"
+        require(self_top < self_bottom, "env.frames.self_rows", self_rows, seen)
+        self.self_rows = slice(self_top - self.top, self_bottom - self.top)
         self.tile_rows, tile_width = tile
         require(tile_width == 4 and self.tile_rows >= 1, "env.frames.tile", list(tile), "[rows, 4]")
         require(width % 16 == 0, "width", width, "a multiple of 16 columns")
-        self.width = width
+        self.height, self.width = height, width
         self.rows = -(-(self.bottom - self.top) // self.tile_rows) * self.tile_rows
 
         bands = [(42 * band + 1, 42 * band + 42) for band in range(6)]
@@ -137,7 +140,7 @@ class FrameEncoder(Encoder[FrameState]):
         """
         above, below = before, before
         reach = 1
-        while reach < MOTION_REACH:
+        while reach < min(MOTION_REACH, now.shape[1]):
             above = above | functional.pad(above[:, :-reach], (0, 0, reach, 0))
             below = below | functional.pad(below[:, reach:], (0, 0, 0, reach))
             reach *= 2
@@ -156,6 +159,11 @@ class FrameEncoder(Encoder[FrameState]):
         return torch.where(extent > 0, column, last)
 
     def forward(self, observation: Tensor, state: FrameState) -> tuple[SparseSpikes, FrameState]:
+        if observation.dtype != torch.uint8 or tuple(observation.shape[1:]) != (1, self.height, self.width):
+            raise ValueError(
+                f"frames {observation.dtype} {tuple(observation.shape)}: "
+                f"must be uint8 (n, 1, {self.height}, {self.width})"
+            )
         if observation.device.type == "cpu":
             seen = observation[:, 0, self.top : self.bottom]
             row, index, columns, centre = frame_events(

@@ -66,7 +66,7 @@ class PopulationEncoder(Encoder[PopulationState]):
         require(bool(self.lines or self.grids), "lines", list(lines), "at least one group of cells")
         for name, cells in (("lines", self.lines), ("grids", self.grids)):
             require(all(count >= 2 for count in cells), name, list(cells), "at least 2 cells in each group")
-        groups = dims * len(self.lines) + len(pairs) * len(self.grids)
+        groups = self.groups(dims, self.lines, self.grids)
         self.group_rate = spikes_per_step / groups
         require(
             spikes_per_step > 0 and self.group_rate <= 1,
@@ -88,6 +88,11 @@ class PopulationEncoder(Encoder[PopulationState]):
         if dims <= 4:
             return Resolution(lines=(9,), grids=(6,))
         return Resolution(lines=(7,), grids=(6,)) if dims <= 10 else Resolution(lines=(9,), grids=())
+
+    @staticmethod
+    def groups(dims: int, lines: Sequence[int], grids: Sequence[int]) -> int:
+        """Number of groups of cells for an observation of ``dims`` dimensions."""
+        return dims * len(lines) + dims * (dims - 1) // 2 * len(grids)
 
     def init_state(self, batch: int) -> PopulationState:
         return PopulationState(self.get_buffer("_phase").expand(batch, -1))

@@ -115,7 +115,8 @@ def _construction(config: EnvConfig, spec: EnvSpec) -> Iterator[None]:
         box2d = "box2d" in str(spec.entry_point)
         remedy = 'install it by `pip install "snnrl[box2d]"`' if box2d else str(error)
         raise ConfigError(f"env.id={config.id}: needs a package that is not installed; {remedy}") from error
-    except TypeError as error:
+    except (TypeError, ValueError, KeyError) as error:
         if not config.kwargs:
             raise
-        raise ConfigError(f"env.kwargs={config.kwargs}: must be arguments of {config.id}; {error}") from error
+        what = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
+        raise ConfigError(f"env.kwargs={config.kwargs}: must be arguments of {config.id}; {what}") from error

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from snnrl.errors import ConfigError, did_you_mean
+from snnrl.errors import ConfigError, did_you_mean, one_line
 
 if TYPE_CHECKING:
     import wandb
@@ -127,7 +127,7 @@ class WandbLogger:
         try:
             mode = _quiet_session().mode
         except ValueError as error:
-            raise ConfigError(f"logger=wandb: wandb's own settings are wrong: {_one_line(error)}") from None
+            raise ConfigError(f"logger=wandb: wandb's own settings are wrong: {one_line(error)}") from None
         init: dict[str, Any] = {
             "dir": str(run_dir),
             "config": dict(config),
@@ -170,7 +170,7 @@ class WandbLogger:
             self._run.log(dict(metrics), step=step)
         except Exception as error:
             self._lost = True
-            _say(f"logging has stopped ({_one_line(error)}), the run goes on; upload what there is with: {self._sync}")
+            _say(f"logging has stopped ({one_line(error)}), the run goes on; upload what there is with: {self._sync}")
 
     def close(self, summary: Mapping[str, Any] | None = None) -> None:
         """Set the run's summary and finish it; what wandb cannot do then is left for ``wandb sync``."""
@@ -183,7 +183,7 @@ class WandbLogger:
         except TimeoutError:
             _say(f"the upload did not end in {_WANDB_FINISH_SECONDS:.0f} s; finish it with: {self._sync}")
         except Exception as error:
-            _say(f"the run did not finish ({_one_line(error)}); upload what there is with: {self._sync}")
+            _say(f"the run did not finish ({one_line(error)}); upload what there is with: {self._sync}")
 
 
 def validate_logger_names(names: str) -> tuple[str, ...]:
@@ -262,16 +262,10 @@ def _online_or_offline(init: dict[str, Any]) -> tuple[wandb.Run, str]:
             return wandb.init(**init), ""
         reason = "no API key is configured, see: wandb login"
     except wandb.errors.Error as error:
-        reason = f"no run could be started at W&B: {_one_line(error)}"
+        reason = f"no run could be started at W&B: {one_line(error)}"
         wandb.teardown()
         _quiet_session()
     return wandb.init(**init, mode="offline"), reason
-
-
-def _one_line(error: Exception) -> str:
-    """The gist of a message that may run over many lines."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def _say(text: str) -> None:

@@ -57,6 +57,7 @@ class Runner:
         self.recent: deque[tuple[float, int]] = deque(maxlen=100)
         self.best: float | None = None
         self.saved_at: int | None = None
+        self.evaluated_at = 0
         self.training_clock, self.wall_clock = Clock(), Clock()
         self.wandb_id: str | None = None
         metrics_position = 0
@@ -64,6 +65,11 @@ class Runner:
             metrics_position = self._restore(
                 self.checkpoints.load(map_location=self.device, architecture=architecture(self.agent))
             )
+        self.rollout = self._fresh_episodes()
+        try:
+            run_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"run_dir={run_dir}: cannot be made ({error.strerror}); must be a folder") from error
         self.metrics_file = JsonlLogger(run_dir / "metrics.jsonl")
         self.metrics_file.truncate(metrics_position)
 
@@ -102,13 +108,14 @@ class Runner:
     def _loop(self) -> None:
         config = self.config
         metrics = RunningMetrics()
-        rollout = self._fresh_episodes()
         log_every = max(config.env_steps // LOGS, 1)
         logged_seconds, logged_steps = self.training_clock.seconds, self.steps
         while self.steps < config.env_steps:
             self._stop_if_asked()
+            if self.steps // config.eval_every > self.evaluated_at // config.eval_every:
+                self._evaluate()
             self.training_clock.start()
-            stepped = rollout.step()
+            stepped = self.rollout.step()
             before, self.steps = self.steps, self.steps + stepped.decisions
             self.episodes += len(stepped.episodes)
             self.recent.extend((episode.return_, episode.length) for episode in stepped.episodes)
@@ -121,14 +128,10 @@ class Runner:
                 logged_seconds, logged_steps = self.training_clock.seconds, self.steps
                 self._log({**self._rollout_metrics(), **metrics.take(), "time/env_steps_per_second": rate})
             self.training_clock.stop()
-            if self.steps >= config.env_steps:
-                break
-            if _passed(config.eval_every, before, self.steps):
-                self._evaluate()
-            if _passed(config.checkpoint_every, before, self.steps):
+            if _passed(config.checkpoint_every, before, self.steps) and self.steps < config.env_steps:
                 self._save()
                 metrics = RunningMetrics()
-                rollout = self._fresh_episodes()
+                self.rollout = self._fresh_episodes()
 
     def _stop_if_asked(self) -> None:
         if self.shutdown.requested:
@@ -177,6 +180,7 @@ class Runner:
         """An evaluation on the way; the best one's weights are kept."""
         found = self._play(self.config.eval_during, WHILE_TRAINING)
         mean = float(found.returns.mean())
+        self.evaluated_at = self.steps
         self.progress.message(f"{self.steps:,} env steps: {len(found.returns)} evaluation episodes, return {mean:.1f}")
         if self.best is None or mean > self.best:
             self.best = mean
@@ -225,6 +229,7 @@ class Runner:
             "episodes": self.episodes,
             "recent": [[return_, length] for return_, length in self.recent],
             "best": self.best,
+            "evaluated_at": self.evaluated_at,
             "train_seconds": self.training_clock.seconds,
             "wall_seconds": self.wall_clock.seconds,
             "metrics_position": self.metrics_file.position(),
@@ -244,14 +249,19 @@ class Runner:
         self.steps, self.epoch, self.episodes = saved["steps"], saved["epoch"], saved["episodes"]
         self.saved_at = self.steps
         self.recent.extend((return_, length) for return_, length in saved["recent"])
-        self.best, self.wandb_id = saved["best"], saved["wandb_id"]
+        self.best, self.evaluated_at, self.wandb_id = saved["best"], saved["evaluated_at"], saved["wandb_id"]
         self.training_clock, self.wall_clock = Clock(saved["train_seconds"]), Clock(saved["wall_seconds"])
-        if self.steps >= self.config.env_steps and (self.run_dir / "summary.json").is_file():
+        if self.steps >= self.config.env_steps and self._summarised():
             raise ConfigError(
                 f"resume={self.run_dir}: the run has all its {self.config.env_steps} env steps; "
                 "give env_steps a higher number to go on"
             )
         return int(saved["metrics_position"])
+
+    def _summarised(self) -> bool:
+        """Whether the folder's summary is of the steps that its last checkpoint has."""
+        path = self.run_dir / "summary.json"
+        return path.is_file() and json.loads(path.read_text()).get("env_steps") == self.steps
 
 
 def _passed(every: int, before: int, now: int) -> bool:
@@ -265,18 +275,19 @@ def architecture(agent: Agent[Any]) -> str:
     return f"{type(agent).__name__}({', '.join(shapes)})"
 
 
-def load_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last") -> Agent[Any]:
+def load_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> Agent[Any]:
     """The trained agent of a run.
 
     Args:
         config: the run's settings.
         run_dir: its folder.
         checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
+        device: to put it on, whatever it was trained on.
 
     Raises:
         ConfigError: there is no such checkpoint, or it does not fit.
     """
-    device = choose_device(config.device)
+    place = choose_device(device)
     envs = make_envs(config.env, 1)
     agent = make_agent(config.agent, envs.single_observation_space, envs.single_action_space, config.env, config.seed)
     envs.close()
@@ -287,7 +298,7 @@ def load_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last") -> Ag
         )
     named: Mapping[str, Path | None] = {"last": store.latest(), "best": store.best()}
     path = named[checkpoint] if checkpoint in named else Path(checkpoint)
-    saved = store.load(path, map_location=device, architecture=architecture(agent))
+    saved = store.load(path, map_location=place, architecture=architecture(agent))
     agent.load_state_dict(saved["agent"])
     agent.generator.set_state(saved["generator"].cpu())
-    return agent.to(device).eval()
+    return agent.to(place).eval()

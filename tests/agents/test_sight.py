@@ -88,9 +88,9 @@ def test_other_spaces_are_errors_that_name_them(space: spaces.Space[Any]) -> Non
 
 
 def test_unknown_settings_are_errors_that_suggest_one() -> None:
-    with pytest.raises(ConfigError, match=r"env\.frames\.luminance: .* did you mean luminances"):
+    with pytest.raises(ConfigError, match=r"env\.frames\.luminance=.*: .* did you mean luminances"):
         encoder(frames(), frames={"luminance": [1]})
-    with pytest.raises(ConfigError, match=r"env\.observation\.center: .* did you mean centre"):
+    with pytest.raises(ConfigError, match=r"env\.observation\.center=.*: .* did you mean centre"):
         encoder(spaces.Box(-1.0, 1.0, (2,)), observation={"center": [0.0, 0.0]})
 
 
