@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -50,6 +51,7 @@ class SparseSpikes:
         """The number of rows, the product of :attr:`rows`."""
         return math.prod(self.rows)
 
+    @cached_property
     def offsets(self) -> Tensor:
         """``[row_count]`` int64: where each row's events begin."""
         counts = torch.bincount(self.row, minlength=self.row_count)

@@ -47,13 +47,13 @@ def test_events_are_listed_row_by_row_over_the_flattened_leading_dimensions() ->
 def test_offsets_are_where_each_rows_events_begin(shape: list[int], density: float, seed: int) -> None:
     sparse = SparseSpikes.from_dense(train(*shape, seed=seed, density=density))
     rows = sparse.row.tolist()
-    assert sparse.offsets().tolist() == [sum(row < wanted for row in rows) for wanted in range(sparse.row_count)]
+    assert sparse.offsets.tolist() == [sum(row < wanted for row in rows) for wanted in range(sparse.row_count)]
 
 
 def test_rows_without_events_still_have_an_offset() -> None:
     spikes = torch.zeros(4, 2)
     spikes[1] = 1.0
-    assert SparseSpikes.from_dense(spikes).offsets().tolist() == [0, 0, 2, 2]
+    assert SparseSpikes.from_dense(spikes).offsets.tolist() == [0, 0, 2, 2]
 
 
 def test_reshaped_rows_hold_the_same_events() -> None:

@@ -53,7 +53,7 @@ class Dense(Connection):
         if isinstance(spikes, Tensor):
             return functional.linear(spikes, self.weight)
         current = functional.embedding_bag(
-            spikes.index, self.weight.t(), spikes.offsets(), mode="sum", per_sample_weights=spikes.value
+            spikes.index, self.weight.t(), spikes.offsets, mode="sum", per_sample_weights=spikes.value
         )
         return current.view(*spikes.rows, -1)
 
@@ -71,14 +71,18 @@ class Dense(Connection):
         if isinstance(pre, Tensor):
             by_pre.baddbmm_(pre.permute(1, 2, 0), post.transpose(0, 1))
         else:
-            batch, size, width = by_pre.shape
-            synapses = by_pre.reshape(batch * size, width)
-            at = (pre.row % batch) * size + pre.index
-            rows = post.reshape(-1, width)
-            if synapses.device.type == "cpu" and synapses.is_contiguous():
-                add_outer_events(synapses, at, pre.row, pre.value, rows)
-            else:
-                synapses.index_add_(0, at, rows.index_select(0, pre.row) * pre.value[:, None])
-            if synapses.data_ptr() != by_pre.data_ptr():
-                by_pre.copy_(synapses.view_as(by_pre))
+            self._add_events(by_pre, post.reshape(-1, by_pre.shape[2]), pre)
         return out
+
+    @staticmethod
+    def _add_events(by_pre: Tensor, post: Tensor, pre: SparseSpikes) -> None:
+        """Add each event's outer product to ``by_pre`` ``[batch, pre, post]``."""
+        if by_pre.device.type == "cpu" and by_pre.is_contiguous():
+            add_outer_events(by_pre, pre.row, pre.index, pre.value, post)
+            return
+        batch, size, width = by_pre.shape
+        synapses = by_pre.reshape(batch * size, width)
+        at = (pre.row % batch) * size + pre.index
+        synapses.index_add_(0, at, post.index_select(0, pre.row) * pre.value[:, None])
+        if synapses.data_ptr() != by_pre.data_ptr():
+            by_pre.copy_(synapses.view_as(by_pre))

@@ -42,7 +42,8 @@ def frame_events(
     Returns:
         Event rows and neurons (int64 ``[events]``, sorted by row), the new ``before`` and the new ``centre``.
     """
-    parts = _events(seen.numpy(), table.numpy(), before.numpy(), centre.numpy(), *geometry)
+    pixels = seen.numpy()
+    parts = _events(pixels, pixels.view(np.uint32), table.numpy(), before.numpy(), centre.numpy(), *geometry)
     row, index, columns, centres = (torch.from_numpy(part) for part in parts)
     return row, index, columns, centres
 
@@ -50,6 +51,7 @@ def frame_events(
 @numba.njit(cache=True, nogil=True)
 def _events(
     seen: NDArray[np.uint8],
+    words: NDArray[np.uint32],
     table: NDArray[np.uint8],
     before: NDArray[np.uint8],
     centre: NDArray[np.int64],
@@ -72,6 +74,7 @@ def _events(
     bands = np.empty((bands_high, width), dtype=np.uint8)
     profile = np.empty(width, dtype=np.uint8)
     fell_bit, rose_bit = np.uint8(1 << colours), np.uint8(1 << (colours + 1))
+    black_is_nothing = table[0] == 0
     count = 0
     for b in range(batch):
         bands[:] = 0
@@ -80,6 +83,8 @@ def _events(
             band = y // tile_rows
             own = self_top <= y < self_bottom
             for c in range(narrow):
+                if black_is_nothing and words[b, y, c] == 0:
+                    continue
                 union = np.uint8(0)
                 for x in range(4 * c, 4 * c + 4):
                     bits = table[seen[b, y, x]]

@@ -8,39 +8,48 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def add_outer_events(out: Tensor, at: Tensor, row: Tensor, value: Tensor, post: Tensor) -> None:
-    """``out[at[e]] += value[e] * post[row[e]]`` for every event ``e``, in their order, in place; CPU tensors.
+def add_outer_events(out: Tensor, row: Tensor, index: Tensor, value: Tensor, post: Tensor) -> None:
+    """``out[row[e] % batch, index[e]] += value[e] * post[row[e]]`` for every event, in order and in place; on the CPU.
 
-    The twin of ``out.index_add_(0, at, post[row] * value[:, None])``, without its copies.
+    The twin of ``out.flatten(0, 1).index_add_(0, row % batch * pre + index, post[row] * value[:, None])``, without its
+    copies.
 
     Args:
-        out: ``[synapse groups, width]``, contiguous.
-        at: ``[events]`` int64.
-        row: ``[events]`` int64.
+        out: ``[batch, pre, width]``, contiguous.
+        row: ``[events]`` int64, a row of ``post``; rows of one batch entry are ``batch`` apart.
+        index: ``[events]`` int64, the presynaptic neuron.
         value: ``[events]``.
         post: ``[rows, width]``.
+
+    Raises:
+        IndexError: an event beyond ``out`` or ``post``; nothing is written then.
     """
-    _check(at, len(out))
-    _check(row, len(post))
-    _add(out.numpy(), at.numpy(), row.numpy(), value.detach().numpy(), post.detach().contiguous().numpy())
+    for events, size in ((row, len(post)), (index, out.shape[1])):
+        if len(events) and not _within(events.numpy(), size):
+            raise IndexError(f"events from {int(events.min())} to {int(events.max())}: must be in 0 .. {size - 1}")
+    _add(out.numpy(), row.numpy(), index.numpy(), value.detach().numpy(), post.detach().contiguous().numpy())
 
 
-def _check(index: Tensor, size: int) -> None:
-    """The compiled loop would write outside its memory without a word."""
-    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < size:
-        raise IndexError(f"events from {int(index.min())} to {int(index.max())}: must be in 0 .. {size - 1}")
+@numba.njit(cache=True, nogil=True)
+def _within(index: NDArray[np.int64], size: int) -> bool:
+    """Whether all are in ``0 .. size - 1``; the loop below would write outside its memory without a word."""
+    outside = 0
+    for event in range(index.shape[0]):
+        outside += index[event] < 0 or index[event] >= size
+    return outside == 0
 
 
 @numba.njit(cache=True, nogil=True)
 def _add(
     out: NDArray[np.float32],
-    at: NDArray[np.int64],
     row: NDArray[np.int64],
+    index: NDArray[np.int64],
     value: NDArray[np.float32],
     post: NDArray[np.float32],
 ) -> None:
-    width = post.shape[1]
-    for event in range(at.shape[0]):
-        target, source, amplitude = at[event], row[event], value[event]
-        for neuron in range(width):
-            out[target, neuron] += amplitude * post[source, neuron]
+    batch, width = out.shape[0], post.shape[1]
+    for event in range(row.shape[0]):
+        source, neuron, amplitude = row[event], index[event], value[event]
+        target = source % batch
+        for unit in range(width):
+            out[target, neuron, unit] += amplitude * post[source, unit]

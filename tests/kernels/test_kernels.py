@@ -147,29 +147,29 @@ def outer_case(seed: int, events: int, width: int) -> tuple[Tensor, ...]:
 def test_sums_of_outer_products_are_those_of_index_add(seed: int, events: int, width: int) -> None:
     out, at, row, value, post = outer_case(seed, events, width)
     expected = out.clone().index_add_(0, at, post[row] * value[:, None])
-    add_outer_events(out, at, row, value, post)
+    add_outer_events(out[None], row, at, value, post)
     torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_sums_of_outer_products_are_exact_where_arithmetic_is() -> None:
     out, at, row, value, post = (part.round() if part.is_floating_point() else part for part in outer_case(1, 200, 4))
     expected = out.clone().index_add_(0, at, post[row] * value[:, None])
-    add_outer_events(out, at, row, value, post)
+    add_outer_events(out[None], row, at, value, post)
     assert torch.equal(out, expected)
 
 
 def test_without_events_nothing_is_added() -> None:
     out, at, row, value, post = outer_case(0, 0, 3)
     before = out.clone()
-    add_outer_events(out, at, row, value, post)
+    add_outer_events(out[None], row, at, value, post)
     assert torch.equal(out, before)
 
 
 def test_postsynaptic_activity_may_lie_in_memory_in_any_order() -> None:
     out, at, row, value, post = outer_case(2, 20, 5)
     expected = out.clone()
-    add_outer_events(expected, at, row, value, post)
-    add_outer_events(out, at, row, value, post.t().contiguous().t())
+    add_outer_events(expected[None], row, at, value, post)
+    add_outer_events(out[None], row, at, value, post.t().contiguous().t())
     assert torch.equal(out, expected)
 
 
@@ -179,7 +179,7 @@ def test_a_wrong_index_is_an_error_and_nothing_is_written(which: str, wrong: int
     before = out.clone()
     {"at": at, "row": row}[which][3] = wrong
     with pytest.raises(IndexError, match=rf"must be in 0 \.\. {6 if which == 'at' else 4}"):
-        add_outer_events(out, at, row, value, post)
+        add_outer_events(out[None], row, at, value, post)
     assert torch.equal(out, before)
 
 
