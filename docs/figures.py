@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -50,7 +51,6 @@ def record(run: Path, decisions: int, skip: int) -> dict[str, Any]:
         if terminated or truncated:
             observation, _ = env.reset()
             state = None
-    meanings = getattr(getattr(env, "unwrapped", env), "get_action_meanings", lambda: None)()
     env.close()
     return {
         "frames": frames,
@@ -59,11 +59,19 @@ def record(run: Path, decisions: int, skip: int) -> dict[str, Any]:
         "inputs": inputs,
         "actions": actions,
         "values": values,
-        "meanings": meanings,
+        "names": action_names(config.env.id, agent.code.populations),
         "populations": agent.code.populations,
         "sim_steps": agent.config.sim_steps,
         "size": agent.network.encoder.size,
     }
+
+
+def action_names(env_id: str, count: int) -> list[str]:
+    """What the actions are called, or their numbers."""
+    bare = gymnasium.make(env_id).unwrapped
+    names = bare.get_action_meanings() if hasattr(bare, "get_action_meanings") else map(str, range(count))
+    bare.close()
+    return list(names)
 
 
 def _keep(heard: dict[str, Any], name: str, output: Any) -> Any:
@@ -91,9 +99,8 @@ def play(run: Path, path: Path, decisions: int = 40, skip: int = 120) -> None:
     per = seen["actor"].shape[1] // seen["populations"]
     when, who = np.nonzero(seen["actor"])
     axis.scatter(when, who, c=who // per, cmap="tab10", vmin=0, vmax=9, s=5, marker="|")
-    names = seen["meanings"] or [str(number) for number in range(seen["populations"])]
     axis.set(ylabel="actor spikes", yticks=[per * (number + 0.5) for number in range(seen["populations"])])
-    axis.set_yticklabels(names, fontsize=8)
+    axis.set_yticklabels(seen["names"], fontsize=8)
     for step, action in enumerate(seen["actions"]):
         axis.axvspan(
             step * time,

@@ -1,0 +1,64 @@
+"""What the README shows works as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import snnrl
+from snnrl.config import RunConfig
+from snnrl.evaluate import DEFAULTS
+from snnrl.recipes import compose_run
+
+ROOT = Path(snnrl.__file__).parents[1]
+README = (ROOT / "README.md").read_text() if (ROOT / "README.md").is_file() else ""
+PAGES = [ROOT / "README.md", *(ROOT / room / "README.md" for room in ("agents", "envs", "experiments"))]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """The words after every ``python -m snnrl.<command>`` of the README and the recipe folders' pages."""
+    text = "\n".join(page.read_text() for page in PAGES)
+    return [shlex.split(found, comments=True) for found in re.findall(r"python -m snnrl\.([^`\n|]*)", text)]
+
+
+@pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[-1][:40])
+def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert isinstance(names["agent"], snnrl.agents.Agent)  # type: ignore[attr-defined]
+
+
+def test_training_commands_compose() -> None:
+    training = [words[1:] for words in commands() if words[0] == "train"]
+    for words in training:
+        if "--help" not in words and not words[0].startswith("resume="):
+            RunConfig.from_mapping(compose_run(words))
+    assert len(training) >= 10
+
+
+def test_evaluation_commands_have_options_that_exist() -> None:
+    evaluations = [words[1:] for words in commands() if words[0] == "evaluate"]
+    assert evaluations
+    assert {word.partition("=")[0] for words in evaluations for word in words} <= set(DEFAULTS)
+
+
+def test_the_recipe_shown_composes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shown,) = blocks("yaml")
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "Mine.yaml").write_text(shown)
+    monkeypatch.chdir(tmp_path)
+    read = RunConfig.from_mapping(compose_run(["env=Mine"]))
+    assert (read.env.id, read.env_steps, read.env.reward.scale, read.num_envs) == ("CartPole-v1", 40_000, 0.01, 8)
+
+
+def test_every_picture_and_page_is_there() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
