@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import snnrl
+from snnrl.agents import Agent
 from snnrl.config import RunConfig
 from snnrl.evaluate import DEFAULTS
 from snnrl.recipes import compose_run
@@ -25,7 +26,10 @@ def blocks(language: str) -> list[str]:
 def commands() -> list[list[str]]:
     """The words after every ``python -m snnrl.<command>`` of the README and the recipe folders' pages."""
     text = "\n".join(page.read_text() for page in PAGES)
-    return [shlex.split(found, comments=True) for found in re.findall(r"python -m snnrl\.([^`\n|]*)", text)]
+    return [
+        shlex.split(found.replace("<s>", "0"), comments=True)
+        for found in re.findall(r"python -m snnrl\.([^`\n|]*)", text)
+    ]
 
 
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[-1][:40])
@@ -33,9 +37,19 @@ def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
-    assert isinstance(names["agent"], snnrl.agents.Agent)  # type: ignore[attr-defined]
+    assert isinstance(names["agent"], Agent)
 
 
+@pytest.fixture
+def with_own_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder that holds the recipe which the README shows."""
+    (shown,) = blocks("yaml")
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "Mine.yaml").write_text(shown)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("with_own_recipe")
 def test_training_commands_compose() -> None:
     training = [words[1:] for words in commands() if words[0] == "train"]
     for words in training:
@@ -50,11 +64,8 @@ def test_evaluation_commands_have_options_that_exist() -> None:
     assert {word.partition("=")[0] for words in evaluations for word in words} <= set(DEFAULTS)
 
 
-def test_the_recipe_shown_composes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (shown,) = blocks("yaml")
-    (tmp_path / "envs").mkdir()
-    (tmp_path / "envs" / "Mine.yaml").write_text(shown)
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("with_own_recipe")
+def test_the_recipe_shown_composes() -> None:
     read = RunConfig.from_mapping(compose_run(["env=Mine"]))
     assert (read.env.id, read.env_steps, read.env.reward.scale, read.num_envs) == ("CartPole-v1", 40_000, 0.01, 8)
 
