@@ -2,11 +2,11 @@
 #
 # Build:  docker build -t snnrl .
 #         docker build -t snnrl:gpu --build-arg TORCH_VARIANT=gpu .
-# Run:    docker run --rm -v snnrl-runs:/work/runs snnrl env=SpaceInvaders
-#         docker run --rm --gpus all -v snnrl-runs:/work/runs snnrl:gpu env=SpaceInvaders
-# Own recipes: add -v "$PWD/envs:/work/envs:ro" (the same for agents and experiments); they come first.
-# Runs in a folder of yours: build with --build-arg UID="$(id -u)", then -v "$PWD/runs:/work/runs".
-# Evaluate: docker run --rm -v snnrl-runs:/work/runs --entrypoint snnrl-evaluate snnrl ...
+# Run:    docker run --rm -v snnrl-runs:/home/snnrl/runs snnrl env=SpaceInvaders
+#         docker run --rm --gpus all -v snnrl-runs:/home/snnrl/runs snnrl:gpu env=SpaceInvaders
+# Own recipes: add -v "$PWD/envs:/home/snnrl/envs:ro" (the same for agents and experiments); they come first.
+# Runs in a folder of yours: build with --build-arg UID="$(id -u)", then -v "$PWD/runs:/home/snnrl/runs".
+# Evaluate: docker run --rm -v snnrl-runs:/home/snnrl/runs --entrypoint snnrl-evaluate snnrl ...
 
 FROM python:3.12-slim
 
@@ -37,10 +37,10 @@ RUN pip install --no-deps .
 
 ARG UID=1000
 RUN useradd --create-home --user-group --uid "$UID" snnrl \
-    && mkdir -p /work/runs \
-    && chown -R snnrl:snnrl /work
+    && mkdir -p /home/snnrl/runs \
+    && chown -R snnrl:snnrl /home/snnrl
 USER snnrl
-WORKDIR /work
-VOLUME /work/runs
+WORKDIR /home/snnrl
+VOLUME /home/snnrl/runs
 
 ENTRYPOINT ["python", "-m", "snnrl.train"]

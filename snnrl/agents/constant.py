@@ -9,8 +9,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from snnrl.agents.base import Agent
-from snnrl.envs import EnvConfig, Feedback
+from snnrl.agents.blind import Blind
+from snnrl.envs import EnvConfig
 from snnrl.errors import require
 
 
@@ -22,7 +22,7 @@ class ConstantConfig:
     """The action: a number, or a list for a Box; ``None`` is the first action of a Discrete space."""
 
 
-class Constant(Agent[None]):
+class Constant(Blind):
     """Takes one action for ever: what a policy scores that looks at nothing.
 
     Raises:
@@ -50,22 +50,5 @@ class Constant(Agent[None]):
             fits = False
         require(fits, "agent.action", config.action, f"in {action_space}")
 
-    def begin(self, num_envs: int) -> None:
-        return None
-
-    def act(self, observation: NDArray[Any], feedback: Feedback, state: None) -> tuple[NDArray[Any], None]:
-        return self._repeat(len(observation)), None
-
-    def predict(
-        self,
-        observation: Any,
-        state: Any | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-    ) -> tuple[Any, Any]:
-        batch, batched = self.as_batch(observation)
-        action = self._repeat(len(batch))
-        return (action if batched else action[0]), state
-
-    def _repeat(self, count: int) -> NDArray[Any]:
+    def choose(self, count: int) -> NDArray[Any]:
         return np.repeat(self.action[None], count, axis=0)

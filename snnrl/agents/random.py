@@ -10,8 +10,8 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from snnrl.agents.base import Agent
-from snnrl.envs import EnvConfig, Feedback
+from snnrl.agents.blind import Blind
+from snnrl.envs import EnvConfig
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class RandomConfig:
     """Random actions have no settings."""
 
 
-class Random(Agent[None]):
+class Random(Blind):
     """Draws every action from the action space uniformly: the least that any agent must beat."""
 
     Config = RandomConfig
@@ -34,24 +34,7 @@ class Random(Agent[None]):
     ) -> None:
         super().__init__(observation_space, action_space, seed)
 
-    def begin(self, num_envs: int) -> None:
-        return None
-
-    def act(self, observation: NDArray[Any], feedback: Feedback, state: None) -> tuple[NDArray[Any], None]:
-        return self._draw(len(observation)), None
-
-    def predict(
-        self,
-        observation: Any,
-        state: Any | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-    ) -> tuple[Any, Any]:
-        batch, batched = self.as_batch(observation)
-        action = self._draw(len(batch))
-        return (action if batched else action[0]), state
-
-    def _draw(self, count: int) -> NDArray[Any]:
+    def choose(self, count: int) -> NDArray[Any]:
         """``count`` actions, drawn through :attr:`generator` so that they are resumed exactly."""
         seed = int(torch.randint(2**31, (), generator=self.generator))
         self.action_space.seed(seed)

@@ -75,7 +75,6 @@ def _events(
     profile = np.empty(width, dtype=np.uint8)
     fell_bit, rose_bit = np.uint8(1 << colours), np.uint8(1 << (colours + 1))
     black_is_nothing = table[0] == 0
-    count = 0
     for b in range(batch):
         bands[:] = 0
         profile[:] = 0
@@ -126,12 +125,21 @@ def _events(
                     around = x + width - centres[b]
                     if bands[band, x] and 0 <= around < 2 * width:
                         tile_bits[b, base + around // 4] |= bands[band, x]
+    row, index = _list(tile_bits, colours + 2)
+    return row, index, columns, centres
+
+
+@numba.njit(cache=True, nogil=True)
+def _list(tile_bits: NDArray[np.uint8], channels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and neurons of the set bits, by row, tile and channel; the last of a row is the one that always fires."""
+    batch, tiles = tile_bits.shape
+    count = batch
+    for b in range(batch):
         for tile in range(tiles):
             bits = tile_bits[b, tile]
             while bits:
                 count += 1
                 bits &= bits - np.uint8(1)
-        count += 1
     row = np.empty(count, dtype=np.int64)
     index = np.empty(count, dtype=np.int64)
     event = 0
@@ -139,12 +147,12 @@ def _events(
         for tile in range(tiles):
             bits = tile_bits[b, tile]
             if bits:
-                for channel in range(colours + 2):
+                for channel in range(channels):
                     if (bits >> channel) & 1:
                         row[event] = b
                         index[event] = channel * tiles + tile
                         event += 1
         row[event] = b
-        index[event] = (colours + 2) * tiles
+        index[event] = channels * tiles
         event += 1
-    return row, index, columns, centres
+    return row, index
