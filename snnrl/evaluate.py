@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +50,7 @@ def evaluate_run(words: Sequence[str]) -> int:
     from snnrl.config import read_config
     from snnrl.training.evaluation import evaluate
     from snnrl.training.runner import load_agent
-    from snnrl.training.summary import bootstrap_interval, versions
+    from snnrl.training.summary import bootstrap_interval, versions, write_json
 
     config = read_config(run_dir)
     seed = config.seed if options["seed"] is None else options["seed"]
@@ -72,7 +71,7 @@ def evaluate_run(words: Sequence[str]) -> int:
         "versions": versions(),
     }
     path = run_dir / "evaluation.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    write_json(path, result)
     print(
         f"return {result['return_mean']:.1f} ± {result['return_std']:.1f}, 95 % interval {low:.1f} to {high:.1f}, "
         f"{len(found.returns)} episodes of {config.env.id}, written to {path}"

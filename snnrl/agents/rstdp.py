@@ -230,7 +230,7 @@ class RSTDP(Agent[RSTDPState]):
         return state.decision.activity.value.mean()
 
     def _batch_share(self, pre: Tensor | SparseSpikes) -> Tensor:
-        """The mean squared length of a window's presynaptic activity where rates are per input, else 1."""
+        """The mean squared length of one Hebbian event's presynaptic activity where rates are per input, else 1."""
         if not self.config.rate_per_input:
             return torch.ones((), device=self.device)
         values = pre.value if isinstance(pre, SparseSpikes) else pre

@@ -46,7 +46,7 @@ class RSTDPConfig:
     """Decay of eligibility beyond the discount."""
     actor_rate: float = 3e-3
     """Learning rate of the actor."""
-    critic_rate: float = 3e-3
+    critic_rate: float = 1e-3
     """Learning rate of the critic."""
     learning_rate_end: float = 0.1
     """Share of the learning rates that is left at the end; they fall linearly."""

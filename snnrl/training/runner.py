@@ -23,7 +23,7 @@ from snnrl.training.metrics import RunningMetrics
 from snnrl.training.progress import Progress, ProgressMode
 from snnrl.training.rollout import Rollout
 from snnrl.training.shutdown import GracefulShutdown
-from snnrl.training.summary import bootstrap_interval, versions
+from snnrl.training.summary import bootstrap_interval, versions, write_json
 
 LOGS = 200
 """Rows of metrics in a whole run."""
@@ -210,7 +210,7 @@ class Runner:
             "device": str(self.device),
             "versions": versions(),
         }
-        (self.run_dir / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        write_json(self.run_dir / "summary.json", summary)
         self.progress.message(f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes")
         return summary
 

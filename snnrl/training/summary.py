@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +24,13 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write ``content`` so that a reader, or a run killed meanwhile, finds the old file or the whole new one."""
+    unfinished = path.with_name(f".{path.name}.tmp")
+    unfinished.write_text(json.dumps(content, indent=2) + "\n")
+    unfinished.replace(path)
 
 
 def bootstrap_interval(returns: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:

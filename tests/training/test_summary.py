@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import json
 import math
 import platform
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnrl.training.summary import bootstrap_interval, versions
+from snnrl.training.summary import bootstrap_interval, versions, write_json
 
 
 def test_the_interval_of_many_returns_is_that_of_the_normal_distribution() -> None:
@@ -68,3 +70,11 @@ def test_versions_are_those_installed() -> None:
 def test_a_package_that_is_not_installed_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("snnrl.training.summary._PACKAGES", ("no-such-package",))
     assert versions()["no-such-package"] == "not installed"
+
+
+def test_json_is_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    for seed in (1, 2):
+        write_json(path, {"seed": seed})
+    assert json.loads(path.read_text()) == {"seed": 2}
+    assert list(tmp_path.iterdir()) == [path]
