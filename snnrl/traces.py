@@ -17,6 +17,9 @@ from torch import Tensor
 
 from snnrl.errors import require
 
+_LONGEST = 64
+"""Steps that one matrix covers; its work grows with the square of them."""
+
 
 def decay_factor(tau: float, dt: float = 1.0, setting: str = "tau") -> float:
     """The factor ``exp(-dt / tau)`` by which a trace shrinks in ``dt`` ms.
@@ -34,7 +37,7 @@ def decay_factor(tau: float, dt: float = 1.0, setting: str = "tau") -> float:
     return math.exp(-dt / tau)
 
 
-def decay_trace(trace: Tensor, value: Tensor, decay: float) -> Tensor:
+def decay_trace(trace: Tensor, value: Tensor, decay: float | Tensor) -> Tensor:
     """One step of a trace: ``decay * trace + value``, shapes as given."""
     return trace * decay + value
 
@@ -45,7 +48,7 @@ def decay_kernel(steps: int, decay: float, like: Tensor) -> Tensor:
 
 
 def scan_trace(values: Tensor, trace: Tensor, decay: float) -> Tensor:
-    """A whole window of :func:`decay_trace` as one product with the triangular matrix of decays.
+    """A whole window of :func:`decay_trace` as products with the triangular matrix of decays.
 
     Args:
         values: ``[time, batch, ...]``, what arrives at each step.
@@ -55,9 +58,12 @@ def scan_trace(values: Tensor, trace: Tensor, decay: float) -> Tensor:
     Returns:
         ``[time, batch, ...]``, the trace after each step.
     """
-    kernel, matrix = _decays(values.shape[0], decay, values.device, values.dtype)
-    carried = torch.outer(kernel * decay, trace.flatten())
-    return torch.addmm(carried, matrix, values.flatten(1)).view_as(values)
+    scanned, carry = [], trace.flatten()
+    for part in values.flatten(1).split(_LONGEST):
+        kernel, matrix = _decays(part.shape[0], decay, values.device, values.dtype)
+        scanned.append(torch.addmm(torch.outer(kernel * decay, carry), matrix, part))
+        carry = scanned[-1][-1]
+    return (scanned[0] if len(scanned) == 1 else torch.cat(scanned)).view_as(values)
 
 
 @lru_cache(maxsize=64)

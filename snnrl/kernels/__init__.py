@@ -1,9 +1,11 @@
-"""Compiled loops for the CPU, behind plain functions; each has a twin in torch that serves every device.
+"""Compiled loops for CPU and GPU, behind plain functions; each has a twin in torch that serves every device.
 
 The twins are where the definition is read; a test holds the two to be equal.
 """
 
 from snnrl.kernels.frames import frame_events
+from snnrl.kernels.lif import LIFWindow, lif_scan
 from snnrl.kernels.outer import add_outer_events
+from snnrl.kernels.spike_product import dense_product, spike_product
 
-__all__ = ["add_outer_events", "frame_events"]
+__all__ = ["LIFWindow", "add_outer_events", "dense_product", "frame_events", "lif_scan", "spike_product"]

@@ -1,16 +1,42 @@
 """Neuron models, one file each."""
 
-from snnrl.neurons.base import Neuron
+from snnrl.neurons.adaptive_lif import LSNN, AdaptiveLIF, AdaptiveLIFState
+from snnrl.neurons.base import Neuron, SpikingNeuron
+from snnrl.neurons.current_lif import CurrentLIF, CurrentLIFState
+from snnrl.neurons.diehl_cook import DiehlCook
 from snnrl.neurons.escape_noise import EscapeNoise, EscapeNoiseState
 from snnrl.neurons.integrate_and_fire import IntegrateAndFire, IntegrateAndFireState
+from snnrl.neurons.izhikevich import Izhikevich, IzhikevichState
+from snnrl.neurons.leaky_integrator import LeakyIntegrator, LeakyIntegratorState
 from snnrl.neurons.lif import LIF, LIFState
+from snnrl.neurons.mcculloch_pitts import McCullochPitts, McCullochPittsState
+from snnrl.neurons.perfect_integrator import IF
+from snnrl.neurons.spike_response import SRM0, CumulativeSRM, CumulativeSRMState, SRM0State
 
 __all__ = [
+    "IF",
     "LIF",
+    "LSNN",
+    "SRM0",
+    "AdaptiveLIF",
+    "AdaptiveLIFState",
+    "CumulativeSRM",
+    "CumulativeSRMState",
+    "CurrentLIF",
+    "CurrentLIFState",
+    "DiehlCook",
     "EscapeNoise",
     "EscapeNoiseState",
     "IntegrateAndFire",
     "IntegrateAndFireState",
+    "Izhikevich",
+    "IzhikevichState",
     "LIFState",
+    "LeakyIntegrator",
+    "LeakyIntegratorState",
+    "McCullochPitts",
+    "McCullochPittsState",
     "Neuron",
+    "SRM0State",
+    "SpikingNeuron",
 ]

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Generic, NamedTuple, TypeVar, cast
+from collections.abc import Callable, Collection
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import require
+from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.surrogate import Surrogate, make_surrogate
+from snnrl.traces import decay_factor, decay_trace
 
 S = TypeVar("S", bound=NamedTuple)
+
+Value = float | Tensor
+"""A setting: a number, or a tensor with one number for each neuron ``[*shape]``."""
 
 
 class Neuron(nn.Module, ABC, Generic[S]):
@@ -48,11 +54,132 @@ class Neuron(nn.Module, ABC, Generic[S]):
     def scan(self, current: Tensor, state: S) -> tuple[Tensor, S]:
         """A window of steps: ``current`` ``[time, batch, *shape]`` to spikes of the same shape.
 
-        The plain loop over :meth:`forward`; a model whose window has a closed form overrides it, and a test holds
-        the two to be equal.
+        The plain loop over :meth:`forward`; a model whose window has a closed form or a kernel overrides it, and a
+        test holds the two to be equal.
         """
         spikes = []
         for now in current:
             out, state = self(now, state)
             spikes.append(out)
         return torch.stack(spikes), state
+
+
+class SpikingNeuron(Neuron[S]):
+    """A neuron that charges, fires and is reset, with what all such models share.
+
+    A model says how it charges (:meth:`charge`), how far it is above its threshold (:meth:`excess`) and what a spike
+    does to it (:meth:`reset`). The rest is done here once: the absolute refractory period, during which the potential
+    ``v`` stands still and nothing is fired; the trace of the neuron's spikes; the surrogate gradient, which passes
+    through the spike and not through the reset.
+
+    The state of a model has the leaf ``v``, leaves of its own, and
+
+    - ``refractory``: ``[batch, *shape]``, steps for which the neuron stays silent;
+    - ``trace``: ``[batch, *shape]``, the trace of its spikes, or ``[batch, 0]`` without ``tau_trace``.
+
+    Args:
+        shape: shape of the population.
+        t_refractory: absolute refractory period in ms, rounded to whole steps.
+        tau_trace: time constant in ms of the trace of the neuron's spikes, ``None`` for none.
+        surrogate: a :class:`~snnrl.surrogate.Surrogate` or its name, for training by gradient; ``None`` for none.
+        learnable: names of settings that become parameters which a gradient trains.
+        dt: simulation step in ms.
+
+    Raises:
+        ConfigError: a setting out of range, or the name of one that cannot be learned.
+    """
+
+    LEARNABLE: ClassVar[tuple[str, ...]] = ()
+    """Names of the settings that ``learnable`` may list."""
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        t_refractory: float = 0.0,
+        tau_trace: float | None = None,
+        surrogate: Surrogate | str | None = None,
+        learnable: Collection[str] = (),
+        dt: float = 1.0,
+    ) -> None:
+        super().__init__(shape)
+        require(math.isfinite(dt) and dt > 0, "dt", dt, "a positive number of ms")
+        require(math.isfinite(t_refractory) and t_refractory >= 0, "t_refractory", t_refractory, "at least 0 ms")
+        for name in learnable:
+            if name not in self.LEARNABLE:
+                raise ConfigError(f"learnable={name}: {did_you_mean(name, self.LEARNABLE) or 'nothing here is'}")
+        self.dt, self.learnable = dt, frozenset(learnable)
+        self.refractory_steps = math.floor(t_refractory / dt + 0.5)
+        self.trace_decay = None if tau_trace is None else decay_factor(tau_trace, dt, "tau_trace")
+        self.surrogate = make_surrogate(surrogate)
+
+    def _set(self, name: str, value: Value, valid: Callable[[Tensor], Tensor], expected: str) -> None:
+        """Keep a setting as a number, a buffer or, if it is learnable, a parameter."""
+        tensor = torch.as_tensor(value, dtype=torch.get_default_dtype())
+        single = tensor.dim() == 0
+        require(single or tensor.shape == self.shape, name, list(tensor.shape), f"a number or of shape {self.shape}")
+        fits = bool((torch.isfinite(tensor) & valid(torch.as_tensor(value, dtype=torch.float64))).all())
+        require(fits, name, value, expected)
+        if name in self.learnable:
+            setattr(self, name, nn.Parameter(tensor.clone()))
+        elif single:
+            setattr(self, name, float(value))
+        else:
+            self.register_buffer(name, tensor.clone(), persistent=False)
+
+    def _set_tau(self, name: str, value: Value) -> None:
+        """Keep a time constant, and the factor ``exp(-dt / tau)`` where it stands still."""
+        self._set(name, value, lambda tau: tau >= self.dt, f"a number of ms that is at least dt ({self.dt})")
+        if name not in self.learnable:
+            tau = getattr(self, name)
+            if isinstance(tau, Tensor):
+                self.register_buffer(f"_{name}_decay", torch.exp(-self.dt / tau), persistent=False)
+            else:
+                setattr(self, f"_{name}_decay", decay_factor(tau, self.dt, name))
+
+    def _decay(self, name: str) -> Value:
+        """The factor by which what has the time constant ``name`` shrinks in one step."""
+        if name in self.learnable:
+            return torch.exp(-self.dt / getattr(self, name).clamp_min(self.dt))
+        return cast(Value, getattr(self, f"_{name}_decay"))
+
+    def _rest(self, batch: int) -> dict[str, Tensor]:
+        """The leaves that every state has besides its own."""
+        silent = self._zeros(batch)
+        return {"refractory": silent, "trace": silent.clone() if self.trace_decay else silent.new_zeros((batch, 0))}
+
+    @abstractmethod
+    def charge(self, current: Tensor, state: S) -> S:
+        """The state after one step of ``current``, before a spike is looked for."""
+
+    @abstractmethod
+    def excess(self, state: S) -> Tensor:
+        """How far the charged neuron is above threshold ``[batch, *shape]``; it fires at 0 and above."""
+
+    @abstractmethod
+    def reset(self, state: S, spikes: Tensor) -> S:
+        """The state after ``spikes`` (0 or 1, without gradient)."""
+
+    def fire(self, state: S) -> Tensor:
+        """Spikes (0 or 1) of the charged neuron."""
+        excess = self.excess(state)
+        return (excess >= 0).to(excess.dtype) if self.surrogate is None else self.surrogate(excess)
+
+    def forward(self, current: Tensor, state: S) -> tuple[Tensor, S]:
+        before = cast(Any, state)
+        if current.shape != before.v.shape:
+            raise ConfigError(f"current={list(current.shape)}: must have the shape of the state {list(before.v.shape)}")
+        charged: Any = self.charge(current, state)
+        leaves = {}
+        if self.refractory_steps:
+            awake = before.refractory <= 0
+            charged = charged._replace(v=torch.where(awake, charged.v, before.v))
+            spikes = self.fire(charged) * awake
+            waited = (before.refractory - 1).clamp_min(0)
+            leaves["refractory"] = torch.where(spikes.detach() > 0, float(self.refractory_steps), waited)
+        else:
+            spikes = self.fire(charged)
+        after: Any = self.reset(charged, spikes.detach())
+        if self.trace_decay is not None:
+            leaves["trace"] = decay_trace(before.trace, spikes, self.trace_decay)
+        return spikes, after._replace(**leaves) if leaves else after

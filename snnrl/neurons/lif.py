@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from typing import Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from snnrl.errors import require
-from snnrl.neurons.base import Neuron
-from snnrl.traces import decay_factor
+from snnrl.kernels import LIFWindow, lif_scan
+from snnrl.neurons.base import S, SpikingNeuron, Value
+from snnrl.traces import scan_trace
 
 
 class LIFState(NamedTuple):
@@ -20,9 +20,108 @@ class LIFState(NamedTuple):
     """Membrane potential."""
     refractory: Tensor
     """Simulation steps for which the neuron stays silent."""
+    trace: Tensor
+    """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
 
 
-class LIF(Neuron[LIFState]):
+class LeakyMembrane(SpikingNeuron[S]):
+    r"""The membrane of :class:`LIF` and its relatives, with the two ways in which a spike resets it.
+
+    Args:
+        shape: shape of the population.
+        tau_mem: membrane time constant in ms.
+        v_rest: potential without input.
+        v_threshold: potential at which a spike is fired; above ``v_rest`` and ``v_reset``.
+        v_reset: potential after a spike when ``reset="hard"``.
+        reset: ``"hard"`` sets ``v`` to ``v_reset``, ``"soft"`` subtracts ``v_threshold - v_rest``.
+        decay_input: ``False`` leaves out the factor of ``I[t]``: a synapse's weight is then the jump of the potential.
+        **common: settings of :class:`~snnrl.neurons.base.SpikingNeuron`; ``tau_mem`` and ``v_threshold`` can be
+            learned.
+
+    Raises:
+        ConfigError: a time constant shorter than ``dt``, or a threshold that is not above rest and reset.
+    """
+
+    LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem", "v_threshold")
+    v_rest: Value
+    v_threshold: Value
+    v_reset: Value
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        tau_mem: Value = 20.0,
+        v_rest: Value = 0.0,
+        v_threshold: Value = 1.0,
+        v_reset: Value = 0.0,
+        reset: Literal["hard", "soft"] = "hard",
+        decay_input: bool = True,
+        **common: Any,
+    ) -> None:
+        super().__init__(shape, **common)
+        self._set_tau("tau_mem", tau_mem)
+        self._set_potentials(v_rest, v_threshold, v_reset, reset)
+        self.decay_input = decay_input
+
+    def _set_potentials(self, v_rest: Value, v_threshold: Value, v_reset: Value, reset: str) -> None:
+        require(reset in ("hard", "soft"), "reset", reset, "hard or soft")
+        self._set("v_rest", v_rest, torch.isfinite, "a finite potential")
+        self._set("v_reset", v_reset, torch.isfinite, "a finite potential")
+        floor = torch.maximum(torch.as_tensor(v_rest).double(), torch.as_tensor(v_reset).double())
+        above = f"above {floor.max().item()}"
+        self._set("v_threshold", v_threshold, lambda threshold: threshold > floor, above)
+        self.soft_reset = reset == "soft"
+
+    @property
+    def decay(self) -> Value:
+        """The factor by which the distance from rest shrinks in one step."""
+        return self._decay("tau_mem")
+
+    @property
+    def gain(self) -> Value:
+        """The factor of the current."""
+        return 1 - self.decay if self.decay_input else 1.0
+
+    def _charged(self, v: Tensor, current: Tensor) -> Tensor:
+        """The potential after one step of ``current``."""
+        return self.v_rest + (v - self.v_rest) * self.decay + self.gain * current
+
+    def _lowered(self, v: Tensor, spikes: Tensor) -> Tensor:
+        """The potential ``v`` after ``spikes``."""
+        lowered = v - (self.v_threshold - self.v_rest) if self.soft_reset else self.v_reset
+        return torch.where(spikes > 0, lowered, v)
+
+    def _scan_membrane(self, current: Tensor, v: Tensor, refractory: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Spikes, potential and refractory steps after a window by the kernel, or ``None`` where there is none."""
+
+        def column(value: Value) -> Value:
+            return value.expand(v.shape).flatten() if isinstance(value, Tensor) else value
+
+        if self.learnable:
+            return None
+        window = LIFWindow(
+            decay=column(self.decay),
+            gain=column(self.gain),
+            v_rest=column(self.v_rest),
+            v_threshold=column(self.v_threshold),
+            v_reset=column(self.v_reset),
+            soft=self.soft_reset,
+            refractory_steps=self.refractory_steps,
+            surrogate=-1 if self.surrogate is None else self.surrogate.code,
+            slope=0.0 if self.surrogate is None else self.surrogate.slope,
+        )
+        scanned = lif_scan(current.flatten(1), v.flatten(), refractory.flatten(), window)
+        if scanned is None:
+            return None
+        spikes, after, silent = scanned
+        return spikes.view_as(current), after.view_as(v), silent.view_as(refractory)
+
+    def _scan_own_trace(self, spikes: Tensor, trace: Tensor) -> Tensor:
+        return trace if self.trace_decay is None else scan_trace(spikes, trace, self.trace_decay)[-1]
+
+
+class LIF(LeakyMembrane[LIFState]):
     r"""Leaky integrate-and-fire: ``tau_mem dv/dt = -(v - v_rest) + I``.
 
     With the current constant over a step the solution is exact::
@@ -32,48 +131,26 @@ class LIF(Neuron[LIFState]):
     A neuron with ``v >= v_threshold`` spikes, is reset, and neither integrates nor spikes for ``t_refractory`` ms
     (Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, sec. 1.3).
 
-    Args:
-        shape: shape of the population.
-        tau_mem: membrane time constant in ms.
-        v_rest: potential without input.
-        v_threshold: potential at which a spike is fired; above ``v_rest`` and ``v_reset``.
-        v_reset: potential after a spike when ``reset="hard"``.
-        reset: ``"hard"`` sets ``v`` to ``v_reset``, ``"soft"`` subtracts ``v_threshold - v_rest``.
-        t_refractory: absolute refractory period in ms, rounded to whole steps.
-        dt: simulation step in ms.
-
-    Raises:
-        ConfigError: a time constant shorter than ``dt``, or a threshold that is not above rest and reset.
+    Settings and errors are those of :class:`LeakyMembrane`: ``tau_mem``, ``v_rest``, ``v_threshold``, ``v_reset``,
+    ``reset``, ``decay_input``, and of :class:`~snnrl.neurons.base.SpikingNeuron`: ``t_refractory``, ``tau_trace``,
+    ``surrogate``, ``learnable``, ``dt``.
     """
 
-    def __init__(
-        self,
-        shape: int | tuple[int, ...],
-        *,
-        tau_mem: float = 20.0,
-        v_rest: float = 0.0,
-        v_threshold: float = 1.0,
-        v_reset: float = 0.0,
-        reset: Literal["hard", "soft"] = "hard",
-        t_refractory: float = 0.0,
-        dt: float = 1.0,
-    ) -> None:
-        super().__init__(shape)
-        self.decay = decay_factor(tau_mem, dt, "tau_mem")
-        require(v_threshold > max(v_rest, v_reset), "v_threshold", v_threshold, f"above {max(v_rest, v_reset)}")
-        require(reset in ("hard", "soft"), "reset", reset, "hard or soft")
-        require(math.isfinite(t_refractory) and t_refractory >= 0, "t_refractory", t_refractory, "at least 0 ms")
-        self.v_rest, self.v_threshold, self.v_reset = v_rest, v_threshold, v_reset
-        self.reset = reset
-        self.refractory_steps = math.floor(t_refractory / dt + 0.5)
-
     def init_state(self, batch: int) -> LIFState:
-        return LIFState(v=self._zeros(batch) + self.v_rest, refractory=self._zeros(batch))
+        return LIFState(v=self._zeros(batch) + self.v_rest, **self._rest(batch))
 
-    def forward(self, current: Tensor, state: LIFState) -> tuple[Tensor, LIFState]:
-        awake = state.refractory <= 0
-        v = torch.where(awake, self.v_rest + (state.v - self.v_rest) * self.decay + (1 - self.decay) * current, state.v)
-        fired = awake & (v >= self.v_threshold)
-        after = v - (self.v_threshold - self.v_rest) if self.reset == "soft" else torch.full_like(v, self.v_reset)
-        refractory = torch.where(fired, float(self.refractory_steps), (state.refractory - 1).clamp_min(0))
-        return fired.to(v.dtype), LIFState(torch.where(fired, after, v), refractory)
+    def charge(self, current: Tensor, state: LIFState) -> LIFState:
+        return state._replace(v=self._charged(state.v, current))
+
+    def excess(self, state: LIFState) -> Tensor:
+        return state.v - self.v_threshold
+
+    def reset(self, state: LIFState, spikes: Tensor) -> LIFState:
+        return state._replace(v=self._lowered(state.v, spikes))
+
+    def scan(self, current: Tensor, state: LIFState) -> tuple[Tensor, LIFState]:
+        scanned = self._scan_membrane(current, state.v, state.refractory)
+        if scanned is None:
+            return super().scan(current, state)
+        spikes, v, refractory = scanned
+        return spikes, LIFState(v, refractory, self._scan_own_trace(spikes, state.trace))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from snnrl.errors import ConfigError
-from snnrl.neurons import LIF, LIFState
+from snnrl.neurons import LIF
 from snnrl.state import reset_rows
 
 quick = settings(deadline=None, max_examples=25)
@@ -37,7 +37,7 @@ def spike_steps(neuron: LIF, current: float, steps: int) -> list[int]:
 def test_without_input_the_membrane_decays_exponentially_to_rest() -> None:
     tau, dt, rest, start = 8.0, 0.5, -65.0, -70.0
     neuron = lif(tau_mem=tau, dt=dt, v_rest=rest, v_reset=rest, v_threshold=-50.0)
-    state = LIFState(constant(start, 1)[0], torch.zeros(1, 1, dtype=torch.float64))
+    state = neuron.init_state(1)._replace(v=constant(start, 1)[0])
     for step in range(1, 60):
         _, state = neuron(torch.zeros(1, 1, dtype=torch.float64), state)
         assert state.v.item() == pytest.approx(rest + (start - rest) * math.exp(-step * dt / tau), rel=1e-12)
@@ -107,7 +107,7 @@ def test_the_refractory_period_is_counted_in_ms() -> None:
 
 def test_a_hard_reset_forgets_what_lay_above_the_threshold() -> None:
     neuron = lif(v_reset=0.25)
-    state = LIFState(constant(7.0, 1)[0], torch.zeros(1, 1, dtype=torch.float64))
+    state = neuron.init_state(1)._replace(v=constant(7.0, 1)[0])
     spikes, state = neuron(constant(0.0, 1)[0], state)
     assert (spikes.item(), state.v.item()) == (1.0, 0.25)
 
@@ -115,7 +115,7 @@ def test_a_hard_reset_forgets_what_lay_above_the_threshold() -> None:
 def test_a_soft_reset_keeps_what_lies_above_the_threshold() -> None:
     rest, threshold, start, tau = -2.0, 1.0, 9.0, 20.0
     neuron = lif(tau_mem=tau, v_rest=rest, v_reset=rest, v_threshold=threshold, reset="soft")
-    state = LIFState(constant(start, 1)[0], torch.zeros(1, 1, dtype=torch.float64))
+    state = neuron.init_state(1)._replace(v=constant(start, 1)[0])
     spikes, state = neuron(constant(0.0, 1)[0], state)
     reached = rest + (start - rest) * math.exp(-1 / tau)
     assert spikes.item() == 1.0

@@ -1,0 +1,229 @@
+"""A leaky integrate-and-fire population over a window of steps, in one pass forward and one backward.
+
+The definition is :class:`snnrl.neurons.LIF`, whose plain loop is the twin. Columns, the pairs of a row of the batch and
+a neuron, are independent of each other; the loop takes a stretch of them through all steps while it lies in the cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snnrl.kernels.threads import share_range
+
+_STRETCH = 1024
+"""Columns that go through the window together: their state and a step of input fit the first cache."""
+
+
+@dataclass(frozen=True)
+class LIFWindow:
+    """What a window of :func:`lif_scan` needs besides its input.
+
+    Attributes:
+        decay: ``exp(-dt / tau_mem)``, a number or ``[columns]``; likewise all down to ``v_reset``.
+        gain: by which the current is scaled.
+        v_rest: potential without input.
+        v_threshold: potential at which a spike is fired.
+        v_reset: potential after a spike.
+        soft: subtract ``v_threshold - v_rest`` in place of setting ``v_reset``.
+        refractory_steps: for how many steps a neuron then stays silent.
+        surrogate: code of the surrogate derivative, -1 for none.
+        slope: its slope.
+    """
+
+    decay: float | Tensor
+    gain: float | Tensor
+    v_rest: float | Tensor
+    v_threshold: float | Tensor
+    v_reset: float | Tensor
+    soft: bool
+    refractory_steps: int
+    surrogate: int = -1
+    slope: float = 0.0
+
+    def columns(self, like: Tensor) -> tuple[Tensor, ...]:
+        """The five numbers as contiguous ``[columns]`` with the dtype and on the device of ``like``."""
+        values = (self.decay, self.gain, self.v_rest, self.v_threshold, self.v_reset)
+        return tuple(
+            torch.as_tensor(value, dtype=like.dtype, device=like.device).expand(like.shape).contiguous()
+            for value in values
+        )
+
+
+def lif_scan(current: Tensor, v: Tensor, refractory: Tensor, window: LIFWindow) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Run a window of steps.
+
+    Args:
+        current: ``[time, columns]``.
+        v: ``[columns]``, the potential before the window.
+        refractory: ``[columns]``, steps for which each neuron still stays silent.
+        window: the neuron.
+
+    Returns:
+        Spikes ``[time, columns]``, the potential and the refractory steps after the window; ``None`` where there is no
+        kernel for the device, dtype or setting, so that the caller loops.
+    """
+    learning = torch.is_grad_enabled() and (current.requires_grad or v.requires_grad)
+    if current.dtype != torch.float32 or torch.compiler.is_compiling() or current.numel() == 0:
+        return None
+    if learning and (window.surrogate < 0 or window.refractory_steps > 0):
+        return None
+    if current.device.type == "cuda":
+        from snnrl.kernels import lif_triton
+
+        if not lif_triton.available():
+            return None
+    elif current.device.type != "cpu":
+        return None
+    if learning:
+        spikes, after = cast(tuple[Tensor, Tensor], _Scan.apply(current.contiguous(), v.contiguous(), window))
+        return spikes, after, refractory
+    spikes, after, silent, _ = _forward(current.contiguous(), v.contiguous(), refractory, window, keep=False)
+    return spikes, after, silent
+
+
+def _forward(
+    current: Tensor, v: Tensor, refractory: Tensor, window: LIFWindow, keep: bool
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Spikes, state after, and, if ``keep``, the potential of each step before the reset."""
+    columns = window.columns(v)
+    spikes = torch.empty_like(current)
+    potential = torch.empty_like(current) if keep else current.new_empty((1, 1))
+    after, silent = v.clone(), refractory.clone()
+    if current.device.type == "cuda":
+        from snnrl.kernels import lif_triton
+
+        lif_triton.forward(current, columns, window.soft, window.refractory_steps, after, silent, spikes, potential)
+        return spikes, after, silent, potential
+    arrays: list[Any] = [tensor.detach().numpy() for tensor in (current, *columns, after, silent, spikes, potential)]
+    scan = partial(cast(Any, _scan), *arrays, window.soft, float(window.refractory_steps), keep)
+    share_range(scan, current.shape[1], _STRETCH)
+    return spikes, after, silent, potential
+
+
+class _Scan(torch.autograd.Function):
+    """The reset passes no gradient (Zenke & Vogels 2021, Neural Comput. 33:899)."""
+
+    @staticmethod
+    def forward(ctx: Any, current: Tensor, v: Tensor, window: LIFWindow) -> tuple[Tensor, Tensor]:
+        spikes, after, _, potential = _forward(current, v, torch.zeros_like(v), window, keep=True)
+        ctx.save_for_backward(potential)
+        ctx.window = window
+        return spikes, after
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        (potential,) = ctx.saved_tensors
+        window: LIFWindow = ctx.window
+        to_spikes, to_after = (gradient.contiguous() for gradient in gradients)
+        decay, gain, _, threshold, _ = window.columns(potential[0])
+        carry = to_after.clone()
+        to_current = torch.empty_like(potential)
+        if potential.device.type == "cuda":
+            from snnrl.kernels import lif_triton
+
+            lif_triton.backward(
+                to_spikes,
+                potential,
+                decay,
+                gain,
+                threshold,
+                window.soft,
+                window.surrogate,
+                window.slope,
+                carry,
+                to_current,
+            )
+        else:
+            arrays: list[Any] = [t.numpy() for t in (to_spikes, potential, decay, gain, threshold, carry, to_current)]
+            scan = partial(cast(Any, _scan_back), *arrays, window.soft, window.surrogate, np.float32(window.slope))
+            share_range(scan, potential.shape[1], _STRETCH)
+        return to_current, carry, None
+
+
+@numba.njit(cache=True, nogil=True)
+def _scan(
+    current: NDArray[np.float32],
+    decay: NDArray[np.float32],
+    gain: NDArray[np.float32],
+    rest: NDArray[np.float32],
+    threshold: NDArray[np.float32],
+    reset: NDArray[np.float32],
+    v: NDArray[np.float32],
+    refractory: NDArray[np.float32],
+    spikes: NDArray[np.float32],
+    potential: NDArray[np.float32],
+    soft: bool,
+    silence: float,
+    keep: bool,
+    low: int,
+    high: int,
+) -> None:
+    zero, one, quiet = np.float32(0), np.float32(1), np.float32(silence)
+    for first in range(low, high, _STRETCH):
+        last = min(first + _STRETCH, high)
+        for step in range(current.shape[0]):
+            for n in range(first, last):
+                charged = rest[n] + (v[n] - rest[n]) * decay[n] + gain[n] * current[step, n]
+                if silence > 0:
+                    awake = refractory[n] <= zero
+                    charged = charged if awake else v[n]
+                    fired = awake and charged >= threshold[n]
+                    waited = refractory[n] - one if refractory[n] > one else zero
+                    refractory[n] = quiet if fired else waited
+                else:
+                    fired = charged >= threshold[n]
+                lowered = charged - (threshold[n] - rest[n]) if soft else reset[n]
+                v[n] = lowered if fired else charged
+                spikes[step, n] = one if fired else zero
+                if keep:
+                    potential[step, n] = charged
+
+
+@numba.njit(inline="always")
+def _derivative(x: Any, shape: int, slope: Any) -> Any:
+    one, half = np.float32(1), np.float32(0.5)
+    if shape == 0:
+        scaled = np.float32(1.5707963267948966) * slope * x
+        return half * slope / (one + scaled * scaled)
+    if shape == 1:
+        sigmoid = one / (one + np.exp(-slope * x))
+        return slope * sigmoid * (one - sigmoid)
+    if shape == 2:
+        return slope * max(np.float32(0), one - slope * abs(x))
+    below = one + slope * abs(x)
+    return one / (below * below)
+
+
+@numba.njit(cache=True, nogil=True)
+def _scan_back(
+    to_spikes: NDArray[np.float32],
+    potential: NDArray[np.float32],
+    decay: NDArray[np.float32],
+    gain: NDArray[np.float32],
+    threshold: NDArray[np.float32],
+    carry: NDArray[np.float32],
+    to_current: NDArray[np.float32],
+    soft: bool,
+    shape: int,
+    slope: float,
+    low: int,
+    high: int,
+) -> None:
+    zero = np.float32(0)
+    for first in range(low, high, _STRETCH):
+        last = min(first + _STRETCH, high)
+        for step in range(potential.shape[0] - 1, -1, -1):
+            for n in range(first, last):
+                x = potential[step, n] - threshold[n]
+                past_reset = carry[n] if soft or x < zero else zero
+                charged = to_spikes[step, n] * _derivative(x, shape, slope) + past_reset
+                to_current[step, n] = charged * gain[n]
+                carry[n] = charged * decay[n]

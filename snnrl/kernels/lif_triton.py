@@ -1,0 +1,150 @@
+"""The window of :mod:`snnrl.kernels.lif` on a GPU: one Triton program takes a block of columns through all steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+try:
+    import triton
+    import triton.language as tl
+except ImportError:  # torch brings Triton along on Linux only
+    triton = None
+
+_BLOCK = 256
+
+
+def available() -> bool:
+    """Whether Triton is installed."""
+    return triton is not None
+
+
+def forward(
+    current: Tensor,
+    columns: tuple[Tensor, ...],
+    soft: bool,
+    refractory_steps: int,
+    v: Tensor,
+    refractory: Tensor,
+    spikes: Tensor,
+    potential: Tensor,
+) -> None:
+    """Fill ``spikes`` and, if it has as many steps as ``current``, ``potential``; ``v`` and ``refractory`` in place."""
+    steps, size = current.shape
+    keep = potential.shape == current.shape
+    _scan[(triton.cdiv(size, _BLOCK),)](
+        current, *columns, v, refractory, spikes, potential, steps, size, soft, refractory_steps, keep, _BLOCK
+    )
+
+
+def backward(
+    to_spikes: Tensor,
+    potential: Tensor,
+    decay: Tensor,
+    gain: Tensor,
+    threshold: Tensor,
+    soft: bool,
+    surrogate: int,
+    slope: float,
+    carry: Tensor,
+    to_current: Tensor,
+) -> None:
+    """Fill ``to_current``; ``carry``, the gradient of the state after the window, becomes that of the one before."""
+    steps, size = potential.shape
+    _scan_back[(triton.cdiv(size, _BLOCK),)](
+        to_spikes, potential, decay, gain, threshold, carry, to_current, steps, size, slope, soft, surrogate, _BLOCK
+    )
+
+
+if triton is not None:
+
+    @triton.jit  # type: ignore[untyped-decorator]
+    def _scan(
+        current: Any,
+        decay_of: Any,
+        gain_of: Any,
+        rest_of: Any,
+        threshold_of: Any,
+        reset_of: Any,
+        v_of: Any,
+        refractory_of: Any,
+        spikes: Any,
+        potential: Any,
+        steps: Any,
+        size: Any,
+        soft: tl.constexpr,
+        silence: tl.constexpr,
+        keep: tl.constexpr,
+        block: tl.constexpr,
+    ) -> None:
+        column = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
+        inside = column < size
+        decay = tl.load(decay_of + column, mask=inside)
+        gain = tl.load(gain_of + column, mask=inside)
+        rest = tl.load(rest_of + column, mask=inside)
+        threshold = tl.load(threshold_of + column, mask=inside)
+        reset = tl.load(reset_of + column, mask=inside)
+        v = tl.load(v_of + column, mask=inside)
+        refractory = tl.load(refractory_of + column, mask=inside)
+        at = column
+        for _ in range(steps):
+            charged = rest + (v - rest) * decay + gain * tl.load(current + at, mask=inside)
+            if silence > 0:
+                awake = refractory <= 0
+                charged = tl.where(awake, charged, v)
+                fired = awake & (charged >= threshold)
+                refractory = tl.where(fired, silence, tl.maximum(refractory - 1, 0)).to(v.dtype)
+            else:
+                fired = charged >= threshold
+            v = tl.where(fired, charged - (threshold - rest) if soft else reset, charged)
+            tl.store(spikes + at, fired.to(v.dtype), mask=inside)
+            if keep:
+                tl.store(potential + at, charged, mask=inside)
+            at += size
+        tl.store(v_of + column, v, mask=inside)
+        tl.store(refractory_of + column, refractory, mask=inside)
+
+    @triton.jit  # type: ignore[untyped-decorator]
+    def _scan_back(
+        to_spikes: Any,
+        potential: Any,
+        decay_of: Any,
+        gain_of: Any,
+        threshold_of: Any,
+        carry_of: Any,
+        to_current: Any,
+        steps: Any,
+        size: Any,
+        slope: Any,
+        soft: tl.constexpr,
+        shape: tl.constexpr,
+        block: tl.constexpr,
+    ) -> None:
+        column = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
+        inside = column < size
+        decay = tl.load(decay_of + column, mask=inside)
+        gain = tl.load(gain_of + column, mask=inside)
+        threshold = tl.load(threshold_of + column, mask=inside)
+        carry = tl.load(carry_of + column, mask=inside)
+        at = column + (steps - 1).to(tl.int64) * size
+        for _ in range(steps):
+            x = tl.load(potential + at, mask=inside) - threshold
+            if shape == 0:
+                scaled = 1.5707963267948966 * slope * x
+                derivative = 0.5 * slope / (1 + scaled * scaled)
+            elif shape == 1:
+                sigmoid = 1 / (1 + tl.exp(-slope * x))
+                derivative = slope * sigmoid * (1 - sigmoid)
+            elif shape == 2:
+                derivative = slope * tl.maximum(1 - slope * tl.abs(x), 0)
+            else:
+                below = 1 + slope * tl.abs(x)
+                derivative = 1 / (below * below)
+            if not soft:
+                carry = tl.where(x < 0, carry, 0.0)
+            charged = tl.load(to_spikes + at, mask=inside) * derivative + carry
+            tl.store(to_current + at, charged * gain, mask=inside)
+            carry = charged * decay
+            at -= size
+        tl.store(carry_of + column, carry, mask=inside)

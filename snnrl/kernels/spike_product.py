@@ -1,0 +1,206 @@
+"""The product of spikes and weights: the one choice between a dense and an event-driven way, and both of them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from numba import extending, types
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from snnrl.kernels.threads import share_range
+
+SPARSE_BELOW = 0.08
+"""Share of active entries below which events win over the dense product (``benchmarks/spike_product.py``)."""
+SMALLEST = 1 << 18
+"""Weights of fewer synapses are multiplied densely; reading them all is cheaper than looking for events."""
+_WIDTH = 64
+"""Postsynaptic neurons of one block: one block of the weights of 10,000 inputs about fills a core's second cache."""
+
+
+def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
+    """``spikes @ weight.T`` by whichever way is faster.
+
+    The events are gone through where few entries are active, the matrix is large, no gradient is asked for and the
+    CPU does the work; else it is :func:`dense_product`. Equal to it to rounding.
+
+    Args:
+        spikes: ``[rows, pre]``; any values, of which zeros cost nothing.
+        weight: ``[post, pre]`` in float32 or bfloat16, laid out by presynaptic neuron (``weight.t()`` is contiguous).
+
+    Returns:
+        ``[rows, post]`` in the dtype of ``spikes``.
+    """
+    if _event_driven(spikes, weight):
+        rows, pre = spikes.shape
+        offsets = np.empty(rows + 1, np.int64)
+        dense = spikes.detach().contiguous().numpy()
+        _count(dense, offsets)
+        if offsets[-1] < SPARSE_BELOW * rows * pre:
+            index, value = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.float32)
+            _collect(dense, offsets, index, value)
+            return event_product(index, value, offsets, weight)
+    return dense_product(spikes, weight)
+
+
+def dense_product(spikes: Tensor, weight: Tensor) -> Tensor:
+    """The plain twin of :func:`spike_product`."""
+    return functional.linear(spikes.to(weight.dtype), weight).to(spikes.dtype)
+
+
+def event_product(
+    index: NDArray[np.int64], value: NDArray[np.float32], offsets: NDArray[np.int64], weight: Tensor
+) -> Tensor:
+    """Sum the synapses of the neurons that were active, row by row, in float32 and in the order of the events.
+
+    Where the matrix is read more often than once, a block of postsynaptic neurons at a time is copied together and
+    served to all rows while it lies in the cache: memory is then read once, however often a neuron spikes.
+
+    Args:
+        index: ``[events]`` the presynaptic neuron, rows one after the other.
+        value: ``[events]`` its amplitude.
+        offsets: ``[rows + 1]`` where the events of each row begin.
+        weight: as in :func:`spike_product`.
+    """
+    by_pre = weight.detach().t()
+    rows, (pre, post) = len(offsets) - 1, by_pre.shape
+    out = torch.empty(rows, post)
+    narrow = by_pre.dtype == torch.bfloat16
+    table: Any = by_pre.view(torch.int16).numpy().view(np.uint16) if narrow else by_pre.numpy()
+    kernel = _block if offsets[-1] >= 4 * pre else _stream
+    share_range(partial(kernel, table, index, value, offsets, out.numpy()), post, _WIDTH)
+    return out
+
+
+def _event_driven(spikes: Tensor, weight: Tensor) -> bool:
+    return (
+        weight.numel() >= SMALLEST
+        and spikes.device.type == "cpu"
+        and spikes.dtype == torch.float32
+        and weight.dtype in (torch.float32, torch.bfloat16)
+        and weight.t().is_contiguous()
+        and not (torch.is_grad_enabled() and (spikes.requires_grad or weight.requires_grad))
+        and not torch.compiler.is_compiling()
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(spikes: NDArray[np.float32], offsets: NDArray[np.int64]) -> None:
+    offsets[0] = 0
+    for row in range(spikes.shape[0]):
+        active = 0
+        for neuron in range(spikes.shape[1]):
+            active += spikes[row, neuron] != 0
+        offsets[row + 1] = offsets[row] + active
+
+
+@numba.njit(cache=True, nogil=True)
+def _collect(
+    spikes: NDArray[np.float32], offsets: NDArray[np.int64], index: NDArray[np.int64], value: NDArray[np.float32]
+) -> None:
+    for row in range(spikes.shape[0]):
+        event = offsets[row]
+        for neuron in range(spikes.shape[1]):
+            if spikes[row, neuron] != 0:
+                index[event], value[event] = neuron, spikes[row, neuron]
+                event += 1
+
+
+def _wide(stored: float) -> float:
+    """A stored weight as float32: compiled by its type, below."""
+    raise NotImplementedError
+
+
+@extending.overload(_wide, inline="always")
+def _compile_wide(stored: Any) -> Any:
+    def upper_half_of_a_float(stored: Any) -> Any:
+        return np.uint32(np.uint32(stored) << np.uint32(16)).view(np.float32)
+
+    def as_it_is(stored: Any) -> Any:
+        return stored
+
+    return upper_half_of_a_float if isinstance(stored, types.Integer) else as_it_is
+
+
+@numba.njit(inline="always")
+def _sum_rows(
+    packed: NDArray[np.float32],
+    index: NDArray[np.int64],
+    value: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    out: NDArray[np.float32],
+    first: int,
+    width: int,
+) -> None:
+    total = np.zeros(_WIDTH, np.float32)
+    for row in range(out.shape[0]):
+        total[:] = 0
+        event, last = offsets[row], offsets[row + 1]
+        while event + 4 <= last:  # four at a time, added one after the other: the sum stays in registers
+            a, b, c, d = index[event], index[event + 1], index[event + 2], index[event + 3]
+            va, vb, vc, vd = value[event], value[event + 1], value[event + 2], value[event + 3]
+            for unit in range(_WIDTH):
+                total[unit] = (
+                    ((total[unit] + va * packed[a, unit]) + vb * packed[b, unit]) + vc * packed[c, unit]
+                ) + vd * packed[d, unit]
+            event += 4
+        while event < last:
+            a, va = index[event], value[event]
+            for unit in range(_WIDTH):
+                total[unit] += va * packed[a, unit]
+            event += 1
+        for unit in range(width):
+            out[row, first + unit] = total[unit]
+
+
+@numba.njit(cache=True, nogil=True)
+def _block(
+    table: NDArray[np.float32],
+    index: NDArray[np.int64],
+    value: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    out: NDArray[np.float32],
+    low: int,
+    high: int,
+) -> None:
+    packed = np.zeros((table.shape[0], _WIDTH), np.float32)
+    for first in range(low, high, _WIDTH):
+        width = min(_WIDTH, high - first)
+        for neuron in range(table.shape[0]):
+            for unit in range(width):
+                packed[neuron, unit] = _wide(table[neuron, first + unit])
+        _sum_rows(packed, index, value, offsets, out, first, width)
+
+
+@numba.njit(cache=True, nogil=True)
+def _stream(
+    table: NDArray[np.float32],
+    index: NDArray[np.int64],
+    value: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    out: NDArray[np.float32],
+    low: int,
+    high: int,
+) -> None:
+    for row in range(out.shape[0]):
+        out[row, low:high] = 0
+        event, last = offsets[row], offsets[row + 1]
+        while event + 4 <= last:
+            a, b, c, d = index[event], index[event + 1], index[event + 2], index[event + 3]
+            va, vb, vc, vd = value[event], value[event + 1], value[event + 2], value[event + 3]
+            for unit in range(low, high):
+                out[row, unit] = (
+                    ((out[row, unit] + va * _wide(table[a, unit])) + vb * _wide(table[b, unit]))
+                    + vc * _wide(table[c, unit])
+                ) + vd * _wide(table[d, unit])
+            event += 4
+        while event < last:
+            a, va = index[event], value[event]
+            for unit in range(low, high):
+                out[row, unit] += va * _wide(table[a, unit])
+            event += 1

@@ -1,0 +1,108 @@
+"""Leaky integrate-and-fire neuron whose threshold rises with its own spikes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor
+
+from snnrl.neurons.base import Value
+from snnrl.neurons.lif import LeakyMembrane
+from snnrl.traces import decay_trace
+
+
+class AdaptiveLIFState(NamedTuple):
+    """State of :class:`AdaptiveLIF` and :class:`LSNN`, each ``[batch, *shape]``."""
+
+    v: Tensor
+    """Membrane potential."""
+    adaptation: Tensor
+    """How far past spikes have raised the threshold (:class:`LSNN`: before scaling by ``beta``)."""
+    refractory: Tensor
+    """Simulation steps for which the neuron stays silent."""
+    trace: Tensor
+    """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
+
+
+class AdaptiveLIF(LeakyMembrane[AdaptiveLIFState]):
+    r"""LIF with an adaptive threshold: it fires at ``v >= v_threshold + a``, and ``tau_adaptation da/dt = -a``.
+
+    Each spike raises ``a`` by ``increment`` (Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, sec. 6.1;
+    the adaptive threshold of Bellec et al. 2020 when ``v_threshold`` is the baseline). The step's own spike counts
+    from the next step on.
+
+    Args:
+        shape: shape of the population.
+        tau_adaptation: time constant of the adaptation in ms.
+        increment: rise of the threshold at each spike, at least 0.
+        **settings: those of :class:`~snnrl.neurons.LIF`; ``tau_adaptation`` and ``increment`` can be learned too.
+
+    Raises:
+        ConfigError: a setting out of range.
+    """
+
+    LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_adaptation", "increment", "v_threshold")
+    increment: Value
+
+    def __init__(
+        self, shape: int | tuple[int, ...], *, tau_adaptation: Value = 100.0, increment: Value = 0.1, **settings: Any
+    ) -> None:
+        super().__init__(shape, **settings)
+        self._set_tau("tau_adaptation", tau_adaptation)
+        self._set("increment", increment, lambda rise: rise >= 0, "at least 0")
+
+    def init_state(self, batch: int) -> AdaptiveLIFState:
+        return AdaptiveLIFState(v=self._zeros(batch) + self.v_rest, adaptation=self._zeros(batch), **self._rest(batch))
+
+    def charge(self, current: Tensor, state: AdaptiveLIFState) -> AdaptiveLIFState:
+        adaptation = state.adaptation * self._decay("tau_adaptation")
+        return state._replace(v=self._charged(state.v, current), adaptation=adaptation)
+
+    def excess(self, state: AdaptiveLIFState) -> Tensor:
+        return state.v - (self.v_threshold + state.adaptation)
+
+    def reset(self, state: AdaptiveLIFState, spikes: Tensor) -> AdaptiveLIFState:
+        return state._replace(v=self._lowered(state.v, spikes), adaptation=state.adaptation + self.increment * spikes)
+
+
+class LSNN(AdaptiveLIF):
+    r"""Adaptive LIF of long short-term memory spiking networks.
+
+    ``v[t] = alpha v[t-1] + (1 - alpha) I[t]``, threshold ``v_threshold + beta b[t]``, ``b[t] = rho b[t-1] + (1 - rho)
+    z[t-1]``, and a spike subtracts ``v_threshold`` (Bellec, Salaj, Subramoney, Legenstein & Maass 2018, NeurIPS, eq. 1
+    and 2). Gradients pass through the adaptation, which is what gives such networks their memory.
+
+    Args:
+        shape: shape of the population.
+        beta: by how much a constantly firing neuron raises its threshold, at least 0.
+        tau_adaptation: time constant of the adaptation in ms.
+        **settings: those of :class:`~snnrl.neurons.LIF`; the reset is soft. ``tau_adaptation`` and ``beta`` can be
+            learned too.
+
+    Raises:
+        ConfigError: a setting out of range.
+    """
+
+    LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_adaptation", "beta", "v_threshold")
+    beta: Value
+
+    def __init__(
+        self, shape: int | tuple[int, ...], *, beta: Value = 1.8, tau_adaptation: Value = 200.0, **settings: Any
+    ) -> None:
+        LeakyMembrane.__init__(self, shape, reset="soft", **settings)
+        self._set_tau("tau_adaptation", tau_adaptation)
+        self._set("beta", beta, lambda factor: factor >= 0, "at least 0")
+
+    def charge(self, current: Tensor, state: AdaptiveLIFState) -> AdaptiveLIFState:
+        return state._replace(v=self._charged(state.v, current))
+
+    def excess(self, state: AdaptiveLIFState) -> Tensor:
+        return state.v - (self.v_threshold + self.beta * state.adaptation)
+
+    def forward(self, current: Tensor, state: AdaptiveLIFState) -> tuple[Tensor, AdaptiveLIFState]:
+        spikes, after = super().forward(current, state)
+        rho = self._decay("tau_adaptation")
+        return spikes, after._replace(adaptation=decay_trace(state.adaptation, (1 - rho) * spikes, rho))
+
+    def reset(self, state: AdaptiveLIFState, spikes: Tensor) -> AdaptiveLIFState:
+        return state._replace(v=self._lowered(state.v, spikes))

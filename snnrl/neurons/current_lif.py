@@ -1,0 +1,70 @@
+"""Leaky integrate-and-fire neuron driven by exponential synaptic currents."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor
+
+from snnrl.neurons.base import Value
+from snnrl.neurons.lif import LeakyMembrane
+from snnrl.traces import decay_trace, scan_trace
+
+
+class CurrentLIFState(NamedTuple):
+    """State of :class:`CurrentLIF`, each ``[batch, *shape]``."""
+
+    v: Tensor
+    """Membrane potential."""
+    i: Tensor
+    """Synaptic current."""
+    refractory: Tensor
+    """Simulation steps for which the neuron stays silent."""
+    trace: Tensor
+    """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
+
+
+class CurrentLIF(LeakyMembrane[CurrentLIFState]):
+    r"""Current-based LIF with two time constants: ``tau_syn di/dt = -i``, ``tau_mem dv/dt = -(v - v_rest) + i``.
+
+    ``i[t] = exp(-dt / tau_syn) i[t-1] + I[t]``, and the membrane takes ``i[t]`` as :class:`~snnrl.neurons.LIF` takes
+    ``I[t]``, constant over the step (Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36:51, eq. 4 and 5).
+
+    Args:
+        shape: shape of the population.
+        tau_syn: time constant of the synaptic current in ms.
+        **settings: those of :class:`~snnrl.neurons.LIF`; ``tau_syn`` can be learned too.
+
+    Raises:
+        ConfigError: a setting out of range.
+    """
+
+    LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_syn", "v_threshold")
+
+    def __init__(self, shape: int | tuple[int, ...], *, tau_syn: Value = 5.0, **settings: Any) -> None:
+        super().__init__(shape, **settings)
+        self._set_tau("tau_syn", tau_syn)
+
+    def init_state(self, batch: int) -> CurrentLIFState:
+        return CurrentLIFState(v=self._zeros(batch) + self.v_rest, i=self._zeros(batch), **self._rest(batch))
+
+    def charge(self, current: Tensor, state: CurrentLIFState) -> CurrentLIFState:
+        i = decay_trace(state.i, current, self._decay("tau_syn"))
+        return state._replace(v=self._charged(state.v, i), i=i)
+
+    def excess(self, state: CurrentLIFState) -> Tensor:
+        return state.v - self.v_threshold
+
+    def reset(self, state: CurrentLIFState, spikes: Tensor) -> CurrentLIFState:
+        return state._replace(v=self._lowered(state.v, spikes))
+
+    def scan(self, current: Tensor, state: CurrentLIFState) -> tuple[Tensor, CurrentLIFState]:
+        decay = self._decay("tau_syn")
+        if isinstance(decay, Tensor):
+            return super().scan(current, state)
+        i = scan_trace(current, state.i, decay)
+        scanned = self._scan_membrane(i, state.v, state.refractory)
+        if scanned is None:
+            return super().scan(current, state)
+        spikes, v, refractory = scanned
+        return spikes, CurrentLIFState(v, i[-1], refractory, self._scan_own_trace(spikes, state.trace))

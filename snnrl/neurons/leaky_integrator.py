@@ -1,0 +1,65 @@
+"""Readout without spikes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snnrl.neurons.base import Value
+from snnrl.neurons.lif import LeakyMembrane
+from snnrl.traces import scan_trace
+
+
+class LeakyIntegratorState(NamedTuple):
+    """State of :class:`LeakyIntegrator`."""
+
+    v: Tensor
+    """Membrane potential ``[batch, *shape]``."""
+
+
+class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
+    r"""A membrane that is read instead of firing: ``tau_mem dv/dt = -v + I``, and the output is ``v``.
+
+    The readout of networks trained by gradient (Bellec et al. 2020, Nat. Commun. 11:3625, eq. 11). In place of spikes,
+    ``forward`` and ``scan`` return the potential after each step.
+
+    Args:
+        shape: shape of the population.
+        tau_mem: membrane time constant in ms.
+        decay_input: ``False`` leaves out the factor of the current, as in :class:`~snnrl.neurons.LIF`.
+        **common: ``learnable`` (``tau_mem``) and ``dt``.
+
+    Raises:
+        ConfigError: a time constant shorter than ``dt``.
+    """
+
+    LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem",)
+
+    def __init__(
+        self, shape: int | tuple[int, ...], *, tau_mem: Value = 20.0, decay_input: bool = True, **common: Any
+    ) -> None:
+        super().__init__(shape, tau_mem=tau_mem, decay_input=decay_input, **common)
+
+    def init_state(self, batch: int) -> LeakyIntegratorState:
+        return LeakyIntegratorState(self._zeros(batch))
+
+    def forward(self, current: Tensor, state: LeakyIntegratorState) -> tuple[Tensor, LeakyIntegratorState]:
+        after = self.charge(current, state)
+        return after.v, after
+
+    def charge(self, current: Tensor, state: LeakyIntegratorState) -> LeakyIntegratorState:
+        return LeakyIntegratorState(state.v * self.decay + self.gain * current)
+
+    def excess(self, state: LeakyIntegratorState) -> Tensor:
+        return torch.full_like(state.v, -torch.inf)
+
+    def reset(self, state: LeakyIntegratorState, spikes: Tensor) -> LeakyIntegratorState:
+        return state
+
+    def scan(self, current: Tensor, state: LeakyIntegratorState) -> tuple[Tensor, LeakyIntegratorState]:
+        if isinstance(self.decay, Tensor):
+            return super().scan(current, state)
+        v = scan_trace(self.gain * current, state.v, self.decay)
+        return v, LeakyIntegratorState(v[-1])

@@ -1,0 +1,190 @@
+"""Spike response models: the potential is a sum of kernels, of the input and of the neuron's own spikes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snnrl.errors import require
+from snnrl.neurons.base import SpikingNeuron, Value
+from snnrl.noise import uniform
+from snnrl.traces import decay_trace
+
+
+class SRM0State(NamedTuple):
+    """State of :class:`SRM0`, each ``[batch, *shape]``."""
+
+    v: Tensor
+    """Membrane potential, input and refractoriness together."""
+    h: Tensor
+    """Potential caused by the input."""
+    eta: Tensor
+    """Refractory potential after the last spike."""
+    refractory: Tensor
+    """Simulation steps for which the neuron stays silent."""
+    trace: Tensor
+    """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
+
+
+class SRM0(SpikingNeuron[SRM0State]):
+    r"""Spike response model with short-term memory and escape noise.
+
+    ``v = h + eta``: the input potential ``h[t] = exp(-dt / tau_mem) h[t-1] + I[t]``, and after the neuron's last spike
+    ``eta = -eta_reset exp(-(t - t_last) / tau_refractory)``; only the last spike counts. The rate of escape is
+    ``rate_threshold exp((v - v_threshold) / width)``, and a step of ``dt`` holds a spike with the probability
+    ``1 - exp(-rate dt)`` (Gerstner & Kistler 2002, Spiking Neuron Models, sec. 4.2 and 5.3; Pfister, Toyoizumi, Barber
+    & Gerstner 2006, Neural Comput. 18:1318).
+
+    Args:
+        shape: shape of the population.
+        tau_mem: time constant of the response to input in ms.
+        tau_refractory: time constant of the refractory potential in ms.
+        eta_reset: depth of the refractory potential right after a spike, at least 0.
+        v_threshold: potential at which the rate of escape is ``rate_threshold``.
+        width: change of the potential that multiplies the rate by e, above 0.
+        rate_threshold: rate of escape at threshold in 1/ms, above 0.
+        generator: where the draws come from; ``None`` is torch's global generator of the CPU.
+        **common: settings of :class:`~snnrl.neurons.base.SpikingNeuron`; ``tau_mem`` and ``v_threshold`` can be
+            learned.
+
+    Raises:
+        ConfigError: a setting out of range.
+    """
+
+    LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem", "v_threshold")
+    v_threshold: Value
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        tau_mem: Value = 10.0,
+        tau_refractory: Value = 10.0,
+        eta_reset: float = 5.0,
+        v_threshold: Value = 1.0,
+        width: float = 0.5,
+        rate_threshold: float = 0.1,
+        generator: torch.Generator | None = None,
+        **common: Any,
+    ) -> None:
+        super().__init__(shape, **common)
+        self._set_tau("tau_mem", tau_mem)
+        self._set_tau("tau_refractory", tau_refractory)
+        self._set("v_threshold", v_threshold, torch.isfinite, "a finite potential")
+        require(math.isfinite(eta_reset) and eta_reset >= 0, "eta_reset", eta_reset, "at least 0")
+        require(math.isfinite(width) and width > 0, "width", width, "above 0")
+        require(math.isfinite(rate_threshold) and rate_threshold > 0, "rate_threshold", rate_threshold, "above 0")
+        self.eta_reset, self.width, self.rate_threshold = eta_reset, width, rate_threshold
+        self.generator = generator
+
+    def init_state(self, batch: int) -> SRM0State:
+        return SRM0State(v=self._zeros(batch), h=self._zeros(batch), eta=self._zeros(batch), **self._rest(batch))
+
+    def charge(self, current: Tensor, state: SRM0State) -> SRM0State:
+        h = decay_trace(state.h, current, self._decay("tau_mem"))
+        eta = state.eta * self._decay("tau_refractory")
+        return state._replace(v=h + eta, h=h, eta=eta)
+
+    def _expected(self, v: Tensor) -> Tensor:
+        """Expected number of escapes in one step at potential ``v``."""
+        return self.rate_threshold * self.dt * torch.exp((v - self.v_threshold) / self.width)
+
+    def firing_probability(self, v: Tensor) -> Tensor:
+        """Probability of a spike in one step at potential ``v``, same shape."""
+        return -torch.expm1(-self._expected(v))
+
+    def score(self, v: Tensor, spikes: Tensor) -> Tensor:
+        """Derivative of the log probability of ``spikes`` with respect to the potential ``v`` they were drawn at."""
+        expected = self._expected(v)
+        silent = torch.exp(-expected)
+        return expected / self.width * (spikes * silent / (1 - silent).clamp_min(1e-12) - (1 - spikes))
+
+    def excess(self, state: SRM0State) -> Tensor:
+        probability = self.firing_probability(state.v)
+        return probability - uniform(probability.shape, probability, self.generator)
+
+    def fire(self, state: SRM0State) -> Tensor:
+        excess = self.excess(state)
+        return (excess > 0).to(excess.dtype) if self.surrogate is None else self.surrogate(excess)
+
+    def reset(self, state: SRM0State, spikes: Tensor) -> SRM0State:
+        return state._replace(eta=torch.where(spikes > 0, -self.eta_reset, state.eta))
+
+
+class CumulativeSRMState(NamedTuple):
+    """State of :class:`CumulativeSRM`, each ``[batch, *shape]``."""
+
+    v: Tensor
+    """Membrane potential, input and refractoriness together."""
+    rise: Tensor
+    """First stage of the response to input."""
+    h: Tensor
+    """Potential caused by the input."""
+    eta: Tensor
+    """Refractory potential, summed over all past spikes."""
+    refractory: Tensor
+    """Simulation steps for which the neuron stays silent."""
+    trace: Tensor
+    """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
+
+
+class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
+    r"""Cumulative spike response model: every past spike goes on to count.
+
+    An input of size 1 at time 0 raises the potential by the alpha function ``(t / tau_mem) exp(1 - t / tau_mem)``,
+    which reaches 1 at ``t = tau_mem``; every spike lowers it by ``eta_reset exp(-t / tau_refractory)``, and these add up.
+    The neuron fires at ``v >= v_threshold`` (Gerstner & van Hemmen 1992, Network 3:139; Gerstner & Kistler 2002, Spiking
+    Neuron Models, sec. 4.2).
+
+    Args:
+        shape: shape of the population.
+        tau_mem: time to the peak of the response to input, in ms.
+        tau_refractory: time constant of the refractory potential in ms.
+        eta_reset: depth of the refractory potential that one spike adds, at least 0.
+        v_threshold: potential at which the neuron fires.
+        **common: settings of :class:`~snnrl.neurons.base.SpikingNeuron`; ``v_threshold`` can be learned.
+
+    Raises:
+        ConfigError: a setting out of range.
+    """
+
+    LEARNABLE: ClassVar[tuple[str, ...]] = ("v_threshold",)
+    v_threshold: Value
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        tau_mem: float = 10.0,
+        tau_refractory: Value = 20.0,
+        eta_reset: float = 1.0,
+        v_threshold: Value = 1.0,
+        **common: Any,
+    ) -> None:
+        super().__init__(shape, **common)
+        self._set_tau("tau_mem", tau_mem)
+        self._set_tau("tau_refractory", tau_refractory)
+        self._set("v_threshold", v_threshold, torch.isfinite, "a finite potential")
+        require(math.isfinite(eta_reset) and eta_reset >= 0, "eta_reset", eta_reset, "at least 0")
+        self.eta_reset = eta_reset
+        self.slope = self.dt / tau_mem * math.e
+
+    def init_state(self, batch: int) -> CumulativeSRMState:
+        v, rise, h, eta = (self._zeros(batch) for _ in range(4))
+        return CumulativeSRMState(v, rise, h, eta, **self._rest(batch))
+
+    def charge(self, current: Tensor, state: CumulativeSRMState) -> CumulativeSRMState:
+        decay = self._decay("tau_mem")
+        h = decay_trace(state.h, self.slope * decay * state.rise, decay)
+        rise = decay_trace(state.rise, current, decay)
+        eta = state.eta * self._decay("tau_refractory")
+        return state._replace(v=h + eta, rise=rise, h=h, eta=eta)
+
+    def excess(self, state: CumulativeSRMState) -> Tensor:
+        return state.v - self.v_threshold
+
+    def reset(self, state: CumulativeSRMState, spikes: Tensor) -> CumulativeSRMState:
+        return state._replace(eta=state.eta - self.eta_reset * spikes)

@@ -1,0 +1,133 @@
+"""Spike functions: a step in the forward pass, and a smooth stand-in for its derivative in the backward pass.
+
+The step has no useful derivative; training by gradient replaces it by that of a smooth function of the distance to
+the threshold (Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36:51).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor
+
+from snnrl.errors import ConfigError, did_you_mean, require
+
+
+@dataclass(frozen=True)
+class Surrogate(ABC):
+    """A spike function of ``x``, the membrane potential above threshold, in units of potential.
+
+    Attributes:
+        slope: steepness, in 1 / potential; the higher, the narrower the range that learns.
+        code: the number by which a compiled kernel knows the shape.
+    """
+
+    slope: float = 2.0
+    code: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        require(math.isfinite(self.slope) and self.slope > 0, "slope", self.slope, "a positive number")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """1 where ``x >= 0``, else 0; differentiable by :meth:`derivative`. Any shape."""
+        return cast(Tensor, _Step.apply(x, self))
+
+    @abstractmethod
+    def smooth(self, x: Tensor) -> Tensor:
+        """The smooth function, up to a constant."""
+
+    @abstractmethod
+    def derivative(self, x: Tensor) -> Tensor:
+        """The derivative of :meth:`smooth`."""
+
+
+class ArcTan(Surrogate):
+    """``arctan(pi slope x / 2) / pi`` (Fang et al. 2021, ICCV, "Incorporating learnable membrane time constants")."""
+
+    code = 0
+
+    def smooth(self, x: Tensor) -> Tensor:
+        return torch.atan(math.pi / 2 * self.slope * x) / math.pi
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return self.slope / 2 / (1 + (math.pi / 2 * self.slope * x).square())
+
+
+class Sigmoid(Surrogate):
+    """``1 / (1 + exp(-slope x))``, the firing probability of an escape-noise neuron."""
+
+    code = 1
+
+    def smooth(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(self.slope * x)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        half = torch.sigmoid(self.slope * x)
+        return self.slope * half * (1 - half)
+
+
+class Triangle(Surrogate):
+    """Derivative ``slope max(0, 1 - slope |x|)`` (Bellec et al. 2018, NeurIPS, "Long short-term memory and ...")."""
+
+    code = 2
+
+    def smooth(self, x: Tensor) -> Tensor:
+        y = (self.slope * x).clamp(-1, 1)
+        return y - y * y.abs() / 2
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return self.slope * (1 - self.slope * x.abs()).clamp_min(0)
+
+
+class FastSigmoid(Surrogate):
+    """``x / (1 + slope |x|)``, known as SuperSpike (Zenke & Ganguli 2018, Neural Comput. 30:1514)."""
+
+    code = 3
+
+    def smooth(self, x: Tensor) -> Tensor:
+        return x / (1 + self.slope * x.abs())
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return 1 / (1 + self.slope * x.abs()).square()
+
+
+SURROGATES: dict[str, type[Surrogate]] = {
+    "atan": ArcTan,
+    "fast_sigmoid": FastSigmoid,
+    "sigmoid": Sigmoid,
+    "triangle": Triangle,
+}
+"""The shapes by name."""
+
+
+def make_surrogate(surrogate: Surrogate | str | None) -> Surrogate | None:
+    """A surrogate from its name, or as it is.
+
+    Raises:
+        ConfigError: a name that is not in :data:`SURROGATES`.
+
+    >>> make_surrogate("atan")
+    ArcTan(slope=2.0)
+    """
+    if not isinstance(surrogate, str):
+        return surrogate
+    if surrogate not in SURROGATES:
+        raise ConfigError(f"surrogate={surrogate}: {did_you_mean(surrogate, SURROGATES)}")
+    return SURROGATES[surrogate]()
+
+
+class _Step(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, surrogate: Surrogate) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.surrogate = surrogate
+        return (x >= 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return gradients[0] * ctx.surrogate.derivative(x), None
