@@ -1,7 +1,27 @@
-"""Connections, one file each."""
+"""Connections, one file for each kind."""
 
-from snnrl.connections.base import Connection
-from snnrl.connections.conv2d import Conv2d
-from snnrl.connections.dense import Dense
+from snnrl.connections.base import Connection, Projection, WeightSettings
+from snnrl.connections.conv import Conv1d, Conv2d, Conv3d
+from snnrl.connections.dense import Dense, Lateral
+from snnrl.connections.local import Local1d, Local2d, Local3d
+from snnrl.connections.one_to_one import MeanField, OneToOne
+from snnrl.connections.pooling import Pool
+from snnrl.connections.sparse import Sparse
 
-__all__ = ["Connection", "Conv2d", "Dense"]
+__all__ = [
+    "Connection",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "Dense",
+    "Lateral",
+    "Local1d",
+    "Local2d",
+    "Local3d",
+    "MeanField",
+    "OneToOne",
+    "Pool",
+    "Projection",
+    "Sparse",
+    "WeightSettings",
+]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
+from typing import Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from snnrl.connections.base import Connection
+from snnrl.connections.base import Connection, WeightSettings, require_shape
 from snnrl.errors import require
-from snnrl.kernels import add_outer_events
+from snnrl.kernels import add_outer_events, spike_product
 from snnrl.spikes import SparseSpikes
 
 
 class Dense(Connection):
-    """All-to-all connection with weights ``[post, pre]``, drawn from a normal distribution.
+    """All-to-all connection with weights ``[post, pre]``.
 
     Takes dense spikes or :class:`~snnrl.spikes.SparseSpikes`; the two agree to rounding. The weights lie in memory
     by presynaptic neuron, so that the synapses of a neuron that spikes are one contiguous read.
@@ -23,35 +23,22 @@ class Dense(Connection):
     Args:
         pre: number of presynaptic neurons.
         post: number of postsynaptic neurons.
-        weight_mean: mean of the initial weights.
-        weight_std: standard deviation of the initial weights.
-        bounds: lowest and highest weight.
-        generator: where the initial weights are drawn from; ``None`` is torch's global generator.
+        **settings: see :class:`~snnrl.connections.base.WeightSettings`.
 
     Raises:
-        ConfigError: sizes or bounds out of range.
+        ConfigError: sizes or settings out of range.
     """
 
-    def __init__(
-        self,
-        pre: int,
-        post: int,
-        *,
-        weight_mean: float = 0.0,
-        weight_std: float = 0.0,
-        bounds: tuple[float, float] = (-math.inf, math.inf),
-        generator: torch.Generator | None = None,
-    ) -> None:
+    def __init__(self, pre: int, post: int, **settings: Unpack[WeightSettings]) -> None:
         super().__init__()
         require(pre > 0, "pre", pre, "a positive number of neurons")
         require(post > 0, "post", post, "a positive number of neurons")
-        self._set_bounds(bounds)
-        initial = weight_mean + weight_std * torch.randn(pre, post, generator=generator)
-        self.weight = nn.Parameter(initial.clamp_(*bounds).t(), requires_grad=False)
+        self._set_weight((post, pre), settings, by_pre=True)
 
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         if isinstance(spikes, Tensor):
-            return functional.linear(spikes, self.weight)
+            require_shape(spikes, (self.weight.shape[1],))
+            return spike_product(spikes.flatten(0, -2), self.weight).view(*spikes.shape[:-1], -1)
         current = functional.embedding_bag(
             spikes.index, self.weight.t(), spikes.offsets, mode="sum", per_sample_weights=spikes.value
         )
@@ -59,7 +46,8 @@ class Dense(Connection):
 
     def new_eligibility(self, batch: int) -> Tensor:
         post, pre = self.weight.shape
-        return self.weight.new_zeros((batch, pre, post)).transpose(1, 2)
+        dtype = torch.promote_types(self.weight.dtype, torch.float32)
+        return self.weight.new_zeros((batch, pre, post), dtype=dtype).transpose(1, 2)
 
     def sum_rows(self, eligibility: Tensor, factor: Tensor) -> Tensor:
         by_pre = eligibility.transpose(1, 2)
@@ -86,3 +74,20 @@ class Dense(Connection):
         synapses.index_add_(0, at, post.index_select(0, pre.row) * pre.value[:, None])
         if synapses.data_ptr() != by_pre.data_ptr():
             by_pre.copy_(synapses.view_as(by_pre))
+
+
+class Lateral(Dense):
+    """All-to-all connection of a population with itself, without self-connections.
+
+    Args:
+        size: number of neurons.
+        **settings: see :class:`~snnrl.connections.base.WeightSettings`; a ``mask`` is applied on top.
+
+    Raises:
+        ConfigError: sizes or settings out of range.
+    """
+
+    def __init__(self, size: int, **settings: Unpack[WeightSettings]) -> None:
+        require(size > 0, "size", size, "a positive number of neurons")
+        settings["mask"] = (1 - torch.eye(size)) * settings.get("mask", torch.ones(()))
+        super().__init__(size, size, **settings)

@@ -65,6 +65,12 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         """Probability of a spike in one step at potential ``u``, same shape."""
         return self.rate_max * torch.sigmoid((u - self.v_threshold) / self.width)
 
+    def score(self, u: Tensor, spikes: Tensor) -> Tensor:
+        """Derivative of the log probability of ``spikes`` with respect to the potential ``u`` they were drawn at."""
+        drive = torch.sigmoid((u - self.v_threshold) / self.width)
+        probability = self.rate_max * drive
+        return (1 - drive) / self.width * (spikes - probability) / (1 - probability).clamp_min(1e-12)
+
     def _draw(self, probability: Tensor) -> Tensor:
         noise = uniform(probability.shape, probability, self.generator)
         return (noise < probability).to(probability.dtype)

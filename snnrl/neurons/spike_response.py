@@ -135,9 +135,9 @@ class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
     r"""Cumulative spike response model: every past spike goes on to count.
 
     An input of size 1 at time 0 raises the potential by the alpha function ``(t / tau_mem) exp(1 - t / tau_mem)``,
-    which reaches 1 at ``t = tau_mem``; every spike lowers it by ``eta_reset exp(-t / tau_refractory)``, and these add up.
-    The neuron fires at ``v >= v_threshold`` (Gerstner & van Hemmen 1992, Network 3:139; Gerstner & Kistler 2002, Spiking
-    Neuron Models, sec. 4.2).
+    which reaches 1 at ``t = tau_mem``; every spike lowers it by ``eta_reset exp(-t / tau_refractory)``, and these add
+    up. The neuron fires at ``v >= v_threshold`` (Gerstner & van Hemmen 1992, Network 3:139; Gerstner & Kistler 2002,
+    Spiking Neuron Models, sec. 4.2).
 
     Args:
         shape: shape of the population.

@@ -1,6 +1,37 @@
 """Plasticity rules and their third factors, one file for each family."""
 
+from snnrl.plasticity.base import Rule
+from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
+from snnrl.plasticity.prediction import LinearCritic, LinearCriticState, MovingAverage, TemporalDifference
+from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, EligibilityState, Rmax, RmaxState
+from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
 from snnrl.plasticity.three_factor import ThreeFactor, ThreeFactorState
 
-__all__ = ["RunningScale", "Shuffler", "ThreeFactor", "ThreeFactorState"]
+__all__ = [
+    "MSTDP",
+    "MSTDPET",
+    "STDP",
+    "TDSTDP",
+    "EligibilityState",
+    "Hebbian",
+    "HebbianState",
+    "Homeostasis",
+    "HomeostasisState",
+    "LinearCritic",
+    "LinearCriticState",
+    "MovingAverage",
+    "Oja",
+    "Rmax",
+    "RmaxState",
+    "Rule",
+    "RunningScale",
+    "STDPState",
+    "Shuffler",
+    "TemporalDifference",
+    "ThreeFactor",
+    "ThreeFactorState",
+    "TripletSTDP",
+    "TripletState",
+    "WeightDependentSTDP",
+]

@@ -1,0 +1,91 @@
+"""Locally connected populations: receptive fields as in a convolution, with weights of their own at every place."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Unpack
+
+import torch
+from torch import Tensor
+
+from snnrl.connections.base import Connection, WeightSettings, add_to, as_dense, require_shape
+from snnrl.connections.fields import Fields, Size
+from snnrl.errors import require
+from snnrl.spikes import SparseSpikes
+
+
+class Local(Connection):
+    """Weights ``[post_channels, places, pre_channels * kernel volume]``: a convolution that shares nothing.
+
+    Presynaptic spikes are ``[..., pre_channels, *space]``, currents ``[..., post_channels, *out_space]``.
+
+    Args:
+        space: extent of the presynaptic population, one number for each dimension.
+        pre_channels: channels of the presynaptic population.
+        post_channels: channels of the postsynaptic population.
+        kernel_size: extent of a receptive field, a number or one for each dimension.
+        stride: step between receptive fields.
+        padding: zeros around the presynaptic population.
+        **settings: see :class:`~snnrl.connections.base.WeightSettings`.
+
+    Raises:
+        ConfigError: sizes or settings out of range.
+    """
+
+    DIMENSIONS: ClassVar[int]
+
+    def __init__(
+        self,
+        space: Size,
+        pre_channels: int,
+        post_channels: int,
+        kernel_size: Size,
+        *,
+        stride: Size = 1,
+        padding: Size = 0,
+        **settings: Unpack[WeightSettings],
+    ) -> None:
+        super().__init__()
+        for name, size in (("pre_channels", pre_channels), ("post_channels", post_channels)):
+            require(size > 0, name, size, "a positive number of channels")
+        extent = (space,) if isinstance(space, int) else tuple(space)
+        require(len(extent) == self.DIMENSIONS, "space", space, f"of {self.DIMENSIONS} dimensions")
+        require(min(extent) > 0, "space", space, "positive sizes")
+        self.fields = Fields.of(self.DIMENSIONS, kernel_size, stride, padding)
+        self.pre_shape, self.out_space = (pre_channels, *extent), self.fields.out_shape(extent)
+        places = math.prod(self.out_space)
+        self._set_weight((post_channels, places, pre_channels * self.fields.volume), settings)
+
+    def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
+        dense = as_dense(spikes)
+        require_shape(dense, self.pre_shape)
+        fields = self.fields.unfold(dense.flatten(0, -self.DIMENSIONS - 2))
+        current = torch.einsum("rkl,olk->rol", fields, self.weight.to(fields.dtype))
+        return current.reshape(*dense.shape[: -self.DIMENSIONS - 1], -1, *self.out_space)
+
+    def input_strength(self) -> Tensor:
+        return self.weight.abs().sum(2, keepdim=True)
+
+    def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
+        events, batch = post.shape[:2]
+        fields = self.fields.unfold(as_dense(pre).flatten(0, 1))
+        product = torch.einsum("ebol,ebkl->bolk", post.flatten(3), fields.view(events, batch, *fields.shape[1:]))
+        return add_to(out, product)
+
+
+class Local1d(Local):
+    """Receptive fields along a line; see :class:`Local`."""
+
+    DIMENSIONS = 1
+
+
+class Local2d(Local):
+    """Receptive fields on a plane; see :class:`Local`."""
+
+    DIMENSIONS = 2
+
+
+class Local3d(Local):
+    """Receptive fields in a volume; see :class:`Local`."""
+
+    DIMENSIONS = 3

@@ -1,0 +1,64 @@
+"""What every plasticity rule offers: the weight change of a window of simulation steps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from snnrl.connections.base import Connection
+
+S = TypeVar("S", bound=tuple[Any, ...])
+
+Shape = tuple[int, ...]
+
+
+class Rule(nn.Module, ABC, Generic[S]):
+    """A plasticity rule, written over :meth:`~snnrl.connections.base.Connection.hebbian` for every connection.
+
+    Weights stand still within a window, so that its change is a sum over the window's steps and the rows of the batch;
+    a window of one step is the ordinary online rule. Traces are the rule's own state; a presynaptic trace that a
+    postsynaptic spike meets includes the presynaptic spike of the same step, which can have caused it, and a
+    postsynaptic trace that a presynaptic spike meets holds earlier spikes alone.
+
+    Attributes:
+        uses_modulator: whether the rule needs a third factor.
+        uses_score: whether ``post`` is the score of stochastic neurons in place of their spikes.
+    """
+
+    uses_modulator: ClassVar[bool] = False
+    uses_score: ClassVar[bool] = False
+
+    @abstractmethod
+    def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> S:
+        """The state before any spike, for populations of these shapes."""
+
+    @abstractmethod
+    def forward(
+        self, connection: Connection, pre: Tensor, post: Tensor, state: S, modulator: Tensor | None = None
+    ) -> tuple[Tensor, S]:
+        """The change of a window, to be given to :meth:`~snnrl.connections.base.Connection.apply_`.
+
+        Args:
+            connection: the synapses.
+            pre: ``[time, batch, *pre_shape]`` presynaptic spikes.
+            post: ``[time, batch, *post_shape]`` postsynaptic spikes.
+            state: from :meth:`init_state` or the last window.
+            modulator: ``[time, batch]``, the third factor in force at each step, for rules that use one.
+
+        Returns:
+            The change ``[*weight.shape]``, and the state after the window.
+        """
+
+
+def zeros(connection: Connection, batch: int, shape: Shape) -> Tensor:
+    """A trace at rest, ``[batch, *shape]``, on the device of the connection."""
+    weight = connection.weight
+    return weight.new_zeros((batch, *shape), dtype=torch.promote_types(weight.dtype, torch.float32))
+
+
+def hebbian_sum(connection: Connection, post: Tensor, pre: Tensor) -> Tensor:
+    """The Hebbian product of ``[time, batch, ...]`` activities, summed over time and batch: ``[*weight.shape]``."""
+    return connection.hebbian(post.flatten(0, 1).unsqueeze(1), pre.flatten(0, 1).unsqueeze(1))[0]
