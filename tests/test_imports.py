@@ -35,7 +35,7 @@ NARROWER: dict[str, set[str]] = {
     "traces": {"errors"},
     "spikes": {"errors"},
     "kernels": {"errors"},
-    "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate"},
+    "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels"},
     "connections": {"errors", "noise", "traces", "spikes", "kernels"},
     "encoders": {"errors", "noise", "traces", "spikes", "state", "kernels"},
     "decoders": {"errors", "noise", "traces", "spikes"},
@@ -177,9 +177,39 @@ def uses_of_autograd(tree: ast.AST) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name])
+GRADIENTS = {"surrogate", "kernels.lif"}
+"""Modules that serve training by gradient; nothing that learns locally uses them for it."""
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name and name not in GRADIENTS])
 def test_nothing_is_learnt_by_backpropagation(module: str) -> None:
     assert uses_of_autograd(MODULES[module]) == []
+
+
+def test_a_spiking_agent_learns_where_no_gradient_can_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from snnrl.agents import make_agent
+    from snnrl.envs import EnvConfig, env_seeds, make_envs
+    from snnrl.recipes import compose_run
+    from snnrl.training.rollout import Rollout
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a gradient was asked for")
+
+    monkeypatch.setattr(torch.autograd, "backward", refuse)
+    monkeypatch.setattr(torch.autograd, "grad", refuse)
+    settings = compose_run(["env=CartPole"])
+    env = EnvConfig.from_mapping(settings["env"])
+    envs = make_envs(env, 2)
+    agent = make_agent(settings["agent"], envs.single_observation_space, envs.single_action_space, env, seed=0)
+    before = [parameter.clone() for parameter in agent.parameters()]
+    with torch.inference_mode():
+        rollout = Rollout(agent, envs, env, env_seeds(0, "train", 0, 2))
+        for _ in range(200):
+            rollout.step()
+    envs.close()
+    assert any(not torch.equal(old, new) for old, new in zip(before, agent.parameters(), strict=True))
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
     python benchmarks/peers/brian2_seed.py --n 1000 --ms 1000 --rates rates.npy --seed 0 --mode cpp_standalone
 
-Runtime: `Network.run` after a short run that compiles. C++ standalone: what Brian2 reports as the run's time, without the
-compilation and the drawing of weights; the memory is that of the compiled program alone.
+Runtime: `Network.run` after a short run that compiles. C++ standalone: what Brian2 reports as the run's time, without
+the compilation and the drawing of weights; the memory is that of the compiled program alone.
 
-Brian2 adds a step's spikes after it has decayed the membrane and compared it to the threshold. They are thus compared one
-decay later, and the threshold is lowered by that decay, which makes the neuron the same. Brian2's default float64 is kept.
+Brian2 adds a step's spikes after it has decayed the membrane and compared it to the threshold. They are thus compared
+one decay later, and the threshold is lowered by that decay, which makes the neuron the same. Brian2's default float64
+is kept.
 """
 
 from __future__ import annotations

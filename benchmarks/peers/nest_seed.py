@@ -2,8 +2,8 @@
 
     python benchmarks/peers/nest_seed.py --n 1000 --ms 1000 --rates rates.npy --seed 0 --threads 2
 
-The parrots are NEST's way to send one and the same spike train to every neuron. `Prepare` and a short `Run` come before the
-measured `Run`. Weights are drawn by NEST while it connects. Delays are one step.
+The parrots are NEST's way to send one and the same spike train to every neuron. `Prepare` and a short `Run` come
+before the measured `Run`. Weights are drawn by NEST while it connects. Delays are one step.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
     python benchmarks/peers/norse_seed.py --n 1000 --ms 1000 --rates rates.npy --seed 0 --threads 2
 
-norse has a LIF without synaptic currents (`lif_box`) and a refractory period (`compute_refractory_update`, for LIFs with
-currents); here they are put together, and `norse.torch.lift` runs them over time. norse integrates by Euler steps of
-dt / tau, so dt / tau is set to 1 - exp(-1 / tau), for which the Euler step is the exact decay, and inputs are divided by it.
+norse has a LIF without synaptic currents (`lif_box`) and a refractory period (`compute_refractory_update`, for LIFs
+with currents); here they are put together, and `norse.torch.lift` runs them over time. norse integrates by Euler
+steps of dt / tau, so dt / tau is set to 1 - exp(-1 / tau), for which the Euler step is the exact decay, and inputs
+are divided by it.
 """
 
 from __future__ import annotations

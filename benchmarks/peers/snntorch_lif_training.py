@@ -1,4 +1,4 @@
-"""Forward and backward of a linear layer and snnTorch's `Leaky` (subtracting reset, arctangent surrogate, its defaults).
+"""Forward and backward of a linear layer and snnTorch's `Leaky` (its defaults: subtracting reset, arctangent).
 
     python benchmarks/peers/snntorch_lif_training.py --n 1000 --steps 500 --batch 16 --device cpu --threads 2
 

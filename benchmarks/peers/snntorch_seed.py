@@ -2,8 +2,8 @@
 
     python benchmarks/peers/snntorch_seed.py --n 1000 --ms 1000 --rates rates.npy --seed 0 --threads 2
 
-`Leaky` with beta = exp(-1 / tau) decays exactly and resets to zero. It has no refractory period: a counter around it takes
-away the input of neurons that fired in the last steps.
+`Leaky` with beta = exp(-1 / tau) decays exactly and resets to zero. It has no refractory period: a counter around it
+takes away the input of neurons that fired in the last steps.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/peers/spikingjelly_lif_training.py --n 1000 --steps 500 --batch 16 --device cpu --threads 2
 
-Multi-step mode: one product for all steps, then the neuron over the whole window. SpikingJelly 2 has no `backend` to set:
-it takes its Triton kernels by itself on a CUDA device and torch on the CPU.
+Multi-step mode: one product for all steps, then the neuron over the whole window. SpikingJelly 2 has no `backend` to
+set: it picks its own kernels on a CUDA device and a loop in torch on the CPU.
 """
 
 from __future__ import annotations

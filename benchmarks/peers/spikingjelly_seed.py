@@ -2,10 +2,10 @@
 
     python benchmarks/peers/spikingjelly_seed.py --n 1000 --ms 1000 --rates rates.npy --seed 0 --threads 2
 
-`LIFNode` with 1 / tau set to 1 - exp(-1 / tau) and undecayed inputs decays exactly. It has no refractory period, so it runs
-step by step, and a counter around it takes away the input of neurons that fired in the last steps (`--mode lif`). The other
-way is `FlexSN`, SpikingJelly's neuron from a function of one step, here with the counter as a second state, which takes the
-whole window at once (`--mode flexsn`).
+SpikingJelly's LIFs have no refractory period. `FlexSN`, its neuron from a function of one step, takes a counter as a
+second state and runs the whole window at once (the default, and the faster one). `--mode lif` runs `LIFNode` step by
+step instead, with 1 / tau set to 1 - exp(-1 / tau) for exact decay, and a counter around it that takes away the input
+of neurons that fired in the last steps.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class RefractoryLIF(torch.nn.Module):
 
 
 def main() -> None:
-    arguments = seed_arguments(__doc__, ["lif", "flexsn"])
+    arguments = seed_arguments(__doc__, ["flexsn", "lif"])
     torch.set_num_threads(arguments.threads)
     torch.set_grad_enabled(False)
     torch.manual_seed(arguments.seed)
@@ -67,7 +67,7 @@ def main() -> None:
     output = network(spikes)
     ended = time.perf_counter()
     report_seed(
-        "SpikingJelly" if arguments.mode == "lif" else "SpikingJelly, FlexSN",
+        "SpikingJelly" if arguments.mode == "flexsn" else "SpikingJelly, LIFNode",
         version("spikingjelly"),
         arguments,
         encode_seconds=encoded - began,

@@ -124,7 +124,7 @@ class Connection(Projection):
             weight.mul_(torch.where(strength > 0, self.norm / strength, 1.0).to(weight.dtype))
 
     def input_strength(self) -> Tensor:
-        """Each postsynaptic neuron's or kernel's sum of absolute weights, in a shape that broadcasts to the weight's."""
+        """The sum of each postsynaptic neuron's or kernel's absolute weights; broadcasts to the weight's shape."""
         return self.weight.abs().sum(tuple(range(1, self.weight.dim())), keepdim=True)
 
     @abstractmethod

@@ -1,5 +1,8 @@
 """Networks: populations and connections composed."""
 
 from snnrl.networks.actor_critic import Activity, ActorCritic, ActorCriticState
+from snnrl.networks.network import Network
+from snnrl.networks.recording import Recording
+from snnrl.networks.running import NetworkState
 
-__all__ = ["Activity", "ActorCritic", "ActorCriticState"]
+__all__ = ["Activity", "ActorCritic", "ActorCriticState", "Network", "NetworkState", "Recording"]

@@ -132,8 +132,9 @@ class TripletSTDP(Rule[TripletState]):
     r"""Triplet STDP: what a pair of spikes does depends on a third one.
 
     A postsynaptic spike adds ``x_pre (a2_plus + a3_plus x_post_slow)``, a presynaptic spike takes away ``x_post
-    (a2_minus + a3_minus x_pre_slow)``. Slow traces are read as they were before the spike itself (Pfister & Gerstner 2006, J. Neurosci. 26:9673, eq. 3 and
-    4; the defaults are the visual-cortex fit of the full model with all spikes, table 4).
+    (a2_minus + a3_minus x_pre_slow)``. Slow traces are read as they were before the spike itself (Pfister & Gerstner
+    2006, J. Neurosci. 26:9673, eq. 3 and 4; the defaults are the visual-cortex fit of the full model with all spikes,
+    table 4).
 
     Args:
         a2_plus: potentiation of a pair.

@@ -1,0 +1,172 @@
+"""One stretch of steps of a network, during which its weights stand still."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snnrl.errors import ConfigError
+from snnrl.networks.graph import Edge, Loop
+from snnrl.networks.recording import Recorder
+
+if TYPE_CHECKING:
+    from snnrl.networks.network import Network
+
+
+class NetworkState(NamedTuple):
+    """Episode state of a :class:`~snnrl.networks.Network`."""
+
+    neurons: tuple[Any, ...]
+    """State of each population of neurons, in the order in which they were added."""
+    arriving: tuple[Tensor, ...]
+    """Spikes under way on each connection ``[batch, steps, *pre_shape]``, oldest first."""
+    rules: tuple[Any, ...]
+    """State of each plastic connection's rule."""
+
+
+class Drive(NamedTuple):
+    """What drives a network in a stretch, each by the name of a population and ``[time, batch, *shape]``."""
+
+    inputs: dict[str, Tensor]
+    clamp: dict[str, Tensor]
+    unclamp: dict[str, Tensor]
+    inject: dict[str, Tensor]
+    steps: int
+    batch: int
+
+    def between(self, first: int, last: int) -> Drive:
+        """The steps ``first .. last - 1``."""
+
+        def cut(whole: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {name: value[first:last] for name, value in whole.items()}
+
+        parts = cut(self.inputs), cut(self.clamp), cut(self.unclamp), cut(self.inject)
+        return Drive(*parts, steps=last - first, batch=self.batch)
+
+
+class Stretch:
+    """Runs the parts of a network in their order, each over all steps before the next.
+
+    Args:
+        network: what is run.
+        drive: its input.
+        state: before the stretch.
+        recorder: what is told of spikes and states.
+        learning: whether rules will want to know what arrived.
+    """
+
+    def __init__(
+        self, network: Network, drive: Drive, state: NetworkState, recorder: Recorder, *, learning: bool
+    ) -> None:
+        self.network, self.drive, self.recorder = network, drive, recorder
+        self.neurons = dict(zip(network.neurons, state.neurons, strict=True))
+        self.under_way = dict(zip(network.connections, state.arriving, strict=True))
+        self.rules = state.rules
+        self.spikes = {name: drive.inputs[name] for name in network.shapes if name not in network.neurons}
+        self.arrived: dict[str, Tensor] = {}
+        self.scores: dict[str, Tensor] = {}
+        self.scored = {edge.post for edge in network.plastic() if learning and network.rule(edge).uses_score}
+
+    def run(self, loops: list[Loop]) -> None:
+        """Run all parts."""
+        for loop in loops:
+            names = [name for name in loop.members if name in self.network.neurons]
+            if names:
+                self._run_part(loop, names)
+        self.recorder.advance(self.drive.steps)
+
+    def learn(self, modulator: Tensor | None) -> None:
+        """Let every rule change its connection's weights by what the stretch was."""
+        changes, after = [], []
+        for edge, state in zip(self.network.plastic(), self.rules, strict=True):
+            connection, rule = self.network.connection(edge), self.network.rule(edge)
+            if rule.uses_modulator and modulator is None:
+                raise ConfigError(f"modulator=None: must be given, {edge.key} learns by {type(rule).__name__}")
+            pre, post = self.arrived[edge.key], (self.scores if rule.uses_score else self.spikes)[edge.post]
+            change, state = rule(
+                connection, _viewed(pre, edge.pre_shape), _viewed(post, edge.post_shape), state, modulator
+            )
+            changes.append(change)
+            after.append(state)
+        for edge, change in zip(self.network.plastic(), changes, strict=True):
+            self.network.connection(edge).apply_(change)
+        self.rules = tuple(after)
+
+    def state(self) -> NetworkState:
+        """The state after the stretch."""
+        return NetworkState(tuple(self.neurons.values()), tuple(self.under_way.values()), self.rules)
+
+    def _run_part(self, loop: Loop, names: list[str]) -> None:
+        current = {name: self.drive.inputs.get(name) for name in names}
+        for edge in loop.entering:
+            delay = self.network.delay(edge)
+            arrived, self.under_way[edge.key] = delay.shift(self.spikes[edge.pre], self.under_way[edge.key])
+            self.arrived[edge.key] = arrived
+            transmitted = self._transmit(edge, arrived)
+            held = current[edge.post]
+            current[edge.post] = transmitted if held is None else held + transmitted
+        whole = {name: self._silence(name) if value is None else value for name, value in current.items()}
+        by_steps = loop.inside or any(
+            name in self.drive.inject or name in self.scored or self.recorder.wants_state(name) for name in names
+        )
+        if by_steps:
+            self._step(loop.inside, names, whole)
+            return
+        for name in names:
+            fired, self.neurons[name] = self.network.neuron(name).scan(whole[name], self.neurons[name])
+            self.spikes[name] = self._held(name, fired, slice(None))
+            self.recorder.take_window(name, self.spikes[name])
+
+    def _step(self, inside: tuple[Edge, ...], names: list[str], current: dict[str, Tensor]) -> None:
+        past = {edge.key: list(self.under_way[edge.key].unbind(1)) for edge in inside}
+        heard: dict[str, list[Tensor]] = {edge.key: [] for edge in inside}
+        fired: dict[str, list[Tensor]] = {name: [] for name in names}
+        scores: dict[str, list[Tensor]] = {name: [] for name in names if name in self.scored}
+        for step in range(self.drive.steps):
+            now = {name: current[name][step] for name in names}
+            for edge in inside:
+                reaching = self.network.delay(edge).at(past[edge.key], step)
+                heard[edge.key].append(reaching)
+                now[edge.post] = now[edge.post] + self._transmit(edge, reaching)
+            for name in names:
+                neuron, before = self.network.neuron(name), self.neurons[name]
+                if name in self.drive.inject:
+                    before = before._replace(v=before.v + self.drive.inject[name][step])
+                out, after = neuron(now[name], before)
+                fired[name].append(self._held(name, out, step))
+                self.neurons[name] = after
+                if name in scores:
+                    scores[name].append(neuron.score(after[0], fired[name][-1]))
+                self.recorder.take_step(name, step, fired[name][-1], after)
+            for edge in inside:
+                past[edge.key].append(fired[edge.pre][-1])
+        for name in names:
+            self.spikes[name] = torch.stack(fired[name])
+        self.scores.update({name: torch.stack(score) for name, score in scores.items()})
+        for edge in inside:
+            self.arrived[edge.key] = torch.stack(heard[edge.key])
+            self.under_way[edge.key] = torch.stack(past[edge.key][self.drive.steps :], dim=1)
+
+    def _transmit(self, edge: Edge, spikes: Tensor) -> Tensor:
+        """The current ``[..., *post_shape]`` of spikes ``[..., *pre_shape]``."""
+        leading = spikes.shape[: spikes.dim() - len(self.network.shapes[edge.pre])]
+        current: Tensor = self.network.connection(edge)(spikes.reshape(*leading, *edge.pre_shape))
+        return current.reshape(*leading, *self.network.shapes[edge.post])
+
+    def _silence(self, name: str) -> Tensor:
+        like = next(iter(self.drive.inputs.values()))
+        return like.new_zeros((self.drive.steps, self.drive.batch, *self.network.shapes[name]))
+
+    def _held(self, name: str, spikes: Tensor, steps: slice | int) -> Tensor:
+        """Spikes after clamping."""
+        for held, value in ((self.drive.clamp, 1.0), (self.drive.unclamp, 0.0)):
+            if name in held:
+                spikes = torch.where(held[name][steps], torch.full_like(spikes, value), spikes)
+        return spikes
+
+
+def _viewed(activity: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """``[time, batch, ...]`` as a connection sees it."""
+    return activity.reshape(*activity.shape[:2], *shape)
