@@ -8,6 +8,8 @@ the compilation and the drawing of weights; the memory is that of the compiled p
 Brian2 adds a step's spikes after it has decayed the membrane and compared it to the threshold. They are thus compared
 one decay later, and the threshold is lowered by that decay, which makes the neuron the same. Brian2's default float64
 is kept.
+
+OpenMP with two threads was no clear gain: 0.35 s against 0.37 s at n = 2000, 0.09 s against 0.07 s at n = 1000.
 """
 
 from __future__ import annotations

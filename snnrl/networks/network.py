@@ -195,16 +195,22 @@ class Network(nn.Module):
         first = next(iter(inputs.values()))
         require(first.dim() >= 2 and first.numel() > 0, "inputs", list(first.shape), "of shape [time, batch, *shape]")
         steps, batch = first.shape[:2]
-        parts: list[Any] = []
-        for what, given in (("inputs", inputs), ("clamp", clamp), ("unclamp", unclamp), ("inject", inject)):
-            known = list(self.shapes if what == "inputs" else self.neurons)
-            sequences = {}
-            for name, value in given.items():
+
+        def part(what: str, given: Mapping[str, Tensor], known: Mapping[str, Any]) -> dict[str, Tensor]:
+            for name in given:
                 if name not in known:
                     raise ConfigError(f"{what}={name}: {did_you_mean(name, known)}")
-                sequences[name] = _sequence(f"{what}.{name}", value, (steps, batch, *self.shapes[name]), what)
-            parts.append(sequences)
-        return Drive(*parts, steps, batch)
+            whole = {name: (steps, batch, *self.shapes[name]) for name in given}
+            return {name: _sequence(f"{what}.{name}", value, whole[name], what) for name, value in given.items()}
+
+        return Drive(
+            part("inputs", inputs, self.shapes),
+            part("clamp", clamp, dict(self.neurons.items())),
+            part("unclamp", unclamp, dict(self.neurons.items())),
+            part("inject", inject, dict(self.neurons.items())),
+            steps=steps,
+            batch=batch,
+        )
 
     def neuron(self, name: str) -> Any:
         """The neurons of a population."""
