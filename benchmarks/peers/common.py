@@ -83,6 +83,7 @@ def report_seed(
     input_spikes: int | None,
     output_spikes: int,
     rss_mb: float | None = None,
+    **more: float,
 ) -> None:
     """Prints the JSON line of a `*_seed.py`; `rss_mb` is given where the simulation ran in another process."""
     report(
@@ -95,4 +96,5 @@ def report_seed(
         input_spikes=input_spikes,
         output_spikes=output_spikes,
         peak_rss_mb=round(peak_rss_mb() if rss_mb is None else rss_mb, 1),
+        **more,
     )

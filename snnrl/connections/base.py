@@ -14,7 +14,10 @@ from snnrl.spikes import SparseSpikes
 
 
 class Projection(nn.Module, ABC):
-    """Carries spikes of one population to another; without weights unless it is a :class:`Connection`."""
+    """Carries spikes of one population to another; without weights unless it is a :class:`Connection`.
+
+    Spikes are numbers or bools.
+    """
 
     @abstractmethod
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
@@ -84,7 +87,7 @@ class Connection(Projection):
         generator, given = settings.get("generator"), settings.get("weight")
         if given is None:
             drawn = torch.randn(shape[::-1] if by_pre else shape, generator=generator)
-            weight = settings.get("weight_mean", 0.0) + settings.get("weight_std", 0.0) * drawn
+            weight = drawn.mul_(settings.get("weight_std", 0.0)).add_(settings.get("weight_mean", 0.0))
         else:
             require(given.shape == shape, "weight", list(given.shape), f"of shape {list(shape)}")
             require(bool(torch.isfinite(given).all()), "weight", "not finite", "finite in every entry")
@@ -164,7 +167,8 @@ def add_to(out: Tensor | None, product: Tensor) -> Tensor:
 
 def as_dense(spikes: Tensor | SparseSpikes) -> Tensor:
     """Spikes as a tensor."""
-    return spikes if isinstance(spikes, Tensor) else spikes.dense()
+    dense = spikes if isinstance(spikes, Tensor) else spikes.dense()
+    return dense.to(torch.get_default_dtype()) if dense.dtype == torch.bool else dense
 
 
 def require_shape(spikes: Tensor, shape: tuple[int, ...], what: str = "spikes") -> None:

@@ -23,6 +23,7 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
         size: number of values in an observation, one neuron each; intensities are clipped to [0, 1].
         sim_steps: length of the window.
         probability_max: probability of a spike at intensity 1, in (0, 1].
+        dtype: of the spikes; ``torch.bool`` takes the least memory.
         generator: where the draws come from; ``None`` is torch's global generator.
 
     Raises:
@@ -35,6 +36,7 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
         *,
         sim_steps: int,
         probability_max: float = 1.0,
+        dtype: torch.dtype = torch.float32,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -42,7 +44,7 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
         require(sim_steps > 0, "sim_steps", sim_steps, "at least 1")
         require(0 < probability_max <= 1, "probability_max", probability_max, "in (0, 1]")
         self.size, self.sim_steps, self.generator = size, sim_steps, generator
-        self.probability_max = probability_max
+        self.probability_max, self.dtype = probability_max, dtype
 
     def init_state(self, batch: int) -> RandomSpikesState:
         return RandomSpikesState()
@@ -54,7 +56,7 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
     def forward(self, observation: Tensor, state: RandomSpikesState) -> tuple[Tensor, RandomSpikesState]:
         probability = self.probability(observation.flatten(1).to(torch.float32).clamp(0, 1))
         noise = uniform((self.sim_steps, *probability.shape), probability, self.generator)
-        return (noise < probability).to(probability.dtype), state
+        return (noise < probability).to(self.dtype), state
 
 
 class PoissonEncoder(BernoulliEncoder):
@@ -68,6 +70,7 @@ class PoissonEncoder(BernoulliEncoder):
         sim_steps: length of the window.
         rate_max: rate at intensity 1 in Hz.
         dt: simulation step in ms.
+        dtype: of the spikes; ``torch.bool`` takes the least memory.
         generator: where the draws come from; ``None`` is torch's global generator.
 
     Raises:
@@ -81,9 +84,10 @@ class PoissonEncoder(BernoulliEncoder):
         sim_steps: int,
         rate_max: float = 100.0,
         dt: float = 1.0,
+        dtype: torch.dtype = torch.float32,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(size, sim_steps=sim_steps, generator=generator)
+        super().__init__(size, sim_steps=sim_steps, dtype=dtype, generator=generator)
         require(rate_max > 0, "rate_max", rate_max, "a positive rate in Hz")
         require(dt > 0, "dt", dt, "a positive number of ms")
         self.events_per_step = rate_max * dt / 1000.0

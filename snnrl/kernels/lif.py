@@ -7,7 +7,7 @@ a neuron, are independent of each other; the loop takes a stretch of them throug
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, cast
 
 import numba
@@ -20,6 +20,8 @@ from snnrl.kernels.threads import share_range
 
 _STRETCH = 1024
 """Columns that go through the window together: their state and a step of input fit the first cache."""
+_IN_PLACE = 128
+"""Steps whose spikes are held apart before they take the place of their input."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ class LIFWindow:
         )
 
 
-def lif_scan(current: Tensor, v: Tensor, refractory: Tensor, window: LIFWindow) -> tuple[Tensor, Tensor, Tensor] | None:
+def lif_scan(
+    current: Tensor, v: Tensor, refractory: Tensor, window: LIFWindow, *, reuse: bool = False
+) -> tuple[Tensor, Tensor, Tensor] | None:
     """Run a window of steps.
 
     Args:
@@ -65,6 +69,7 @@ def lif_scan(current: Tensor, v: Tensor, refractory: Tensor, window: LIFWindow) 
         v: ``[columns]``, the potential before the window.
         refractory: ``[columns]``, steps for which each neuron still stays silent.
         window: the neuron.
+        reuse: whether the memory of ``current`` may take the spikes.
 
     Returns:
         Spikes ``[time, columns]``, the potential and the refractory steps after the window; ``None`` where there is no
@@ -85,8 +90,14 @@ def lif_scan(current: Tensor, v: Tensor, refractory: Tensor, window: LIFWindow) 
     if learning:
         spikes, after = cast(tuple[Tensor, Tensor], _Scan.apply(current.contiguous(), v.contiguous(), window))
         return spikes, after, refractory
-    spikes, after, silent, _ = _forward(current.contiguous(), v.contiguous(), refractory, window, keep=False)
-    return spikes, after, silent
+    reuse = reuse and current.is_contiguous()
+    v, refractory, spikes = v.contiguous(), refractory.contiguous(), current
+    for part in current.contiguous().split(_IN_PLACE if reuse else len(current)):
+        fired, v, refractory, _ = _forward(part, v, refractory, window, keep=False)
+        spikes = current if reuse else fired
+        if reuse:
+            part.copy_(fired)
+    return spikes, v, refractory
 
 
 def _forward(
@@ -103,7 +114,7 @@ def _forward(
         lif_triton.forward(current, columns, window.soft, window.refractory_steps, after, silent, spikes, potential)
         return spikes, after, silent, potential
     arrays: list[Any] = [tensor.detach().numpy() for tensor in (current, *columns, after, silent, spikes, potential)]
-    scan = partial(cast(Any, _scan), *arrays, window.soft, float(window.refractory_steps), keep)
+    scan = partial(_compile_scan(window.soft, window.refractory_steps, keep), *arrays)
     share_range(scan, current.shape[1], _STRETCH)
     return spikes, after, silent, potential
 
@@ -148,43 +159,45 @@ class _Scan(torch.autograd.Function):
         return to_current, carry, None
 
 
-@numba.njit(cache=True, nogil=True)
-def _scan(
-    current: NDArray[np.float32],
-    decay: NDArray[np.float32],
-    gain: NDArray[np.float32],
-    rest: NDArray[np.float32],
-    threshold: NDArray[np.float32],
-    reset: NDArray[np.float32],
-    v: NDArray[np.float32],
-    refractory: NDArray[np.float32],
-    spikes: NDArray[np.float32],
-    potential: NDArray[np.float32],
-    soft: bool,
-    silence: float,
-    keep: bool,
-    low: int,
-    high: int,
-) -> None:
+@cache
+def _compile_scan(soft: bool, silence: int, keep: bool) -> Any:
+    """The loop for one kind of neuron: what it does not do costs nothing, and the rest becomes vector instructions."""
     zero, one, quiet = np.float32(0), np.float32(1), np.float32(silence)
-    for first in range(low, high, _STRETCH):
-        last = min(first + _STRETCH, high)
-        for step in range(current.shape[0]):
-            for n in range(first, last):
-                charged = rest[n] + (v[n] - rest[n]) * decay[n] + gain[n] * current[step, n]
-                if silence > 0:
-                    awake = refractory[n] <= zero
-                    charged = charged if awake else v[n]
-                    fired = awake and charged >= threshold[n]
-                    waited = refractory[n] - one if refractory[n] > one else zero
-                    refractory[n] = quiet if fired else waited
-                else:
-                    fired = charged >= threshold[n]
-                lowered = charged - (threshold[n] - rest[n]) if soft else reset[n]
-                v[n] = lowered if fired else charged
-                spikes[step, n] = one if fired else zero
-                if keep:
-                    potential[step, n] = charged
+
+    @numba.njit(cache=True, nogil=True)
+    def scan(
+        current: NDArray[np.float32],
+        decay: NDArray[np.float32],
+        gain: NDArray[np.float32],
+        rest: NDArray[np.float32],
+        threshold: NDArray[np.float32],
+        reset: NDArray[np.float32],
+        v: NDArray[np.float32],
+        refractory: NDArray[np.float32],
+        spikes: NDArray[np.float32],
+        potential: NDArray[np.float32],
+        low: int,
+        high: int,
+    ) -> None:
+        for first in range(low, high, _STRETCH):
+            last = min(first + _STRETCH, high)
+            for step in range(current.shape[0]):
+                for n in range(first, last):
+                    charged = rest[n] + (v[n] - rest[n]) * decay[n] + gain[n] * current[step, n]
+                    if silence > 0:
+                        waiting = refractory[n]
+                        charged = charged if waiting <= zero else v[n]
+                        fired = (waiting <= zero) & (charged >= threshold[n])
+                        refractory[n] = quiet if fired else max(waiting - one, zero)
+                    else:
+                        fired = charged >= threshold[n]
+                    lowered = charged - (threshold[n] - rest[n]) if soft else reset[n]
+                    v[n] = lowered if fired else charged
+                    spikes[step, n] = one if fired else zero
+                    if keep:
+                        potential[step, n] = charged
+
+    return scan
 
 
 @numba.njit(inline="always")

@@ -21,6 +21,8 @@ SMALLEST = 1 << 18
 """Weights of fewer synapses are multiplied densely; reading them all is cheaper than looking for events."""
 _WIDTH = 64
 """Postsynaptic neurons of one block: one block of the weights of 10,000 inputs about fills a core's second cache."""
+_TOGETHER = 4
+"""Blocks that are copied together: a row of the weights is then read in stretches of a kilobyte."""
 
 
 def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
@@ -30,11 +32,11 @@ def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
     CPU does the work; else it is :func:`dense_product`. Equal to it to rounding.
 
     Args:
-        spikes: ``[rows, pre]``; any values, of which zeros cost nothing.
+        spikes: ``[rows, pre]``; bool, or any values, of which zeros cost nothing.
         weight: ``[post, pre]`` in float32 or bfloat16, laid out by presynaptic neuron (``weight.t()`` is contiguous).
 
     Returns:
-        ``[rows, post]`` in the dtype of ``spikes``.
+        ``[rows, post]`` in the dtype of ``spikes``, float32 for bool.
     """
     if _event_driven(spikes, weight):
         rows, pre = spikes.shape
@@ -50,7 +52,8 @@ def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
 
 def dense_product(spikes: Tensor, weight: Tensor) -> Tensor:
     """The plain twin of :func:`spike_product`."""
-    return functional.linear(spikes.to(weight.dtype), weight).to(spikes.dtype)
+    dtype = torch.float32 if spikes.dtype == torch.bool else spikes.dtype
+    return functional.linear(spikes.to(weight.dtype), weight).to(dtype)
 
 
 def event_product(
@@ -81,7 +84,7 @@ def _event_driven(spikes: Tensor, weight: Tensor) -> bool:
     return (
         weight.numel() >= SMALLEST
         and spikes.device.type == "cpu"
-        and spikes.dtype == torch.float32
+        and spikes.dtype in (torch.float32, torch.bool)
         and weight.dtype in (torch.float32, torch.bfloat16)
         and weight.t().is_contiguous()
         and not (torch.is_grad_enabled() and (spikes.requires_grad or weight.requires_grad))
@@ -168,13 +171,18 @@ def _block(
     low: int,
     high: int,
 ) -> None:
-    packed = np.zeros((table.shape[0], _WIDTH), np.float32)
-    for first in range(low, high, _WIDTH):
-        width = min(_WIDTH, high - first)
+    packed = np.zeros((_TOGETHER, table.shape[0], _WIDTH), np.float32)
+    for stripe in range(low, high, _TOGETHER * _WIDTH):
+        end = min(stripe + _TOGETHER * _WIDTH, high)
         for neuron in range(table.shape[0]):
-            for unit in range(width):
-                packed[neuron, unit] = _wide(table[neuron, first + unit])
-        _sum_rows(packed, index, value, offsets, out, first, width)
+            for block in range((end - stripe) // _WIDTH):
+                for unit in range(_WIDTH):
+                    packed[block, neuron, unit] = _wide(table[neuron, stripe + block * _WIDTH + unit])
+            for unit in range(end - (end - stripe) % _WIDTH, end):
+                packed[(end - stripe) // _WIDTH, neuron, (unit - stripe) % _WIDTH] = _wide(table[neuron, unit])
+        for first in range(stripe, end, _WIDTH):
+            block = (first - stripe) // _WIDTH
+            _sum_rows(packed[block], index, value, offsets, out, first, min(_WIDTH, high - first))
 
 
 @numba.njit(cache=True, nogil=True)

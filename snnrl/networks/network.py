@@ -203,6 +203,10 @@ class Network(nn.Module):
             whole = {name: (steps, batch, *self.shapes[name]) for name in given}
             return {name: _sequence(f"{what}.{name}", value, whole[name], what) for name, value in given.items()}
 
+        for name in inputs:
+            spikes = name not in self.neurons or inputs[name].is_floating_point()
+            require(spikes, f"inputs.{name}", inputs[name].dtype, "a current of floating-point numbers")
+
         return Drive(
             part("inputs", inputs, self.shapes),
             part("clamp", clamp, dict(self.neurons.items())),
@@ -296,14 +300,18 @@ def _sequence(setting: str, value: Tensor, shape: tuple[int, ...], what: str) ->
     """A tensor of ``shape``, or for other things than inputs one that broadcasts to it; finite."""
     if what == "inputs":
         require(tuple(value.shape) == shape, setting, list(value.shape), f"of shape {list(shape)}")
-        value = value.to(torch.get_default_dtype()) if value.dtype == torch.bool else value
     elif what != "inject":
         require(value.dtype == torch.bool, setting, value.dtype, "a bool tensor")
-    require(bool(torch.isfinite(value).all()), setting, "nan or inf", "finite in every entry")
+    require(_finite(value), setting, "nan or inf", "finite in every entry")
     try:
         return value.expand(shape)
     except RuntimeError:
         raise ConfigError(f"{setting}={list(value.shape)}: must broadcast to {list(shape)}") from None
+
+
+def _finite(value: Tensor) -> bool:
+    """Whether every entry is; the sum, which is quick, tells so unless it overflows."""
+    return bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())
 
 
 def _third_factor(modulator: Tensor | None, drive: Drive) -> Tensor | None:
@@ -312,7 +320,7 @@ def _third_factor(modulator: Tensor | None, drive: Drive) -> Tensor | None:
     whole = (drive.steps, drive.batch)
     fits = modulator.shape in ((drive.batch,), whole)
     require(fits, "modulator", list(modulator.shape), f"of shape [{drive.batch}] or {list(whole)}")
-    require(bool(torch.isfinite(modulator).all()), "modulator", "nan or inf", "finite in every entry")
+    require(_finite(modulator), "modulator", "nan or inf", "finite in every entry")
     return modulator.expand(whole)
 
 

@@ -60,13 +60,13 @@ class Recorder:
         """Keep the spikes ``[time, batch, *shape]`` of the window's steps."""
         if name in self.kept and "spikes" in self.kept[name]:
             first = -self.done % self.every
-            self.kept[name]["spikes"] += list(spikes[first :: self.every].unbind(0))
+            self.kept[name]["spikes"].append(spikes[first :: self.every])
 
     def take_step(self, name: str, step: int, spikes: Tensor, state: Any) -> None:
         """Keep what is wanted of one step of the window."""
         if (self.done + step) % self.every == 0:
             for variable, values in self.kept.get(name, {}).items():
-                values.append(spikes if variable == "spikes" else getattr(state, variable))
+                values.append((spikes if variable == "spikes" else getattr(state, variable)).unsqueeze(0))
 
     def advance(self, steps: int) -> None:
         """The window is over."""
@@ -75,6 +75,10 @@ class Recorder:
     def stacked(self) -> Recording:
         """All that was kept."""
         return {
-            name: {variable: torch.stack(values) for variable, values in variables.items() if values}
+            name: {variable: _joined(values) for variable, values in variables.items() if values}
             for name, variables in self.kept.items()
         }
+
+
+def _joined(pieces: list[Tensor]) -> Tensor:
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces)

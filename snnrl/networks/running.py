@@ -115,7 +115,9 @@ class Stretch:
             self._step(loop.inside, names, whole)
             return
         for name in names:
-            fired, self.neurons[name] = self.network.neuron(name).scan(whole[name], self.neurons[name])
+            fired, self.neurons[name] = self.network.neuron(name).scan(
+                whole[name], self.neurons[name], reuse=name not in self.drive.inputs
+            )
             self.spikes[name] = self._held(name, fired, slice(None))
             self.recorder.take_window(name, self.spikes[name])
 
@@ -157,7 +159,8 @@ class Stretch:
 
     def _silence(self, name: str) -> Tensor:
         like = next(iter(self.drive.inputs.values()))
-        return like.new_zeros((self.drive.steps, self.drive.batch, *self.network.shapes[name]))
+        shape = (self.drive.steps, self.drive.batch, *self.network.shapes[name])
+        return torch.zeros(shape, dtype=torch.get_default_dtype(), device=like.device)
 
     def _held(self, name: str, spikes: Tensor, steps: slice | int) -> Tensor:
         """Spikes after clamping."""
@@ -168,5 +171,6 @@ class Stretch:
 
 
 def _viewed(activity: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """``[time, batch, ...]`` as a connection sees it."""
-    return activity.reshape(*activity.shape[:2], *shape)
+    """``[time, batch, ...]`` as a connection sees it, in numbers."""
+    numbers = activity.to(torch.get_default_dtype()) if activity.dtype == torch.bool else activity
+    return numbers.reshape(*activity.shape[:2], *shape)

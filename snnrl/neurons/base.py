@@ -51,11 +51,11 @@ class Neuron(nn.Module, ABC, Generic[S]):
     def forward(self, current: Tensor, state: S) -> tuple[Tensor, S]:
         """One simulation step: ``current`` ``[batch, *shape]`` to spikes of the same shape (0 or 1)."""
 
-    def scan(self, current: Tensor, state: S) -> tuple[Tensor, S]:
+    def scan(self, current: Tensor, state: S, *, reuse: bool = False) -> tuple[Tensor, S]:
         """A window of steps: ``current`` ``[time, batch, *shape]`` to spikes of the same shape.
 
         The plain loop over :meth:`forward`; a model whose window has a closed form or a kernel overrides it, and a
-        test holds the two to be equal.
+        test holds the two to be equal. With ``reuse`` it may put the spikes where ``current`` is.
         """
         spikes = []
         for now in current:

@@ -58,13 +58,14 @@ class CurrentLIF(LeakyMembrane[CurrentLIFState]):
     def reset(self, state: CurrentLIFState, spikes: Tensor) -> CurrentLIFState:
         return state._replace(v=self._lowered(state.v, spikes))
 
-    def scan(self, current: Tensor, state: CurrentLIFState) -> tuple[Tensor, CurrentLIFState]:
+    def scan(self, current: Tensor, state: CurrentLIFState, *, reuse: bool = False) -> tuple[Tensor, CurrentLIFState]:
         decay = self._decay("tau_syn")
         if isinstance(decay, Tensor):
             return super().scan(current, state)
         i = scan_trace(current, state.i, decay)
-        scanned = self._scan_membrane(i, state.v, state.refractory)
+        last = i[-1].clone() if reuse else i[-1]
+        scanned = self._scan_membrane(i, state.v, state.refractory, reuse)
         if scanned is None:
             return super().scan(current, state)
         spikes, v, refractory = scanned
-        return spikes, CurrentLIFState(v, i[-1], refractory, self._scan_own_trace(spikes, state.trace))
+        return spikes, CurrentLIFState(v, last, refractory, self._scan_own_trace(spikes, state.trace))

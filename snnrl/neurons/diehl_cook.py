@@ -82,5 +82,5 @@ class DiehlCook(LIF):
                 self.theta.mul_(self.theta_decay).add_(spikes.sum(0), alpha=self.theta_plus)
         return spikes, after
 
-    def scan(self, current: Tensor, state: LIFState) -> tuple[Tensor, LIFState]:
+    def scan(self, current: Tensor, state: LIFState, *, reuse: bool = False) -> tuple[Tensor, LIFState]:
         return Neuron.scan(self, current, state)

@@ -79,7 +79,7 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         u = decay_trace(state.u, current, self.decay)
         return self._draw(self.firing_probability(u)), EscapeNoiseState(u)
 
-    def scan(self, current: Tensor, state: EscapeNoiseState) -> tuple[Tensor, EscapeNoiseState]:
+    def scan(self, current: Tensor, state: EscapeNoiseState, *, reuse: bool = False) -> tuple[Tensor, EscapeNoiseState]:
         u = scan_trace(current, state.u, self.decay)
         return self._draw(self.firing_probability(u)), EscapeNoiseState(u[-1])
 

@@ -73,7 +73,9 @@ class IntegrateAndFire(Neuron[IntegrateAndFireState]):
         spikes = torch.floor(v).clamp_max(1)
         return spikes, IntegrateAndFireState(u, v - spikes)
 
-    def scan(self, current: Tensor, state: IntegrateAndFireState) -> tuple[Tensor, IntegrateAndFireState]:
+    def scan(
+        self, current: Tensor, state: IntegrateAndFireState, *, reuse: bool = False
+    ) -> tuple[Tensor, IntegrateAndFireState]:
         u = scan_trace(current, state.u, self.decay)
         v = torch.cumsum(self._drive(u), dim=0) + state.v
         fired = torch.floor(v)

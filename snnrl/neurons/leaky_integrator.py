@@ -58,7 +58,9 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
     def reset(self, state: LeakyIntegratorState, spikes: Tensor) -> LeakyIntegratorState:
         return state
 
-    def scan(self, current: Tensor, state: LeakyIntegratorState) -> tuple[Tensor, LeakyIntegratorState]:
+    def scan(
+        self, current: Tensor, state: LeakyIntegratorState, *, reuse: bool = False
+    ) -> tuple[Tensor, LeakyIntegratorState]:
         if isinstance(self.decay, Tensor):
             return super().scan(current, state)
         v = scan_trace(self.gain * current, state.v, self.decay)

@@ -92,7 +92,9 @@ class LeakyMembrane(SpikingNeuron[S]):
         lowered = v - (self.v_threshold - self.v_rest) if self.soft_reset else self.v_reset
         return torch.where(spikes > 0, lowered, v)
 
-    def _scan_membrane(self, current: Tensor, v: Tensor, refractory: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+    def _scan_membrane(
+        self, current: Tensor, v: Tensor, refractory: Tensor, reuse: bool
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
         """Spikes, potential and refractory steps after a window by the kernel, or ``None`` where there is none."""
 
         def column(value: Value) -> Value:
@@ -111,7 +113,7 @@ class LeakyMembrane(SpikingNeuron[S]):
             surrogate=-1 if self.surrogate is None else self.surrogate.code,
             slope=0.0 if self.surrogate is None else self.surrogate.slope,
         )
-        scanned = lif_scan(current.flatten(1), v.flatten(), refractory.flatten(), window)
+        scanned = lif_scan(current.flatten(1), v.flatten(), refractory.flatten(), window, reuse=reuse)
         if scanned is None:
             return None
         spikes, after, silent = scanned
@@ -148,8 +150,8 @@ class LIF(LeakyMembrane[LIFState]):
     def reset(self, state: LIFState, spikes: Tensor) -> LIFState:
         return state._replace(v=self._lowered(state.v, spikes))
 
-    def scan(self, current: Tensor, state: LIFState) -> tuple[Tensor, LIFState]:
-        scanned = self._scan_membrane(current, state.v, state.refractory)
+    def scan(self, current: Tensor, state: LIFState, *, reuse: bool = False) -> tuple[Tensor, LIFState]:
+        scanned = self._scan_membrane(current, state.v, state.refractory, reuse)
         if scanned is None:
             return super().scan(current, state)
         spikes, v, refractory = scanned
