@@ -43,7 +43,7 @@ def installed(python: str, module: str) -> bool:
 def ask(python: str, script: str, options: dict[str, Any], seconds: float) -> dict[str, Any]:
     """The JSON line of a script, or what went wrong under ``"error"``.
 
-    OpenMP threads wait without spinning: where another process has a core, spinning ones slow each other down a hundredfold.
+    OpenMP threads wait without spinning: where another process has a core, spinning ones slow each other down by far.
     """
     command = [python, str(PEERS / script)]
     for name, value in options.items():

@@ -3,10 +3,10 @@
     python benchmarks/seed_network.py --quick
     python benchmarks/seed_network.py --python brian2=PATH --python nest=PATH ... --out docs/seed_network
 
-Rates are U(0, 100) Hz and the same for all, weights N(0, 1) mV, steps 1 ms. Each simulator runs in an interpreter of its
-own, with one thread and with two, of which the faster counts; encoding counts, building and compiling do not. Spike
-counts must agree within sampling error, so that nobody is fast by being wrong. The floor is the time that it takes to read
-the weights of all input spikes once from memory.
+Rates are U(0, 100) Hz and the same for all, weights N(0, 1) mV, steps 1 ms. Each simulator runs in an interpreter of
+its own, with one thread and with all, of which the faster counts; encoding counts, building and compiling do not. Spike
+counts must agree within sampling error, so that nobody is fast by being wrong. The floor is the time that it takes to
+read the weights of all input spikes once from memory.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PEERS: dict[str, tuple[str, str, list[str]]] = {
 """By name: script, the module that must be there, modes."""
 
 SPREAD = 0.035
-"""Standard deviation of the output spike count over draws of the weights, relative, at n = 1,000; falls as 1 / sqrt(n)."""
+"""Relative standard deviation of output spikes over draws of the weights at n = 1,000; it falls as 1 / sqrt(n)."""
 
 
 def read_bandwidth(threads: int) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+import math
+from functools import cache, partial
 from typing import Any
 
 import numba
@@ -21,6 +22,8 @@ SMALLEST = 1 << 18
 """Weights of fewer synapses are multiplied densely; reading them all is cheaper than looking for events."""
 _WIDTH = 64
 """Postsynaptic neurons of one block: one block of the weights of 10,000 inputs about fills a core's second cache."""
+_MANY_ROWS = 32
+"""Rows from which a product in bfloat16 fills the CPU's matrix tiles."""
 _TOGETHER = 4
 """Blocks that are copied together: a row of the weights is then read in stretches of a kilobyte."""
 
@@ -29,7 +32,8 @@ def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
     """``spikes @ weight.T`` by whichever way is faster.
 
     The events are gone through where few entries are active, the matrix is large, no gradient is asked for and the
-    CPU does the work; else it is :func:`dense_product`. Equal to it to rounding.
+    CPU does the work; else it is :func:`dense_product`. Equal to it to rounding; events of bfloat16 weights are summed
+    in float32, while the dense product of a CPU with matrix tiles rounds the sums to bfloat16 too.
 
     Args:
         spikes: ``[rows, pre]``; bool, or any values, of which zeros cost nothing.
@@ -39,14 +43,9 @@ def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
         ``[rows, post]`` in the dtype of ``spikes``, float32 for bool.
     """
     if _event_driven(spikes, weight):
-        rows, pre = spikes.shape
-        offsets = np.empty(rows + 1, np.int64)
-        dense = spikes.detach().contiguous().numpy()
-        _count(dense, offsets)
-        if offsets[-1] < SPARSE_BELOW * rows * pre:
-            index, value = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.float32)
-            _collect(dense, offsets, index, value)
-            return event_product(index, value, offsets, weight)
+        found = collect_events(spikes.detach().contiguous().numpy(), most=SPARSE_BELOW)
+        if found is not None:
+            return event_product(*found, weight)
     return dense_product(spikes, weight)
 
 
@@ -54,6 +53,19 @@ def dense_product(spikes: Tensor, weight: Tensor) -> Tensor:
     """The plain twin of :func:`spike_product`."""
     dtype = torch.float32 if spikes.dtype == torch.bool else spikes.dtype
     return functional.linear(spikes.to(weight.dtype), weight).to(dtype)
+
+
+def collect_events(
+    spikes: NDArray[Any], most: float = math.inf
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]] | None:
+    """The events of ``[rows, pre]`` as :func:`event_product` takes them; ``None`` if their share is ``most`` or more."""
+    offsets = np.empty(len(spikes) + 1, np.int64)
+    _count(spikes, offsets)
+    if offsets[-1] >= most * spikes.size:
+        return None
+    index, value = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.float32)
+    _collect(spikes, offsets, index, value)
+    return index, value, offsets
 
 
 def event_product(
@@ -89,7 +101,14 @@ def _event_driven(spikes: Tensor, weight: Tensor) -> bool:
         and weight.t().is_contiguous()
         and not (torch.is_grad_enabled() and (spikes.requires_grad or weight.requires_grad))
         and not torch.compiler.is_compiling()
+        and not (weight.dtype == torch.bfloat16 and len(spikes) >= _MANY_ROWS and _multiplies_bfloat16())
     )
+
+
+@cache
+def _multiplies_bfloat16() -> bool:
+    """Whether the CPU has matrix tiles of bfloat16 (Intel AMX): their dense product beats any list of events."""
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 @numba.njit(cache=True, nogil=True)
