@@ -23,7 +23,6 @@ class Surrogate(ABC):
 
     Attributes:
         slope: steepness, in 1 / potential; the higher, the narrower the range that learns.
-        code: the number by which a compiled kernel knows the shape.
     """
 
     slope: float = 2.0
@@ -35,6 +34,11 @@ class Surrogate(ABC):
     def __call__(self, x: Tensor) -> Tensor:
         """1 where ``x >= 0``, else 0; differentiable by :meth:`derivative`. Any shape."""
         return cast(Tensor, _Step.apply(x, self))
+
+    @property
+    def kernel_code(self) -> int:
+        """The number by which compiled kernels know the shape; -1 for one that they do not know."""
+        return int(vars(type(self)).get("code", -1))
 
     @abstractmethod
     def smooth(self, x: Tensor) -> Tensor:
@@ -113,8 +117,10 @@ def make_surrogate(surrogate: Surrogate | str | None) -> Surrogate | None:
     >>> make_surrogate("atan")
     ArcTan(slope=2.0)
     """
-    if not isinstance(surrogate, str):
+    if surrogate is None or isinstance(surrogate, Surrogate):
         return surrogate
+    if not isinstance(surrogate, str):
+        raise ConfigError(f"surrogate={surrogate}: must be a Surrogate or one of {', '.join(SURROGATES)}")
     if surrogate not in SURROGATES:
         raise ConfigError(f"surrogate={surrogate}: {did_you_mean(surrogate, SURROGATES)}")
     return SURROGATES[surrogate]()

@@ -29,12 +29,13 @@ class LIFWindow:
     """What a window of :func:`lif_scan` needs besides its input.
 
     Attributes:
-        decay: ``exp(-dt / tau_mem)``, a number or ``[columns]``; likewise all down to ``v_reset``.
+        decay: ``exp(-dt / tau_mem)``, a number or ``[columns]``; likewise all down to ``drop``.
         gain: by which the current is scaled.
         v_rest: potential without input.
         v_threshold: potential at which a spike is fired.
         v_reset: potential after a spike.
-        soft: subtract ``v_threshold - v_rest`` in place of setting ``v_reset``.
+        drop: what a spike subtracts with ``soft``.
+        soft: subtract ``drop`` in place of setting ``v_reset``.
         refractory_steps: for how many steps a neuron then stays silent.
         surrogate: code of the surrogate derivative, -1 for none.
         slope: its slope.
@@ -45,14 +46,15 @@ class LIFWindow:
     v_rest: float | Tensor
     v_threshold: float | Tensor
     v_reset: float | Tensor
+    drop: float | Tensor
     soft: bool
     refractory_steps: int
     surrogate: int = -1
     slope: float = 0.0
 
     def columns(self, like: Tensor) -> tuple[Tensor, ...]:
-        """The five numbers as contiguous ``[columns]`` with the dtype and on the device of ``like``."""
-        values = (self.decay, self.gain, self.v_rest, self.v_threshold, self.v_reset)
+        """The six numbers as contiguous ``[columns]`` with the dtype and on the device of ``like``."""
+        values = (self.decay, self.gain, self.v_rest, self.v_threshold, self.v_reset, self.drop)
         return tuple(
             torch.as_tensor(value, dtype=like.dtype, device=like.device).expand(like.shape).contiguous()
             for value in values
@@ -134,7 +136,7 @@ class _Scan(torch.autograd.Function):
         (potential,) = ctx.saved_tensors
         window: LIFWindow = ctx.window
         to_spikes, to_after = (gradient.contiguous() for gradient in gradients)
-        decay, gain, _, threshold, _ = window.columns(potential[0])
+        decay, gain, _, threshold, _, _ = window.columns(potential[0])
         carry = to_after.clone()
         to_current = torch.empty_like(potential)
         if potential.device.type == "cuda":
@@ -172,6 +174,7 @@ def _compile_scan(soft: bool, silence: int, keep: bool) -> Any:
         rest: NDArray[np.float32],
         threshold: NDArray[np.float32],
         reset: NDArray[np.float32],
+        drop: NDArray[np.float32],
         v: NDArray[np.float32],
         refractory: NDArray[np.float32],
         spikes: NDArray[np.float32],
@@ -191,7 +194,7 @@ def _compile_scan(soft: bool, silence: int, keep: bool) -> Any:
                         refractory[n] = quiet if fired else max(waiting - one, zero)
                     else:
                         fired = charged >= threshold[n]
-                    lowered = charged - (threshold[n] - rest[n]) if soft else reset[n]
+                    lowered = charged - drop[n] if soft else reset[n]
                     v[n] = lowered if fired else charged
                     spikes[step, n] = one if fired else zero
                     if keep:

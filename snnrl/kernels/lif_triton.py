@@ -1,8 +1,8 @@
 """The window of :mod:`snnrl.kernels.lif` on a GPU: one Triton program takes a block of columns through all steps."""
 
+# mypy: allow-untyped-defs, allow-untyped-decorators, allow-incomplete-defs
+# Triton reads the annotations of its kernels, so these have none but for what is constant.
 from __future__ import annotations
-
-from typing import Any
 
 from torch import Tensor
 
@@ -59,25 +59,26 @@ def backward(
 
 if triton is not None:
 
-    @triton.jit  # type: ignore[untyped-decorator]
+    @triton.jit
     def _scan(
-        current: Any,
-        decay_of: Any,
-        gain_of: Any,
-        rest_of: Any,
-        threshold_of: Any,
-        reset_of: Any,
-        v_of: Any,
-        refractory_of: Any,
-        spikes: Any,
-        potential: Any,
-        steps: Any,
-        size: Any,
+        current,
+        decay_of,
+        gain_of,
+        rest_of,
+        threshold_of,
+        reset_of,
+        drop_of,
+        v_of,
+        refractory_of,
+        spikes,
+        potential,
+        steps,
+        size,
         soft: tl.constexpr,
         silence: tl.constexpr,
         keep: tl.constexpr,
         block: tl.constexpr,
-    ) -> None:
+    ):
         column = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
         inside = column < size
         decay = tl.load(decay_of + column, mask=inside)
@@ -85,6 +86,7 @@ if triton is not None:
         rest = tl.load(rest_of + column, mask=inside)
         threshold = tl.load(threshold_of + column, mask=inside)
         reset = tl.load(reset_of + column, mask=inside)
+        drop = tl.load(drop_of + column, mask=inside)
         v = tl.load(v_of + column, mask=inside)
         refractory = tl.load(refractory_of + column, mask=inside)
         at = column
@@ -97,7 +99,7 @@ if triton is not None:
                 refractory = tl.where(fired, silence, tl.maximum(refractory - 1, 0)).to(v.dtype)
             else:
                 fired = charged >= threshold
-            v = tl.where(fired, charged - (threshold - rest) if soft else reset, charged)
+            v = tl.where(fired, charged - drop if soft else reset, charged)
             tl.store(spikes + at, fired.to(v.dtype), mask=inside)
             if keep:
                 tl.store(potential + at, charged, mask=inside)
@@ -105,29 +107,29 @@ if triton is not None:
         tl.store(v_of + column, v, mask=inside)
         tl.store(refractory_of + column, refractory, mask=inside)
 
-    @triton.jit  # type: ignore[untyped-decorator]
+    @triton.jit
     def _scan_back(
-        to_spikes: Any,
-        potential: Any,
-        decay_of: Any,
-        gain_of: Any,
-        threshold_of: Any,
-        carry_of: Any,
-        to_current: Any,
-        steps: Any,
-        size: Any,
-        slope: Any,
+        to_spikes,
+        potential,
+        decay_of,
+        gain_of,
+        threshold_of,
+        carry_of,
+        to_current,
+        steps,
+        size,
+        slope,
         soft: tl.constexpr,
         shape: tl.constexpr,
         block: tl.constexpr,
-    ) -> None:
+    ):
         column = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
         inside = column < size
         decay = tl.load(decay_of + column, mask=inside)
         gain = tl.load(gain_of + column, mask=inside)
         threshold = tl.load(threshold_of + column, mask=inside)
         carry = tl.load(carry_of + column, mask=inside)
-        at = column + (steps - 1).to(tl.int64) * size
+        at = column + (tl.full((), 0, tl.int64) + (steps - 1)) * size
         for _ in range(steps):
             x = tl.load(potential + at, mask=inside) - threshold
             if shape == 0:

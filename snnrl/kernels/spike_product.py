@@ -58,7 +58,7 @@ def dense_product(spikes: Tensor, weight: Tensor) -> Tensor:
 def collect_events(
     spikes: NDArray[Any], most: float = math.inf
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]] | None:
-    """The events of ``[rows, pre]`` as :func:`event_product` takes them; ``None`` if their share is ``most`` or more."""
+    """The events of ``[rows, pre]`` for :func:`event_product`; ``None`` if their share is ``most`` or more."""
     offsets = np.empty(len(spikes) + 1, np.int64)
     _count(spikes, offsets)
     if offsets[-1] >= most * spikes.size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 
 import torch
@@ -33,6 +33,9 @@ def share_range(work: Callable[[int, int], None], size: int, grain: int) -> None
         return
     edges = [min(size, grain * (grains * part // parts)) for part in range(parts + 1)]
     others = [_pool().submit(work, *edges[part : part + 2]) for part in range(1, parts)]
-    work(*edges[:2])
+    try:
+        work(*edges[:2])
+    finally:
+        wait(others)  # nobody writes on after this call has raised
     for other in others:
         other.result()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
+from snnrl.errors import require
 from snnrl.neurons.base import Value
 from snnrl.neurons.lif import LeakyMembrane
 from snnrl.traces import decay_trace
@@ -89,6 +90,7 @@ class LSNN(AdaptiveLIF):
     def __init__(
         self, shape: int | tuple[int, ...], *, beta: Value = 1.8, tau_adaptation: Value = 200.0, **settings: Any
     ) -> None:
+        require(settings.pop("reset", "soft") == "soft", "reset", "hard", "soft, the reset of this model")
         LeakyMembrane.__init__(self, shape, reset="soft", **settings)
         self._set_tau("tau_adaptation", tau_adaptation)
         self._set("beta", beta, lambda factor: factor >= 0, "at least 0")

@@ -57,11 +57,25 @@ class Neuron(nn.Module, ABC, Generic[S]):
         The plain loop over :meth:`forward`; a model whose window has a closed form or a kernel overrides it, and a
         test holds the two to be equal. With ``reuse`` it may put the spikes where ``current`` is.
         """
+        require_window(current, state)
         spikes = []
         for now in current:
             out, state = self(now, state)
             spikes.append(out)
         return torch.stack(spikes), state
+
+
+def require_step(current: Tensor, state: Any) -> None:
+    """Raise :class:`~snnrl.errors.ConfigError` unless ``current`` is ``[batch, *shape]``, as the state is."""
+    if current.shape != state[0].shape:
+        raise ConfigError(f"current={list(current.shape)}: must have the shape of the state {list(state[0].shape)}")
+
+
+def require_window(current: Tensor, state: Any) -> None:
+    """Raise :class:`~snnrl.errors.ConfigError` unless ``current`` is ``[time, batch, *shape]``, one step at least."""
+    shape = list(state[0].shape)
+    if list(current.shape[1:]) != shape or not len(current):
+        raise ConfigError(f"current={list(current.shape)}: must be of shape [time, {', '.join(map(str, shape))}]")
 
 
 class SpikingNeuron(Neuron[S]):
@@ -91,6 +105,8 @@ class SpikingNeuron(Neuron[S]):
 
     LEARNABLE: ClassVar[tuple[str, ...]] = ()
     """Names of the settings that ``learnable`` may list."""
+    HELD: ClassVar[tuple[str, ...]] = ("v",)
+    """Leaves that stand still during the refractory period."""
 
     def __init__(
         self,
@@ -105,10 +121,12 @@ class SpikingNeuron(Neuron[S]):
         super().__init__(shape)
         require(math.isfinite(dt) and dt > 0, "dt", dt, "a positive number of ms")
         require(math.isfinite(t_refractory) and t_refractory >= 0, "t_refractory", t_refractory, "at least 0 ms")
-        for name in learnable:
+        for name in [learnable] if isinstance(learnable, str) else learnable:
             if name not in self.LEARNABLE:
-                raise ConfigError(f"learnable={name}: {did_you_mean(name, self.LEARNABLE) or 'nothing here is'}")
-        self.dt, self.learnable = dt, frozenset(learnable)
+                known = did_you_mean(name, self.LEARNABLE) if self.LEARNABLE else "nothing here can be learned"
+                raise ConfigError(f"learnable={name}: {known}")
+        self.dt = dt
+        self.learnable = frozenset([learnable] if isinstance(learnable, str) else learnable)
         self.refractory_steps = math.floor(t_refractory / dt + 0.5)
         self.trace_decay = None if tau_trace is None else decay_factor(tau_trace, dt, "tau_trace")
         self.surrogate = make_surrogate(surrogate)
@@ -160,25 +178,25 @@ class SpikingNeuron(Neuron[S]):
     def reset(self, state: S, spikes: Tensor) -> S:
         """The state after ``spikes`` (0 or 1, without gradient)."""
 
-    def fire(self, state: S) -> Tensor:
-        """Spikes (0 or 1) of the charged neuron."""
-        excess = self.excess(state)
+    def fire(self, excess: Tensor) -> Tensor:
+        """Spikes (0 or 1) of neurons that are so far above threshold; -inf for those that are refractory."""
         return (excess >= 0).to(excess.dtype) if self.surrogate is None else self.surrogate(excess)
 
     def forward(self, current: Tensor, state: S) -> tuple[Tensor, S]:
+        require_step(current, state)
         before = cast(Any, state)
-        if current.shape != before.v.shape:
-            raise ConfigError(f"current={list(current.shape)}: must have the shape of the state {list(before.v.shape)}")
         charged: Any = self.charge(current, state)
         leaves = {}
         if self.refractory_steps:
             awake = before.refractory <= 0
-            charged = charged._replace(v=torch.where(awake, charged.v, before.v))
-            spikes = self.fire(charged) * awake
+            held = {name: torch.where(awake, getattr(charged, name), getattr(before, name)) for name in self.HELD}
+            charged = charged._replace(**held)
+            excess = self.excess(charged)
+            spikes = self.fire(torch.where(awake, excess, torch.full_like(excess, -torch.inf)))
             waited = (before.refractory - 1).clamp_min(0)
             leaves["refractory"] = torch.where(spikes.detach() > 0, float(self.refractory_steps), waited)
         else:
-            spikes = self.fire(charged)
+            spikes = self.fire(self.excess(charged))
         after: Any = self.reset(charged, spikes.detach())
         if self.trace_decay is not None:
             leaves["trace"] = decay_trace(before.trace, spikes, self.trace_decay)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
-from snnrl.neurons.base import Value
+from snnrl.neurons.base import Value, require_window
 from snnrl.neurons.lif import LeakyMembrane
 from snnrl.traces import decay_trace, scan_trace
 
@@ -59,8 +59,9 @@ class CurrentLIF(LeakyMembrane[CurrentLIFState]):
         return state._replace(v=self._lowered(state.v, spikes))
 
     def scan(self, current: Tensor, state: CurrentLIFState, *, reuse: bool = False) -> tuple[Tensor, CurrentLIFState]:
+        require_window(current, state)
         decay = self._decay("tau_syn")
-        if isinstance(decay, Tensor):
+        if isinstance(decay, Tensor) or self.learnable:
             return super().scan(current, state)
         i = scan_trace(current, state.i, decay)
         last = i[-1].clone() if reuse else i[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import torch
@@ -19,7 +20,7 @@ class DiehlCook(LIF):
     The neuron fires at ``v >= v_threshold + theta``, ``tau_theta dtheta/dt = -theta`` (Diehl & Cook 2015, Front.
     Comput. Neurosci. 9:99, sec. 2.4, with current in place of conductance). ``theta`` belongs to the neuron, not to
     a row of the batch: it adds up the spikes of all rows, stands still in evaluation mode and is saved with the
-    weights.
+    weights. It is held in float64, in which so slow a decay can be told from none.
 
     Args:
         shape: shape of the population.
@@ -59,20 +60,20 @@ class DiehlCook(LIF):
             t_refractory=t_refractory,
             **settings,
         )
-        require(theta_plus >= 0, "theta_plus", theta_plus, "at least 0")
+        require(math.isfinite(theta_plus) and theta_plus >= 0, "theta_plus", theta_plus, "at least 0, and finite")
         self.theta_plus, self.one_spike = theta_plus, one_spike
         self.theta_decay = 1.0 if tau_theta == float("inf") else decay_factor(tau_theta, self.dt, "tau_theta")
-        self.register_buffer("theta", torch.zeros(self.shape))
+        self.register_buffer("theta", torch.zeros(self.shape, dtype=torch.float64))
 
     def excess(self, state: LIFState) -> Tensor:
-        return state.v - (self.v_threshold + self.theta)
+        return state.v - (self.v_threshold + self.theta.to(state.v.dtype))
 
-    def fire(self, state: LIFState) -> Tensor:
-        spikes = super().fire(state)
+    def fire(self, excess: Tensor) -> Tensor:
+        spikes = super().fire(excess)
         if not self.one_spike:
             return spikes
-        excess = self.excess(state).detach().flatten(1)
-        winner = torch.zeros_like(excess).scatter_(1, excess.argmax(1, keepdim=True), 1.0)
+        flat = excess.detach().flatten(1)
+        winner = torch.zeros_like(flat).scatter_(1, flat.argmax(1, keepdim=True), 1.0)
         return spikes * winner.view_as(spikes)
 
     def forward(self, current: Tensor, state: LIFState) -> tuple[Tensor, LIFState]:

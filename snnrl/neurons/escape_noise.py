@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snnrl.errors import require
-from snnrl.neurons.base import Neuron
+from snnrl.neurons.base import Neuron, require_step, require_window
 from snnrl.noise import uniform
 from snnrl.traces import decay_factor, decay_trace, scan_trace
 
@@ -76,14 +76,17 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         return (noise < probability).to(probability.dtype)
 
     def forward(self, current: Tensor, state: EscapeNoiseState) -> tuple[Tensor, EscapeNoiseState]:
+        require_step(current, state)
         u = decay_trace(state.u, current, self.decay)
         return self._draw(self.firing_probability(u)), EscapeNoiseState(u)
 
     def scan(self, current: Tensor, state: EscapeNoiseState, *, reuse: bool = False) -> tuple[Tensor, EscapeNoiseState]:
+        require_window(current, state)
         u = scan_trace(current, state.u, self.decay)
         return self._draw(self.firing_probability(u)), EscapeNoiseState(u[-1])
 
     def expect(self, current: Tensor, state: EscapeNoiseState) -> tuple[Tensor, EscapeNoiseState]:
         """Like :meth:`scan`, with each step's firing probability in place of a draw: the mean over the noise."""
+        require_window(current, state)
         u = scan_trace(current, state.u, self.decay)
         return self.firing_probability(u), EscapeNoiseState(u[-1])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snnrl.errors import require
-from snnrl.neurons.base import Neuron
+from snnrl.neurons.base import Neuron, require_step, require_window
 from snnrl.traces import decay_factor, decay_trace, scan_trace
 
 
@@ -68,6 +68,7 @@ class IntegrateAndFire(Neuron[IntegrateAndFireState]):
         return self.rate_max * (self.tonic + self.gain * u).clamp(0, 1)
 
     def forward(self, current: Tensor, state: IntegrateAndFireState) -> tuple[Tensor, IntegrateAndFireState]:
+        require_step(current, state)
         u = decay_trace(state.u, current, self.decay)
         v = state.v + self._drive(u)
         spikes = torch.floor(v).clamp_max(1)
@@ -76,6 +77,7 @@ class IntegrateAndFire(Neuron[IntegrateAndFireState]):
     def scan(
         self, current: Tensor, state: IntegrateAndFireState, *, reuse: bool = False
     ) -> tuple[Tensor, IntegrateAndFireState]:
+        require_window(current, state)
         u = scan_trace(current, state.u, self.decay)
         v = torch.cumsum(self._drive(u), dim=0) + state.v
         fired = torch.floor(v)

@@ -40,7 +40,7 @@ class Izhikevich(SpikingNeuron[IzhikevichState]):
 
     At ``v >= 30`` mV the neuron spikes, ``v = c`` and ``u = u + d`` (Izhikevich 2003, IEEE Trans. Neural Netw.
     14:1569). A step is integrated as in the paper's program: two Euler half steps of ``v``, then one Euler step of
-    ``u``. The firing patterns of the paper need ``dt`` of at most 1 ms.
+    ``u``. At the paper's ``dt`` of 1 ms the fast patterns are irregular; from 0.25 ms on they look as in its figures.
 
     Args:
         shape: shape of the population.
@@ -55,6 +55,7 @@ class Izhikevich(SpikingNeuron[IzhikevichState]):
     """
 
     LEARNABLE: ClassVar[tuple[str, ...]] = ("a", "b", "c", "d")
+    HELD: ClassVar[tuple[str, ...]] = ("v", "u")
     V_PEAK = 30.0
     a: Value
     b: Value

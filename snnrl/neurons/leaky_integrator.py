@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Collection
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
-from snnrl.neurons.base import Value
+from snnrl.neurons.base import Value, require_step, require_window
 from snnrl.neurons.lif import LeakyMembrane
 from snnrl.traces import scan_trace
 
@@ -29,7 +30,8 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
         shape: shape of the population.
         tau_mem: membrane time constant in ms.
         decay_input: ``False`` leaves out the factor of the current, as in :class:`~snnrl.neurons.LIF`.
-        **common: ``learnable`` (``tau_mem``) and ``dt``.
+        learnable: ``("tau_mem",)`` makes the time constant a parameter.
+        dt: simulation step in ms.
 
     Raises:
         ConfigError: a time constant shorter than ``dt``.
@@ -38,14 +40,21 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
     LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem",)
 
     def __init__(
-        self, shape: int | tuple[int, ...], *, tau_mem: Value = 20.0, decay_input: bool = True, **common: Any
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        tau_mem: Value = 20.0,
+        decay_input: bool = True,
+        learnable: Collection[str] = (),
+        dt: float = 1.0,
     ) -> None:
-        super().__init__(shape, tau_mem=tau_mem, decay_input=decay_input, **common)
+        super().__init__(shape, tau_mem=tau_mem, decay_input=decay_input, learnable=learnable, dt=dt)
 
     def init_state(self, batch: int) -> LeakyIntegratorState:
         return LeakyIntegratorState(self._zeros(batch))
 
     def forward(self, current: Tensor, state: LeakyIntegratorState) -> tuple[Tensor, LeakyIntegratorState]:
+        require_step(current, state)
         after = self.charge(current, state)
         return after.v, after
 
@@ -61,7 +70,8 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
     def scan(
         self, current: Tensor, state: LeakyIntegratorState, *, reuse: bool = False
     ) -> tuple[Tensor, LeakyIntegratorState]:
+        require_window(current, state)
         if isinstance(self.decay, Tensor):
             return super().scan(current, state)
         v = scan_trace(self.gain * current, state.v, self.decay)
-        return v, LeakyIntegratorState(v[-1])
+        return v, LeakyIntegratorState(v[-1].clone())

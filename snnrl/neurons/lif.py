@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnrl.errors import require
 from snnrl.kernels import LIFWindow, lif_scan
-from snnrl.neurons.base import S, SpikingNeuron, Value
+from snnrl.neurons.base import S, SpikingNeuron, Value, require_window
 from snnrl.traces import scan_trace
 
 
@@ -68,7 +68,7 @@ class LeakyMembrane(SpikingNeuron[S]):
         require(reset in ("hard", "soft"), "reset", reset, "hard or soft")
         self._set("v_rest", v_rest, torch.isfinite, "a finite potential")
         self._set("v_reset", v_reset, torch.isfinite, "a finite potential")
-        floor = torch.maximum(torch.as_tensor(v_rest).double(), torch.as_tensor(v_reset).double())
+        floor = torch.maximum(*(torch.as_tensor(value, dtype=torch.float64) for value in (v_rest, v_reset)))
         above = f"above {floor.max().item()}"
         self._set("v_threshold", v_threshold, lambda threshold: threshold > floor, above)
         self.soft_reset = reset == "soft"
@@ -108,9 +108,10 @@ class LeakyMembrane(SpikingNeuron[S]):
             v_rest=column(self.v_rest),
             v_threshold=column(self.v_threshold),
             v_reset=column(self.v_reset),
+            drop=column(self.v_threshold - self.v_rest),
             soft=self.soft_reset,
             refractory_steps=self.refractory_steps,
-            surrogate=-1 if self.surrogate is None else self.surrogate.code,
+            surrogate=-1 if self.surrogate is None else self.surrogate.kernel_code,
             slope=0.0 if self.surrogate is None else self.surrogate.slope,
         )
         scanned = lif_scan(current.flatten(1), v.flatten(), refractory.flatten(), window, reuse=reuse)
@@ -151,6 +152,7 @@ class LIF(LeakyMembrane[LIFState]):
         return state._replace(v=self._lowered(state.v, spikes))
 
     def scan(self, current: Tensor, state: LIFState, *, reuse: bool = False) -> tuple[Tensor, LIFState]:
+        require_window(current, state)
         scanned = self._scan_membrane(current, state.v, state.refractory, reuse)
         if scanned is None:
             return super().scan(current, state)

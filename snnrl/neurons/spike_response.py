@@ -99,15 +99,14 @@ class SRM0(SpikingNeuron[SRM0State]):
     def score(self, v: Tensor, spikes: Tensor) -> Tensor:
         """Derivative of the log probability of ``spikes`` with respect to the potential ``v`` they were drawn at."""
         expected = self._expected(v)
-        silent = torch.exp(-expected)
-        return expected / self.width * (spikes * silent / (1 - silent).clamp_min(1e-12) - (1 - spikes))
+        bounded = expected.clamp(1e-30, 80.0)
+        return torch.where(spikes > 0, bounded / torch.expm1(bounded), -expected) / self.width
 
     def excess(self, state: SRM0State) -> Tensor:
         probability = self.firing_probability(state.v)
         return probability - uniform(probability.shape, probability, self.generator)
 
-    def fire(self, state: SRM0State) -> Tensor:
-        excess = self.excess(state)
+    def fire(self, excess: Tensor) -> Tensor:
         return (excess > 0).to(excess.dtype) if self.surrogate is None else self.surrogate(excess)
 
     def reset(self, state: SRM0State, spikes: Tensor) -> SRM0State:

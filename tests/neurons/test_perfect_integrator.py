@@ -137,6 +137,8 @@ def test_a_neuron_without_leak_has_no_setting_of_a_leak(name: str) -> None:
         ({"v_threshold": math.nan}, r"^v_threshold=nan: must be above 0.0$"),
         ({"v_rest": math.nan}, r"^v_rest=nan: must be a finite potential$"),
         ({"v_reset": -math.inf}, r"^v_reset=-inf: must be a finite potential$"),
+        pytest.param({"v_rest": 0.7, "v_threshold": 0.7}, r"^v_threshold=0.7: must be above 0.7$"),
+        pytest.param({"v_rest": 0.1, "v_threshold": 0.05}, r"^v_threshold=0.05: must be above 0.1$"),
         ({"reset": "none"}, r"^reset=none: must be hard or soft$"),
         ({"dt": -1.0}, r"^dt=-1.0: must be a positive number of ms$"),
         ({"dt": math.nan}, r"^dt=nan: must be a positive number of ms$"),
