@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("config", "recipes", "training"),
     ("loading",),
     ("pipelines", "testing"),
-    ("cli", "train", "evaluate", "integrations"),
+    ("cli", "train", "evaluate", "controls", "integrations"),
 )
 """A room may import from itself and from the rows above its own."""
 
@@ -46,7 +46,13 @@ NARROWER: dict[str, set[str]] = {
 }
 """Rooms that may import less than their row says, besides themselves."""
 
-SAME_ROW: set[tuple[str, str]] = {("config", "training"), ("training", "config"), ("train", "cli"), ("evaluate", "cli")}
+SAME_ROW: set[tuple[str, str]] = {
+    ("config", "training"),
+    ("training", "config"),
+    ("train", "cli"),
+    ("evaluate", "cli"),
+    ("controls", "cli"),
+}
 """Pairs of one row of which the first may import the second."""
 
 

@@ -87,6 +87,12 @@ def leaves(state: Any) -> list[Tensor]:
     return [state] if isinstance(state, Tensor) else [leaf for part in state for leaf in leaves(part)]
 
 
+@cache
+def post_shape(kind: str) -> tuple[int, ...]:
+    make, shape = KINDS[kind]
+    return tuple(make()(torch.zeros(1, *shape)).shape[1:])
+
+
 class Case:
     """A rule, a connection of random weights, and random spikes or scores and modulators in float64."""
 
@@ -96,11 +102,11 @@ class Case:
         self.rule = RULES[name]()
         self.connection = make(weight_std=0.5, bounds=(LOW, HIGH), generator=draw).double()
         self.pre = (torch.rand(STEPS, batch, *self.pre_shape, generator=draw) < density).double()
-        current = self.connection(self.pre)
-        self.post_shape = tuple(current.shape[2:])
-        self.post = (torch.rand(current.shape, generator=draw) < density).double()
+        self.post_shape = post_shape(kind)
+        shape = (STEPS, batch, *self.post_shape)
+        self.post = (torch.rand(shape, generator=draw) < density).double()
         if self.rule.uses_score:
-            self.post = torch.randn(current.shape, generator=draw, dtype=torch.float64)
+            self.post = torch.randn(shape, generator=draw, dtype=torch.float64)
         modulator = torch.randn(STEPS, batch, generator=draw, dtype=torch.float64)
         self.modulator = modulator if self.rule.uses_modulator else None
 

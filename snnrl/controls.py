@@ -1,0 +1,279 @@
+"""``python -m snnrl.controls run=<dir>``: was it plasticity? The same run without what should make it learn."""
+
+from __future__ import annotations
+
+import copy
+import json
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from snnrl.cli import run_command
+from snnrl.errors import ConfigError, did_you_mean, require
+
+USAGE = """
+usage: python -m snnrl.controls run=RUN_DIR [key=value ...]
+
+  run            folder of a finished run of an agent that learns by plasticity
+  seeds          how many seeds, from the run's own upwards (3)
+  episodes       episodes that each is evaluated on (the run's own number)
+  out            folder to write to (RUN_DIR/controls); what is there already is not done again
+  progress       auto, bar, plain or none (plain)
+
+Trains the same network on the same budget, environments and seeds, once more for each seed and with
+
+  critic frozen     the critic keeps its first weights: reward is predicted by nothing that was learned
+  shuffled          the modulator is the error of other times and environments
+  plasticity off    no weight changes (not trained: there is nothing to change)
+
+and plays random and the best constant actions. Writes controls.md, controls.json and controls.png.
+"""
+
+DEFAULTS: dict[str, Any] = {"run": None, "seeds": 3, "episodes": None, "out": None, "progress": "plain"}
+
+
+class Control(NamedTuple):
+    """A way to take away what should make the run learn."""
+
+    name: str
+    agent: Mapping[str, Any]
+    """What it changes in the agent's settings."""
+    trains: bool
+    """Whether anything changes in training."""
+
+
+CONTROLS = (
+    Control("learned", {}, True),
+    Control("critic frozen", {"critic_rate": 0.0}, True),
+    Control("shuffled", {"modulator": "shuffled"}, True),
+    Control("plasticity off", {"plasticity": False}, False),
+)
+TRIAL_EPISODES = 8
+"""Episodes by which the best of the constant actions is chosen."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command; ``words`` default to the process's own. Returns its exit code."""
+    return run_command(run_controls, USAGE, words)
+
+
+def run_controls(words: Sequence[str]) -> int:
+    """Train and evaluate as the command line says; 130 or 143 if a signal stopped it, to go on by the same line.
+
+    Raises:
+        ConfigError: a wrong setting, or a run that has no plasticity to take away.
+    """
+    options = _options(words)
+    run_dir = Path(str(options["run"]))
+
+    from snnrl.config import SEED_LIMIT, RunConfig, read_settings
+    from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.summary import write_json
+
+    settings = read_settings(run_dir)
+    config = RunConfig.from_mapping(settings)
+    for control in CONTROLS:
+        for key in control.agent:
+            require(key in config.agent, "run", run_dir, f"of an agent that has agent.{key}, such as rstdp")
+    require((run_dir / "summary.json").is_file(), "run", run_dir, "finished; python -m snnrl.train resume= goes on")
+    require(config.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
+    out = run_dir / "controls" if options["out"] is None else Path(str(options["out"]))
+    episodes = config.eval_episodes if options["episodes"] is None else options["episodes"]
+    seeds = range(config.seed, config.seed + options["seeds"])
+    leave_cores_to_environments()
+
+    def folder(control: Control, seed: int) -> Path:
+        return (
+            run_dir if not control.agent and seed == config.seed else out / f"{control.name}-{seed}".replace(" ", "-")
+        )
+
+    results: dict[str, Any] = {}
+    for control in CONTROLS:
+        for seed in seeds:
+            own = folder(control, seed)
+            varied = _varied(settings, control, seed, options["progress"])
+            print(f"{control.name}, seed {seed}: {own}", file=sys.stderr, flush=True)
+            stopped = _train(varied, own)
+            if stopped is not None:
+                print(f"stopped by {stopped}; the same command goes on", file=sys.stderr)
+                return 128 + signal.Signals[stopped]
+            results.setdefault(control.name, []).append(_evaluated(own, episodes))
+    results["best constant action"] = _constant(settings, seeds, episodes)
+    results["random actions"] = [_played(settings, {"name": "random"}, seed, episodes) for seed in seeds]
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "controls.json", {"env": config.env.id, "seeds": list(seeds), "results": results})
+    table = _table(results, config.env.id, config.env_steps, episodes)
+    (out / "controls.md").write_text(table)
+    _draw({c.name: [folder(c, seed) for seed in seeds] for c in CONTROLS if c.trains}, out, results)
+    print(table)
+    print(f"written to {out}: controls.md, controls.json, controls.png")
+    return 0
+
+
+def _varied(settings: Mapping[str, Any], control: Control, seed: int, progress: str) -> dict[str, Any]:
+    varied = copy.deepcopy(dict(settings))
+    varied["agent"].update(control.agent)
+    varied.update(seed=seed, logger="none", progress=progress, run_dir=None)
+    if not control.trains:
+        varied["env_steps"] = varied["num_envs"]
+    return varied
+
+
+def _train(settings: Mapping[str, Any], folder: Path) -> str | None:
+    """Train unless the folder has a finished run; the name of the signal that stopped it, if one did."""
+    from snnrl.config import RunConfig
+    from snnrl.training.runner import Runner
+    from snnrl.training.summary import write_json
+
+    if (folder / "summary.json").is_file():
+        return None
+    runner = Runner(RunConfig.from_mapping(settings), folder, resume=folder.exists())
+    write_json(folder / "config.yaml", settings)  # JSON is YAML
+    return None if runner.train() is not None else runner.shutdown.requested
+
+
+def _evaluated(folder: Path, episodes: int) -> dict[str, float]:
+    """Mean return of a trained agent's best and of its sampled actions, remembered beside the run."""
+    from snnrl.config import read_config
+    from snnrl.training.evaluation import evaluate
+    from snnrl.training.runner import load_agent
+    from snnrl.training.summary import write_json
+
+    path = folder / f"controls-{episodes}.json"
+    if not path.is_file():
+        config = read_config(folder)
+        agent = load_agent(config, folder)
+        played = {
+            name: evaluate(agent, config.env, episodes=episodes, seed=config.seed, deterministic=name == "best")
+            for name in ("best", "sampled")
+        }
+        write_json(path, {name: float(found.returns.mean()) for name, found in played.items()})
+    found: dict[str, float] = json.loads(path.read_text())
+    return found
+
+
+def _played(settings: Mapping[str, Any], agent: Mapping[str, Any], seed: int, episodes: int) -> dict[str, float]:
+    """Mean return of an agent that does not learn."""
+    from snnrl.agents import make_agent
+    from snnrl.config import RunConfig
+    from snnrl.envs import make_envs
+    from snnrl.training.evaluation import evaluate
+
+    env = RunConfig.from_mapping(settings).env
+    envs = make_envs(env, 1)
+    player = make_agent(agent, envs.single_observation_space, envs.single_action_space, env, seed)
+    envs.close()
+    return {"best": float(evaluate(player, env, episodes=episodes, seed=seed).returns.mean())}
+
+
+def _constant(settings: Mapping[str, Any], seeds: Sequence[int], episodes: int) -> list[dict[str, float]]:
+    """The constant action that does best in a few episodes, for each seed; none where actions are not numbered."""
+    from snnrl.config import RunConfig
+    from snnrl.envs import make_envs
+
+    envs = make_envs(RunConfig.from_mapping(settings).env, 1)
+    space: Any = envs.single_action_space
+    envs.close()
+    if not hasattr(space, "n"):
+        return []
+    actions = range(int(space.start), int(space.start) + int(space.n))
+    trials = {
+        action: _played(settings, {"name": "constant", "action": action}, seeds[0], TRIAL_EPISODES)["best"]
+        for action in actions
+    }
+    best = max(trials, key=lambda action: trials[action])
+    return [
+        _played(settings, {"name": "constant", "action": best}, seed, episodes) | {"action": float(best)}
+        for seed in seeds
+    ]
+
+
+def _table(results: Mapping[str, Any], env: str, env_steps: int, episodes: int) -> str:
+    import numpy as np
+
+    from snnrl.training.summary import bootstrap_interval
+
+    seeds = len(results["learned"])
+    lines = [
+        f"{env}, {env_steps:,} env steps, {seeds} seeds, {episodes} episodes each that training did not see: mean "
+        "return over seeds and its 95 % bootstrap interval\n",
+        "| what | best actions | sampled actions | seeds |",
+        "|---|---|---|---|",
+    ]
+    for name, found in results.items():
+        if not found:
+            continue
+        cells = []
+        for kind in ("best", "sampled"):
+            means = np.array([result[kind] for result in found if kind in result])
+            low, high = bootstrap_interval(means) if len(means) else (0.0, 0.0)
+            cells.append(f"{means.mean():.1f} ({low:.1f} to {high:.1f})" if len(means) else "")
+        each = ", ".join(f"{result['best']:.1f}" for result in found)
+        action = f" ({int(found[0]['action'])})" if "action" in found[0] else ""
+        lines.append(f"| {name}{action} | {' | '.join(cells)} | {each} |")
+    return "\n".join(lines) + "\n"
+
+
+def _draw(runs: Mapping[str, Sequence[Path]], out: Path, results: Mapping[str, Any]) -> None:
+    """Training return against steps: mean over seeds and a 95 % bootstrap band."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import numpy as np
+    from matplotlib import pyplot
+
+    from snnrl.training.summary import bootstrap_interval
+
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    for name, folders in runs.items():
+        curves = [_curve(folder) for folder in folders]
+        last = min(curve[0][-1] for curve in curves)
+        steps = np.linspace(max(curve[0][0] for curve in curves), last, 60)
+        values = np.stack([np.interp(steps, *curve) for curve in curves])
+        (line,) = axes.plot(steps, values.mean(0), label=name)
+        band = np.array([bootstrap_interval(column) for column in values.T])
+        axes.fill_between(steps, band[:, 0], band[:, 1], color=line.get_color(), alpha=0.2, lw=0)
+    for name, style in (("best constant action", "--"), ("random actions", ":")):
+        if results[name]:
+            mean = float(np.mean([found["best"] for found in results[name]]))
+            axes.axhline(mean, color="0.4", ls=style, lw=1, label=name)
+    axes.set(xlabel="env steps", ylabel="return while training")
+    axes.legend(fontsize=8)
+    figure.savefig(out / "controls.png", dpi=150)
+    pyplot.close(figure)
+
+
+def _curve(folder: Path) -> tuple[Any, Any]:
+    import numpy as np
+
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    points = [(row["step"], row["rollout/return_mean"]) for row in rows if "rollout/return_mean" in row]
+    require(bool(points), "run", folder, "long enough to have finished an episode")
+    steps, values = zip(*points, strict=True)
+    return np.array(steps, dtype=float), np.array(values)
+
+
+def _options(words: Sequence[str]) -> dict[str, Any]:
+    from snnrl.config import PROGRESS_MODES, read_words
+
+    for word in words:
+        key = word.partition("=")[0]
+        if key not in DEFAULTS:
+            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
+        if "=" not in word:
+            raise ConfigError(f"{word}: must be key=value, such as seeds=5")
+    options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "out", "progress"))}
+    require(options["run"] is not None, "run", options["run"], "the folder of a run")
+    for key in ("seeds", "episodes"):
+        value = options[key]
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        require(whole or (key == "episodes" and value is None), key, value, "an integer of at least 1")
+    require(options["progress"] in PROGRESS_MODES, "progress", options["progress"], ", ".join(PROGRESS_MODES))
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
