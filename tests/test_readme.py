@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,15 @@ def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
     assert isinstance(names["agent"], Agent)
+
+
+def test_the_page_of_the_core_runs() -> None:
+    page = ROOT / "docs" / "core.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, "core.md", "exec"), names)
+    assert names["recording"]["excitatory"]["v"].shape == (250, 1, 100)
+    assert names["recording"]["excitatory"]["spikes"].any()
 
 
 @pytest.fixture

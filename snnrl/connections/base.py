@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TypedDict
+from typing import ClassVar, TypedDict
 
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import require
+from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.spikes import SparseSpikes
 
 
@@ -17,7 +17,12 @@ class Projection(nn.Module, ABC):
     """Carries spikes of one population to another; without weights unless it is a :class:`Connection`.
 
     Spikes are numbers or bools.
+
+    Attributes:
+        TAKES_FLAT: whether a population of more than one dimension is flattened for it.
     """
+
+    TAKES_FLAT: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
@@ -81,10 +86,17 @@ class Connection(Projection):
         Raises:
             ConfigError: a setting that does not fit.
         """
+        known = WeightSettings.__annotations__
+        for key in settings:
+            if key not in known:
+                raise ConfigError(f"{key}: there is no such setting; {did_you_mean(key, known)}")
         low, high = self.bounds = settings.get("bounds", (-math.inf, math.inf))
         pair = "a pair (lowest, highest) with lowest below highest"
         require(not math.isnan(low) and low < high, "bounds", self.bounds, pair)
         generator, given = settings.get("generator"), settings.get("weight")
+        for name in ("weight_mean", "weight_std"):
+            value = float(settings.get(name, 0.0))  # type: ignore[arg-type]
+            require(math.isfinite(value), name, value, "finite")
         if given is None:
             drawn = torch.randn(shape[::-1] if by_pre else shape, generator=generator)
             weight = drawn.mul_(settings.get("weight_std", 0.0)).add_(settings.get("weight_mean", 0.0))
@@ -92,7 +104,9 @@ class Connection(Projection):
             require(given.shape == shape, "weight", list(given.shape), f"of shape {list(shape)}")
             require(bool(torch.isfinite(given).all()), "weight", "not finite", "finite in every entry")
             weight = (given.t() if by_pre else given).detach().clone().contiguous()
-        weight = weight.to(settings.get("dtype", given.dtype if given is not None else weight.dtype))
+        dtype = settings.get("dtype", weight.dtype)
+        require(dtype.is_floating_point, "dtype", dtype, "a floating-point type; give weight and dtype in one")
+        weight = weight.to(dtype)
         weight = weight.t() if by_pre else weight
         self._set_constraint("mask", settings.get("mask"), shape, (0, 1))
         self._set_constraint("signs", settings.get("signs"), shape, (-1, 1))
@@ -115,7 +129,7 @@ class Connection(Projection):
 
     @torch.no_grad()
     def _constrain_(self) -> None:
-        """Bounds, Dale's law, mask and norm, in this order."""
+        """Bounds, Dale's law, mask and norm, in this order; bounds hold whatever the norm asks for."""
         weight = self.weight
         weight.clamp_(*self.bounds)
         if self.signs is not None:
@@ -124,7 +138,9 @@ class Connection(Projection):
             weight.mul_(self.mask)
         if self.norm is not None:
             strength = self.input_strength()
-            weight.mul_(torch.where(strength > 0, self.norm / strength, 1.0).to(weight.dtype))
+            tiny = torch.finfo(weight.dtype).tiny
+            weight.mul_(torch.where(strength > tiny, self.norm / strength.clamp_min(tiny), 1.0).to(weight.dtype))
+            weight.clamp_(*self.bounds)
 
     def input_strength(self) -> Tensor:
         """The sum of each postsynaptic neuron's or kernel's absolute weights; broadcasts to the weight's shape."""

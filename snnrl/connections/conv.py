@@ -55,6 +55,7 @@ class Conv(Connection):
         dense = as_dense(spikes)
         fits = dense.dim() > self.DIMENSIONS + 1 and dense.shape[-self.DIMENSIONS - 1] == self.weight.shape[1]
         require(fits, "spikes", list(dense.shape), f"of shape [..., {self.weight.shape[1]}, *space]")
+        self.fields.out_shape(tuple(dense.shape[-self.DIMENSIONS :]))
         flat = dense.flatten(0, -self.DIMENSIONS - 2)
         convolve = type(self)._convolve
         current = convolve(flat, self.weight.to(flat.dtype), stride=self.fields.stride, padding=self.fields.padding)

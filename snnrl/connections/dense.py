@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
@@ -29,6 +29,8 @@ class Dense(Connection):
         ConfigError: sizes or settings out of range.
     """
 
+    TAKES_FLAT: ClassVar[bool] = True
+
     def __init__(self, pre: int, post: int, **settings: Unpack[WeightSettings]) -> None:
         super().__init__()
         require(pre > 0, "pre", pre, "a positive number of neurons")
@@ -40,9 +42,13 @@ class Dense(Connection):
             require_shape(spikes, (self.weight.shape[1],))
             return spike_product(spikes.flatten(0, -2), self.weight).view(*spikes.shape[:-1], -1)
         current = functional.embedding_bag(
-            spikes.index, self.weight.t(), spikes.offsets, mode="sum", per_sample_weights=spikes.value
+            spikes.index,
+            self.weight.t(),
+            spikes.offsets,
+            mode="sum",
+            per_sample_weights=spikes.value.to(self.weight.dtype),
         )
-        return current.view(*spikes.rows, -1)
+        return current.view(*spikes.rows, -1).to(spikes.value.dtype)
 
     def new_eligibility(self, batch: int) -> Tensor:
         post, pre = self.weight.shape
@@ -89,5 +95,8 @@ class Lateral(Dense):
 
     def __init__(self, size: int, **settings: Unpack[WeightSettings]) -> None:
         require(size > 0, "size", size, "a positive number of neurons")
-        settings["mask"] = (1 - torch.eye(size)) * settings.get("mask", torch.ones(()))
+        given = settings.get("mask", torch.ones(()))
+        fits = given.dim() <= 2 and set(given.shape) <= {1, size}
+        require(fits, "mask", list(given.shape), f"of a shape that broadcasts to [{size}, {size}]")
+        settings["mask"] = (1 - torch.eye(size)) * given
         super().__init__(size, size, **settings)

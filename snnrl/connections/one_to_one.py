@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 from torch import Tensor
 
@@ -51,6 +51,8 @@ class MeanField(Connection):
     Raises:
         ConfigError: sizes or settings out of range.
     """
+
+    TAKES_FLAT: ClassVar[bool] = True
 
     def __init__(self, pre: int, post: int, **settings: Unpack[WeightSettings]) -> None:
         super().__init__()

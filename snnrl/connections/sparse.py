@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ class Sparse(Connection):
         ConfigError: sizes, indices or settings out of range.
     """
 
+    TAKES_FLAT: ClassVar[bool] = True
     post_index: Tensor
     pre_index: Tensor
     offsets: Tensor

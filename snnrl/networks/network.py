@@ -17,6 +17,7 @@ from snnrl.networks.recording import Recorder, Recording
 from snnrl.networks.running import Drive, NetworkState, Stretch
 from snnrl.neurons import Neuron
 from snnrl.plasticity import Rule
+from snnrl.state import copied, leaves
 
 
 class Network(nn.Module):
@@ -56,9 +57,10 @@ class Network(nn.Module):
         """Add a population: a neuron model, or the shape of an input whose spikes come from outside.
 
         Raises:
-            ConfigError: a name that is taken or holds a dot, or neurons with another ``dt``.
+            ConfigError: a name that is taken or cannot be used, or neurons with another ``dt``.
         """
         require(name not in self.shapes and "." not in name and name != "", "name", name, "new, and without a dot")
+        require(not hasattr(nn.ModuleDict, name), "name", name, "another word, torch.nn.ModuleDict has a method of it")
         if isinstance(population, Neuron):
             step = getattr(population, "dt", self.dt)
             require(step == self.dt, f"{name}.dt", step, f"the network's {self.dt}")
@@ -98,6 +100,7 @@ class Network(nn.Module):
         if rule is not None:
             learner, name = type(rule).__name__, type(connection).__name__
             require(isinstance(connection, Connection), "rule", learner, f"None, a {name} has no weights")
+            require(rule.dt == self.dt, f"{learner}.dt", rule.dt, f"the network's {self.dt}")
             can_score = not rule.uses_score or hasattr(self.neurons[post], "score")
             require(can_score, "rule", learner, f"one that does without the score of stochastic neurons in {post}")
         count = sum((edge.pre, edge.post) == (pre, post) for edge in self.edges)
@@ -153,7 +156,8 @@ class Network(nn.Module):
                 unless given. Other variables make their population go step by step.
             record_every: keep every so many steps.
             record_limit: bytes that the recording may take.
-            clamp: neurons that fire, a bool tensor that broadcasts to ``[time, batch, *shape]``.
+            clamp: neurons that fire, a bool tensor that broadcasts to ``[time, batch, *shape]``. It replaces what
+                others see of a neuron; the neuron itself is neither reset nor made refractory by it.
             unclamp: neurons that do not fire, likewise.
             inject: potential that is added to ``v`` before each step, likewise.
 
@@ -168,10 +172,14 @@ class Network(nn.Module):
         drive = self._drive(inputs, clamp or {}, unclamp or {}, inject or {})
         third = _third_factor(modulator, drive)
         state = self.init_state(drive.batch) if state is None else state
+        for leaf in leaves(state):
+            require(len(leaf) == drive.batch, "state", f"{len(leaf)} rows", f"of {drive.batch} rows, as the inputs are")
         wanted = dict.fromkeys(self.neurons, ("spikes",)) if record is None else record
         recorder = Recorder(wanted, record_every, record_limit)
         recorder.check(self.shapes, list(self.neurons), state.neurons, drive.steps, drive.batch)
         learning = self.training and len(self.rules) > 0
+        if learning:
+            state = state._replace(rules=copied(state.rules))  # rules work in place, on what is theirs
         stride = window if learning else drive.steps
         for first in range(0, drive.steps, stride):
             last = min(first + stride, drive.steps)
@@ -285,21 +293,22 @@ def _shapes_seen(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The shapes in which a connection takes spikes of ``pre``, flattened if it must be, and gives its current."""
     device = next((parameter.device for parameter in connection.parameters()), torch.device("cpu"))
-    for shape in (pre, (math.prod(pre),)):
-        try:
-            current = connection(torch.zeros((1, *shape), device=device))
-        except (ConfigError, RuntimeError):
-            continue
-        given = tuple(current.shape[1:])
-        require(math.prod(given) == math.prod(post), key, list(given), f"of as many neurons as {list(post)}")
-        return shape, given
-    raise ConfigError(f"{key}={type(connection).__name__}: must take spikes of the shape {list(pre)}")
+    shape = (math.prod(pre),) if connection.TAKES_FLAT else pre
+    try:
+        given = tuple(connection(torch.zeros((1, *shape), device=device)).shape[1:])
+    except ConfigError:
+        name = type(connection).__name__
+        raise ConfigError(f"{key}={name}: must take spikes of the shape {list(pre)}") from None
+    require(math.prod(given) == math.prod(post), key, list(given), f"of as many neurons as {list(post)}")
+    return shape, given
 
 
 def _sequence(setting: str, value: Tensor, shape: tuple[int, ...], what: str) -> Tensor:
     """A tensor of ``shape``, or for other things than inputs one that broadcasts to it; finite."""
     if what == "inputs":
         require(tuple(value.shape) == shape, setting, list(value.shape), f"of shape {list(shape)}")
+        if not value.is_floating_point() and value.dtype != torch.bool:
+            value = value.to(torch.get_default_dtype())
     elif what != "inject":
         require(value.dtype == torch.bool, setting, value.dtype, "a bool tensor")
     require(_finite(value), setting, "nan or inf", "finite in every entry")

@@ -41,6 +41,7 @@ class Recorder:
     ) -> None:
         """Raise :class:`~snnrl.errors.ConfigError` for what does not exist and for what would be too large."""
         fields = dict(zip(names, (state._fields for state in states), strict=True))
+        width = dict(zip(names, (state[0].element_size() for state in states), strict=True))
         need = 0
         for name, variables in self.wanted.items():
             if name not in fields:
@@ -48,8 +49,8 @@ class Recorder:
             for variable in variables:
                 if variable != "spikes" and variable not in fields[name]:
                     raise ConfigError(f"record.{name}={variable}: {did_you_mean(variable, ['spikes', *fields[name]])}")
-                need += math.ceil(steps / self.every) * batch * math.prod(shapes[name]) * 4
-        sizes = f"at least the {need / 1e6:.0f} MB that this needs, or fewer steps by record_every"
+                need += math.ceil(steps / self.every) * batch * math.prod(shapes[name]) * width[name]
+        sizes = f"at least the {need / 1e6:.3g} MB that this needs, or fewer steps by record_every"
         require(need <= self.limit, "record_limit", self.limit, sizes)
 
     def wants_state(self, name: str) -> bool:

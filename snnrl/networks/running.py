@@ -84,10 +84,10 @@ class Stretch:
             connection, rule = self.network.connection(edge), self.network.rule(edge)
             if rule.uses_modulator and modulator is None:
                 raise ConfigError(f"modulator=None: must be given, {edge.key} learns by {type(rule).__name__}")
-            pre, post = self.arrived[edge.key], (self.scores if rule.uses_score else self.spikes)[edge.post]
-            change, state = rule(
-                connection, _viewed(pre, edge.pre_shape), _viewed(post, edge.post_shape), state, modulator
-            )
+            pre = _viewed(self.arrived[edge.key], edge.pre_shape)
+            post = _viewed((self.scores if rule.uses_score else self.spikes)[edge.post], edge.post_shape)
+            third = None if modulator is None else modulator.to(post.dtype)
+            change, state = rule(connection, pre, post, state, third)
             changes.append(change)
             after.append(state)
         for edge, change in zip(self.network.plastic(), changes, strict=True):
@@ -135,12 +135,16 @@ class Stretch:
             for name in names:
                 neuron, before = self.network.neuron(name), self.neurons[name]
                 if name in self.drive.inject:
-                    before = before._replace(v=before.v + self.drive.inject[name][step])
+                    potential = "v" if hasattr(before, "v") else before._fields[0]
+                    raised = getattr(before, potential) + self.drive.inject[name][step]
+                    before = before._replace(**{potential: raised})
                 out, after = neuron(now[name], before)
                 fired[name].append(self._held(name, out, step))
                 self.neurons[name] = after
                 if name in scores:
-                    scores[name].append(neuron.score(after[0], fired[name][-1]))
+                    score = neuron.score(after[0], fired[name][-1])
+                    silent = getattr(before, "refractory", None)  # a spike that cannot be has no score
+                    scores[name].append(score if silent is None else score * (silent <= 0))
                 self.recorder.take_step(name, step, fired[name][-1], after)
             for edge in inside:
                 past[edge.key].append(fired[edge.pre][-1])

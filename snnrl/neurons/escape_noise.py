@@ -52,6 +52,7 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(shape)
+        self.dt = dt
         self.decay = decay_factor(tau_mem, dt, "tau_mem")
         require(width > 0, "width", width, "above 0")
         require(0 < rate_max <= 1, "rate_max", rate_max, "in (0, 1]")

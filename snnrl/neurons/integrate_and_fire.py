@@ -54,6 +54,7 @@ class IntegrateAndFire(Neuron[IntegrateAndFireState]):
         dt: float = 1.0,
     ) -> None:
         super().__init__(shape)
+        self.dt = dt
         self.decay = decay_factor(tau_syn, dt, "tau_syn")
         require(gain > 0, "gain", gain, "above 0")
         require(0 < rate_max <= 1, "rate_max", rate_max, "in (0, 1]")

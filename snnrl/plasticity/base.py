@@ -26,7 +26,10 @@ class Rule(nn.Module, ABC, Generic[S]):
     Attributes:
         uses_modulator: whether the rule needs a third factor.
         uses_score: whether ``post`` is the score of stochastic neurons in place of their spikes.
+        dt: simulation step in ms for which its constants were made.
     """
+
+    dt: float
 
     uses_modulator: ClassVar[bool] = False
     uses_score: ClassVar[bool] = False

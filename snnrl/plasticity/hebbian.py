@@ -39,7 +39,7 @@ class Hebbian(Rule[HebbianState]):
         self, *, learning_rate: float = 0.001, tau_pre: float = 20.0, tau_post: float = 20.0, dt: float = 1.0
     ) -> None:
         super().__init__()
-        self.learning_rate = learning_rate
+        self.learning_rate, self.dt = learning_rate, dt
         self.decay_pre, self.decay_post = decay_factor(tau_pre, dt, "tau_pre"), decay_factor(tau_post, dt, "tau_post")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> HebbianState:

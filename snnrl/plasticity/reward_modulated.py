@@ -75,6 +75,7 @@ class MSTDPET(Rule[EligibilityState]):
         dt: float = 1.0,
     ) -> None:
         super().__init__()
+        self.dt = dt
         self.pairs = STDP(a_plus=a_plus, a_minus=a_minus, tau_pre=tau_pre, tau_post=tau_post, dt=dt)
         self.three_factor = ThreeFactor(decay_factor(tau_eligibility, dt, "tau_eligibility"))
 
@@ -170,7 +171,7 @@ class Rmax(Rule[RmaxState]):
         self, *, learning_rate: float = 0.01, tau_mem: float = 10.0, tau_eligibility: float = 500.0, dt: float = 1.0
     ) -> None:
         super().__init__()
-        self.learning_rate = learning_rate
+        self.learning_rate, self.dt = learning_rate, dt
         self.decay = decay_factor(tau_mem, dt, "tau_mem")
         self.three_factor = ThreeFactor(decay_factor(tau_eligibility, dt, "tau_eligibility"))
 

@@ -50,7 +50,7 @@ class STDP(Rule[STDPState]):
         dt: float = 1.0,
     ) -> None:
         super().__init__()
-        self.a_plus, self.a_minus = a_plus, a_minus
+        self.a_plus, self.a_minus, self.dt = a_plus, a_minus, dt
         self.decay_pre, self.decay_post = decay_factor(tau_pre, dt, "tau_pre"), decay_factor(tau_post, dt, "tau_post")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> STDPState:
@@ -114,8 +114,9 @@ class WeightDependentSTDP(STDP):
 
     def change(self, connection: Connection, rise: Tensor, fall: Tensor) -> Tensor:
         low, high = connection.bounds
-        room_above = (high - connection.weight).clamp_min(0).pow(self.mu)
-        room_below = (connection.weight - low).clamp_min(0).pow(self.mu)
+        weight = connection.weight.to(rise.dtype)
+        room_above = (high - weight).clamp_min(0).pow(self.mu)
+        room_below = (weight - low).clamp_min(0).pow(self.mu)
         return self.a_plus * room_above * rise - self.a_minus * room_below * fall
 
 
@@ -165,6 +166,7 @@ class TripletSTDP(Rule[TripletState]):
         dt: float = 1.0,
     ) -> None:
         super().__init__()
+        self.dt = dt
         self.a2_plus, self.a3_plus, self.a2_minus, self.a3_minus = a2_plus, a3_plus, a2_minus, a3_minus
         self.decay_pre, self.decay_post = decay_factor(tau_pre, dt, "tau_pre"), decay_factor(tau_post, dt, "tau_post")
         self.decay_pre_slow = decay_factor(tau_pre_slow, dt, "tau_pre_slow")

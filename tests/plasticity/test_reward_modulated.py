@@ -129,6 +129,15 @@ def test_every_row_is_paid_for_its_own_pairs() -> None:
         assert got.item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_rmax_by_hand() -> None:
+    """``dw = rate r score x_pre``, of one presynaptic spike, a score 3 steps later and a reward 5 steps after that."""
+    rule, connection = Rmax(learning_rate=0.1, tau_mem=8.0, tau_eligibility=30.0), Dense(1, 1).double()
+    pre, score, told = (series(values) for values in ({4: 1.0}, {7: -0.6}, {12: 2.0}))
+    start = rule.init_state(connection, (1,), (1,), 1)
+    got, _ = rule(connection, pre.view(-1, 1, 1), score.view(-1, 1, 1), start, told.view(-1, 1))
+    assert got.item() == pytest.approx(0.1 * 2.0 * -0.6 * math.exp(-3 / 8.0) * math.exp(-5 / 30.0), rel=1e-9)
+
+
 # R-max. One neuron, 2 inputs, 3 steps: 8 spike trains, whose probabilities are computed here in plain Python.
 
 INPUT = [[1, 0], [1, 1], [0, 1]]
@@ -254,7 +263,6 @@ def test_eligibility_has_zero_mean_so_that_a_constant_reward_teaches_nothing(neu
     assert (eligibility.mean(0).abs() < 5 * eligibility.std(0) / math.sqrt(20_000)).all()
 
 
-@pytest.mark.xfail(reason="SRM0.score counts the steps in which the neuron is refractory and cannot fire")
 def test_eligibility_has_zero_mean_with_a_refractory_period_too() -> None:
     network = rmax_network("SRM0", WEIGHT, generator=seeded(4), t_refractory=2.0)
     _, eligibility = eligibility_of_draws(network, 20_000)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from snnrl.connections import Dense, Lateral
+from snnrl.errors import ConfigError
+from snnrl.networks import Network
+from snnrl.neurons import LIF, AdaptiveLIF
+from snnrl.plasticity import STDP
+
+quick = settings(deadline=None, max_examples=25)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+INPUT = (torch.rand(20, 2, 4, generator=seeded()) < 0.4).float()
+
+
+def network(*, loop: bool = False, rule: STDP | None = None) -> Network:
+    made = Network()
+    made.add("input", 4)
+    made.add("first", LIF((1, 3), tau_mem=4.0))
+    made.add("second", LIF(2, tau_mem=4.0, tau_trace=10.0))
+    made.connect("input", "first", Dense(4, 3, weight_mean=0.8, weight_std=0.4, generator=seeded(1)), rule=rule)
+    made.connect("first", "second", Dense(3, 2, weight_mean=2.0))
+    if loop:
+        made.connect("first", "first", Lateral(3, weight_mean=-0.3))
+    return made
+
+
+def recorded(made: Network, **settings: Any) -> dict[str, dict[str, Tensor]]:
+    return made.run({"input": INPUT}, **settings)[0]
+
+
+def test_without_asking_the_spikes_of_all_neurons_are_kept() -> None:
+    recording = recorded(network())
+    assert {name: list(variables) for name, variables in recording.items()} == {
+        "first": ["spikes"],
+        "second": ["spikes"],
+    }
+    assert recording["first"]["spikes"].shape == (20, 2, 1, 3)
+    assert recording["second"]["spikes"].shape == (20, 2, 2)
+
+
+def test_what_is_asked_for_is_kept_and_nothing_else() -> None:
+    recording = recorded(network(), record={"second": ("v", "refractory", "trace")})
+    assert {name: list(variables) for name, variables in recording.items()} == {"second": ["v", "refractory", "trace"]}
+    assert recording["second"]["trace"].shape == (20, 2, 2)
+
+
+def test_one_variable_may_be_given_without_a_list() -> None:
+    assert list(recorded(network(), record={"first": "v"})["first"]) == ["v"]
+
+
+def test_nothing_may_be_asked_for() -> None:
+    assert recorded(network(), record={}) == {}
+
+
+def test_a_potential_is_recorded_after_each_step() -> None:
+    """As one step at a time leaves it in the state."""
+    made, state, expected = network(), None, []
+    recording = recorded(made, record={"first": ("v",), "second": ("v",)})
+    for now in INPUT:
+        _, state = made.run({"input": now.unsqueeze(0)}, state)
+        expected.append([neuron.v for neuron in state.neurons])
+    for position, name in enumerate(("first", "second")):
+        torch.testing.assert_close(recording[name]["v"], torch.stack([step[position] for step in expected]))
+
+
+def test_variables_of_other_models_have_their_own_names() -> None:
+    made = Network()
+    made.add("output", AdaptiveLIF(2))
+    own = made.init_state(1).neurons[0]._fields
+    recording, _ = made.run({"output": torch.ones(3, 1, 2)}, record={"output": own})
+    assert set(recording["output"]) == set(own)
+
+
+@pytest.mark.parametrize("loop", [False, True])
+@pytest.mark.parametrize("variables", [("spikes",), ("spikes", "v")])
+@given(every=st.integers(1, 25), window=st.integers(1, 25))
+@quick
+def test_every_so_many_steps_are_kept_whatever_the_windows(
+    loop: bool, variables: Sequence[str], every: int, window: int
+) -> None:
+    """Of rules that change nothing, so that windows of any length see the same network."""
+    wanted = {"first": variables, "second": ("spikes",)}
+    still = STDP(a_plus=0.0, a_minus=0.0)
+    all_steps = recorded(network(loop=loop, rule=still), record=wanted)
+    some = recorded(network(loop=loop, rule=still), record=wanted, record_every=every, window=window)
+    for name, kept in some.items():
+        for variable, values in kept.items():
+            assert values.shape[0] == -(-20 // every)
+            torch.testing.assert_close(values, all_steps[name][variable][::every], rtol=1e-5, atol=1e-6)
+    assert all_steps["second"]["spikes"].any()
+
+
+def test_clamped_spikes_are_recorded_as_they_were_held() -> None:
+    hold = torch.tensor([True, False])
+    recording = recorded(network(), clamp={"second": hold}, unclamp={"second": ~hold})
+    assert recording["second"]["spikes"].flatten(0, 1).unique(dim=0).tolist() == [[1.0, 0.0]]
+
+
+def test_a_recording_that_is_too_large_is_refused_before_the_run_and_its_size_named() -> None:
+    """20 steps of 2 rows of 50,000 neurons in float32 are 8 MB."""
+    made = Network()
+    made.add("output", LIF(50_000))
+    inputs = {"output": torch.zeros(20, 2, 50_000)}
+    message = r"^record_limit=1000000: must be at least the 8 MB that this needs, or fewer steps by record_every$"
+    with pytest.raises(ConfigError, match=message):
+        made.run(inputs, record_limit=1_000_000)
+    with pytest.raises(ConfigError, match="16 MB"):
+        made.run(inputs, record={"output": ("spikes", "v")}, record_limit=1_000_000)
+    recording, _ = made.run(inputs, record_limit=8_000_000)
+    assert recording["output"]["spikes"].numel() * 4 == 8_000_000
+    recording, _ = made.run(inputs, record_limit=1_000_000, record_every=10)
+    assert recording["output"]["spikes"].shape[0] == 2
+
+
+def test_a_recording_in_float64_takes_twice_the_memory() -> None:
+    made = network().double()
+    with pytest.raises(ConfigError, match=r"^record_limit="):
+        made.run({"input": INPUT.double()}, record={"second": ("v",)}, record_limit=20 * 2 * 2 * 4)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: recorded(network(), record={"secnod": ("v",)}), r"^record=secnod: did you mean second\?$"),
+        (lambda: recorded(network(), record={"input": ("spikes",)}), r"^record=input: there are: first, second$"),
+        (lambda: recorded(network(), record={"first": ("spike",)}), r"^record.first=spike: did you mean spikes\?$"),
+        (
+            lambda: recorded(network(), record={"first": ("u",)}),
+            r"^record.first=u: there are: refractory, spikes, trace, v$",
+        ),
+        (lambda: recorded(network(), record_every=0), r"^record_every=0: must be at least 1$"),
+    ],
+)
+def test_what_cannot_be_recorded_is_named_with_what_can(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make()
