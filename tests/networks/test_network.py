@@ -786,7 +786,10 @@ def test_a_name_that_torch_keeps_for_itself_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.int64])
 def test_a_modulator_of_another_dtype_is_taken(dtype: torch.dtype) -> None:
-    small(rule=MSTDPET()).run({"input": torch.ones(4, 2, 3)}, modulator=torch.ones(2, dtype=dtype))
+    network, same = small(rule=MSTDPET()), small(rule=MSTDPET())
+    network.run({"input": torch.ones(4, 2, 3)}, modulator=torch.ones(2, dtype=dtype))
+    same.run({"input": torch.ones(4, 2, 3)}, modulator=torch.ones(2))
+    assert torch.equal(weights(network)[0], weights(same)[0])
 
 
 def test_a_dense_connection_does_not_take_the_lines_of_an_image_for_rows() -> None:
