@@ -318,9 +318,15 @@ def test_a_range_is_cut_as(size: int, grain: int, count: int, expected: list[tup
 
 
 def test_stretches_run_at_the_same_time() -> None:
-    meeting = threading.Barrier(2, timeout=20)
+    meeting, met = threading.Barrier(2, timeout=20), []
+
+    def work(low: int, high: int) -> None:
+        meeting.wait()  # raises if the other stretch does not come
+        met.append(low)
+
     with on_threads(2):
-        share_range(lambda low, high: meeting.wait() and None, 2, 1)
+        share_range(work, 2, 1)
+    assert sorted(met) == [0, 1]
 
 
 @pytest.mark.parametrize("failing", [0, 1])
