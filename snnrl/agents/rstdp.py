@@ -15,6 +15,7 @@ from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.sight import make_encoder
 from snnrl.connections import Connection
 from snnrl.decoders import ActionCode
+from snnrl.encoders import FrameEncoder
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.neurons import EscapeNoise, IntegrateAndFire
@@ -53,6 +54,14 @@ class Outcome(NamedTuple):
     surprise: Tensor
 
 
+class Glimpse(NamedTuple):
+    """One step of the random play by which an encoder of frames learns what the screen shows."""
+
+    observation: NDArray[Any]
+    action: NDArray[Any]
+    reset: NDArray[np.bool_]
+
+
 class RSTDPState(NamedTuple):
     """Training state of :class:`RSTDP`."""
 
@@ -61,6 +70,8 @@ class RSTDPState(NamedTuple):
     critic: ThreeFactorState
     decision: Decision | None
     stretch: tuple[Outcome, ...]
+    glimpses: tuple[Glimpse, ...]
+    """What has been seen while looking around; empty afterwards."""
 
 
 class RSTDP(Agent[RSTDPState]):
@@ -147,6 +158,7 @@ class RSTDP(Agent[RSTDPState]):
             self.rule.init_state(self.network.to_critic, num_envs),
             None,
             (),
+            (),
         )
 
     def anneal(self, progress: float) -> None:
@@ -157,6 +169,8 @@ class RSTDP(Agent[RSTDPState]):
     def act(self, observation: NDArray[Any], feedback: Feedback, state: RSTDPState) -> tuple[NDArray[Any], RSTDPState]:
         if not self.training:
             self.train()
+        if isinstance(self.network.encoder, FrameEncoder) and not self.network.encoder.has_looked:
+            return self._look_around(self.network.encoder, observation, feedback, state)
         signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback))
         network = state.network
         if feedback.reset.any():
@@ -169,6 +183,23 @@ class RSTDP(Agent[RSTDPState]):
         choice = self.code.explore(policy, self.generator)
         decision = Decision(activity, self.code.credit(choice, policy), _surprise(choice, policy))
         return self.code.chosen(choice), state._replace(network=network, decision=decision, stretch=stretch)
+
+    def _look_around(
+        self, encoder: FrameEncoder, observation: NDArray[Any], feedback: Feedback, state: RSTDPState
+    ) -> tuple[NDArray[Any], RSTDPState]:
+        """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
+        batch = len(observation)
+        even = torch.full((batch, self.code.dims, self.code.choices), 1 / self.code.choices)
+        action = self.code.chosen(self.code.explore(even, self.generator))
+        glimpses = (*state.glimpses, Glimpse(observation.copy(), action, feedback.reset))
+        if len(glimpses) * batch < self.config.look_around:
+            return action, state._replace(glimpses=glimpses)
+        encoder.look_around(
+            np.stack([glimpse.observation[:, 0] for glimpse in glimpses]),
+            np.stack([glimpse.action for glimpse in glimpses[:-1]]),
+            np.stack([~glimpse.reset for glimpse in glimpses[1:]]),
+        )
+        return action, state._replace(network=self.network.init_state(batch), glimpses=())
 
     def _outcome(self, decision: Decision, signal: Signal, value: Tensor) -> Outcome:
         """Close a decision: its temporal-difference error, and traces that end where the episode did."""

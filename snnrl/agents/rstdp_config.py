@@ -22,6 +22,8 @@ class RSTDPConfig:
     """Summed rate of a vector observation's place cells."""
     target_rate: float = 0.02
     """Rate per frame up to which a feature of a frame speaks with full amplitude."""
+    look_around: int = 4096
+    """Decisions of random play from which an encoder of frames learns what the screen shows."""
     actor_neurons: int = 10
     """Neurons for each action."""
     actor_threshold: float = 2.0
@@ -72,7 +74,7 @@ class RSTDPConfig:
     """``td``, or as a control ``shuffled``: TD errors of other times and environments."""
 
     def __post_init__(self) -> None:
-        for name in ("sim_steps", "actor_neurons", "critic_neurons", "update_every"):
+        for name in ("sim_steps", "actor_neurons", "critic_neurons", "update_every", "look_around"):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 1, f"agent.{name}", value, "an integer of at least 1")
         for name in ("temperature", "actor_width", "critic_gain", "weight_bound", "spikes_per_step"):

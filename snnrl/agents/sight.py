@@ -48,7 +48,7 @@ def make_encoder(
     )
 
 
-_FRAME_SETTINGS = ("rows", "luminances", "self_luminance", "self_rows", "tile")
+_FRAME_SETTINGS = ("rows",)
 _RANGE_SETTINGS = ("scale", "centre", "squash")
 
 
