@@ -16,6 +16,8 @@ LARGEST_OBJECT = 400
 """Pixels of the largest object whose motion is seen."""
 FARTHEST = 24
 """Rows plus columns that an object may have moved since the last frame."""
+STEEPEST = 5
+"""Ratio of the sides of a displacement beyond which the shorter one is taken for jitter."""
 BAND, CELL = 8, 4
 """Long and short side of a tile in pixels."""
 
@@ -196,9 +198,12 @@ def _see(
                     nearest = distance
                     from_y, from_x = before[b, other, 1], before[b, other, 2]
             if nearest <= FARTHEST:
-                down = 1 + (y > from_y) - (y < from_y)
-                to_right = 1 + (x > from_x) - (x < from_x)
-                direction = 3 * down + to_right
+                down, to_right = y - from_y, x - from_x
+                direction = 4
+                if STEEPEST * abs(down) >= abs(to_right):
+                    direction += 3 * (down > 0) - 3 * (down < 0)
+                if STEEPEST * abs(to_right) >= abs(down):
+                    direction += (to_right > 0) - (to_right < 0)
                 if direction != 4:
                     motion[label] = np.uint16(1 << (channels + direction - (direction > 4)))
             if kept < MOST_OBJECTS:
