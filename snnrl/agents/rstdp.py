@@ -19,7 +19,7 @@ from snnrl.encoders import FrameEncoder
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.neurons import EscapeNoise, IntegrateAndFire
-from snnrl.plasticity import RunningScale, Shuffler, ThreeFactor, ThreeFactorState
+from snnrl.plasticity import RunningScale, Shuffler, SynapticScale, ThreeFactor, ThreeFactorState
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import reset_rows
 
@@ -143,6 +143,8 @@ class RSTDP(Agent[RSTDPState]):
         self.rule = ThreeFactor(config.gamma * config.trace_lambda)
         self.td_scale = RunningScale()
         self.drive = RunningScale()
+        shape = self.network.to_actor.weight.shape, self.network.to_critic.weight.shape
+        self.actor_scale, self.critic_scale = (SynapticScale(s) if config.adaptive else None for s in shape)
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
 
@@ -243,6 +245,7 @@ class RSTDP(Agent[RSTDPState]):
             alive,
             instant,
             self.config.actor_rate * rate,
+            self.actor_scale,
         )
         critic = self._change(
             self.network.to_critic,
@@ -253,6 +256,7 @@ class RSTDP(Agent[RSTDPState]):
             alive,
             None,
             self.config.critic_rate * rate,
+            self.critic_scale,
         )
         return state._replace(actor=actor, critic=critic, stretch=()), metrics
 
@@ -279,11 +283,12 @@ class RSTDP(Agent[RSTDPState]):
         alive: Tensor,
         instant: Tensor | None,
         rate: Tensor,
+        scale: SynapticScale | None,
     ) -> ThreeFactorState:
         change: Tensor
         after: ThreeFactorState
         change, after = self.rule(connection, pre, post, state, modulator, alive, instant)
-        connection.apply_(rate * change)
+        connection.apply_(rate * (change if scale is None else scale(change)))
         return after
 
     @torch.no_grad()
