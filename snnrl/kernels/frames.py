@@ -16,6 +16,8 @@ LARGEST_OBJECT = 400
 """Pixels of the largest object whose motion is seen."""
 FARTHEST = 24
 """Rows plus columns that an object may have moved since the last frame."""
+LEAST_MOVE = 3
+"""Rows plus columns that an object must have moved to have a direction; what drifts slowly has none."""
 STEEPEST = 5
 """Ratio of the sides of a displacement beyond which the shorter one is taken for jitter."""
 BAND, CELL = 8, 4
@@ -197,7 +199,7 @@ def _see(
                 if alike and distance < nearest:
                     nearest = distance
                     from_y, from_x = before[b, other, 1], before[b, other, 2]
-            if nearest <= FARTHEST:
+            if LEAST_MOVE <= nearest <= FARTHEST:
                 down, to_right = y - from_y, x - from_x
                 direction = 4
                 if STEEPEST * abs(down) >= abs(to_right):
