@@ -233,8 +233,9 @@ class RSTDP(Agent[RSTDPState]):
         if not self.config.plasticity:
             return state._replace(stretch=()), metrics
 
-        rate = self.get_buffer("learning_rate_scale") / self._batch_share(pre)
-        instant = self.config.entropy * torch.stack(surprises) if self.config.entropy else None
+        left = self.get_buffer("learning_rate_scale")
+        rate = left / self._batch_share(pre)
+        instant = self.config.entropy * left * torch.stack(surprises) if self.config.entropy else None
         actor_modulator = modulator / scale if self.config.normalise_td else modulator
         actor = self._change(
             self.network.to_actor,
