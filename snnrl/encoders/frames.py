@@ -14,7 +14,7 @@ from snnrl.encoders.adaptation import RateAdaptation
 from snnrl.encoders.base import Encoder
 from snnrl.encoders.survey import Scene, survey
 from snnrl.errors import require
-from snnrl.kernels.frames import BAND, MOST_OBJECTS, Figure, Layout, frame_events
+from snnrl.kernels.frames import BLOCK, MOST_OBJECTS, Figure, Layout, frame_events
 from snnrl.spikes import SparseSpikes
 
 CHANNELS = 7
@@ -36,15 +36,15 @@ class FrameEncoder(Encoder[FrameState]):
     What differs from the background is put into channels by its luminance and grouped into objects; an object that has
     an equal nearby in the last frame has a direction, one of eight. A neuron stands for one channel in one tile of the
     screen ("Basic" features: Liang, Machado, Talvitie & Bowling 2016, AAMAS), or for one channel or direction in one
-    tile of a second map, whose rows or columns are counted from the agent's own figure, so that "something falls
-    two tiles to my left" is one neuron. One neuron always spikes.
+    tile of maps, a fine and a coarse one, whose rows or columns are counted from the agent's own figure, so that
+    "something falls two tiles to my left" is one neuron. One neuron always spikes.
 
     Nothing of this is told to the encoder: background, luminances and figure come from :meth:`look_around`, given what
     random play has shown, and are kept for life. Until then every luminance band is a channel and nothing is oneself.
 
     Args:
         height: rows of a frame.
-        width: columns of a frame, a multiple of 8.
+        width: columns of a frame, a multiple of 16.
         rows: first and one past the last row to look at; ``None`` for all.
         target_rate: see :class:`~snnrl.encoders.adaptation.RateAdaptation`.
 
@@ -65,9 +65,9 @@ class FrameEncoder(Encoder[FrameState]):
         first, past = (0, height) if rows is None else tuple(rows)
         within = 0 <= first < past <= height
         require(within, "env.frames.rows", rows, f"[first, past] with 0 <= first < past <= {height}")
-        require(width % BAND == 0, "width", width, f"a multiple of {BAND} columns")
+        require(width % BLOCK == 0, "width", width, f"a multiple of {BLOCK} columns")
         self.height, self.width, self.top, self.bottom = height, width, first, past
-        self.layout = Layout(-(-(past - first) // BAND) * BAND, width, CHANNELS)
+        self.layout = Layout(-(-(past - first) // BLOCK) * BLOCK, width, CHANNELS)
         self.size = self.layout.size
         self.register_buffer("background", torch.zeros((past - first, width), dtype=torch.uint8))
         self.register_buffer("table", (torch.arange(256) * (CHANNELS - 1) // 256).to(torch.uint8))

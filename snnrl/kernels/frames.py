@@ -22,27 +22,34 @@ STEEPEST = 5
 """Ratio of the sides of a displacement beyond which the shorter one is taken for jitter."""
 BAND, CELL = 8, 4
 """Long and short side of a tile in pixels."""
+BLOCK = 16
+"""Side of a coarse tile of the map around the figure."""
 
 
 class Layout(NamedTuple):
     """Geometry of the maps; rows are those of the cut."""
 
     rows: int
-    """A multiple of ``BAND``."""
+    """A multiple of ``BLOCK``."""
     width: int
-    """A multiple of ``BAND``."""
+    """A multiple of ``BLOCK``."""
     channels: int
     """Luminance channels, the last of them for any other luminance that differs from the background."""
 
     @property
     def tiles(self) -> int:
-        """Tiles of the map of the screen; the map around the figure has twice as many."""
+        """Tiles of the map of the screen; the fine map around the figure has twice as many."""
         return (self.rows // BAND) * (self.width // CELL)
 
     @property
+    def blocks(self) -> int:
+        """Tiles of the coarse map around the figure."""
+        return 2 * (self.rows // BLOCK) * (self.width // BLOCK)
+
+    @property
     def size(self) -> int:
-        """Number of neurons: the map of the screen, the map around the figure, and one that always spikes."""
-        return self.tiles * self.channels + 2 * self.tiles * (self.channels + DIRECTIONS) + 1
+        """Number of neurons: the map of the screen, both maps around the figure, and one that always spikes."""
+        return self.tiles * self.channels + (2 * self.tiles + self.blocks) * (self.channels + DIRECTIONS) + 1
 
 
 class Figure(NamedTuple):
@@ -114,12 +121,13 @@ def _see(
     moves_rows: bool,
     moves_columns: bool,
 ) -> tuple[NDArray[np.uint16], NDArray[np.int32], NDArray[np.int64]]:
-    """Channel bits of each tile ``[batch, 3 * tiles]``, the frame's objects, and the figure's place."""
+    """Channel bits of each tile ``[batch, tiles of all maps]``, the frame's objects, and the figure's place."""
     batch, sight = frames.shape[0], frames.shape[1]
     across = width // CELL
     tiles = (rows // BAND) * across
     tall = moves_rows and not moves_columns
-    bits = np.zeros((batch, 3 * tiles), dtype=np.uint16)
+    blocks_across = (width if tall else 2 * width) // BLOCK
+    bits = np.zeros((batch, 3 * tiles + 2 * (rows // BLOCK) * (width // BLOCK)), dtype=np.uint16)
     after = np.zeros_like(before)
     centres = centre.copy()
     labels = np.zeros((sight, width), dtype=np.int32)
@@ -232,11 +240,14 @@ def _see(
                 around_y, around_x = y + shift_row, x + shift_column
                 if around_y < 0 or around_x < 0:
                     continue
+                if around_y >= (2 * rows if tall else rows) or around_x >= (width if tall else 2 * width):
+                    continue
                 if tall:
-                    if around_y < 2 * rows:
-                        bits[b, tiles + (around_y // CELL) * (width // BAND) + around_x // BAND] |= seen
-                elif around_y < rows and around_x < 2 * width:
-                    bits[b, tiles + (around_y // BAND) * 2 * across + around_x // CELL] |= seen
+                    fine = (around_y // CELL) * (width // BAND) + around_x // BAND
+                else:
+                    fine = (around_y // BAND) * 2 * across + around_x // CELL
+                bits[b, tiles + fine] |= seen
+                bits[b, 3 * tiles + (around_y // BLOCK) * blocks_across + around_x // BLOCK] |= seen
     return bits, after, centres
 
 
@@ -255,7 +266,7 @@ def _list(bits: NDArray[np.uint16], tiles: int, channels: int) -> tuple[NDArray[
     index = np.empty(count, dtype=np.int64)
     event = 0
     richer = channels + DIRECTIONS
-    last = tiles * channels + 2 * tiles * richer
+    last = tiles * channels + (everywhere - tiles) * richer
     for b in range(batch):
         for tile in range(everywhere):
             left = bits[b, tile]

@@ -1,0 +1,94 @@
+"""``python -m snnrl.export run=<dir> out=<folder>``: what playing needs of a run, small enough to give away."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snnrl.cli import run_command
+from snnrl.errors import ConfigError, did_you_mean, require
+
+USAGE = """
+usage: python -m snnrl.export run=RUN_DIR out=FOLDER [checkpoint=last]
+
+  run            folder of a finished run
+  out            a new folder
+  checkpoint     last, best or a file (last)
+
+Writes the run's config.yaml and summary.json, and a checkpoint with weights in half precision, compressed. It is a run
+folder for python -m snnrl.evaluate and snnrl.load; training cannot go on from it.
+"""
+
+DEFAULTS: dict[str, Any] = {"run": None, "out": None, "checkpoint": "last"}
+LARGE = 1024
+"""Tensors of more values than this are halved."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command; ``words`` default to the process's own. Returns its exit code."""
+    return run_command(export_run, USAGE, words)
+
+
+def export_run(words: Sequence[str]) -> int:
+    """Write the folder that the command line asks for.
+
+    Raises:
+        ConfigError: a wrong setting, a run that is not finished, or a folder that is there already.
+    """
+    from snnrl.config import read_config, read_words
+    from snnrl.training.checkpoints import CheckpointStore
+    from snnrl.training.runner import load_agent
+
+    for word in words:
+        key = word.partition("=")[0]
+        if key not in DEFAULTS or "=" not in word:
+            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
+    options = {**DEFAULTS, **read_words(words, as_written=tuple(DEFAULTS))}
+    for key in ("run", "out"):
+        require(options[key] is not None, key, options[key], "a folder")
+    run, out = Path(options["run"]), Path(options["out"])
+    config = read_config(run)
+    require((run / "summary.json").is_file(), "run", run, "finished; python -m snnrl.train resume= goes on")
+    require(not out.exists(), "out", out, "a new folder")
+    load_agent(config, run, options["checkpoint"])
+    named: Mapping[str, Path | None] = {
+        "last": CheckpointStore(run / "checkpoints").latest(),
+        "best": CheckpointStore(run / "checkpoints").best(),
+    }
+    source = named.get(options["checkpoint"], Path(options["checkpoint"]))
+    assert source is not None
+    size = _slim(source, out)
+    for name in ("config.yaml", "summary.json"):
+        shutil.copy(run / name, out / name)
+    print(f"written to {out}, {size / 1e6:.2f} MB; play it: python -m snnrl.evaluate run={out}")
+    return 0
+
+
+def _slim(source: Path, out: Path) -> int:
+    """Write the checkpoint's weights alone, halved and compressed; returns the bytes of the file."""
+    import torch
+
+    from snnrl.training.checkpoints import load_checkpoint, save_checkpoint
+
+    saved = load_checkpoint(source)
+    agent = {
+        name: value.half() if value.dtype == torch.float32 and value.numel() > LARGE else value
+        for name, value in saved["agent"].items()
+    }
+    kept = {key: saved[key] for key in ("architecture", "generator", "steps")}
+    path = out / "checkpoints" / f"step_{saved['steps']:012d}.pt"
+    whole = path.with_suffix(".whole")
+    save_checkpoint(whole, {**kept, "agent": agent})
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as slim:
+        for entry in archive.infolist():
+            slim.writestr(entry.filename, archive.read(entry))
+    whole.unlink()
+    return path.stat().st_size
+
+
+if __name__ == "__main__":
+    sys.exit(main())
