@@ -59,7 +59,7 @@ def survey(frames: Frames, actions: NDArray[np.int64], joined: NDArray[np.bool_]
     """
     background = _background(frames.reshape(-1, *frames.shape[2:]))
     shown = _frequent(frames, background)
-    candidates = [found for level in shown[:12] for axis in (0, 1) for found in _follow(frames, level, axis, actions, joined)]
+    candidates = [found for level in shown[:12] for axis in (0, 1) for found in _follow((frames == level) & (background != level), level, axis, actions, joined)]
     figure = _figure(candidates, frames.shape[2:])
     levels = [level for level in shown if level != figure.luminance]
     if figure.luminance >= 0:
@@ -95,10 +95,9 @@ def _frequent(frames: Frames, background: Frames) -> list[int]:
 
 
 def _follow(
-    frames: Frames, level: int, axis: int, actions: NDArray[np.int64], joined: NDArray[np.bool_]
+    along: NDArray[np.bool_], level: int, axis: int, actions: NDArray[np.int64], joined: NDArray[np.bool_]
 ) -> list[_Candidate]:
     """What of a luminance moves along an axis with the actions, in each strip along that axis and on the whole screen."""
-    along = frames == level
     if axis == 0:
         along = along.swapaxes(2, 3)
     strips = -(-along.shape[2] // BAND)

@@ -143,7 +143,7 @@ def _see(
             found = total_row = total_column = 0
             for y in range(top, min(bottom, sight)):
                 for x in range(left, right):
-                    if frames[b, y, x] == luminance:
+                    if frames[b, y, x] == luminance and background[y, x] != luminance:
                         found += 1
                         total_row += y
                         total_column += x
