@@ -31,7 +31,9 @@ def noise(seed: int, batch: int, rows: int = 40, density: float = 0.3) -> NDArra
     """Frames ``[batch, rows, 32]`` of which a share of the pixels have any luminance, often a listed one."""
     generator = np.random.default_rng(seed)
     shape = (batch, rows, LAYOUT.width)
-    luminance = np.where(generator.random(shape) < 0.7, generator.choice(LEVELS, shape), generator.integers(256, size=shape))
+    luminance = np.where(
+        generator.random(shape) < 0.7, generator.choice(LEVELS, shape), generator.integers(256, size=shape)
+    )
     return np.where(generator.random(shape) < density, luminance, 0).astype(np.uint8)
 
 
@@ -103,9 +105,7 @@ def test_frame_events_take_memory_in_any_order() -> None:
 
 def test_frame_events_leave_their_arguments_alone() -> None:
     background = noise(0, 1)[0]
-    _, _, objects, centre = frame_events(
-        noise(1, 2), background, BANDS, *nothing_seen(2), LAYOUT, FIGURES["roaming"]
-    )
+    _, _, objects, centre = frame_events(noise(1, 2), background, BANDS, *nothing_seen(2), LAYOUT, FIGURES["roaming"])
     given = (noise(2, 2), background, BANDS, objects, centre)
     kept = [part.copy() for part in given]
     frame_events(*given, LAYOUT, FIGURES["roaming"])
