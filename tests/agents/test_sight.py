@@ -53,10 +53,12 @@ def test_the_recipe_gives_the_range_where_a_box_has_none() -> None:
 
 
 def test_grey_frames_become_volleys_with_the_recipes_settings() -> None:
-    code = encoder(frames(), frames={"luminances": [40, 80], "tile": [4, 4], "rows": [0, 12]})
+    code = encoder(frames(), frames={"rows": [3, 12]})
     assert isinstance(code, FrameEncoder)
     assert code.fires_volleys
-    assert code.size == (2 + 2) * 3 * 8 + 1
+    assert not code.has_looked
+    assert (code.top, code.bottom) == (3, 12)
+    assert code.size == 16 * 7 + 2 * 16 * (7 + 8) + 1
     assert isinstance(encoder(frames()), FrameEncoder), "without settings as well"
 
 
@@ -88,10 +90,22 @@ def test_other_spaces_are_errors_that_name_them(space: spaces.Space[Any]) -> Non
 
 
 def test_unknown_settings_are_errors_that_suggest_one() -> None:
-    with pytest.raises(ConfigError, match=r"env\.frames\.luminance=.*: .* did you mean luminances"):
-        encoder(frames(), frames={"luminance": [1]})
+    with pytest.raises(ConfigError, match=r"env\.frames\.row=.*: .* did you mean rows"):
+        encoder(frames(), frames={"row": [1, 5]})
     with pytest.raises(ConfigError, match=r"env\.observation\.center=.*: .* did you mean centre"):
         encoder(spaces.Box(-1.0, 1.0, (2,)), observation={"center": [0.0, 0.0]})
+
+
+@pytest.mark.parametrize("name", ["luminances", "self_luminance", "self_rows", "tile"])
+def test_what_an_encoder_finds_out_by_itself_is_no_setting(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"env\.frames\.{name}=.*: there is no such setting; .*rows"):
+        encoder(frames(), frames={"rows": [0, 8], name: [1, 4]})
+
+
+@pytest.mark.parametrize("rows", [[5], [1, 5, 9], 5, "all", [0.5, 8.0], [None, 8], [8, 3], [0, 17]], ids=str)
+def test_rows_of_another_kind_are_errors(rows: Any) -> None:
+    with pytest.raises(ConfigError, match=r"env\.frames.*rows.*must be|env\.frames=.*rows.*another kind"):
+        encoder(frames(), frames={"rows": rows})
 
 
 def test_settings_of_the_wrong_length_are_errors() -> None:
