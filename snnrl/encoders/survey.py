@@ -135,7 +135,7 @@ def _figure(candidates: list[_Candidate], shape: tuple[int, ...]) -> Figure:
     rows, width = shape
     if not candidates:
         return Figure(-1, 0, 0, 0, 0, False, False)
-    best = max(candidates, key=lambda candidate: candidate.contingency)
+    best = max(candidates, key=lambda candidate: candidate.contingency * (1.0 if candidate.band is not None else 0.6))
     roaming = [
         max((c.contingency for c in candidates if (c.luminance, c.axis, c.band) == (best.luminance, axis, None)), default=0.0)
         for axis in (0, 1)

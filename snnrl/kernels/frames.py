@@ -211,9 +211,9 @@ def _see(
                 down, to_right = y - from_y, x - from_x
                 direction = 4
                 if STEEPEST * abs(down) >= abs(to_right):
-                    direction += 3 * (down > 0) - 3 * (down < 0)
+                    direction += 3 if down > 0 else -3 if down < 0 else 0
                 if STEEPEST * abs(to_right) >= abs(down):
-                    direction += (to_right > 0) - (to_right < 0)
+                    direction += 1 if to_right > 0 else -1 if to_right < 0 else 0
                 if direction != 4:
                     motion[label] = np.uint16(1 << (channels + direction - (direction > 4)))
             if kept < MOST_OBJECTS:

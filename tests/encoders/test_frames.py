@@ -12,7 +12,7 @@ from scipy import ndimage
 from snnrl.encoders import FrameEncoder
 from snnrl.encoders.frames import CHANNELS, FrameState
 from snnrl.errors import ConfigError
-from snnrl.kernels.frames import DIRECTIONS, FARTHEST, LARGEST_OBJECT, MOST_OBJECTS, Figure
+from snnrl.kernels.frames import DIRECTIONS, FARTHEST, LARGEST_OBJECT, LEAST_MOVE, MOST_OBJECTS, STEEPEST, Figure
 from snnrl.spikes import SparseSpikes
 
 SHOT, WALL, FIGURE = 60, 142, 200
@@ -83,8 +83,14 @@ def direction(piece: tuple[int, int, int, int], before: Sequence[tuple[int, int,
     distances = [abs(row - old[1]) + abs(column - old[2]) for old in alike]
     if area > LARGEST_OBJECT or not alike or min(distances) > FARTHEST:
         return None
+    if min(distances) < LEAST_MOVE:
+        return None
     nearest = alike[int(np.argmin(distances))]
-    signs = (int(np.sign(row - nearest[1])), int(np.sign(column - nearest[2])))
+    down, right = row - nearest[1], column - nearest[2]
+    signs = (
+        int(np.sign(down)) * (STEEPEST * abs(down) >= abs(right)),
+        int(np.sign(right)) * (STEEPEST * abs(right) >= abs(down)),
+    )
     eight = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0)]
     return eight.index(signs) if signs in eight else None
 
@@ -94,20 +100,22 @@ def reference(
 ) -> NDArray[np.bool_]:
     """What spikes in each frame, ``[time, neurons]``, pixel by pixel; neurons in an order of its own."""
     width = episode[0].shape[1]
-    high = -(-(rows[1] - rows[0]) // 8) * 8
+    high = -(-(rows[1] - rows[0]) // 16) * 16
+    blocks = (high // 8, width // 16) if figure.moves_rows and not figure.moves_columns else (high // 16, width // 8)
     around = (high // 2, width // 8) if figure.moves_rows and not figure.moves_columns else (high // 8, width // 2)
     row, column = high // 2, width // 2
     before: list[tuple[int, int, int, int]] = []
     out = []
     for frame in episode:
         shown = frame[rows[0] : rows[1]]
-        mine = np.argwhere(shown == figure.luminance)
+        mine = np.argwhere((shown == figure.luminance) & (shown != background))
         mine = mine[(figure.top <= mine[:, 0]) & (mine[:, 0] < figure.bottom)]
         mine = mine[(figure.left <= mine[:, 1]) & (mine[:, 1] < figure.right)]
         if len(mine):
             row, column = (int(total) // len(mine) for total in mine.sum(0))
         screen = np.zeros((high // 8, width // 4, CHANNELS), dtype=bool)
         own = np.zeros((*around, CHANNELS + DIRECTIONS), dtype=bool)
+        coarse = np.zeros((*blocks, CHANNELS + DIRECTIONS), dtype=bool)
         now = []
         for channel, pixels in pieces(shown, background, table):
             area = len(pixels)
@@ -119,15 +127,17 @@ def reference(
             for y, x in pixels:
                 screen[y // 8, x // 4, channel] = True
                 if figure.moves_rows and figure.moves_columns:
-                    tile = (y - row + high // 2) // 8, (x - column + width) // 4
+                    there, tile = (y - row + high // 2, x - column + width), (8, 4)
                 elif figure.moves_rows:
-                    tile = (y - row + high) // 4, x // 8
+                    there, tile = (y - row + high, x), (4, 8)
                 else:
-                    tile = y // 8, (x - column + width) // 4
-                if 0 <= tile[0] < around[0] and 0 <= tile[1] < around[1]:
-                    own[tile[0], tile[1], features] = True
+                    there, tile = (y, x - column + width), (8, 4)
+                fine = there[0] // tile[0], there[1] // tile[1]
+                if 0 <= fine[0] < around[0] and 0 <= fine[1] < around[1]:
+                    own[fine[0], fine[1], features] = True
+                    coarse[there[0] // 16, there[1] // 16, features] = True
         before = now[:MOST_OBJECTS]
-        out.append(np.concatenate([screen.ravel(), own.ravel(), [True]]))
+        out.append(np.concatenate([screen.ravel(), own.ravel(), coarse.ravel(), [True]]))
     return np.array(out)
 
 
@@ -167,11 +177,11 @@ BANDS = (np.arange(256) * 6 // 256).astype(np.uint8)
 GEOMETRIES: dict[str, tuple[int, int, tuple[int, int], Frame, Figure]] = {
     "no figure, bands": (24, 32, (0, 24), BANDS, NOBODY),
     "wide": (24, 32, (0, 24), table(), Figure(FIGURE, 0, 24, 0, 32, False, True)),
-    "wide, a strip of a cut frame": (31, 40, (3, 26), table(), Figure(FIGURE, 8, 16, 0, 40, False, True)),
+    "wide, a strip of a cut frame": (31, 48, (3, 26), table(), Figure(FIGURE, 8, 16, 0, 48, False, True)),
     "tall": (24, 32, (0, 24), table(), Figure(FIGURE, 0, 24, 0, 32, True, False)),
-    "tall, a strip of a cut frame": (35, 24, (2, 31), table(), Figure(SHOT, 0, 29, 8, 16, True, False)),
+    "tall, a strip of a cut frame": (35, 32, (2, 31), table(), Figure(SHOT, 0, 29, 8, 16, True, False)),
     "roaming": (24, 32, (0, 24), table(), Figure(FIGURE, 0, 24, 0, 32, True, True)),
-    "roaming in a cut frame": (32, 24, (5, 32), table(), Figure(255, 0, 27, 0, 24, True, True)),
+    "roaming in a cut frame": (32, 32, (5, 32), table(), Figure(255, 0, 27, 0, 32, True, True)),
     "one row": (24, 16, (11, 12), table(), Figure(FIGURE, 0, 1, 0, 16, False, True)),
 }
 
@@ -242,48 +252,61 @@ def test_pixels_of_one_tile_share_a_neuron_and_pixels_of_two_tiles_do_not() -> N
     (opposite,) = fired(code, drawn((15, 7, SHOT)))
     (both,) = fired(code, drawn((8, 4, SHOT), (15, 7, SHOT)))
     assert corner == opposite == both
-    assert len(corner) == 3, "on the screen, around the middle, and the neuron that always spikes"
+    assert len(corner) == 4, "on the screen, in both maps around the middle, and the neuron that always spikes"
     for beside in ((7, 4), (16, 4), (8, 3), (8, 8)):
         (other,) = fired(code, drawn((*beside, SHOT)))
-        assert len(other & corner) == 1, "only the neuron that always spikes"
+        assert len(other & corner) == 1 + (beside[0] < 16), "the coarse tile, and the neuron that always spikes"
 
 
 def test_each_channel_has_a_neuron_of_its_own_and_luminances_of_one_channel_share_it() -> None:
     code = encoder()
     seen = [fired(code, drawn((1, 1, luminance)))[0] for luminance in (20, SHOT, 100, WALL, FIGURE, 255)]
-    assert len(set.union(*seen)) == 2 * 6 + 1
+    assert len(set.union(*seen)) == 3 * 6 + 1
     told(code, table=table())
     seen = [fired(code, drawn((1, 1, luminance)))[0] for luminance in (FIGURE, SHOT, WALL, 255, 20)]
-    assert len(set.union(*seen)) == 2 * 5 + 1
+    assert len(set.union(*seen)) == 3 * 5 + 1
     assert fired(code, drawn((1, 1, 20))) == fired(code, drawn((1, 1, 77)))
 
 
-EIGHT = [(down, right) for down in (-3, 0, 3) for right in (-2, 0, 2) if (down, right) != (0, 0)]
+EIGHT = [(down, right) for down in (-3, 0, 3) for right in (-4, 0, 4) if (down, right) != (0, 0)]
 
 
 def test_what_moves_fires_the_neuron_of_its_direction() -> None:
     code = encoder()
     (still,) = fired(code, drawn((12, 17, SHOT)))
-    found = []
+    found: list[frozenset[int]] = []
     for down, right in EIGHT:
         _, moved = fired(code, drawn((12 - down, 17 - right, SHOT)), drawn((12, 17, SHOT)))
         assert still < moved
-        assert len(moved - still) == 1
-        found += moved - still
+        assert len(moved - still) == 2, "once in each map around the middle"
+        found.append(frozenset(moved - still))
     assert len(set(found)) == 8
     _, larger = fired(code, drawn((2, 10, SHOT)), drawn((12, 17, SHOT)))
-    assert larger - still == {found[EIGHT.index((3, 2))]}, "only the signs matter"
+    assert larger - still == found[EIGHT.index((3, 4))], "only the signs matter"
+
+
+@pytest.mark.parametrize(("down", "right", "directions"), [(2, 0, 0), (1, 1, 0), (3, 0, 1), (2, 1, 1), (0, -3, 1)])
+def test_what_drifts_slowly_has_no_direction(down: int, right: int, directions: int) -> None:
+    code = encoder()
+    (still,) = fired(code, drawn((12, 17, SHOT)))
+    _, moved = fired(code, drawn((12 - down, 17 - right, SHOT)), drawn((12, 17, SHOT)))
+    assert len(moved - still) == 2 * directions
+
+
+def test_a_slight_sidestep_is_jitter() -> None:
+    code = encoder()
+    _, straight = fired(code, drawn((1, 17, SHOT)), drawn((12, 17, SHOT)))
+    _, jittering = fired(code, drawn((1, 15, SHOT)), drawn((12, 17, SHOT)))
+    _, slanting = fired(code, drawn((1, 14, SHOT)), drawn((12, 17, SHOT)))
+    assert jittering == straight
+    assert slanting != straight
 
 
 def test_a_direction_is_that_of_the_objects_middle() -> None:
     code = encoder()
-    (dot,) = fired(code, drawn((12, 17, SHOT)))
-    _, moved = fired(code, drawn((11, 17, SHOT)), drawn((12, 17, SHOT)))
-    (down,) = moved - dot
-    _, grown = fired(code, drawn(*box(8, 16, 2, 3, SHOT)), drawn(*box(8, 16, 4, 3, SHOT)))
-    assert down in grown, "from row 8.5 to row 9.5"
-    _, shrunk = fired(code, drawn(*box(8, 16, 2, 3, SHOT)), drawn(*box(8, 16, 1, 3, SHOT)))
-    assert len(shrunk) == 3, "row 8.5 counts as row 8"
+    _, moved = fired(code, drawn(*box(4, 16, 2, 3, SHOT)), drawn(*box(7, 16, 2, 3, SHOT)))
+    _, grown = fired(code, drawn(*box(4, 16, 2, 3, SHOT)), drawn(*box(7, 16, 3, 3, SHOT)))
+    assert moved <= grown, "from row 4 to rows 7 and 8"
 
 
 @pytest.mark.parametrize(
@@ -291,11 +314,11 @@ def test_a_direction_is_that_of_the_objects_middle() -> None:
     [
         ([(2, 4, SHOT)], [(20, 10, SHOT)], True),
         ([(2, 4, SHOT)], [(20, 11, SHOT)], False),
-        ([(2, 4, SHOT)], [(4, 4, WALL)], False),
-        ([(2, 4, SHOT)], box(4, 4, 3, 1, SHOT), True),
-        ([(2, 4, SHOT)], box(4, 4, 2, 2, SHOT), False),
-        (box(4, 4, 3, 1, SHOT), [(2, 4, SHOT)], True),
-        (box(4, 4, 2, 2, SHOT), [(2, 4, SHOT)], False),
+        ([(2, 4, SHOT)], [(6, 4, WALL)], False),
+        ([(2, 4, SHOT)], box(6, 4, 3, 1, SHOT), True),
+        ([(2, 4, SHOT)], box(6, 4, 2, 2, SHOT), False),
+        (box(6, 4, 3, 1, SHOT), [(2, 4, SHOT)], True),
+        (box(6, 4, 2, 2, SHOT), [(2, 4, SHOT)], False),
     ],
     ids=["24 pixels", "25 pixels", "another channel", "three times", "four times", "a third", "a quarter"],
 )
@@ -311,8 +334,8 @@ def test_motion_is_seen_of_what_has_its_like_nearby(
 
 def test_the_nearest_of_its_like_is_where_an_object_comes_from() -> None:
     code = encoder()
-    _, below = fired(code, drawn((6, 4, SHOT)), drawn((4, 4, SHOT)))
-    _, between = fired(code, drawn((1, 4, SHOT), (6, 4, SHOT)), drawn((4, 4, SHOT)))
+    _, below = fired(code, drawn((10, 4, SHOT)), drawn((6, 4, SHOT)))
+    _, between = fired(code, drawn((1, 4, SHOT), (10, 4, SHOT)), drawn((6, 4, SHOT)))
     assert between == below
 
 
@@ -320,11 +343,11 @@ def test_objects_hang_together_over_corners_and_not_over_channels() -> None:
     """A staircase has one middle; a luminance of another channel in it cuts it."""
     stairs = [(4 + step, 8 + step, SHOT) for step in range(6)]
     code = encoder()
-    _, moved = fired(code, drawn((6, 10, SHOT), (6, 11, SHOT)), drawn(*stairs))
+    _, moved = fired(code, drawn((7, 10, SHOT), (7, 11, SHOT)), drawn(*stairs))
     (still,) = fired(code, drawn(*stairs))
     assert moved == still, "its middle is at row 6 and column 10"
     cut = [*stairs[:2], (6, 10, WALL), *stairs[3:]]
-    _, moved = fired(code, drawn((6, 10, SHOT), (6, 11, SHOT)), drawn(*cut))
+    _, moved = fired(code, drawn((4, 10, SHOT), (4, 11, SHOT)), drawn(*cut))
     (still,) = fired(code, drawn(*cut))
     assert still < moved
 
@@ -340,10 +363,10 @@ def test_the_map_around_a_figure_that_moves_along_columns_shifts_with_it(shift: 
     code = encoder(columns())
     (here,) = fired(code, drawn((20, 14, FIGURE), (3, 17, SHOT)))
     (there,) = fired(code, drawn((20, 14 + shift, FIGURE), (3, 17 + shift, SHOT)))
-    assert len(here) == len(there) == 5
-    assert len(here & there) == 3, "figure and shot around it, and the neuron that always spikes"
+    assert len(here) == len(there) == 7
+    assert len(here & there) == 5, "figure and shot in both maps around it, and the neuron that always spikes"
     (below,) = fired(code, drawn((20, 14, FIGURE), (11, 17, SHOT)))
-    assert len(here & below) == 3, "rows are those of the screen: both figures, and the neuron that always spikes"
+    assert len(here & below) == 5, "rows are those of the screen: the figure and the shot's coarse tile, and the neuron that always spikes"
 
 
 @pytest.mark.parametrize("shift", [8, -8, -16])
@@ -352,20 +375,20 @@ def test_the_map_around_a_figure_that_moves_along_rows_shifts_with_it(shift: int
     start = 4 if shift > 0 else 20
     (here,) = fired(code, drawn((start, 5, FIGURE), (start - 3, 21, SHOT)))
     (there,) = fired(code, drawn((start + shift, 5, FIGURE), (start + shift - 3, 21, SHOT)))
-    assert len(here) == len(there) == 5
-    assert len(here & there) == 3
+    assert len(here) == len(there) == 7
+    assert len(here & there) == 5
     (beside,) = fired(code, drawn((start, 5, FIGURE), (start - 3, 13, SHOT)))
-    assert len(here & beside) == 3, "columns are those of the screen"
+    assert len(here & beside) == 4, "columns are those of the screen"
 
 
 def test_the_map_around_a_figure_that_roams_shifts_with_it_both_ways() -> None:
     code = encoder(Figure(FIGURE, 0, HEIGHT, 0, WIDTH, True, True))
     (here,) = fired(code, drawn((12, 14, FIGURE), (9, 17, SHOT)))
     (there,) = fired(code, drawn((20, 18, FIGURE), (17, 21, SHOT)))
-    assert len(here) == len(there) == 5
-    assert len(here & there) == 3
+    assert len(here) == len(there) == 7
+    assert len(here & there) == 5
     (far,) = fired(code, drawn((20, 18, FIGURE), (1, 18, SHOT)))
-    assert len(far) == 4, "what is more than half a screen above is seen on the screen only"
+    assert len(far) == 5, "what is more than half a screen above is seen on the screen only"
 
 
 def test_places_are_counted_from_the_middle_of_the_figure() -> None:
@@ -374,7 +397,7 @@ def test_places_are_counted_from_the_middle_of_the_figure() -> None:
     (narrow,) = fired(code, drawn((20, 13, FIGURE), (3, 13, SHOT)))
     (beside,) = fired(code, drawn((20, 14, FIGURE), (3, 13, SHOT)))
     shot = narrow - fired(code, drawn((20, 13, FIGURE)))[0]
-    assert len(shot) == 2
+    assert len(shot) == 3
     assert shot <= wide
     assert not shot <= beside
 
@@ -387,7 +410,7 @@ def test_the_last_known_place_is_kept_while_the_figure_is_gone() -> None:
     )
     assert second == third
     assert second < first == back
-    assert len(first - second) == 2, "the figure itself, once in each map"
+    assert len(first - second) == 3, "the figure itself, once in each map"
     (never,) = fired(code, drawn(shot))
     (middle,) = fired(code, drawn((20, WIDTH // 2, FIGURE), shot))
     assert never < middle, "before it is ever seen it is taken to be in the middle"
@@ -520,13 +543,13 @@ def test_amplitudes_adapt_in_training_mode_and_stand_still_in_evaluation() -> No
     code = encoder(target_rate=0.1)
     frame = drawn((1, 1, SHOT))
     (spikes,) = volleys(code, [frame])
-    assert spikes.value.tolist() == [1.0, 1.0, 1.0]
+    assert spikes.value.tolist() == [1.0, 1.0, 1.0, 1.0]
     code.train()
     volleys(code, [frame] * 100)
     code.eval()
     learnt = {name: value.clone() for name, value in code.state_dict().items()}
     (spikes,) = volleys(code, [frame])
-    assert spikes.value.tolist() == pytest.approx([0.1**0.5] * 3, rel=3e-2)
+    assert spikes.value.tolist() == pytest.approx([0.1**0.5] * 4, rel=3e-2)
     volleys(code, [drawn((9, 9, SHOT))] * 10)
     assert all(torch.equal(value, learnt[name]) for name, value in code.state_dict().items())
 

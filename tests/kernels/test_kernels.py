@@ -17,7 +17,7 @@ from snnrl.kernels.frames import DIRECTIONS, MOST_OBJECTS, Figure, Layout
 from snnrl.spikes import SparseSpikes
 
 LEVELS = (20, 60, 98, 142)
-LAYOUT = Layout(40, 32, 7)
+LAYOUT = Layout(48, 32, 7)
 BANDS = (np.arange(256) * 6 // 256).astype(np.uint8)
 FIGURES = {
     "none": Figure(-1, 0, 0, 0, 0, False, True),
@@ -88,7 +88,7 @@ def test_compiled_loops_do_as_the_interpreter_does(name: str) -> None:
 def test_every_size_of_a_layout_follows_from_its_tiles() -> None:
     layout = Layout(160, 160, 7)
     assert layout.tiles == 20 * 40
-    assert layout.size == 800 * 7 + 1600 * (7 + DIRECTIONS) + 1
+    assert layout.size == 800 * 7 + (1600 + 200) * (7 + DIRECTIONS) + 1
 
 
 def test_frame_events_take_memory_in_any_order() -> None:
