@@ -67,16 +67,19 @@ def trained(name: str, words: tuple[str, ...], seed: int) -> tuple[float, list[t
 
 def main(out: Path) -> None:
     torch.set_num_threads(1)
-    found: dict[str, Any] = {
-        name: [trained(name, words, seed) for seed in SEEDS] for name, words in VARIANTS.items()
-    }
+    found: dict[str, Any] = {name: [trained(name, words, seed) for seed in SEEDS] for name, words in VARIANTS.items()}
     out.mkdir(parents=True, exist_ok=True)
-    lines = [f"CartPole-v1, {STEPS:,} steps, seeds {', '.join(map(str, SEEDS))}: mean return of {EPISODES} unseen episodes", ""]
+    lines = [
+        f"CartPole-v1, {STEPS:,} steps, seeds {', '.join(map(str, SEEDS))}: mean return of {EPISODES} unseen episodes",
+        "",
+    ]
     lines += ["| variant | setting | mean | seeds |", "|---|---|---|---|"]
     for name, results in found.items():
         scores = [score for score, _ in results]
         setting = " ".join(f"`{word}`" for word in VARIANTS[name])
-        lines.append(f"| {name} | {setting} | {np.mean(scores):.0f} | {', '.join(f'{score:.0f}' for score in scores)} |")
+        lines.append(
+            f"| {name} | {setting} | {np.mean(scores):.0f} | {', '.join(f'{score:.0f}' for score in scores)} |"
+        )
     (out / "ablations.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     draw(found, out / "ablations.png")

@@ -15,11 +15,11 @@ from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.sight import make_encoder
 from snnrl.connections import Connection
 from snnrl.decoders import ActionCode
-from snnrl.encoders import FrameEncoder
+from snnrl.encoders import SceneEncoder
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.neurons import EscapeNoise, IntegrateAndFire
-from snnrl.plasticity import RunningScale, Shuffler, SynapticScale, ThreeFactor, ThreeFactorState
+from snnrl.plasticity import RunningScale, Shuffler, ThreeFactor, ThreeFactorState
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import reset_rows
 
@@ -143,8 +143,6 @@ class RSTDP(Agent[RSTDPState]):
         self.rule = ThreeFactor(config.gamma * config.trace_lambda)
         self.td_scale = RunningScale()
         self.drive = RunningScale()
-        shape = self.network.to_actor.weight.shape, self.network.to_critic.weight.shape
-        self.actor_scale, self.critic_scale = (SynapticScale(s) if config.adaptive else None for s in shape)
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
 
@@ -171,7 +169,7 @@ class RSTDP(Agent[RSTDPState]):
     def act(self, observation: NDArray[Any], feedback: Feedback, state: RSTDPState) -> tuple[NDArray[Any], RSTDPState]:
         if not self.training:
             self.train()
-        if isinstance(self.network.encoder, FrameEncoder) and not self.network.encoder.has_looked:
+        if isinstance(self.network.encoder, SceneEncoder) and not self.network.encoder.has_looked:
             return self._look_around(self.network.encoder, observation, feedback, state)
         signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback))
         network = state.network
@@ -187,7 +185,7 @@ class RSTDP(Agent[RSTDPState]):
         return self.code.chosen(choice), state._replace(network=network, decision=decision, stretch=stretch)
 
     def _look_around(
-        self, encoder: FrameEncoder, observation: NDArray[Any], feedback: Feedback, state: RSTDPState
+        self, encoder: SceneEncoder, observation: NDArray[Any], feedback: Feedback, state: RSTDPState
     ) -> tuple[NDArray[Any], RSTDPState]:
         """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
         batch = len(observation)
@@ -233,9 +231,8 @@ class RSTDP(Agent[RSTDPState]):
         if not self.config.plasticity:
             return state._replace(stretch=()), metrics
 
-        left = self.get_buffer("learning_rate_scale")
-        rate = left / self._batch_share(pre)
-        instant = self.config.entropy * left * torch.stack(surprises) if self.config.entropy else None
+        rate = self.get_buffer("learning_rate_scale") / self._batch_share(pre)
+        instant = self.config.entropy * torch.stack(surprises) if self.config.entropy else None
         actor_modulator = modulator / scale if self.config.normalise_td else modulator
         actor = self._change(
             self.network.to_actor,
@@ -246,7 +243,6 @@ class RSTDP(Agent[RSTDPState]):
             alive,
             instant,
             self.config.actor_rate * rate,
-            self.actor_scale,
         )
         critic = self._change(
             self.network.to_critic,
@@ -257,7 +253,6 @@ class RSTDP(Agent[RSTDPState]):
             alive,
             None,
             self.config.critic_rate * rate,
-            self.critic_scale,
         )
         return state._replace(actor=actor, critic=critic, stretch=()), metrics
 
@@ -284,12 +279,11 @@ class RSTDP(Agent[RSTDPState]):
         alive: Tensor,
         instant: Tensor | None,
         rate: Tensor,
-        scale: SynapticScale | None,
     ) -> ThreeFactorState:
         change: Tensor
         after: ThreeFactorState
         change, after = self.rule(connection, pre, post, state, modulator, alive, instant)
-        connection.apply_(rate * (change if scale is None else scale(change)))
+        connection.apply_(rate * change)
         return after
 
     @torch.no_grad()

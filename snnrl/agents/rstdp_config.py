@@ -56,10 +56,8 @@ class RSTDPConfig:
     """Divide the learning rates by the mean squared length of the presynaptic activity."""
     normalise_td: bool = False
     """Divide the actor's modulator by the running root mean square of the TD error."""
-    adaptive: bool = False
-    """Divide each synapse's change by the running root mean square of its own changes."""
     entropy: float = 0.0
-    """Modulator for choosing what is unlikely, which falls as the learning rates do; keeps the policy from freezing."""
+    """Modulator for choosing what is unlikely; keeps the policy from freezing."""
     postsynaptic_floor: float = 0.0
     """Added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic."""
     weight_mean: float = 0.15

@@ -7,6 +7,7 @@ from snnrl.encoders.normalise import Normaliser
 from snnrl.encoders.onehot import OneHotEncoder, OneHotState
 from snnrl.encoders.poisson import BernoulliEncoder, PoissonEncoder, RandomSpikesState
 from snnrl.encoders.population import PopulationEncoder, PopulationState
+from snnrl.encoders.scenes import SceneEncoder, SceneState
 
 __all__ = [
     "BernoulliEncoder",
@@ -21,5 +22,7 @@ __all__ = [
     "PopulationState",
     "RandomSpikesState",
     "RateAdaptation",
+    "SceneEncoder",
+    "SceneState",
     "regular_spikes",
 ]

@@ -1,51 +1,52 @@
-"""Frames to a volley of position-coded spikes: what is where, and which way it moves, on the screen and around oneself."""
+"""Frames to a volley of position-coded spikes: what is where, and which way it moves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from snnrl.encoders.adaptation import RateAdaptation
 from snnrl.encoders.base import Encoder
-from snnrl.encoders.survey import Scene, survey
 from snnrl.errors import require
-from snnrl.kernels.frames import BLOCK, MOST_OBJECTS, Figure, Layout, frame_events
+from snnrl.kernels import frame_events
+from snnrl.kernels.frames import FrameGeometry
 from snnrl.spikes import SparseSpikes
 
-CHANNELS = 7
-"""Six luminances, and one for whatever else differs from the background."""
+MOTION_REACH = 8
+"""Rows that an object may cross between two observations and still be seen as moving."""
 
 
 class FrameState(NamedTuple):
     """State of :class:`FrameEncoder`."""
 
-    objects: Tensor
-    """``[batch, objects, 4]`` int32: channel, row, column and area of what the last frame showed."""
+    columns: Tensor
+    """``[batch, rows, width / 4]`` uint8: the channel bits of the last frame, from which motion is seen."""
     centre: Tensor
-    """``[batch, 2]`` int64: the last known row and column of the agent's own figure."""
+    """``[batch]`` int64: the last known column of the agent's own figure."""
 
 
 class FrameEncoder(Encoder[FrameState]):
     """Grey frames ``[batch, 1, height, width]`` (uint8) to one volley of sparse, position-coded spikes.
 
-    What differs from the background is put into channels by its luminance and grouped into objects; an object that has
-    an equal nearby in the last frame has a direction, one of eight. A neuron stands for one channel in one tile of the
-    screen ("Basic" features: Liang, Machado, Talvitie & Bowling 2016, AAMAS), or for one channel or direction in one
-    tile of maps, a fine and a coarse one, whose rows or columns are counted from the agent's own figure, so that
-    "something falls two tiles to my left" is one neuron. One neuron always spikes.
-
-    Nothing of this is told to the encoder: background, luminances and figure come from :meth:`look_around`, given what
-    random play has shown, and are kept for life. Until then every luminance band is a channel and nothing is oneself.
+    Every pixel is put into a channel by its luminance; two more channels hold what has come up moving up or down (an ON
+    event with the same luminance just below or above it in the last frame). A neuron stands for one channel
+    in one tile of the screen and spikes if any pixel of its tile is in its channel (position-coded features:
+    Liang, Machado, Talvitie & Bowling 2016, AAMAS, "Basic" features). Where the recipe says how the agent's own figure
+    looks, a second map has its columns counted from that figure, so that "a shot falls two tiles to my left" is one
+    neuron. One neuron always spikes.
 
     Args:
         height: rows of a frame.
         width: columns of a frame, a multiple of 16.
-        rows: first and one past the last row to look at; ``None`` for all.
+        rows: first and one past the last row to look at.
+        luminances: the luminance of each channel, at most 6. ``None`` cuts what is not black into 6 equal bands.
+        self_luminance: luminance of the agent's own figure, one of ``luminances``; ``None`` for no second map.
+        self_rows: first and one past the last row in which that figure is looked for.
+        tile: rows and columns of a tile; the width must be 4.
         target_rate: see :class:`~snnrl.encoders.adaptation.RateAdaptation`.
 
     Raises:
@@ -54,48 +55,108 @@ class FrameEncoder(Encoder[FrameState]):
 
     fires_volleys = True
 
-    background: Tensor
-    table: Tensor
-    figure: Tensor
-
     def __init__(
-        self, height: int, width: int, *, rows: Sequence[int] | None = None, target_rate: float = 0.02
+        self,
+        height: int,
+        width: int,
+        *,
+        rows: Sequence[int] | None = None,
+        luminances: Sequence[int] | None = None,
+        self_luminance: int | None = None,
+        self_rows: Sequence[int] | None = None,
+        tile: Sequence[int] = (8, 4),
+        target_rate: float = 0.02,
     ) -> None:
         super().__init__()
-        first, past = (0, height) if rows is None else tuple(rows)
-        within = 0 <= first < past <= height
-        require(within, "env.frames.rows", rows, f"[first, past] with 0 <= first < past <= {height}")
-        require(width % BLOCK == 0, "width", width, f"a multiple of {BLOCK} columns")
-        self.height, self.width, self.top, self.bottom = height, width, first, past
-        self.layout = Layout(-(-(past - first) // BLOCK) * BLOCK, width, CHANNELS)
-        self.size = self.layout.size
-        self.register_buffer("background", torch.zeros((past - first, width), dtype=torch.uint8))
-        self.register_buffer("table", (torch.arange(256) * (CHANNELS - 1) // 256).to(torch.uint8))
-        self.register_buffer("figure", torch.tensor(Figure(-1, 0, 0, 0, 0, False, True), dtype=torch.int64))
-        self.register_buffer("looked", torch.zeros((), dtype=torch.bool))
+        self.top, self.bottom = _interval("rows", rows, height)
+        self_top, self_bottom = _interval("self_rows", self_rows, height)
+        self_top, self_bottom = max(self_top, self.top), min(self_bottom, self.bottom)
+        seen = f"an interval that meets env.frames.rows ({self.top} to {self.bottom})"
+        require(self_top < self_bottom, "env.frames.self_rows", self_rows, seen)
+        self.self_rows = slice(self_top - self.top, self_bottom - self.top)
+        self.tile_rows, tile_width = tile
+        require(tile_width == 4 and self.tile_rows >= 1, "env.frames.tile", list(tile), "[rows, 4]")
+        require(width % 16 == 0, "width", width, "a multiple of 16 columns")
+        self.height, self.width = height, width
+        self.rows = -(-(self.bottom - self.top) // self.tile_rows) * self.tile_rows
+
+        bands = [(42 * band + 1, 42 * band + 42) for band in range(6)]
+        self.bands = bands if luminances is None else [(level, level) for level in luminances]
+        self.colours = len(self.bands)
+        require(
+            0 < self.colours <= 6 and all(0 <= low <= high <= 255 for low, high in self.bands),
+            "env.frames.luminances",
+            luminances,
+            "1 to 6 numbers in 0 .. 255",
+        )
+        self.self_bit = 0
+        if self_luminance is not None:
+            require(
+                luminances is not None and self_luminance in luminances,
+                "env.frames.self_luminance",
+                self_luminance,
+                "one of env.frames.luminances",
+            )
+            self.self_bit = 1 << list(luminances or ()).index(self_luminance)
+
+        self.channels = self.colours + 2
+        self.tiles = (self.rows // self.tile_rows) * (width // 4) * (3 if self.self_bit else 1)
+        self.size = self.channels * self.tiles + 1
+        table = torch.zeros(256, dtype=torch.uint8)
+        for channel, (low, high) in enumerate(self.bands):
+            table[low : high + 1] |= 1 << channel
+        self._geometry = FrameGeometry(
+            self.rows,
+            width,
+            self.tile_rows,
+            self.colours,
+            MOTION_REACH,
+            self.self_bit,
+            self.self_rows.start,
+            self.self_rows.stop,
+        )
+        self.register_buffer("_table", table, persistent=False)
+        self.register_buffer("_bits", torch.arange(self.channels, dtype=torch.uint8), persistent=False)
+        self.register_buffer("_around", torch.arange(2 * width), persistent=False)
         self.adaptation = RateAdaptation(self.size, target=target_rate)
 
-    @property
-    def has_looked(self) -> bool:
-        """Whether :meth:`look_around` has been called in this encoder's life."""
-        return bool(self.get_buffer("looked"))
-
-    def look_around(self, frames: NDArray[np.uint8], actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> Scene:
-        """Learn what the screen shows; the arguments are those of :func:`~snnrl.encoders.survey.survey`, frames uncut."""
-        scene = survey(frames[:, :, self.top : self.bottom], actions, joined, CHANNELS)
-        self.background.copy_(torch.from_numpy(scene.background))
-        self.table.copy_(torch.from_numpy(scene.table))
-        figure = scene.figure if scene.figure.luminance >= 0 else scene.figure._replace(moves_columns=True)
-        self.figure.copy_(torch.tensor(figure))
-        self.get_buffer("looked").fill_(True)
-        return scene
-
     def init_state(self, batch: int) -> FrameState:
-        device = self.background.device
+        bits = self.get_buffer("_bits")
         return FrameState(
-            torch.zeros((batch, MOST_OBJECTS, 4), dtype=torch.int32, device=device),
-            torch.tensor([self.layout.rows // 2, self.width // 2], device=device).expand(batch, -1),
+            bits.new_zeros((batch, self.rows, self.width // 4)),
+            torch.full((batch,), self.width // 2, device=bits.device, dtype=torch.int64),
         )
+
+    def _classify(self, frame: Tensor) -> Tensor:
+        """Channel bits ``[batch, rows, width]`` of the frame's luminances, below its last row padded with none."""
+        seen = frame[:, 0, self.top : self.bottom]
+        bits = self.get_buffer("_table")[seen.long()]
+        return functional.pad(bits, (0, 0, 0, self.rows - seen.shape[1]))
+
+    def _motion(self, now: Tensor, before: Tensor) -> Tensor:
+        """The two motion bits of each place that has come up with its like just above or just below before.
+
+        ``now`` and ``before`` are channel bits ``[batch, rows, columns]``; so is the result.
+        """
+        above, below = before, before
+        reach = 1
+        while reach < min(MOTION_REACH, now.shape[1]):
+            above = above | functional.pad(above[:, :-reach], (0, 0, reach, 0))
+            below = below | functional.pad(below[:, reach:], (0, 0, 0, reach))
+            reach *= 2
+        above = functional.pad(above[:, :-1], (0, 0, 1, 0))
+        below = functional.pad(below[:, 1:], (0, 0, 0, 1))
+        onset = now & ~before
+        fell, rose = (onset & above).clamp_max_(1), (onset & below).clamp_max_(1)
+        return ((fell & (1 - rose)) << self.colours) | ((rose & (1 - fell)) << (self.colours + 1))
+
+    def _locate(self, bits: Tensor, last: Tensor) -> Tensor:
+        """Column of the agent's own figure ``[batch]``, the last known where it is not seen."""
+        figure = bits[:, self.self_rows] & self.self_bit
+        profile = figure.amax(1).clamp_max_(1)
+        extent = profile.sum(1)
+        column = (profile * torch.arange(self.width, device=bits.device)).sum(1) // extent.clamp_min(1)
+        return torch.where(extent > 0, column, last)
 
     def forward(self, observation: Tensor, state: FrameState) -> tuple[SparseSpikes, FrameState]:
         if observation.dtype != torch.uint8 or tuple(observation.shape[1:]) != (1, self.height, self.width):
@@ -103,19 +164,65 @@ class FrameEncoder(Encoder[FrameState]):
                 f"frames {observation.dtype} {tuple(observation.shape)}: "
                 f"must be uint8 (n, 1, {self.height}, {self.width})"
             )
-        device = observation.device
-        luminance, top, bottom, left, right, moves_rows, moves_columns = self.figure.tolist()
-        found = frame_events(
-            observation[:, 0, self.top : self.bottom].cpu().numpy(),
-            self.background.cpu().numpy(),
-            self.table.cpu().numpy(),
-            state.objects.cpu().numpy(),
-            state.centre.cpu().numpy(),
-            self.layout,
-            Figure(luminance, top, bottom, left, right, bool(moves_rows), bool(moves_columns)),
-        )
-        row, index, objects, centre = (torch.from_numpy(part).to(device) for part in found)
+        if observation.device.type == "cpu":
+            seen = observation[:, 0, self.top : self.bottom]
+            row, index, columns, centre = frame_events(
+                seen, self.get_buffer("_table"), state.columns, state.centre, self._geometry
+            )
+        else:
+            row, index, columns, centre = self.plain_events(observation, state)
         if self.training:
             self.adaptation.observe(index, len(observation))
         spikes = SparseSpikes(row, index, self.adaptation(index), (len(observation),), self.size)
-        return spikes, FrameState(objects, centre)
+        return spikes, FrameState(columns, centre)
+
+    def plain_events(self, observation: Tensor, state: FrameState) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Rows and neurons of the events ``[events]``, and the new state: what :func:`frame_events` does, in torch."""
+        pixels = self._classify(observation)
+        batch = pixels.shape[0]
+        columns = _or_columns(pixels)
+        motion = _or_rows(self._motion(columns, state.columns), self.tile_rows)
+        tiles = [_or_rows(columns, self.tile_rows) | motion]
+        centre = state.centre
+        if self.self_bit:
+            centre = self._locate(pixels, centre)
+            bands = _or_rows(pixels, self.tile_rows) | motion.repeat_interleave(4, dim=2)
+            beside = functional.pad(bands, (self.width, self.width))
+            around = centre[:, None, None] + self.get_buffer("_around")
+            tiles.append(_or_columns(beside.gather(2, around.expand(-1, bands.shape[1], -1))))
+        tile_bits = torch.cat([part.flatten(1) for part in tiles], dim=1)
+
+        row, tile = tile_bits.nonzero(as_tuple=True)
+        set_bits = (tile_bits[row, tile][:, None] >> self.get_buffer("_bits")) & 1
+        event, channel = set_bits.nonzero(as_tuple=True)
+        always = torch.arange(batch, device=row.device)
+        rows = torch.cat([row[event], always])
+        index = torch.cat([channel * self.tiles + tile[event], torch.full_like(always, self.size - 1)])
+        order = torch.sort(rows, stable=True).indices
+        return rows[order], index[order], columns, centre
+
+
+def _interval(name: str, value: Sequence[int] | None, height: int) -> tuple[int, int]:
+    first, past = (0, height) if value is None else tuple(value)
+    require(
+        0 <= first < past <= height, f"env.frames.{name}", value, f"[first, past] with 0 <= first < past <= {height}"
+    )
+    return first, past
+
+
+def _or_rows(bits: Tensor, tile_rows: int) -> Tensor:
+    """``[batch, rows, columns]`` uint8 to ``[batch, rows / tile_rows, columns]``: the union over each tile's rows."""
+    words = bits.contiguous().view(torch.int32).unflatten(1, (-1, tile_rows))
+    while words.shape[2] > 1:
+        half = words.shape[2] // 2
+        paired = words[:, :, :half] | words[:, :, half : 2 * half]
+        words = paired if words.shape[2] % 2 == 0 else torch.cat([paired, words[:, :, -1:]], dim=2)
+    union: Tensor = words.squeeze(2).contiguous().view(torch.uint8)
+    return union
+
+
+def _or_columns(bits: Tensor) -> Tensor:
+    """``[batch, rows, width]`` uint8 to ``[batch, rows, width / 4]``: the union over four columns."""
+    words = bits.contiguous().view(torch.int32)
+    words = words | (words >> 16)
+    return (words | (words >> 8)).to(torch.uint8)

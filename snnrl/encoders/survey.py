@@ -1,4 +1,4 @@
-"""What a screen shows, learnt by acting at random and watching: the background, what there is, and which of it is oneself."""
+"""What a screen shows, learnt by acting at random and watching: background, things, and which of them is oneself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from snnrl.kernels.frames import BAND, Figure
+from snnrl.kernels.scenes import BAND, Figure
 
 Frames = NDArray[np.uint8]
 
@@ -59,7 +59,12 @@ def survey(frames: Frames, actions: NDArray[np.int64], joined: NDArray[np.bool_]
     """
     background = _background(frames.reshape(-1, *frames.shape[2:]))
     shown = _frequent(frames, background)
-    candidates = [found for level in shown[:12] for axis in (0, 1) for found in _follow((frames == level) & (background != level), level, axis, actions, joined)]
+    candidates = [
+        found
+        for level in shown[:12]
+        for axis in (0, 1)
+        for found in _follow((frames == level) & (background != level), level, axis, actions, joined)
+    ]
     figure = _figure(candidates, frames.shape[2:])
     levels = [level for level in shown if level != figure.luminance]
     if figure.luminance >= 0:
@@ -97,7 +102,7 @@ def _frequent(frames: Frames, background: Frames) -> list[int]:
 def _follow(
     along: NDArray[np.bool_], level: int, axis: int, actions: NDArray[np.int64], joined: NDArray[np.bool_]
 ) -> list[_Candidate]:
-    """What of a luminance moves along an axis with the actions, in each strip along that axis and on the whole screen."""
+    """What of a luminance moves along an axis with the actions, in each strip and on the whole screen."""
     if axis == 0:
         along = along.swapaxes(2, 3)
     strips = -(-along.shape[2] // BAND)
@@ -137,7 +142,10 @@ def _figure(candidates: list[_Candidate], shape: tuple[int, ...]) -> Figure:
         return Figure(-1, 0, 0, 0, 0, False, False)
     best = max(candidates, key=lambda candidate: candidate.contingency * (1.0 if candidate.band is not None else 0.6))
     roaming = [
-        max((c.contingency for c in candidates if (c.luminance, c.axis, c.band) == (best.luminance, axis, None)), default=0.0)
+        max(
+            (c.contingency for c in candidates if (c.luminance, c.axis, c.band) == (best.luminance, axis, None)),
+            default=0.0,
+        )
         for axis in (0, 1)
     ]
     if min(roaming) > 0.5 * best.contingency:

@@ -6,6 +6,15 @@ The twins are where the definition is read; a test holds the two to be equal.
 from snnrl.kernels.frames import frame_events
 from snnrl.kernels.lif import LIFWindow, lif_scan
 from snnrl.kernels.outer import add_outer_events
+from snnrl.kernels.scenes import scene_events
 from snnrl.kernels.spike_product import dense_product, spike_product
 
-__all__ = ["LIFWindow", "add_outer_events", "dense_product", "frame_events", "lif_scan", "spike_product"]
+__all__ = [
+    "LIFWindow",
+    "add_outer_events",
+    "dense_product",
+    "frame_events",
+    "lif_scan",
+    "scene_events",
+    "spike_product",
+]

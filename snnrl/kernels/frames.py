@@ -1,4 +1,4 @@
-"""Frames to the neurons that spike: what is where on the screen, where it is as the agent's figure sees it, and how it moves."""
+"""Frames to the neurons that spike, in one pass over the pixels."""
 
 from __future__ import annotations
 
@@ -6,279 +6,153 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+import torch
 from numpy.typing import NDArray
-
-DIRECTIONS = 8
-"""Signs of a displacement ``(rows, columns)``, without standing still."""
-MOST_OBJECTS = 96
-"""Objects of a frame that are remembered for the next; what is beyond is seen without its motion."""
-LARGEST_OBJECT = 400
-"""Pixels of the largest object whose motion is seen."""
-FARTHEST = 24
-"""Rows plus columns that an object may have moved since the last frame."""
-LEAST_MOVE = 3
-"""Rows plus columns that an object must have moved to have a direction; what drifts slowly has none."""
-STEEPEST = 5
-"""Ratio of the sides of a displacement beyond which the shorter one is taken for jitter."""
-BAND, CELL = 8, 4
-"""Long and short side of a tile in pixels."""
-BLOCK = 16
-"""Side of a coarse tile of the map around the figure."""
+from torch import Tensor
 
 
-class Layout(NamedTuple):
-    """Geometry of the maps; rows are those of the cut."""
+class FrameGeometry(NamedTuple):
+    """What a :class:`~snnrl.encoders.frames.FrameEncoder` looks at; rows are those of its cut."""
 
     rows: int
-    """A multiple of ``BLOCK``."""
+    """Rows of the cut, a multiple of ``tile_rows``."""
     width: int
-    """A multiple of ``BLOCK``."""
-    channels: int
-    """Luminance channels, the last of them for any other luminance that differs from the background."""
-
-    @property
-    def tiles(self) -> int:
-        """Tiles of the map of the screen; the fine map around the figure has twice as many."""
-        return (self.rows // BAND) * (self.width // CELL)
-
-    @property
-    def blocks(self) -> int:
-        """Tiles of the coarse map around the figure."""
-        return 2 * (self.rows // BLOCK) * (self.width // BLOCK)
-
-    @property
-    def size(self) -> int:
-        """Number of neurons: the map of the screen, both maps around the figure, and one that always spikes."""
-        return self.tiles * self.channels + (2 * self.tiles + self.blocks) * (self.channels + DIRECTIONS) + 1
-
-
-class Figure(NamedTuple):
-    """Where the agent's own figure is looked for; rows are those of the cut."""
-
-    luminance: int
-    """-1 for no figure."""
-    top: int
-    bottom: int
-    left: int
-    right: int
-    moves_rows: bool
-    """Whether the map around the figure moves with its row."""
-    moves_columns: bool
-    """Whether it moves with its column."""
+    tile_rows: int
+    colours: int
+    reach: int
+    """Rows that an object may cross and still be seen as moving."""
+    self_bit: int
+    """Channel bit of the agent's own figure; 0 for none, and then no second map."""
+    self_top: int
+    self_bottom: int
 
 
 def frame_events(
-    frames: NDArray[np.uint8],
-    background: NDArray[np.uint8],
-    table: NDArray[np.uint8],
-    objects: NDArray[np.int32],
-    centre: NDArray[np.int64],
-    layout: Layout,
-    figure: Figure,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
-    """The events of a batch of frames.
+    seen: Tensor, table: Tensor, before: Tensor, centre: Tensor, geometry: FrameGeometry
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The events of a batch of frames; CPU tensors.
 
     Args:
-        frames: ``[batch, rows in sight, width]``; missing rows are like the background.
-        background: ``[rows in sight, width]``.
-        table: ``[256]``, the channel of each luminance.
-        objects: ``[batch, MOST_OBJECTS, 4]``, channel, row, column and area of the last frame's; area 0 for none.
-        centre: ``[batch, 2]``, last known row and column of the figure.
-        layout: geometry of the maps.
-        figure: how the agent's own figure is found.
+        seen: uint8 ``[batch, rows in sight, width]``, the part of the frames that is looked at.
+        table: uint8 ``[256]``, the channel bits of each luminance.
+        before: uint8 ``[batch, rows, width / 4]``, the channel bits of the last frame.
+        centre: int64 ``[batch]``, last known column of the agent's own figure.
+        geometry: what is looked at.
 
     Returns:
-        Event rows and neurons (``[events]``, sorted by row), the new ``objects`` and the new ``centre``.
+        Event rows and neurons (int64 ``[events]``, sorted by row), the new ``before`` and the new ``centre``.
     """
-    bits, objects, centre = _see(frames, background, table, objects, centre, *layout, *figure)
-    row, index = _list(bits, layout.tiles, layout.channels)
-    return row, index, objects, centre
+    pixels = seen.numpy()
+    parts = _events(pixels, pixels.view(np.uint32), table.numpy(), before.numpy(), centre.numpy(), *geometry)
+    row, index, columns, centres = (torch.from_numpy(part) for part in parts)
+    return row, index, columns, centres
 
 
 @numba.njit(cache=True, nogil=True)
-def _root(parent: NDArray[np.int32], label: int) -> int:
-    while parent[label] != label:
-        parent[label] = parent[parent[label]]
-        label = parent[label]
-    return label
-
-
-@numba.njit(cache=True, nogil=True)
-def _see(
-    frames: NDArray[np.uint8],
-    background: NDArray[np.uint8],
+def _events(
+    seen: NDArray[np.uint8],
+    words: NDArray[np.uint32],
     table: NDArray[np.uint8],
-    before: NDArray[np.int32],
+    before: NDArray[np.uint8],
     centre: NDArray[np.int64],
     rows: int,
     width: int,
-    channels: int,
-    luminance: int,
-    top: int,
-    bottom: int,
-    left: int,
-    right: int,
-    moves_rows: bool,
-    moves_columns: bool,
-) -> tuple[NDArray[np.uint16], NDArray[np.int32], NDArray[np.int64]]:
-    """Channel bits of each tile ``[batch, tiles of all maps]``, the frame's objects, and the figure's place."""
-    batch, sight = frames.shape[0], frames.shape[1]
-    across = width // CELL
-    tiles = (rows // BAND) * across
-    tall = moves_rows and not moves_columns
-    blocks_across = (width if tall else 2 * width) // BLOCK
-    bits = np.zeros((batch, 3 * tiles + 2 * (rows // BLOCK) * (width // BLOCK)), dtype=np.uint16)
-    after = np.zeros_like(before)
+    tile_rows: int,
+    colours: int,
+    reach: int,
+    self_bit: int,
+    self_top: int,
+    self_bottom: int,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    batch, sight = seen.shape[0], seen.shape[1]
+    narrow, bands_high = width // 4, rows // tile_rows
+    maps = 3 if self_bit else 1
+    tiles = bands_high * narrow * maps
+    columns = np.zeros((batch, rows, narrow), dtype=np.uint8)
     centres = centre.copy()
-    labels = np.zeros((sight, width), dtype=np.int32)
-    most = sight * width // 2 + 2
-    parent = np.empty(most, dtype=np.int32)
-    channel = np.empty(most, dtype=np.uint8)
-    area = np.empty(most, dtype=np.int32)
-    sum_row = np.empty(most, dtype=np.int64)
-    sum_column = np.empty(most, dtype=np.int64)
-    motion = np.empty(most, dtype=np.uint16)
+    tile_bits = np.zeros((batch, tiles), dtype=np.uint8)
+    bands = np.empty((bands_high, width), dtype=np.uint8)
+    profile = np.empty(width, dtype=np.uint8)
+    fell_bit, rose_bit = np.uint8(1 << colours), np.uint8(1 << (colours + 1))
+    black_is_nothing = table[0] == 0
     for b in range(batch):
-        if luminance >= 0:
-            found = total_row = total_column = 0
-            for y in range(top, min(bottom, sight)):
-                for x in range(left, right):
-                    if frames[b, y, x] == luminance and background[y, x] != luminance:
-                        found += 1
-                        total_row += y
-                        total_column += x
-            if found > 0:
-                centres[b, 0] = total_row // found
-                centres[b, 1] = total_column // found
-
-        count = 0
+        bands[:] = 0
+        profile[:] = 0
         for y in range(sight):
+            band = y // tile_rows
+            own = self_top <= y < self_bottom
+            for c in range(narrow):
+                if black_is_nothing and words[b, y, c] == 0:
+                    continue
+                union = np.uint8(0)
+                for x in range(4 * c, 4 * c + 4):
+                    bits = table[seen[b, y, x]]
+                    union |= bits
+                    bands[band, x] |= bits
+                    if own:
+                        profile[x] |= bits
+                columns[b, y, c] = union
+                tile_bits[b, band * narrow + c] |= union
+        for y in range(rows):
+            band = y // tile_rows
+            for c in range(narrow):
+                onset = columns[b, y, c] & ~before[b, y, c]
+                if onset == 0:
+                    continue
+                above = below = np.uint8(0)
+                for step in range(1, reach + 1):
+                    if y - step >= 0:
+                        above |= before[b, y - step, c]
+                    if y + step < rows:
+                        below |= before[b, y + step, c]
+                fell, rose = (onset & above) != 0, (onset & below) != 0
+                if fell != rose:
+                    motion = fell_bit if fell else rose_bit
+                    tile_bits[b, band * narrow + c] |= motion
+                    for x in range(4 * c, 4 * c + 4):
+                        bands[band, x] |= motion
+        if self_bit:
+            extent = total = 0
             for x in range(width):
-                labels[y, x] = 0
-                pixel = frames[b, y, x]
-                if pixel == background[y, x]:
-                    continue
-                kind = table[pixel]
-                label = 0
-                for step in range(4):
-                    near_y = y if step == 0 else y - 1
-                    near_x = x - 1 if step == 0 else x + step - 2
-                    if near_y < 0 or near_x < 0 or near_x >= width:
-                        continue
-                    other = labels[near_y, near_x]
-                    if other == 0 or channel[other] != kind:
-                        continue
-                    other = _root(parent, other)
-                    if label == 0:
-                        label = other
-                    elif other != label:
-                        if other < label:
-                            label, other = other, label
-                        parent[other] = label
-                        area[label] += area[other]
-                        sum_row[label] += sum_row[other]
-                        sum_column[label] += sum_column[other]
-                if label == 0:
-                    count += 1
-                    label = count
-                    parent[label] = label
-                    channel[label] = kind
-                    area[label] = sum_row[label] = sum_column[label] = 0
-                labels[y, x] = label
-                area[label] += 1
-                sum_row[label] += y
-                sum_column[label] += x
-
-        kept = 0
-        for label in range(1, count + 1):
-            motion[label] = 0
-            if parent[label] != label or area[label] > LARGEST_OBJECT:
-                continue
-            y, x = sum_row[label] // area[label], sum_column[label] // area[label]
-            nearest = FARTHEST + 1
-            from_y = from_x = 0
-            for other in range(MOST_OBJECTS):
-                if before[b, other, 3] == 0:
-                    break
-                if before[b, other, 0] != channel[label]:
-                    continue
-                distance = abs(y - before[b, other, 1]) + abs(x - before[b, other, 2])
-                alike = area[label] <= 3 * before[b, other, 3] and before[b, other, 3] <= 3 * area[label]
-                if alike and distance < nearest:
-                    nearest = distance
-                    from_y, from_x = before[b, other, 1], before[b, other, 2]
-            if LEAST_MOVE <= nearest <= FARTHEST:
-                down, to_right = y - from_y, x - from_x
-                direction = 4
-                if STEEPEST * abs(down) >= abs(to_right):
-                    direction += 3 if down > 0 else -3 if down < 0 else 0
-                if STEEPEST * abs(to_right) >= abs(down):
-                    direction += 1 if to_right > 0 else -1 if to_right < 0 else 0
-                if direction != 4:
-                    motion[label] = np.uint16(1 << (channels + direction - (direction > 4)))
-            if kept < MOST_OBJECTS:
-                after[b, kept, 0] = channel[label]
-                after[b, kept, 1] = y
-                after[b, kept, 2] = x
-                after[b, kept, 3] = area[label]
-                kept += 1
-
-        shift_row = shift_column = 0
-        if moves_rows:
-            shift_row = (rows if tall else rows // 2) - centres[b, 0]
-        if not tall:
-            shift_column = width - centres[b, 1] if moves_columns else width // 2
-        for y in range(sight):
-            for x in range(width):
-                label = labels[y, x]
-                if label == 0:
-                    continue
-                label = _root(parent, label)
-                seen = np.uint16(1 << channel[label])
-                bits[b, (y // BAND) * across + x // CELL] |= seen
-                seen |= motion[label]
-                around_y, around_x = y + shift_row, x + shift_column
-                if around_y < 0 or around_x < 0:
-                    continue
-                if around_y >= (2 * rows if tall else rows) or around_x >= (width if tall else 2 * width):
-                    continue
-                if tall:
-                    fine = (around_y // CELL) * (width // BAND) + around_x // BAND
-                else:
-                    fine = (around_y // BAND) * 2 * across + around_x // CELL
-                bits[b, tiles + fine] |= seen
-                bits[b, 3 * tiles + (around_y // BLOCK) * blocks_across + around_x // BLOCK] |= seen
-    return bits, after, centres
+                if profile[x] & self_bit:
+                    extent += 1
+                    total += x
+            if extent > 0:
+                centres[b] = total // extent
+            for band in range(bands_high):
+                base = bands_high * narrow + band * 2 * narrow
+                for x in range(width):
+                    around = x + width - centres[b]
+                    if bands[band, x] and 0 <= around < 2 * width:
+                        tile_bits[b, base + around // 4] |= bands[band, x]
+    row, index = _list(tile_bits, colours + 2)
+    return row, index, columns, centres
 
 
 @numba.njit(cache=True, nogil=True)
-def _list(bits: NDArray[np.uint16], tiles: int, channels: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Rows and neurons of the set bits, by row and tile; the last of a row is the one that always fires."""
-    batch, everywhere = bits.shape
+def _list(tile_bits: NDArray[np.uint8], channels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and neurons of the set bits, by row, tile and channel; the last of a row is the one that always fires."""
+    batch, tiles = tile_bits.shape
     count = batch
     for b in range(batch):
-        for tile in range(everywhere):
-            left = bits[b, tile]
-            while left:
+        for tile in range(tiles):
+            bits = tile_bits[b, tile]
+            while bits:
                 count += 1
-                left &= left - np.uint16(1)
+                bits &= bits - np.uint8(1)
     row = np.empty(count, dtype=np.int64)
     index = np.empty(count, dtype=np.int64)
     event = 0
-    richer = channels + DIRECTIONS
-    last = tiles * channels + (everywhere - tiles) * richer
     for b in range(batch):
-        for tile in range(everywhere):
-            left = bits[b, tile]
-            if not left:
-                continue
-            base = tile * channels if tile < tiles else tiles * channels + (tile - tiles) * richer
-            for bit in range(richer):
-                if (left >> bit) & 1:
-                    row[event] = b
-                    index[event] = base + bit
-                    event += 1
+        for tile in range(tiles):
+            bits = tile_bits[b, tile]
+            if bits:
+                for channel in range(channels):
+                    if (bits >> channel) & 1:
+                        row[event] = b
+                        index[event] = channel * tiles + tile
+                        event += 1
         row[event] = b
-        index[event] = last
+        index[event] = channels * tiles
         event += 1
     return row, index

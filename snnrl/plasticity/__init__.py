@@ -2,7 +2,7 @@
 
 from snnrl.plasticity.base import Rule
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
-from snnrl.plasticity.modulator import RunningScale, Shuffler, SynapticScale
+from snnrl.plasticity.modulator import RunningScale, Shuffler
 from snnrl.plasticity.prediction import LinearCritic, LinearCriticState, MovingAverage, TemporalDifference
 from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, EligibilityState, Rmax, RmaxState
 from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
@@ -28,7 +28,6 @@ __all__ = [
     "RunningScale",
     "STDPState",
     "Shuffler",
-    "SynapticScale",
     "TemporalDifference",
     "ThreeFactor",
     "ThreeFactorState",

@@ -35,39 +35,6 @@ class RunningScale(nn.Module):
         return torch.sqrt(self.mean_square).clamp_min(1e-6)
 
 
-class SynapticScale(nn.Module):
-    """Each synapse divides its change by the running root mean square of its own changes.
-
-    A synapse that changes rarely then takes large steps when it does, so that what is seldom seen is learnt as fast as
-    what is always there; local in space and time (the second moment of Kingma & Ba 2015, ICLR, "Adam"; Tieleman &
-    Hinton 2012, "RMSprop"). The floor, a share of the mean over all synapses, holds back those that hardly ever change.
-
-    Args:
-        shape: of the weights.
-        decay: factor on the running mean square at each change, in [0, 1).
-        floor: share of the mean root mean square that is added to each.
-    """
-
-    mean_square: Tensor
-    seen: Tensor
-
-    def __init__(self, shape: tuple[int, ...], *, decay: float = 0.998, floor: float = 0.3) -> None:
-        super().__init__()
-        require(0 <= decay < 1, "decay", decay, "in [0, 1)")
-        require(floor > 0, "floor", floor, "above 0")
-        self.decay, self.floor = decay, floor
-        self.register_buffer("mean_square", torch.zeros(shape))
-        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
-
-    @torch.no_grad()
-    def forward(self, change: Tensor) -> Tensor:
-        """Take note of ``change`` and return it in units of each synapse's usual change; the same shape."""
-        self.seen.add_(1)
-        self.mean_square.mul_(self.decay).addcmul_(change, change, value=1 - self.decay)
-        usual = torch.sqrt(self.mean_square / (1 - self.decay ** self.seen.to(torch.float64)).to(change.dtype))
-        return change / (usual + self.floor * usual.mean()).clamp_min(1e-12)
-
-
 class Shuffler(nn.Module):
     """The control that takes a modulator's meaning and leaves its distribution.
 

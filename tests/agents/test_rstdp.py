@@ -18,10 +18,10 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from snnrl.agents.rstdp import RSTDP, RSTDPConfig, RSTDPState
-from snnrl.encoders import FrameEncoder
+from snnrl.encoders import SceneEncoder
 from snnrl.envs import EnvConfig, Feedback, FeedbackBuilder
 from snnrl.errors import ConfigError
-from snnrl.kernels.frames import Figure
+from snnrl.kernels.scenes import Figure
 from snnrl.plasticity import Shuffler
 from snnrl.spikes import SparseSpikes
 
@@ -47,7 +47,7 @@ def make(
 ) -> RSTDP:
     """An agent; one that sees frames has looked around."""
     agent = RSTDP(observation, action, RSTDPConfig(**{"sim_steps": 8, **config}), TOY, seed)
-    if isinstance(agent.network.encoder, FrameEncoder):
+    if isinstance(agent.network.encoder, SceneEncoder):
         count, frames = 6, seen(observation, 6, 100)
         agent.network.encoder.look_around(
             frames, np.zeros((count - 1, 1), dtype=np.int64), np.ones((count - 1, 1), dtype=np.bool_)
@@ -667,7 +667,7 @@ def newborn(look_around: int, seed: int = 0, action: spaces.Space[Any] | None = 
 
 
 def has_looked(agent: RSTDP) -> bool:
-    assert isinstance(agent.network.encoder, FrameEncoder)
+    assert isinstance(agent.network.encoder, SceneEncoder)
     return agent.network.encoder.has_looked
 
 
@@ -726,13 +726,13 @@ def test_what_is_looked_at_are_frames_what_was_done_between_them_and_where_episo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looked: list[tuple[NDArray[Any], ...]] = []
-    look = FrameEncoder.look_around
+    look = SceneEncoder.look_around
 
-    def remembering(self: FrameEncoder, *arguments: Any) -> Any:
+    def remembering(self: SceneEncoder, *arguments: Any) -> Any:
         looked.append(arguments)
         return look(self, *arguments)
 
-    monkeypatch.setattr(FrameEncoder, "look_around", remembering)
+    monkeypatch.setattr(SceneEncoder, "look_around", remembering)
     agent, game = newborn(160), Paddle(4)
     go_on(agent, game, agent.begin(4), 45)
     ((frames, actions, joined),) = looked

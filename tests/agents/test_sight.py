@@ -8,7 +8,7 @@ import torch
 from gymnasium import spaces
 
 from snnrl.agents.sight import MOST_DIMENSIONS, make_encoder
-from snnrl.encoders import Encoder, FrameEncoder, OneHotEncoder, PopulationEncoder
+from snnrl.encoders import Encoder, FrameEncoder, OneHotEncoder, PopulationEncoder, SceneEncoder
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError
 
@@ -52,14 +52,21 @@ def test_the_recipe_gives_the_range_where_a_box_has_none() -> None:
     torch.testing.assert_close(found, unit.rates(torch.tensor([[0.5, np.tanh(0.5)]], dtype=torch.float32)))
 
 
-def test_grey_frames_become_volleys_with_the_recipes_settings() -> None:
-    code = encoder(frames(), frames={"rows": [3, 12]})
+def test_grey_frames_of_which_the_recipe_tells_become_volleys_with_its_settings() -> None:
+    code = encoder(frames(), frames={"luminances": [40, 80], "tile": [4, 4], "rows": [0, 12]})
     assert isinstance(code, FrameEncoder)
+    assert code.fires_volleys
+    assert code.size == (2 + 2) * 3 * 8 + 1
+
+
+def test_grey_frames_of_which_nothing_is_told_are_looked_at_by_the_encoder_itself() -> None:
+    code = encoder(frames(), frames={"rows": [3, 12]})
+    assert isinstance(code, SceneEncoder)
     assert code.fires_volleys
     assert not code.has_looked
     assert (code.top, code.bottom) == (3, 12)
-    assert code.size == 16 * 7 + 2 * 16 * (7 + 8) + 1
-    assert isinstance(encoder(frames()), FrameEncoder), "without settings as well"
+    assert code.size == 16 * 7 + (2 * 16 + 4) * (7 + 8) + 1
+    assert isinstance(encoder(frames()), SceneEncoder), "without settings as well"
 
 
 def test_the_target_rate_reaches_the_frames_adaptation() -> None:
@@ -92,14 +99,10 @@ def test_other_spaces_are_errors_that_name_them(space: spaces.Space[Any]) -> Non
 def test_unknown_settings_are_errors_that_suggest_one() -> None:
     with pytest.raises(ConfigError, match=r"env\.frames\.row=.*: .* did you mean rows"):
         encoder(frames(), frames={"row": [1, 5]})
+    with pytest.raises(ConfigError, match=r"env\.frames\.self_row=.*: .* did you mean self_rows"):
+        encoder(frames(), frames={"luminances": [40], "self_row": [1, 5]})
     with pytest.raises(ConfigError, match=r"env\.observation\.center=.*: .* did you mean centre"):
         encoder(spaces.Box(-1.0, 1.0, (2,)), observation={"center": [0.0, 0.0]})
-
-
-@pytest.mark.parametrize("name", ["luminances", "self_luminance", "self_rows", "tile"])
-def test_what_an_encoder_finds_out_by_itself_is_no_setting(name: str) -> None:
-    with pytest.raises(ConfigError, match=rf"env\.frames\.{name}=.*: there is no such setting; .*rows"):
-        encoder(frames(), frames={"rows": [0, 8], name: [1, 4]})
 
 
 @pytest.mark.parametrize("rows", [[5], [1, 5, 9], 5, "all", [0.5, 8.0], [None, 8], [8, 3], [0, 17]], ids=str)

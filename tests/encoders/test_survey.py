@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from snnrl.encoders import FrameEncoder
+from snnrl.encoders import SceneEncoder
 from snnrl.encoders.survey import Scene, survey
 from snnrl.envs import EnvConfig, make_envs
-from snnrl.kernels.frames import Figure
+from snnrl.kernels.scenes import Figure
 from snnrl.recipes import compose_run
 
 ME, WALKER, WALL, BALL = 90, 140, 60, 200
@@ -334,7 +334,7 @@ def test_the_figure_of_an_atari_game_is_found_in_4096_decisions(game: str, rows:
         joined.append(~ended)
         ended = terminated | truncated
     envs.close()
-    code = FrameEncoder(210, 160, **(config.frames or {}))
+    code = SceneEncoder(210, 160, **(config.frames or {}))
     figure = code.look_around(np.stack(frames), np.stack(actions), np.stack(joined)).figure
     assert figure.luminance >= 0
     assert (figure.moves_rows, figure.moves_columns) == (rows, columns)

@@ -1,129 +1,134 @@
-"""Compiled loops against plain definitions."""
+"""Compiled loops against the plain definitions in torch."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.connections import Dense
+from snnrl.encoders import FrameEncoder
+from snnrl.encoders.frames import FrameState
 from snnrl.kernels import add_outer_events, frame_events
-from snnrl.kernels import frames as frames_kernel
-from snnrl.kernels.frames import DIRECTIONS, MOST_OBJECTS, Figure, Layout
 from snnrl.spikes import SparseSpikes
 
+HEIGHT, WIDTH = 40, 32
 LEVELS = (20, 60, 98, 142)
-LAYOUT = Layout(48, 32, 7)
-BANDS = (np.arange(256) * 6 // 256).astype(np.uint8)
-FIGURES = {
-    "none": Figure(-1, 0, 0, 0, 0, False, True),
-    "wide": Figure(98, 24, 40, 0, 32, False, True),
-    "tall": Figure(20, 0, 40, 8, 16, True, False),
-    "roaming": Figure(142, 0, 40, 0, 32, True, True),
+
+SIGHTS: dict[str, dict[str, Any]] = {
+    "bands": {},
+    "luminances": {"luminances": LEVELS},
+    "one luminance": {"luminances": LEVELS[:1]},
+    "six luminances": {"luminances": [*LEVELS, 200, 255]},
+    "second map": {"luminances": LEVELS, "self_luminance": 98},
+    "second map, rows of the figure": {"luminances": LEVELS, "self_luminance": 20, "self_rows": [30, 38]},
+    "tiles of 5 rows": {"luminances": LEVELS, "tile": [5, 4], "self_luminance": 142},
+    "tiles of 1 row": {"tile": [1, 4]},
+    "rows cut": {"luminances": LEVELS, "rows": [3, 26], "self_luminance": 60, "self_rows": [10, 40]},
+    "rows cut, tiles of 5 rows": {"rows": [7, 40], "tile": [5, 4]},
 }
 
 
-def noise(seed: int, batch: int, rows: int = 40, density: float = 0.3) -> NDArray[np.uint8]:
-    """Frames ``[batch, rows, 32]`` of which a share of the pixels have any luminance, often a listed one."""
-    generator = np.random.default_rng(seed)
-    shape = (batch, rows, LAYOUT.width)
-    luminance = np.where(
-        generator.random(shape) < 0.7, generator.choice(LEVELS, shape), generator.integers(256, size=shape)
-    )
-    return np.where(generator.random(shape) < density, luminance, 0).astype(np.uint8)
+def noise(seed: int, frames: int, batch: int) -> Tensor:
+    """``[frames, batch, 1, height, width]``: mostly black, the rest any luminance, often a listed one."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (frames, batch, 1, HEIGHT, WIDTH)
+    listed = torch.tensor(LEVELS)[torch.randint(len(LEVELS), shape, generator=generator)]
+    anything = torch.randint(256, shape, generator=generator)
+    draw = torch.rand(shape, generator=generator)
+    return torch.where(draw < 0.02, listed, torch.where(draw < 0.03, anything, 0)).to(torch.uint8)
 
 
-def nothing_seen(batch: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    return np.zeros((batch, MOST_OBJECTS, 4), np.int32), np.tile(np.array([20, 16]), (batch, 1))
+def blocks(seed: int, frames: int, batch: int) -> Tensor:
+    """Blocks of listed luminances that drift, as far as and farther than motion is seen, over the borders too."""
+    generator = torch.Generator().manual_seed(seed)
+    out = torch.zeros((frames, batch, 1, HEIGHT, WIDTH), dtype=torch.uint8)
+    for row in range(batch):
+        for level in LEVELS:
+            place = torch.randint(0, 30, (2,), generator=generator)
+            speed = torch.randint(-10, 11, (2,), generator=generator)
+            size = torch.randint(1, 7, (2,), generator=generator)
+            for frame in range(frames):
+                top, left = (place + frame * speed).clamp_min(0).tolist()
+                out[frame, row, 0, top : top + int(size[0]), left : left + int(size[1])] = level
+    return out
+
+
+def check_equal_volleys(sight: FrameEncoder, episode: Tensor) -> int:
+    """Both ways through an episode, each with its own state; returns the number of events."""
+    fast = plain = sight.init_state(episode.shape[1])
+    events = 0
+    for frames in episode:
+        seen = frames[:, 0, sight.top : sight.bottom]
+        row, index, *state = frame_events(seen, sight.get_buffer("_table"), fast.columns, fast.centre, sight._geometry)
+        fast = FrameState(*state)
+        plain_row, plain_index, *plain_state = sight.plain_events(frames, plain)
+        plain = FrameState(*plain_state)
+        assert torch.equal(row, row.sort().values)
+        assert torch.equal(row, plain_row)
+        assert torch.equal(index, plain_index)
+        assert torch.equal(fast.columns, plain.columns)
+        assert torch.equal(fast.centre, plain.centre)
+        assert fast.columns.dtype == plain.columns.dtype == torch.uint8
+        assert row.dtype == index.dtype == torch.int64
+        events += len(row)
+    return events
+
+
+@pytest.mark.parametrize("name", SIGHTS)
+@pytest.mark.parametrize("scene", [noise, blocks])
+def test_compiled_frame_events_are_those_of_the_plain_encoder(name: str, scene: Any) -> None:
+    sight = FrameEncoder(HEIGHT, WIDTH, **SIGHTS[name])
+    episode = scene(3, 8, 3)
+    assert check_equal_volleys(sight, episode) > 2 * 8 * 3
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**20),
-    figure=st.sampled_from(list(FIGURES.values())),
-    rows=st.integers(33, 40),
+    scene=st.sampled_from([noise, blocks]),
+    luminances=st.none() | st.lists(st.sampled_from([*LEVELS, 1, 255]), min_size=1, max_size=6, unique=True),
+    tile_rows=st.integers(1, 11),
+    cut=st.tuples(st.integers(0, 20), st.integers(21, 40)),
+    figure=st.booleans(),
     batch=st.integers(1, 4),
-    density=st.sampled_from([0.0, 0.01, 0.3]),
 )
-def test_events_are_sorted_and_distinct_and_lie_in_the_layout(
-    seed: int, figure: Figure, rows: int, batch: int, density: float
+def test_compiled_frame_events_are_the_plain_ones_for_any_settings(
+    seed: int,
+    scene: Any,
+    luminances: list[int] | None,
+    tile_rows: int,
+    cut: tuple[int, int],
+    figure: bool,
+    batch: int,
 ) -> None:
-    background = noise(seed, 1, rows, 0.1)[0]
-    objects, centre = nothing_seen(batch)
-    for time in range(3):
-        frames = noise(seed + time, batch, rows, density)
-        row, index, objects, centre = frame_events(frames, background, BANDS, objects, centre, LAYOUT, figure)
-        events = list(zip(row.tolist(), index.tolist(), strict=True))
-        assert row.dtype == index.dtype == centre.dtype == np.int64
-        assert objects.dtype == np.int32
-        assert events == sorted(set(events))
-        assert 0 <= index.min() <= index.max() == LAYOUT.size - 1
-        assert row[index == LAYOUT.size - 1].tolist() == list(range(batch)), "one neuron always spikes"
-        seen = objects[..., 3] > 0
-        assert (seen[:, :-1] >= seen[:, 1:]).all(), "objects are listed without a gap"
-        assert (objects[seen][:, 1] < rows).all()
-        assert (centre >= 0).all()
-        assert (centre < [rows, LAYOUT.width]).all()
+    own = luminances[seed % len(luminances)] if figure and luminances is not None else None
+    sight = FrameEncoder(
+        HEIGHT, WIDTH, rows=cut, luminances=luminances, tile=(tile_rows, 4), self_luminance=own, self_rows=cut
+    )
+    check_equal_volleys(sight, scene(seed, 4, batch))
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_compiled_loops_do_as_the_interpreter_does(name: str) -> None:
-    background, compiled = noise(9, 1, density=0.1)[0], nothing_seen(2)
-    plain = compiled
-    for time in range(3):
-        frames = noise(time, 2, density=0.1)
-        bits, *after = frames_kernel._see.py_func(frames, background, BANDS, *plain, *LAYOUT, *FIGURES[name])
-        expected = frames_kernel._list.py_func(bits, LAYOUT.tiles, LAYOUT.channels)
-        row, index, *compiled = frame_events(frames, background, BANDS, *compiled, LAYOUT, FIGURES[name])
-        assert np.array_equal(row, expected[0])
-        assert np.array_equal(index, expected[1])
-        assert all(map(np.array_equal, compiled, after))
-        plain = after
-
-
-def test_every_size_of_a_layout_follows_from_its_tiles() -> None:
-    layout = Layout(160, 160, 7)
-    assert layout.tiles == 20 * 40
-    assert layout.size == 800 * 7 + (1600 + 200) * (7 + DIRECTIONS) + 1
-
-
-def test_frame_events_take_memory_in_any_order() -> None:
-    """A cut of larger frames, and states that one row of memory stands for."""
-    frames, background = noise(1, 3), noise(2, 1)[0]
-    objects, centre = nothing_seen(3)
-    expected = frame_events(frames, background, BANDS, objects, centre, LAYOUT, FIGURES["roaming"])
-    larger = np.concatenate([frames[:, :3], frames, frames[:, 3:]], axis=1)[:, 3:43]
-    turned = np.asfortranarray(background)
-    shared = np.broadcast_to(centre[0], centre.shape)
-    found = frame_events(larger, turned, BANDS, objects, shared, LAYOUT, FIGURES["roaming"])
-    assert all(map(np.array_equal, found, expected))
+def test_motion_is_seen_by_both_up_to_the_reach_and_not_beyond() -> None:
+    sight = FrameEncoder(HEIGHT, WIDTH, luminances=LEVELS)
+    for distance, seen in ((1, True), (8, True), (9, False), (-8, True), (-9, False)):
+        episode = torch.zeros((2, 1, 1, HEIGHT, WIDTH), dtype=torch.uint8)
+        episode[0, 0, 0, 20, 5] = episode[1, 0, 0, 20 + distance, 5] = 98
+        events = check_equal_volleys(sight, episode)
+        assert events == (2 + 2 + seen)
 
 
 def test_frame_events_leave_their_arguments_alone() -> None:
-    background = noise(0, 1)[0]
-    _, _, objects, centre = frame_events(noise(1, 2), background, BANDS, *nothing_seen(2), LAYOUT, FIGURES["roaming"])
-    given = (noise(2, 2), background, BANDS, objects, centre)
-    kept = [part.copy() for part in given]
-    frame_events(*given, LAYOUT, FIGURES["roaming"])
-    assert all(map(np.array_equal, given, kept))
-
-
-@pytest.mark.xfail(raises=IndexError, reason="room for half as many objects as pixels; memory beyond it is written to")
-def test_there_is_room_for_as_many_objects_as_pixels() -> None:
-    """In the interpreter, which sees an index that is out of range: no two neighbours are of one channel."""
-    frames = np.zeros((1, 8, 8), dtype=np.uint8)
-    for row, column in np.ndindex(8, 8):
-        frames[0, row, column] = 50 + 50 * (2 * (row % 2) + column % 2)
-    assert len(set(BANDS[frames].flat)) == 4
-    layout, objects, centre = Layout(8, 8, 7), *nothing_seen(1)
-    _, objects, _ = frames_kernel._see.py_func(
-        frames, np.zeros((8, 8), np.uint8), BANDS, objects, centre, *layout, *FIGURES["none"]
-    )
-    assert (objects[0, :, 3] == 1).sum() == 64
+    sight = FrameEncoder(HEIGHT, WIDTH, luminances=LEVELS, self_luminance=98)
+    first, second = blocks(0, 2, 2)
+    _, state = sight(first, sight.init_state(2))
+    kept = [part.clone() for part in (second, *state)]
+    sight(second, state)
+    assert all(torch.equal(now, then) for now, then in zip((second, *state), kept, strict=True))
 
 
 def outer_case(seed: int, events: int, width: int) -> tuple[Tensor, ...]:

@@ -1,0 +1,278 @@
+"""Scenes to the neurons that spike: what is where on the screen and around the agent's figure, and how it moves."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+DIRECTIONS = 8
+"""Signs of a displacement ``(rows, columns)``, without standing still."""
+MOST_OBJECTS = 96
+"""Objects of a frame that are remembered for the next; what is beyond is seen without its motion."""
+LARGEST_OBJECT = 400
+"""Pixels of the largest object whose motion is seen."""
+FARTHEST = 24
+"""Rows plus columns that an object may have moved since the last frame."""
+LEAST_MOVE = 3
+"""Rows plus columns that an object must have moved to have a direction; what drifts slowly has none."""
+STEEPEST = 5
+"""Ratio of the sides of a displacement beyond which the shorter one is taken for jitter."""
+BAND, CELL = 8, 4
+"""Long and short side of a tile in pixels."""
+BLOCK = 16
+"""Side of a coarse tile of the map around the figure."""
+
+
+class Layout(NamedTuple):
+    """Geometry of the maps; rows are those of the cut."""
+
+    rows: int
+    """A multiple of ``BLOCK``."""
+    width: int
+    """A multiple of ``BLOCK``."""
+    channels: int
+    """Luminance channels, the last of them for any other luminance that differs from the background."""
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of the map of the screen; the fine map around the figure has twice as many."""
+        return (self.rows // BAND) * (self.width // CELL)
+
+    @property
+    def blocks(self) -> int:
+        """Tiles of the coarse map around the figure."""
+        return 2 * (self.rows // BLOCK) * (self.width // BLOCK)
+
+    @property
+    def size(self) -> int:
+        """Number of neurons: the map of the screen, both maps around the figure, and one that always spikes."""
+        return self.tiles * self.channels + (2 * self.tiles + self.blocks) * (self.channels + DIRECTIONS) + 1
+
+
+class Figure(NamedTuple):
+    """Where the agent's own figure is looked for; rows are those of the cut."""
+
+    luminance: int
+    """-1 for no figure."""
+    top: int
+    bottom: int
+    left: int
+    right: int
+    moves_rows: bool
+    """Whether the map around the figure moves with its row."""
+    moves_columns: bool
+    """Whether it moves with its column."""
+
+
+def scene_events(
+    frames: NDArray[np.uint8],
+    background: NDArray[np.uint8],
+    table: NDArray[np.uint8],
+    objects: NDArray[np.int32],
+    centre: NDArray[np.int64],
+    layout: Layout,
+    figure: Figure,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """The events of a batch of frames.
+
+    Args:
+        frames: ``[batch, rows in sight, width]``; missing rows are like the background.
+        background: ``[rows in sight, width]``.
+        table: ``[256]``, the channel of each luminance.
+        objects: ``[batch, MOST_OBJECTS, 4]``, channel, row, column and area of the last frame's; area 0 for none.
+        centre: ``[batch, 2]``, last known row and column of the figure.
+        layout: geometry of the maps.
+        figure: how the agent's own figure is found.
+
+    Returns:
+        Event rows and neurons (``[events]``, sorted by row), the new ``objects`` and the new ``centre``.
+    """
+    bits, objects, centre = _see(frames, background, table, objects, centre, layout, figure)
+    row, index = _list(bits, layout.tiles, layout.channels)
+    return row, index, objects, centre
+
+
+@numba.njit(cache=True, nogil=True)
+def _root(parent: NDArray[np.int32], label: int) -> int:
+    while parent[label] != label:
+        parent[label] = parent[parent[label]]
+        label = parent[label]
+    return label
+
+
+@numba.njit(cache=True, nogil=True)
+def _see(
+    frames: NDArray[np.uint8],
+    background: NDArray[np.uint8],
+    table: NDArray[np.uint8],
+    before: NDArray[np.int32],
+    centre: NDArray[np.int64],
+    layout: Layout,
+    figure: Figure,
+) -> tuple[NDArray[np.uint16], NDArray[np.int32], NDArray[np.int64]]:
+    """Channel bits of each tile ``[batch, tiles of all maps]``, the frame's objects, and the figure's place."""
+    batch, sight = frames.shape[0], frames.shape[1]
+    rows, width, channels = layout
+    luminance, top, bottom, left, right, moves_rows, moves_columns = figure
+    across = width // CELL
+    tiles = (rows // BAND) * across
+    tall = moves_rows and not moves_columns
+    blocks_across = (width if tall else 2 * width) // BLOCK
+    bits = np.zeros((batch, 3 * tiles + 2 * (rows // BLOCK) * (width // BLOCK)), dtype=np.uint16)
+    after = np.zeros_like(before)
+    centres = centre.copy()
+    labels = np.zeros((sight, width), dtype=np.int32)
+    most = sight * width + 1
+    parent = np.empty(most, dtype=np.int32)
+    channel = np.empty(most, dtype=np.uint8)
+    area = np.empty(most, dtype=np.int32)
+    sum_row = np.empty(most, dtype=np.int64)
+    sum_column = np.empty(most, dtype=np.int64)
+    motion = np.empty(most, dtype=np.uint16)
+    for b in range(batch):
+        if luminance >= 0:
+            found = total_row = total_column = 0
+            for y in range(top, min(bottom, sight)):
+                for x in range(left, right):
+                    if frames[b, y, x] == luminance and background[y, x] != luminance:
+                        found += 1
+                        total_row += y
+                        total_column += x
+            if found > 0:
+                centres[b, 0] = total_row // found
+                centres[b, 1] = total_column // found
+
+        count = 0
+        for y in range(sight):
+            for x in range(width):
+                labels[y, x] = 0
+                pixel = frames[b, y, x]
+                if pixel == background[y, x]:
+                    continue
+                kind = table[pixel]
+                label = 0
+                for step in range(4):
+                    near_y = y if step == 0 else y - 1
+                    near_x = x - 1 if step == 0 else x + step - 2
+                    if near_y < 0 or near_x < 0 or near_x >= width:
+                        continue
+                    other = labels[near_y, near_x]
+                    if other == 0 or channel[other] != kind:
+                        continue
+                    other = _root(parent, other)
+                    if label == 0:
+                        label = other
+                    elif other != label:
+                        if other < label:
+                            label, other = other, label
+                        parent[other] = label
+                        area[label] += area[other]
+                        sum_row[label] += sum_row[other]
+                        sum_column[label] += sum_column[other]
+                if label == 0:
+                    count += 1
+                    label = count
+                    parent[label] = label
+                    channel[label] = kind
+                    area[label] = sum_row[label] = sum_column[label] = 0
+                labels[y, x] = label
+                area[label] += 1
+                sum_row[label] += y
+                sum_column[label] += x
+
+        kept = 0
+        for label in range(1, count + 1):
+            motion[label] = 0
+            if parent[label] != label or area[label] > LARGEST_OBJECT:
+                continue
+            y, x = sum_row[label] // area[label], sum_column[label] // area[label]
+            nearest = FARTHEST + 1
+            from_y = from_x = 0
+            for other in range(MOST_OBJECTS):
+                if before[b, other, 3] == 0:
+                    break
+                if before[b, other, 0] != channel[label]:
+                    continue
+                distance = abs(y - before[b, other, 1]) + abs(x - before[b, other, 2])
+                alike = area[label] <= 3 * before[b, other, 3] and before[b, other, 3] <= 3 * area[label]
+                if alike and distance < nearest:
+                    nearest = distance
+                    from_y, from_x = before[b, other, 1], before[b, other, 2]
+            if LEAST_MOVE <= nearest <= FARTHEST:
+                down, to_right = y - from_y, x - from_x
+                direction = 4
+                if STEEPEST * abs(down) >= abs(to_right):
+                    direction += 3 if down > 0 else -3 if down < 0 else 0
+                if STEEPEST * abs(to_right) >= abs(down):
+                    direction += 1 if to_right > 0 else -1 if to_right < 0 else 0
+                if direction != 4:
+                    motion[label] = np.uint16(1 << (channels + direction - (direction > 4)))
+            if kept < MOST_OBJECTS:
+                after[b, kept, 0] = channel[label]
+                after[b, kept, 1] = y
+                after[b, kept, 2] = x
+                after[b, kept, 3] = area[label]
+                kept += 1
+
+        shift_row = shift_column = 0
+        if moves_rows:
+            shift_row = (rows if tall else rows // 2) - centres[b, 0]
+        if not tall:
+            shift_column = width - centres[b, 1] if moves_columns else width // 2
+        for y in range(sight):
+            for x in range(width):
+                label = labels[y, x]
+                if label == 0:
+                    continue
+                label = _root(parent, label)
+                seen = np.uint16(1 << channel[label])
+                bits[b, (y // BAND) * across + x // CELL] |= seen
+                seen |= motion[label]
+                around_y, around_x = y + shift_row, x + shift_column
+                if around_y < 0 or around_x < 0:
+                    continue
+                if around_y >= (2 * rows if tall else rows) or around_x >= (width if tall else 2 * width):
+                    continue
+                if tall:
+                    fine = (around_y // CELL) * (width // BAND) + around_x // BAND
+                else:
+                    fine = (around_y // BAND) * 2 * across + around_x // CELL
+                bits[b, tiles + fine] |= seen
+                bits[b, 3 * tiles + (around_y // BLOCK) * blocks_across + around_x // BLOCK] |= seen
+    return bits, after, centres
+
+
+@numba.njit(cache=True, nogil=True)
+def _list(bits: NDArray[np.uint16], tiles: int, channels: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rows and neurons of the set bits, by row and tile; the last of a row is the one that always fires."""
+    batch, everywhere = bits.shape
+    count = batch
+    for b in range(batch):
+        for tile in range(everywhere):
+            left = bits[b, tile]
+            while left:
+                count += 1
+                left &= left - np.uint16(1)
+    row = np.empty(count, dtype=np.int64)
+    index = np.empty(count, dtype=np.int64)
+    event = 0
+    richer = channels + DIRECTIONS
+    last = tiles * channels + (everywhere - tiles) * richer
+    for b in range(batch):
+        for tile in range(everywhere):
+            left = bits[b, tile]
+            if not left:
+                continue
+            base = tile * channels if tile < tiles else tiles * channels + (tile - tiles) * richer
+            for bit in range(richer):
+                if (left >> bit) & 1:
+                    row[event] = b
+                    index[event] = base + bit
+                    event += 1
+        row[event] = b
+        index[event] = last
+        event += 1
+    return row, index
