@@ -38,7 +38,7 @@ class Learner(nn.Module, ABC):
     """
 
     Config: ClassVar[type[Any]]
-    """A frozen dataclass, each field with a default of its type; a wrong value is a ConfigError of ``pipeline.<field>``."""
+    """A frozen dataclass, each field with a default of its type; it raises a ConfigError for ``pipeline.<field>``."""
 
     def __init__(self, shape: tuple[int, int, int], classes: int, config: Any, seed: int) -> None:
         super().__init__()
