@@ -27,3 +27,9 @@ def integers(high: int, shape: Sequence[int], device: torch.device, generator: t
     """Integers in ``0 .. high - 1`` on ``device``, drawn as :func:`uniform` draws."""
     source = torch.device("cpu") if generator is None else generator.device
     return torch.randint(high, tuple(shape), generator=generator, device=source).to(device)
+
+
+def permutation(size: int, device: torch.device, generator: torch.Generator | None = None) -> Tensor:
+    """``0 .. size - 1`` in random order on ``device``, drawn as :func:`uniform` draws."""
+    source = torch.device("cpu") if generator is None else generator.device
+    return torch.randperm(size, generator=generator, device=source).to(device)

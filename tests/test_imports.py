@@ -22,8 +22,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("envs",),
     ("agents",),
     ("config", "recipes", "training"),
+    ("pipelines",),
     ("loading",),
-    ("pipelines", "testing"),
+    ("testing",),
     ("cli", "train", "evaluate", "controls", "integrations"),
 )
 """A room may import from itself and from the rows above its own."""

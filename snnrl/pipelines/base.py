@@ -40,6 +40,9 @@ class Learner(nn.Module, ABC):
     Config: ClassVar[type[Any]]
     """A frozen dataclass, each field with a default of its type; it raises a ConfigError for ``pipeline.<field>``."""
 
+    training_images: int = 60_000
+    """Images that the whole run learns from, all passes counted; set by the runner before the first."""
+
     def __init__(self, shape: tuple[int, int, int], classes: int, config: Any, seed: int) -> None:
         super().__init__()
         self.shape, self.classes, self.config = shape, classes, config
