@@ -145,7 +145,10 @@ def _base(parsed: Sequence[Override]) -> str:
 def has_pipeline(experiment: str, seen: tuple[str, ...] = ()) -> bool:
     """Whether an experiment, or one that it begins with, names a learner."""
     path = recipe_paths("experiment").get(experiment)
-    written = yaml.safe_load(path.read_text()) if path is not None else None
+    try:
+        written = yaml.safe_load(path.read_text()) if path is not None else None
+    except yaml.YAMLError:
+        return False
     if not isinstance(written, Mapping) or experiment in seen:
         return False
     parents = [name for name in written.get("defaults", []) if isinstance(name, str)]

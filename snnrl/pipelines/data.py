@@ -183,7 +183,7 @@ def _download(maker: Any, dataset: str, folder: Path, paths: list[Path]) -> None
         names = ", ".join(path.name for path in missing)
         raise ConfigError(
             f"data_dir={folder}: {dataset} is not there and cannot be downloaded ({one_line(error, 100)}); "
-            f"must hold, unpacked, in {paths[0].parent}: {names}"
+            f"must hold, unpacked, in {paths[0].parent}: {names}; data_dir= or SNNRL_DATA name another folder"
         ) from error
 
 

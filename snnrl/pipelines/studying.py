@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from snnrl import noise
+from snnrl.errors import require
 from snnrl.pipelines import Learner, make_learner
 from snnrl.pipelines.base import Batches
 from snnrl.pipelines.config import PipelineConfig
@@ -78,7 +79,7 @@ class Studying(Workload):
         return self._accuracy
 
     def evaluate(self, between: Callable[[], None]) -> Evaluated:
-        with _draws_apart(self.model, self.config.seed):
+        with draws_apart(self.model, self.config.seed):
             self._calibrate(self.data.train.first(CALIBRATE_DURING), between)
             confusion = confuse(self.model, self.data.held.first(self.config.eval_during), between)
         accuracy = self._note(confusion)
@@ -94,7 +95,7 @@ class Studying(Workload):
         """Calibrate with all training images."""
         if self._calibrated:
             return False
-        with _draws_apart(self.model, self.config.seed):
+        with draws_apart(self.model, self.config.seed):
             self._calibrate(self.data.train, between)
         self._calibrated = True
         return True
@@ -102,7 +103,7 @@ class Studying(Workload):
     def finish(self, between: Callable[[], None], say: Callable[[str], None]) -> Finished:
         split = self.config.split
         say(f"trained on {self.steps:,} images; looking at {len(self.data.held):,} {split} images")
-        with _draws_apart(self.model, self.config.seed):
+        with draws_apart(self.model, self.config.seed):
             confusion = confuse(self.model, self.data.held, between)
         accuracy = self._note(confusion)
         self._found = confusion
@@ -133,7 +134,7 @@ class Studying(Workload):
         from snnrl.pipelines.pictures import accuracy_curve, confusion_matrix, save_figure
 
         few = self.data.held.first(LOOK)
-        with _draws_apart(self.model, self.config.seed):
+        with draws_apart(self.model, self.config.seed):
             figures = dict(self.model.figures(few.images, few.labels))
         figures["confusion"] = confusion_matrix(self._found)
         figures["accuracy"] = accuracy_curve(self._curve, self.config.split)
@@ -187,6 +188,21 @@ def read_data(config: PipelineConfig) -> Data:
     return load_data(config.dataset, config.data_dir, config.split, config.train_images, config.test_images)
 
 
+def read_split(config: PipelineConfig, setting: str, split: str) -> Images:
+    """Images of a run's data set: those it trained on (``train``), or those of another split.
+
+    Raises:
+        ConfigError: an unknown split, or images that the run was to be judged on but trained on; named as ``setting``.
+    """
+    require(split in ("train", "test", "validation"), setting, split, "train, test or validation")
+    trained = split == "validation" and config.split != "validation"
+    require(not trained, setting, split, "test or train, as the run trained on the validation images")
+    if split == "train":
+        return read_data(config).train
+    amount = config.test_images if split == config.split else None
+    return load_data(config.dataset, config.data_dir, split, None, amount).held
+
+
 def image_order(seed: int, number: int, size: int) -> Tensor:
     """The order of pass ``number``, ``[size]`` int64."""
     state = int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0]) >> 1
@@ -223,7 +239,7 @@ def load_learner(config: PipelineConfig, run_dir: Path, checkpoint: str = "last"
 
 
 @contextmanager
-def _draws_apart(learner: Learner, seed: int) -> Iterator[None]:
+def draws_apart(learner: Learner, seed: int) -> Iterator[None]:
     """Draws of a stream for evaluations, the same each time; afterwards the generator is as it was."""
     before = learner.generator.get_state()
     learner.generator.manual_seed(int(np.random.SeedSequence((seed, 2**32)).generate_state(1)[0]))
