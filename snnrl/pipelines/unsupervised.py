@@ -130,9 +130,9 @@ class Unsupervised(Learner):
         self._rate = first * (last / first) ** progress if first else 0.0
 
     def learn(self, images: Tensor, labels: Tensor) -> Metrics:
-        current, trace = self._present(images, self.config.steps)
-        winners = compete(current, self.threshold, self._learning)
-        fired, spikes, seen = gather_wins(winners, trace, self.config.n_neurons)
+        shown = self._encode(images, self.config.steps)
+        winners = compete(self._current(shown), self.threshold, self._learning)
+        fired, spikes, seen = gather_wins(winners, self._trace(images, shown), self.config.n_neurons)
         if len(fired):
             rate = (1 - (1 - self._rate) ** spikes)[:, None]
             weight = self.weight[fired]
@@ -165,25 +165,30 @@ class Unsupervised(Learner):
     def _show(self, images: Tensor) -> Tensor:
         """Winners ``[steps, batch]`` where a label is asked for."""
         rivalry = self._learning if self.config.voting == "all" else self._released
-        return compete(self._present(images, rivalry.steps)[0], self.threshold, rivalry)
+        return compete(self._current(self._encode(images, rivalry.steps)), self.threshold, rivalry)
 
-    def _present(self, images: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        """Input currents ``[steps or 1, batch, neurons]`` and traces ``[steps or 1, batch, inputs]``."""
+    def _encode(self, images: Tensor, steps: int) -> Tensor:
+        """Input ``[steps, batch, inputs]`` of zeros and ones, or ``[1, batch, inputs]`` of a constant current."""
         bright = images.flatten(1).to(torch.float32)
         expected = bright * (self.config.input_spikes / self.config.steps)
         expected /= bright.sum(1, keepdim=True).clamp(min=1)
         if self.config.encoding == "current":
-            return (expected @ self.weight.t())[None], (bright / 255)[None]
-        spikes = noise.uniform((steps, *expected.shape), expected, self.generator) < expected
-        current = spikes.flatten(0, 1).to(torch.float32) @ self.weight.t()
-        return current.unflatten(0, (steps, -1)), self._traces(spikes)
+            return expected[None]
+        return (noise.uniform((steps, *expected.shape), expected, self.generator) < expected).to(torch.float32)
 
-    def _traces(self, spikes: Tensor) -> Tensor:
-        """A trace that each spike sets to 1, ``[steps, batch, inputs]`` after each step."""
+    def _current(self, shown: Tensor) -> Tensor:
+        """Currents ``[steps or 1, batch, neurons]`` of an input."""
+        current: Tensor = (shown.flatten(0, 1) @ self.weight.t()).view(*shown.shape[:2], -1)
+        return current
+
+    def _trace(self, images: Tensor, shown: Tensor) -> Tensor:
+        """Traces ``[steps or 1, batch, inputs]`` that a spike sets to 1; of a constant current, the pixels' shares."""
+        if self.config.encoding == "current":
+            return (images.flatten(1).to(torch.float32) / 255)[None]
         decay = decay_factor(self.config.trace_tau)
-        trace, traces = torch.zeros(spikes.shape[1:], device=spikes.device), []
-        for spike in spikes:
-            trace = torch.where(spike, 1.0, decay_trace(trace, torch.zeros_like(trace), decay))
+        trace, traces = torch.zeros_like(shown[0]), []
+        for spikes in shown:
+            trace = torch.maximum(spikes, decay_trace(trace, torch.zeros_like(trace), decay))
             traces.append(trace)
         return torch.stack(traces)
 

@@ -1,4 +1,4 @@
-"""Data sets in MNIST's files: two thousand real digits where they are to be had, else digits drawn here."""
+"""Data sets in MNIST's files: two thousand real digits where they are to be had, else patterns drawn here."""
 
 from __future__ import annotations
 
@@ -11,30 +11,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-SEGMENTS = {  # of a seven-segment display: row, column, height, width in a frame of 20 x 12
-    "a": (0, 0, 3, 12),
-    "b": (0, 9, 10, 3),
-    "c": (10, 9, 10, 3),
-    "d": (17, 0, 3, 12),
-    "e": (10, 0, 10, 3),
-    "f": (0, 0, 10, 3),
-    "g": (8, 0, 3, 12),
-}
-DIGITS = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg")
-
 Write = Callable[[Path, str, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
 def drawn_digits(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Digits of a display, shifted, dimmed and noisy: images ``[count, 28, 28]`` and labels ``[count]``."""
+    """Ten patterns of blocks, shifted by a pixel, dimmed and noisy: images ``[count, 28, 28]``, labels ``[count]``."""
+    patterns = np.kron(np.random.default_rng(10).random((10, 6, 6)) < 0.35, np.ones((4, 4)))
     generator = np.random.default_rng(seed)
     images, labels = np.zeros((count, 28, 28)), np.arange(count) % 10
     for image, label in zip(images, labels, strict=True):
-        top, left = generator.integers(2, 7), generator.integers(6, 11)
-        for segment in DIGITS[label]:
-            row, column, height, width = SEGMENTS[segment]
-            image[top + row : top + row + height, left + column : left + column + width] = generator.integers(150, 255)
-    images = images * (generator.random(images.shape) > 0.1) + (generator.random(images.shape) > 0.99) * 120
+        top, left = generator.integers(1, 4, 2)
+        image[top : top + 24, left : left + 24] = patterns[label] * generator.integers(120, 255)
+    images = images * (generator.random(images.shape) > 0.2) + (generator.random(images.shape) > 0.97) * 120
     return images.clip(0, 255).astype(np.uint8), labels.astype(np.uint8)
 
 
@@ -52,7 +40,7 @@ def write_part(folder: Path, prefix: str, images: NDArray[np.uint8], labels: NDA
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ``data_dir`` with drawn digits as MNIST: 2,000 to train on, 500 to test on."""
+    """A ``data_dir`` with drawn patterns as MNIST: 2,000 to train on, 500 to test on."""
     pytest.importorskip("torchvision")
     folder = tmp_path_factory.mktemp("drawn")
     write_part(folder / "MNIST" / "raw", "train", *drawn_digits(2000, 0))
