@@ -207,7 +207,7 @@ def _check_keys(parsed: Sequence[Override], config: Any) -> None:
             raise ConfigError(f"{written}: there is no such setting; {did_you_mean(key, known | set(GROUPS))}")
 
 
-_FREE = ("env.kwargs", "env.observation", "env.frames")
+_FREE = ("env.kwargs", "env.eval_kwargs", "env.observation", "env.frames")
 """Mappings that are passed on, whose keys are checked by whoever takes them."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from snnrl.encoders import Encoder, FrameEncoder, Normaliser, OneHotEncoder, PopulationEncoder
+from snnrl.encoders import Encoder, FrameEncoder, Normaliser, OneHotEncoder, PatchEncoder, PopulationEncoder
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, did_you_mean
 
@@ -22,8 +22,8 @@ def make_encoder(
 ) -> Encoder[Any]:
     """The encoder for an observation space.
 
-    Discrete observations are one-hot, grey frames ``(1, height, width)`` of uint8 become volleys, other Boxes are
-    flattened to place cells.
+    Discrete observations are one-hot, grey frames ``(1, height, width)`` of uint8 become volleys, of patches where
+    the recipe speaks of them and of tiles where it does not; other Boxes are flattened to place cells.
 
     Raises:
         ConfigError: a space of another kind, or settings in ``env.observation`` or ``env.frames`` that do not fit.
@@ -32,6 +32,9 @@ def make_encoder(
         return OneHotEncoder(int(space.n), start=int(space.start), sim_steps=sim_steps)
     if isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[0] == 1:
         _, height, width = space.shape
+        if set(env.frames or {}) & set(_PATCH_SETTINGS):
+            with _named("env.frames", env.frames or {}, _PATCH_SETTINGS) as settings:
+                return PatchEncoder(height, width, target_rate=target_rate, **settings)
         with _named("env.frames", env.frames or {}, _FRAME_SETTINGS) as settings:
             return FrameEncoder(height, width, target_rate=target_rate, **settings)
     if isinstance(space, spaces.Box) and 0 < int(np.prod(space.shape)) <= MOST_DIMENSIONS:
@@ -49,6 +52,7 @@ def make_encoder(
 
 
 _FRAME_SETTINGS = ("rows", "luminances", "self_luminance", "self_rows", "tile")
+_PATCH_SETTINGS = ("reach", "threshold")
 _RANGE_SETTINGS = ("scale", "centre", "squash")
 
 

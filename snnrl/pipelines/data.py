@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from snnrl.datafiles import data_files, data_folder, read_labelled
 from snnrl.errors import ConfigError, did_you_mean, one_line, require
 
 HELD_OUT = 10_000
@@ -23,10 +21,8 @@ DOWNLOAD_SECONDS = 20.0
 
 
 class Source(NamedTuple):
-    """How torchvision stores a data set: two files of images, two of labels, in ``<data_dir>/<name>/raw``."""
+    """What torchvision does not say of a data set, or says otherwise."""
 
-    prefix: tuple[str, str]
-    """Of the files of the training and of the test images."""
     classes: int
     arguments: dict[str, Any]
     """Of torchvision's class besides ``root`` and ``train``."""
@@ -35,10 +31,10 @@ class Source(NamedTuple):
 
 
 DATASETS: dict[str, Source] = {
-    "MNIST": Source(("train", "t10k"), 10, {}),
-    "FashionMNIST": Source(("train", "t10k"), 10, {}),
-    "KMNIST": Source(("train", "t10k"), 10, {}),
-    "EMNIST": Source(("emnist-balanced-train", "emnist-balanced-test"), 47, {"split": "balanced"}, True),
+    "MNIST": Source(10, {}),
+    "FashionMNIST": Source(10, {}),
+    "KMNIST": Source(10, {}),
+    "EMNIST": Source(47, {"split": "balanced"}, True),
 }
 """Names of torchvision's classes; EMNIST is its balanced split of 47 letters and digits."""
 
@@ -127,63 +123,44 @@ def load_data(
     return Data(train, test, source.classes)
 
 
-def data_folder(data_dir: Path | None) -> Path:
-    """Where data sets are looked for."""
-    if data_dir is not None:
-        return data_dir
-    given = os.environ.get("SNNRL_DATA")
-    if given:
-        return Path(given)
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "snnrl"
-
-
 def _read(dataset: str, folder: Path) -> tuple[Images, Images]:
-    source, raw = DATASETS[dataset], folder / dataset / "raw"
-    paths = [raw / f"{prefix}-{kind}-ubyte" for prefix in source.prefix for kind in ("images-idx3", "labels-idx1")]
-    maker = _torchvision(dataset)
+    source, paths = DATASETS[dataset], data_files(dataset, folder)
     if not all(path.is_file() for path in paths):
-        _download(maker, dataset, folder, paths)
-    for images, labels in (paths[:2], paths[2:]):
-        count, (entries,) = _check(images, 3)[0], _check(labels, 1)
-        if count != entries:
-            raise ConfigError(f"data_dir={folder}: {images} holds {count} images, {labels} {entries} labels")
+        _download(dataset, folder, paths)
     parts = []
-    for train in (True, False):
-        held = maker(str(folder), train=train, **source.arguments)
-        pixels = held.data.transpose(1, 2).contiguous() if source.transposed else held.data
-        part = Images(pixels[:, None].to(torch.uint8), held.targets.long())
-        outside = part.labels[(part.labels < 0) | (part.labels >= source.classes)]
-        if len(outside):
+    for images, labels in (paths[:2], paths[2:]):
+        pixels, names = map(torch.from_numpy, read_labelled(images, labels))
+        if int(names.max()) >= source.classes:
             raise ConfigError(
-                f"data_dir={folder}: {dataset} holds the label {int(outside[0])}; must be 0 to {source.classes - 1}"
+                f"data_dir={folder}: {labels} holds the label {int(names.max())}; must be 0 to {source.classes - 1}"
             )
-        parts.append(part)
+        upright = pixels.transpose(1, 2).contiguous() if source.transposed else pixels
+        parts.append(Images(upright[:, None], names.long()))
     return parts[0], parts[1]
 
 
-def _torchvision(dataset: str) -> Any:
+def _download(dataset: str, folder: Path, paths: list[Path]) -> None:
+    """Let torchvision fetch and unpack the files."""
+    missing = [path for path in paths if not path.is_file()]
+    wanted = (
+        f"must hold, unpacked, in {paths[0].parent}: {', '.join(path.name for path in missing)}; "
+        "data_dir= or SNNRL_DATA name another folder"
+    )
     try:
         from torchvision import datasets
     except ImportError as error:
         raise ConfigError(
-            f"dataset={dataset}: torchvision is not installed; install it with: pip install 'snnrl[vision]'"
+            f"data_dir={folder}: {dataset} is not there, and torchvision, which downloads it, is not installed (pip "
+            f"install 'snnrl[vision]'); {wanted}"
         ) from error
-    return getattr(datasets, dataset)
-
-
-def _download(maker: Any, dataset: str, folder: Path, paths: list[Path]) -> None:
     source = DATASETS[dataset]
     try:
         with _patience(DOWNLOAD_SECONDS):
             for train in (True, False):
-                maker(str(folder), train=train, download=True, **source.arguments)
+                getattr(datasets, dataset)(str(folder), train=train, download=True, **source.arguments)
     except Exception as error:
-        missing = [path for path in paths if not path.is_file()]
-        names = ", ".join(path.name for path in missing)
         raise ConfigError(
-            f"data_dir={folder}: {dataset} is not there and cannot be downloaded ({one_line(error, 100)}); "
-            f"must hold, unpacked, in {paths[0].parent}: {names}; data_dir= or SNNRL_DATA name another folder"
+            f"data_dir={folder}: {dataset} is not there and cannot be downloaded ({one_line(error, 100)}); {wanted}"
         ) from error
 
 
@@ -196,18 +173,3 @@ def _patience(seconds: float) -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _check(path: Path, dimensions: int) -> tuple[int, ...]:
-    """The sizes in the header of an IDX file of bytes, which must be those of the file."""
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        head = file.read(4 + 4 * dimensions)
-    if len(head) < 4 + 4 * dimensions or head[:4] != bytes((0, 0, 8, dimensions)):
-        raise ConfigError(f"{path}: must be an IDX file of bytes in {dimensions} dimensions, unpacked")
-    shape = struct.unpack(f">{dimensions}I", head[4:])
-    whole = len(head) + prod(shape)
-    if size != whole or prod(shape) == 0:
-        words = "is truncated" if size < whole else "is too long or empty"
-        raise ConfigError(f"{path}: {words}: {size} bytes; must be {whole} for a shape of {shape}")
-    return shape

@@ -94,14 +94,17 @@ class Acting(Workload):
             "eval/return_std": std,
             "eval/return_interval_95": list(bootstrap_interval(found.returns)),
             "eval/episodes": episodes,
+            **_success(found, self.config.env.success_above),
         }
         return Finished(_metrics(found), summary, f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes")
 
     def result(self, summary: Mapping[str, Any]) -> str:
         low, high = summary["eval/return_interval_95"]
+        rate = summary.get("eval/success_rate")
+        success = "" if rate is None else f"success {100 * rate:.2f} %, "
         return (
             f"eval/return_mean {summary['eval/return_mean']:.1f} ± {summary['eval/return_std']:.1f} "
-            f"(95 % interval {low:.1f} to {high:.1f}, {summary['eval/episodes']} episodes), "
+            f"(95 % interval {low:.1f} to {high:.1f}, {summary['eval/episodes']} episodes), {success}"
             f"{summary['env_steps_per_second']:.0f} env steps/s"
         )
 
@@ -145,6 +148,11 @@ class Runner(Session):
         acting = Acting(config)
         super().__init__(acting, config, run_dir, resume=resume)
         self.agent = acting.model
+
+
+def _success(found: Evaluation, above: float | None) -> dict[str, float]:
+    """The share of episodes that succeeded, where a recipe says what that is."""
+    return {} if above is None else {"eval/success_rate": float((found.returns > above).mean())}
 
 
 def _metrics(found: Evaluation) -> dict[str, float]:

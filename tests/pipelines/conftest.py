@@ -41,7 +41,6 @@ def write_part(folder: Path, prefix: str, images: NDArray[np.uint8], labels: NDA
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ``data_dir`` with drawn patterns as MNIST: 2,000 to train on, 500 to test on."""
-    pytest.importorskip("torchvision")
     folder = tmp_path_factory.mktemp("drawn")
     write_part(folder / "MNIST" / "raw", "train", *drawn_digits(2000, 0))
     write_part(folder / "MNIST" / "raw", "t10k", *drawn_digits(500, 1))

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from snnrl.datafiles import data_folder
 from snnrl.errors import ConfigError
-from snnrl.pipelines.data import HELD_OUT, data_folder, load_data
+from snnrl.pipelines.data import HELD_OUT, load_data
 
 Write = Callable[..., None]
 
@@ -18,7 +19,6 @@ Write = Callable[..., None]
 @pytest.fixture
 def small(tmp_path: Path, write_dataset: Write) -> Path:
     """A ``data_dir`` with 40 training and 20 test images of 6 x 5 pixels; pixel (0, 0) is the image's number."""
-    pytest.importorskip("torchvision")
     for prefix, count in (("train", 40), ("t10k", 20)):
         images = np.random.default_rng(count).integers(0, 256, (count, 6, 5), np.uint8)
         images[:, 0, 0] = np.arange(count)
@@ -49,7 +49,6 @@ def test_limits_take_the_first_ones(small: Path) -> None:
 def test_validation_images_are_the_last_training_images_and_not_trained_on(
     tmp_path: Path, write_dataset: Write
 ) -> None:
-    pytest.importorskip("torchvision")
     count = HELD_OUT + 30
     numbers = np.arange(count)
     images = np.zeros((count, 2, 2), np.uint8)
@@ -63,7 +62,6 @@ def test_validation_images_are_the_last_training_images_and_not_trained_on(
 
 
 def test_the_letters_of_emnist_stand_upright(tmp_path: Path, write_dataset: Write) -> None:
-    pytest.importorskip("torchvision")
     images = np.zeros((47, 4, 4), np.uint8)
     images[:, 0, :] = 9
     for part in ("train", "test"):
@@ -138,6 +136,8 @@ def test_without_files_and_network_the_error_says_what_to_put_where(
 ) -> None:
     import urllib.request
 
+    pytest.importorskip("torchvision")
+
     def refuse(*_: Any, **__: Any) -> None:
         raise urllib.error.URLError("no network")
 
@@ -150,11 +150,13 @@ def test_without_files_and_network_the_error_says_what_to_put_where(
     assert f"must hold, unpacked, in {small / 'MNIST' / 'raw'}: train-labels-idx1-ubyte; data_dir=" in said
 
 
-def test_without_torchvision_the_error_says_how_to_install_it(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torchvision_the_error_says_how_to_install_it_and_that_files_will_do(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
-    with pytest.raises(
-        ConfigError, match=r"torchvision is not installed; install it with: pip install 'snnrl\[vision\]'"
-    ):
+    assert len(load_data("MNIST", small).train) == 40
+    raw(small, "t10k-images-idx3-ubyte").unlink()
+    with pytest.raises(ConfigError, match=r"pip install 'snnrl\[vision\]'\); must hold, unpacked, in .*: t10k-images"):
         load_data("MNIST", small)
 
 
