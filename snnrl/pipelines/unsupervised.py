@@ -174,7 +174,7 @@ class Unsupervised(Learner):
         expected /= bright.sum(1, keepdim=True).clamp(min=1)
         if self.config.encoding == "current":
             return expected[None]
-        return (noise.uniform((steps, *expected.shape), expected, self.generator) < expected).to(torch.float32)
+        return noise.events(expected, steps, self.generator).to(torch.float32)
 
     def _current(self, shown: Tensor) -> Tensor:
         """Currents ``[steps or 1, batch, neurons]`` of an input."""

@@ -73,7 +73,7 @@ def test_grey_images_are_seen_by_patches_where_the_recipe_speaks_of_them() -> No
     with pytest.raises(ConfigError, match=r"env\.frames\.threshold=0: must be an integer from 1 to 255"):
         seen(28, 28, threshold=0)
     with pytest.raises(ConfigError, match=r"env\.frames\.tile=.*: there is no such setting"):
-        seen(28, 28, tile=3)
+        seen(28, 28, reach=2, tile=3)
 
 
 def test_images_of_another_shape_are_refused() -> None:
