@@ -55,6 +55,20 @@ class RunConfig:
     agent: Mapping[str, Any]
     resolved: Mapping[str, Any]
 
+    @property
+    def title(self) -> str:
+        """The name of a new run's folder, but for the time."""
+        name = self.env.id.rpartition("/")[2].rpartition("-")[0] or self.env.id
+        return f"{name}-{self.agent['name']}-seed{self.seed}"
+
+    def announcement(self, steps: int) -> str:
+        """What a run is going to do, after ``steps``."""
+        start = f"going on at {steps:,} of" if steps else "training for"
+        return (
+            f"{self.env.id}, agent {self.agent['name']}, seed {self.seed}: {start} {self.env_steps:,} env steps in "
+            f"{self.num_envs} environments, then {self.eval_episodes} evaluation episodes"
+        )
+
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> RunConfig:
         """Read and check the mapping that :func:`snnrl.recipes.compose_run` or a run's ``config.yaml`` gives.
@@ -71,36 +85,26 @@ class RunConfig:
             raise ConfigError(f"{missing[0]} is missing: the settings are not whole")
         for section, keys in (("eval", {"every", "episodes", "during"}), ("checkpoint", {"every"})):
             value = mapping[section]
-            whole = isinstance(value, Mapping) and set(value) == keys
-            require(whole, section, value, f"settings {section}.{f', {section}.'.join(sorted(keys))}")
+            complete = isinstance(value, Mapping) and set(value) == keys
+            require(complete, section, value, f"settings {section}.{f', {section}.'.join(sorted(keys))}")
         evaluation, checkpoint, agent = mapping["eval"], mapping["checkpoint"], mapping["agent"]
-        env_steps = _whole("env_steps", mapping["env_steps"], 1)
+        env_steps = whole("env_steps", mapping["env_steps"], 1)
         require(
             isinstance(agent, Mapping) and isinstance(agent.get("name"), str), "agent", agent, "a recipe with a name"
         )
-        require(
-            mapping["progress"] in PROGRESS_MODES,
-            "progress",
-            mapping["progress"],
-            f"one of {', '.join(PROGRESS_MODES)}",
-        )
-        device = mapping["device"]
-        kind = str(device).split(":")[0]
-        require(kind in ("auto", "cpu", "cuda"), "device", device, "auto, cpu, cuda or cuda:<n>")
-        logger = str(mapping["logger"])
-        validate_logger_names(logger)
+        check_outputs(mapping)
         run_dir = mapping["run_dir"]
         return cls(
-            seed=_seed(mapping["seed"]),
-            device=str(device),
+            seed=checked_seed(mapping["seed"]),
+            device=str(mapping["device"]),
             env_steps=env_steps,
-            num_envs=_whole("num_envs", mapping["num_envs"], 1),
+            num_envs=whole("num_envs", mapping["num_envs"], 1),
             run_dir=None if run_dir is None else Path(str(run_dir)),
-            logger=logger,
-            eval_every=_every("eval.every", evaluation["every"], env_steps, shares=5),
-            eval_episodes=_whole("eval.episodes", evaluation["episodes"], 1),
-            eval_during=_whole("eval.during", evaluation["during"], 1),
-            checkpoint_every=_every("checkpoint.every", checkpoint["every"], env_steps, shares=10),
+            logger=str(mapping["logger"]),
+            eval_every=interval("eval.every", evaluation["every"], env_steps, shares=5),
+            eval_episodes=whole("eval.episodes", evaluation["episodes"], 1),
+            eval_during=whole("eval.during", evaluation["during"], 1),
+            checkpoint_every=interval("checkpoint.every", checkpoint["every"], env_steps, shares=10),
             progress=str(mapping["progress"]),
             env=EnvConfig.from_mapping(mapping["env"]),
             agent=dict(agent),
@@ -111,21 +115,32 @@ class RunConfig:
 _TOP_LEVEL = ("seed", "device", "env_steps", "num_envs", "run_dir", "resume", "logger", "progress")
 
 
-def _whole(setting: str, value: Any, least: int) -> int:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    require(whole and value >= least, setting, value, f"an integer of at least {least}")
+def check_outputs(mapping: Mapping[str, Any]) -> None:
+    """Raise a ConfigError unless ``progress``, ``device`` and ``logger`` are what every run knows."""
+    progress, device = mapping["progress"], mapping["device"]
+    require(progress in PROGRESS_MODES, "progress", progress, f"one of {', '.join(PROGRESS_MODES)}")
+    kind = str(device).split(":")[0]
+    require(kind in ("auto", "cpu", "cuda"), "device", device, "auto, cpu, cuda or cuda:<n>")
+    validate_logger_names(str(mapping["logger"]))
+
+
+def whole(setting: str, value: Any, least: int) -> int:
+    """``value``, or a ConfigError unless it is an integer of at least ``least``."""
+    integer = isinstance(value, int) and not isinstance(value, bool)
+    require(integer and value >= least, setting, value, f"an integer of at least {least}")
     return int(value)
 
 
-def _seed(value: Any) -> int:
+def checked_seed(value: Any) -> int:
+    """``value``, or a ConfigError unless it can seed a run."""
     fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < SEED_LIMIT
     require(fits, "seed", value, f"an integer from 0 to {SEED_LIMIT - 1}")
     return int(value)
 
 
-def _every(setting: str, value: Any, env_steps: int, shares: int) -> int:
+def interval(setting: str, value: Any, total: int, shares: int) -> int:
     """Steps between two events; if not given, so many that the run has ``shares`` of them."""
-    return max(env_steps // shares, 1) if value is None else _whole(setting, value, 0) or env_steps + 1
+    return max(total // shares, 1) if value is None else whole(setting, value, 0) or total + 1
 
 
 def read_settings(run_dir: str | Path, setting: str = "run") -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""``python -m snnrl.evaluate run=<dir>``: play full episodes with a trained agent."""
+"""``python -m snnrl.evaluate run=<dir>``: play full episodes with a trained agent, or let a learner name images."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,13 @@ usage: python -m snnrl.evaluate run=RUN_DIR [key=value ...]
   deterministic  best actions rather than random ones (true)
   device         auto, cpu, cuda or cuda:<n> (auto)
   video          also write one episode as video.gif (false)
+
+Of a run on a data set, which images are named right; besides run, checkpoint and device
+
+  split          test, validation (if the run held those images out) or train (the run's own)
+  images         the first so many only
+  voting         all, proportion, likelihood or ngram, in place of the run's own
+  data_dir       folder with the data set's files
 """
 
 DEFAULTS: dict[str, Any] = {
@@ -31,6 +38,17 @@ DEFAULTS: dict[str, Any] = {
     "device": "auto",
     "video": False,
 }
+
+STUDY_DEFAULTS: dict[str, Any] = {
+    "run": None,
+    "split": None,
+    "images": None,
+    "voting": None,
+    "checkpoint": "last",
+    "device": "auto",
+    "data_dir": None,
+}
+_TEXT = ("run", "checkpoint", "device", "data_dir")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -44,15 +62,20 @@ def evaluate_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be read.
     """
+    from snnrl.config import RunConfig, read_settings
+
+    run = next((word.partition("=")[2] for word in words if word.startswith("run=")), "")
+    settings = read_settings(run) if (Path(run) / "config.yaml").is_file() else {}
+    if "pipeline" in settings:
+        return _evaluate_learner(settings, words)
     options = _options(words)
     run_dir = Path(str(options["run"]))
 
-    from snnrl.config import read_config
     from snnrl.training.evaluation import evaluate
     from snnrl.training.runner import load_agent
     from snnrl.training.summary import bootstrap_interval, versions, write_json
 
-    config = read_config(run_dir)
+    config = RunConfig.from_mapping(settings or read_settings(run_dir))
     seed = config.seed if options["seed"] is None else options["seed"]
     agent = load_agent(config, run_dir, str(options["checkpoint"]), str(options["device"]))
     found = evaluate(agent, config.env, episodes=options["episodes"], seed=seed, deterministic=options["deterministic"])
@@ -83,17 +106,69 @@ def evaluate_run(words: Sequence[str]) -> int:
     return 0
 
 
-def _options(words: Sequence[str]) -> dict[str, Any]:
+def _evaluate_learner(settings: Mapping[str, Any], words: Sequence[str]) -> int:
+    """Evaluate a learner as the command line says, and write ``evaluation.json`` into the run's folder."""
+    options = _read(words, STUDY_DEFAULTS)
+    run_dir, images, split, voting = Path(options["run"]), options["images"], options["split"], options["voting"]
+    whole = images is None or (isinstance(images, int) and not isinstance(images, bool) and images >= 1)
+    require(whole, "images", images, "an integer of at least 1")
+
+    from snnrl.pipelines.config import PipelineConfig
+    from snnrl.pipelines.studying import confuse, draws_apart, load_learner, read_split
+    from snnrl.training.summary import versions, write_json
+
+    overridden = {key: options[key] for key in ("data_dir",) if options[key] is not None}
+    pipeline = dict(settings["pipeline"])
+    if voting is not None:
+        require("voting" in pipeline, "voting", voting, f"left out, as {pipeline['name']} has none")
+        pipeline["voting"] = voting
+    config = PipelineConfig.from_mapping({**settings, **overridden, "pipeline": pipeline})
+    split = config.split if split is None else split
+    chosen = read_split(config, "split", split)
+    require(images is None or images <= len(chosen), "images", images, f"at most {len(chosen)}, for split={split}")
+    learner = load_learner(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    place = next(iter(learner.state_dict().values())).device
+    with draws_apart(learner, config.seed):
+        if voting is not None:
+            learner.calibrate(read_split(config, "split", "train").to(place).batches(500))
+    with draws_apart(learner, config.seed):
+        confusion = confuse(learner, chosen.first(images).to(place))
+    total, right = int(confusion.sum()), int(confusion.diagonal().sum())
+    result = {
+        "accuracy": right / total,
+        "images": total,
+        "split": split,
+        "confusion": confusion.tolist(),
+        "dataset": config.dataset,
+        "pipeline": pipeline,
+        "checkpoint": str(options["checkpoint"]),
+        "versions": versions(),
+    }
+    path = run_dir / "evaluation.json"
+    write_json(path, result)
+    print(f"accuracy {100 * right / total:.2f} % of {total:,} {split} images of {config.dataset}, written to {path}")
+    return 0
+
+
+def _read(words: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a command line over their defaults."""
     from snnrl.config import read_words
 
     for word in words:
         key = word.partition("=")[0]
-        if key not in DEFAULTS:
-            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
+        if key not in defaults:
+            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, defaults)}")
         if "=" not in word:
-            raise ConfigError(f"{word}: must be key=value, such as episodes=100")
-    options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "checkpoint", "device"))}
+            raise ConfigError(
+                f"{word}: must be key=value, such as {'images' if 'images' in defaults else 'episodes'}=100"
+            )
+    options = {**defaults, **read_words(words, as_written=_TEXT)}
     require(options["run"] is not None, "run", options["run"], "the folder of a run")
+    return options
+
+
+def _options(words: Sequence[str]) -> dict[str, Any]:
+    options = _read(words, DEFAULTS)
     for key, least in (("episodes", 1), ("seed", 0)):
         value = options[key]
         whole = isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,19 @@ from gymnasium.vector import VectorEnv
 from snnrl import envs
 from snnrl.agents import Agent
 from snnrl.agents import make_agent as _make_agent
-from snnrl.config import read_config
+from snnrl.config import RunConfig, read_config, read_settings
 from snnrl.envs import EnvConfig
+from snnrl.pipelines.config import PipelineConfig
+from snnrl.pipelines.studying import StudyRunner, load_learner
 from snnrl.recipes import choice, compose_run
-from snnrl.training.runner import load_agent
+from snnrl.training.runner import Runner, load_agent
+from snnrl.training.session import Session
+
+__all__ = ["load", "make_agent", "make_env", "make_envs", "make_runner", "read_config"]
 
 
-def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto") -> Agent[Any]:
-    """The trained agent of a run, ready for ``predict``.
+def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto") -> Any:
+    """The trained agent of a run, or the learner of one on a data set, ready for ``predict``.
 
     Args:
         run_dir: the run's folder.
@@ -28,7 +35,23 @@ def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto") ->
     Raises:
         ConfigError: the folder is not that of a run, or the checkpoint does not fit.
     """
-    return load_agent(read_config(run_dir), Path(run_dir), checkpoint, device)
+    settings = read_settings(run_dir)
+    if "pipeline" in settings:
+        return load_learner(PipelineConfig.from_mapping(settings), Path(run_dir), checkpoint, device)
+    return load_agent(RunConfig.from_mapping(settings), Path(run_dir), checkpoint, device)
+
+
+def make_runner(settings: Mapping[str, Any]) -> tuple[RunConfig | PipelineConfig, Callable[..., Session]]:
+    """The checked settings of a run, and what makes its session from a folder and ``resume``.
+
+    Raises:
+        ConfigError: a wrong setting.
+    """
+    if "pipeline" in settings:
+        study = PipelineConfig.from_mapping(settings)
+        return study, partial(StudyRunner, study)
+    config = RunConfig.from_mapping(settings)
+    return config, partial(Runner, config)
 
 
 def make_envs(env: str, num_envs: int) -> VectorEnv[Any, Any, Any]:

@@ -41,6 +41,26 @@ BASE: Mapping[str, Any] = {
     "progress": "auto",
 }
 
+PIPELINE_BASE: Mapping[str, Any] = {
+    "defaults": ["_self_", {"experiment": None}],
+    "seed": 0,
+    "device": "auto",
+    "dataset": "MNIST",
+    "data_dir": None,
+    "split": "test",
+    "train_images": None,
+    "test_images": None,
+    "passes": 1,
+    "run_dir": None,
+    "resume": None,
+    "logger": "tensorboard",
+    "eval": {"every": None, "during": 2000},
+    "checkpoint": {"every": None},
+    "progress": "auto",
+    "plot": False,
+}
+"""What experiments with a ``pipeline`` build on: a learner and a data set in place of an agent and an environment."""
+
 
 def recipe_folders(group: str) -> list[Path]:
     """The folders in which the recipes of a group are looked for, the first wins."""
@@ -77,13 +97,17 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     overrides = [_as_written(word) for word in overrides]
     parsed = _parse(overrides)
     _check_recipes(parsed)
-    words = [*_implied(parsed), *(_force_free(word) for word in overrides)]
     _register()
+    base = _base(parsed)
     try:
         with initialize(version_base="1.3", config_path=None):
-            choices = compose("snnrl", [word for word in words if _is_choice(word)])
+            choices = compose(base, [word for word in [*_implied(parsed), *overrides] if _is_choice(word)])
+            if base == _PIPELINE:
+                overrides = [_of_pipeline(word, choices) for word in overrides]
+                parsed = _parse(overrides)
+            words = [*_implied(parsed), *(_force_free(word) for word in overrides)]
             _check_keys(parsed, OmegaConf.to_container(choices))
-            resolved = OmegaConf.to_container(compose("snnrl", words), resolve=True)
+            resolved = OmegaConf.to_container(compose(base, words), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
     finally:
@@ -98,7 +122,46 @@ def choice(env: str) -> str:
     return f"env={env}" if env in recipe_paths("env") else f"env.id={env}"
 
 
-_TEXT = ("logger", "run_dir", "device")
+_ACTING, _PIPELINE = "snnrl", "snnrl_pipeline"
+"""Names of what runs build on, with environments and with data sets."""
+
+
+def _base(parsed: Sequence[Override]) -> str:
+    """What the chosen experiment builds on; with a ``pipeline`` there is neither environment nor agent."""
+    given = {override.key_or_group: override for override in parsed}
+    experiment = given["experiment"].value() if "experiment" in given else None
+    if experiment is None or not has_pipeline(str(experiment)):
+        return _ACTING
+    for group in ("env", "agent"):
+        for key, override in given.items():
+            if key == group or key.startswith(f"{group}."):
+                raise ConfigError(
+                    f"{override.input_line}: experiment={experiment} learns from a data set; must be left out, "
+                    "dataset= chooses another one"
+                )
+    return _PIPELINE
+
+
+def has_pipeline(experiment: str, seen: tuple[str, ...] = ()) -> bool:
+    """Whether an experiment, or one that it begins with, names a learner."""
+    path = recipe_paths("experiment").get(experiment)
+    try:
+        written = yaml.safe_load(path.read_text()) if path is not None else None
+    except yaml.YAMLError:
+        return False
+    if not isinstance(written, Mapping) or experiment in seen:
+        return False
+    parents = [name for name in written.get("defaults", []) if isinstance(name, str)]
+    return "pipeline" in written or any(has_pipeline(name, (*seen, experiment)) for name in parents)
+
+
+def _of_pipeline(word: str, choices: DictConfig) -> str:
+    """The word, with a setting that the learner alone has under ``pipeline``."""
+    key = word.partition("=")[0]
+    return f"pipeline.{word}" if key not in choices and key in choices["pipeline"] else word
+
+
+_TEXT = ("logger", "run_dir", "device", "data_dir")
 """Settings whose values are text, whatever Hydra's grammar makes of a comma or a number."""
 
 
@@ -144,7 +207,7 @@ def _check_keys(parsed: Sequence[Override], config: Any) -> None:
             raise ConfigError(f"{written}: there is no such setting; {did_you_mean(key, known | set(GROUPS))}")
 
 
-_FREE = ("env.kwargs", "env.observation", "env.frames")
+_FREE = ("env.kwargs", "env.eval_kwargs", "env.observation", "env.frames")
 """Mappings that are passed on, whose keys are checked by whoever takes them."""
 
 
@@ -174,9 +237,10 @@ def _implied(parsed: Sequence[Override]) -> list[str]:
 
 def _register() -> None:
     store = ConfigStore.instance()
-    for stale in (*GROUPS, "snnrl.yaml"):
+    for stale in (*GROUPS, f"{_ACTING}.yaml", f"{_PIPELINE}.yaml"):
         store.repo.pop(stale, None)
-    store.store(name="snnrl", node=OmegaConf.create(dict(BASE)))
+    store.store(name=_ACTING, node=OmegaConf.create(dict(BASE)))
+    store.store(name=_PIPELINE, node=OmegaConf.create(dict(PIPELINE_BASE)))
     for group in GROUPS:
         for name, path in recipe_paths(group).items():
             try:

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from snnrl.cli import run_command
 from snnrl.errors import ConfigError, did_you_mean
-from snnrl.recipes import compose_run, recipe_names
+from snnrl.recipes import compose_run, has_pipeline, recipe_names
 
 if TYPE_CHECKING:
     from snnrl.config import RunConfig
+    from snnrl.pipelines.config import PipelineConfig
 
 USAGE = """
 usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value ...]
-       python -m snnrl.train resume=RUN_DIR [env_steps=N] [key=value ...]
+       python -m snnrl.train experiment=mnist_unsupervised [dataset=NAME] [n_neurons=N] [key=value ...]
+       python -m snnrl.train resume=RUN_DIR [env_steps=N] [passes=N] [key=value ...]
 
   env               a recipe: {envs}; or env.id=ANY_GYMNASIUM_ID
   agent             a recipe: {agents}; agent.KEY=VALUE changes one of its settings
@@ -35,6 +37,16 @@ usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [ke
   eval.episodes     episodes of the evaluation at the end
   checkpoint.every  environment steps between checkpoints, 0 for none but the last
   progress          auto, bar, plain or none
+
+Experiments that learn from a data set ({pipelines}) have no environment; besides seed to progress they know
+
+  dataset           MNIST, FashionMNIST, KMNIST or EMNIST
+  data_dir          folder with its files ($SNNRL_DATA, else a cache that they are downloaded to)
+  passes            how often each training image is learned from
+  split             test, or validation: the last 10,000 training images are held out and evaluated on
+  train_images      learn from the first so many only; test_images evaluates on the first so many
+  plot              true draws what was learned into the run's folder
+  KEY=VALUE         changes one of the learner's settings, such as n_neurons=400
 """
 
 CHANGEABLE = (
@@ -48,11 +60,17 @@ CHANGEABLE = (
     "checkpoint.every",
 )
 """Settings that may be given anew when a run is resumed; any other would make it another run."""
+PIPELINE_CHANGEABLE = (
+    *("passes", "device", "data_dir", "logger", "progress", "plot"),
+    *("eval.every", "eval.during", "checkpoint.every"),
+)
+"""The same for a run that learns from a data set."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
     names = {f"{group}s": ", ".join(recipe_names(group)) for group in ("env", "agent", "experiment")}
+    names["pipelines"] = ", ".join(name for name in recipe_names("experiment") if has_pipeline(name))
     return run_command(train, USAGE.format(**names), words)
 
 
@@ -70,31 +88,24 @@ def train(words: Sequence[str]) -> int:
         run_dir = Path(str(resumed))
         settings = _resumed(run_dir, [word for word in words if not word.startswith("resume=")])
 
-    from snnrl.config import RunConfig
+    from snnrl.loading import make_runner
     from snnrl.training.device import leave_cores_to_environments
-    from snnrl.training.runner import Runner
 
-    config = RunConfig.from_mapping(settings)
-    leave_cores_to_environments()
+    config, make_session = make_runner(settings)
+    if "pipeline" not in settings:
+        leave_cores_to_environments()
     resume = run_dir is not None
     run_dir = _new_run_dir(config) if run_dir is None else run_dir
-    runner = Runner(config, run_dir, resume=resume)
+    runner = make_session(run_dir, resume=resume)
     _write_config(run_dir, settings)
     _announce(config, run_dir, runner.steps)
     summary = runner.train()
     if summary is None:
         signal_name = runner.shutdown.requested
-        print(
-            f"stopped by {signal_name} at {runner.steps:,} env steps, saved. Go on: {_resume_line(run_dir)}",
-            file=sys.stderr,
-        )
+        reached = f"{runner.steps:,} {runner.workload.unit}"
+        print(f"stopped by {signal_name} at {reached}, saved. Go on: {_resume_line(run_dir)}", file=sys.stderr)
         return 128 + signal.Signals[str(signal_name)]
-    low, high = summary["eval/return_interval_95"]
-    print(
-        f"eval/return_mean {summary['eval/return_mean']:.1f} ± {summary['eval/return_std']:.1f} "
-        f"(95 % interval {low:.1f} to {high:.1f}, {summary['eval/episodes']} episodes), "
-        f"{summary['env_steps_per_second']:.0f} env steps/s, written to {run_dir}"
-    )
+    print(f"{runner.workload.result(summary)}, written to {run_dir}")
     return 0
 
 
@@ -105,21 +116,21 @@ def _resumed(run_dir: Path, words: Sequence[str]) -> dict[str, Any]:
     from snnrl.config import read_settings, read_words
 
     settings = read_settings(run_dir, "resume")
+    changeable = PIPELINE_CHANGEABLE if "pipeline" in settings else CHANGEABLE
     for word in words:
         key = word.partition("=")[0]
-        if key not in CHANGEABLE:
-            raise ConfigError(f"{word}: cannot change when a run is resumed; {did_you_mean(key, CHANGEABLE)}")
-    changed = OmegaConf.merge(settings, read_words(words, as_written=("device", "logger", "progress")))
+        if key not in changeable:
+            raise ConfigError(f"{word}: cannot change when a run is resumed; {did_you_mean(key, changeable)}")
+    changed = OmegaConf.merge(settings, read_words(words, as_written=("device", "logger", "progress", "data_dir")))
     merged = OmegaConf.to_container(changed)
     assert isinstance(merged, dict)
     return {str(key): value for key, value in merged.items()}
 
 
-def _new_run_dir(config: RunConfig) -> Path:
+def _new_run_dir(config: RunConfig | PipelineConfig) -> Path:
     if config.run_dir is None:
-        name = config.env.id.rpartition("/")[2].rpartition("-")[0] or config.env.id
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-        return Path("runs") / f"{name}-{config.agent['name']}-seed{config.seed}-{stamp}"
+        return Path("runs") / f"{config.title}-{stamp}"
     if config.run_dir.exists():
         raise ConfigError(
             f"run_dir={config.run_dir}: exists already and is never overwritten; "
@@ -140,11 +151,9 @@ def _resume_line(run_dir: Path) -> str:
     return f"python -m snnrl.train resume={shlex.quote(str(run_dir))}"
 
 
-def _announce(config: RunConfig, run_dir: Path, steps: int) -> None:
-    start = f"going on at {steps:,} of" if steps else "training for"
+def _announce(config: RunConfig | PipelineConfig, run_dir: Path, steps: int) -> None:
     print(
-        f"{config.env.id}, agent {config.agent['name']}, seed {config.seed}: {start} {config.env_steps:,} env steps in "
-        f"{config.num_envs} environments, then {config.eval_episodes} evaluation episodes\n"
+        f"{config.announcement(steps)}\n"
         f"writing to {run_dir}\n"
         f"Ctrl-C saves and stops; go on with: {_resume_line(run_dir)}",
         file=sys.stderr,

@@ -8,9 +8,13 @@ import pytest
 from snnrl import recipes
 from snnrl.agents import make_agent
 from snnrl.config import RunConfig
+from snnrl.datafiles import data_files, data_folder
 from snnrl.envs import env_seeds, make_envs
 from snnrl.errors import ConfigError
 from snnrl.errors import __file__ as errors_file
+from snnrl.loading import make_runner
+from snnrl.pipelines import make_learner
+from snnrl.pipelines.config import PipelineConfig
 from snnrl.recipes import choice, compose_run, recipe_names, recipe_paths
 from snnrl.training.rollout import Rollout
 
@@ -19,6 +23,9 @@ SHIPPED = {
     group: sorted(path.stem for path in (ROOT / folder).glob("*.yaml")) for group, folder in recipes.GROUPS.items()
 }
 ALL = [(group, name) for group, names in SHIPPED.items() for name in names]
+STUDIES = [name for name in SHIPPED["experiment"] if recipes.has_pipeline(name)]
+ACTING = [(group, name) for group, name in ALL if name not in STUDIES]
+DIGITS = data_files("MNIST", data_folder())[0].is_file()
 BOX2D = importlib.util.find_spec("Box2D") is not None
 
 
@@ -54,7 +61,7 @@ def test_recipes_of_every_group_are_found() -> None:
     assert {group: recipe_names(group) for group in SHIPPED} == SHIPPED
 
 
-@pytest.mark.parametrize(("group", "name"), ALL, ids=lambda value: str(value))
+@pytest.mark.parametrize(("group", "name"), ACTING, ids=lambda value: str(value))
 def test_every_recipe_composes_into_a_run_without_loose_ends(group: str, name: str) -> None:
     composed = compose_run([f"{group}={name}"])
     assert "${" not in str(composed)
@@ -72,13 +79,15 @@ def test_every_recipe_begins_with_what_it_is_and_its_command(group: str, name: s
     (command,) = [line for line in header if line.startswith("Command: ")]
     words = command.removeprefix("Command: python -m snnrl.train ").split()
     assert len(words) >= 1
-    RunConfig.from_mapping(compose_run([word for word in words if "<" not in word]))
+    make_runner(compose_run([word for word in words if "<" not in word]))
 
 
 @pytest.mark.parametrize("name", SHIPPED["env"])
 def test_every_environment_recipe_takes_steps_with_its_agent(name: str) -> None:
     if name == "LunarLander" and not BOX2D:
         pytest.skip("box2d is not installed")
+    if name == "MNIST" and not DIGITS:
+        pytest.skip("MNIST is not in SNNRL_DATA")
     read = config(f"env={name}")
     steps = 2 * int(read.agent.get("update_every", 1)) + 1
     assert 0 < play(read, steps) <= 2 * steps
@@ -90,9 +99,15 @@ def test_every_agent_recipe_takes_steps_in_every_kind_of_environment(name: str, 
     assert play(config(f"env={env}", f"agent={name}"), 3) == 6
 
 
-@pytest.mark.parametrize("name", SHIPPED["experiment"])
+@pytest.mark.parametrize("name", [name for group, name in ACTING if group == "experiment"])
 def test_every_experiment_takes_steps(name: str) -> None:
-    assert play(config(f"experiment={name}"), 3) == 6
+    read = config(f"experiment={name}")
+    if read.env.id == "snnrl/MNIST-v0":
+        if not DIGITS:
+            pytest.skip("MNIST is not in SNNRL_DATA")
+        assert play(read, 3) == 4, "every other step only shows an image"
+    else:
+        assert play(read, 3) == 6
 
 
 def test_recipes_of_agents_hold_every_setting_of_their_agent() -> None:
@@ -100,6 +115,43 @@ def test_recipes_of_agents_hold_every_setting_of_their_agent() -> None:
 
     for name in ("rstdp", "rstdp_pixels"):
         assert set(config("env=CartPole", f"agent={name}").agent) == {"name", *RSTDPConfig.__dataclass_fields__}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_composes_and_holds_every_setting_of_its_learner(name: str) -> None:
+    composed = compose_run([f"experiment={name}"])
+    assert "${" not in str(composed)
+    read = PipelineConfig.from_mapping(composed)
+    learner = make_learner(read.pipeline, (1, 28, 28), 10)
+    assert set(read.pipeline) == {"name", *learner.Config.__dataclass_fields__}
+
+
+def test_settings_of_a_learner_need_no_prefix_and_may_have_it() -> None:
+    for word in ("n_neurons=7", "pipeline.n_neurons=7"):
+        assert compose_run(["experiment=mnist_unsupervised", word])["pipeline"]["n_neurons"] == 7
+
+
+def test_a_study_of_ones_own_begins_with_a_shipped_one() -> None:
+    write("experiments/mine.yaml", "defaults:\n  - mnist_unsupervised\n\npasses: 3\npipeline:\n  n_neurons: 9\n")
+    composed = compose_run(["experiment=mine", "dataset=KMNIST"])
+    assert (composed["passes"], composed["dataset"], composed["pipeline"]["n_neurons"]) == (3, "KMNIST", 9)
+    assert composed["pipeline"]["steps"] == compose_run(["experiment=mnist_unsupervised"])["pipeline"]["steps"]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("n_neuron=3", "n_neuron=3: there is no such setting; did you mean pipeline.n_neurons?"),
+        ("env=CartPole", "env=CartPole: experiment=mnist_unsupervised learns from a data set"),
+        ("agent.gamma=1", "agent.gamma=1: experiment=mnist_unsupervised learns from a data set"),
+        ("env_steps=5", "env_steps=5: there is no such setting"),
+        ("datasets=KMNIST", "did you mean dataset?"),
+    ],
+)
+def test_what_a_study_does_not_know_is_refused(word: str, message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        compose_run(["experiment=mnist_unsupervised", word])
+    assert message in str(raised.value)
 
 
 def test_a_recipe_of_ones_own_in_the_current_folder_is_found() -> None:

@@ -20,7 +20,7 @@ AGENTS: Mapping[str, str] = {
 }
 """Where the agents that recipes name are; any other ``module:Class`` can stand in a recipe as well."""
 
-__all__ = ["AGENTS", "Agent", "make_agent"]
+__all__ = ["AGENTS", "Agent", "find_class", "make_agent", "read_settings"]
 
 
 def make_agent(
@@ -42,39 +42,43 @@ def make_agent(
     Raises:
         ConfigError: an unknown agent or setting, a value out of range, or a space that the agent cannot take.
     """
-    kind = _find(str(settings.get("name")))
+    kind = find_class("agent", "an Agent", str(settings.get("name")), AGENTS)
     config = read_settings(kind.Config, {key: value for key, value in settings.items() if key != "name"})
     agent: Agent[Any] = kind(observation_space, action_space, config, env, seed)
     return agent
 
 
-def _find(name: str) -> Any:
-    """The class of an agent."""
-    if name not in AGENTS and ":" not in name:
-        raise ConfigError(f"agent.name={name}: there is no such agent; {did_you_mean(name, AGENTS)}")
-    module, _, attribute = AGENTS.get(name, name).partition(":")
+def find_class(section: str, what: str, name: str, known: Mapping[str, str]) -> Any:
+    """The class that ``<section>.name`` names, by a word of ``known`` or as ``module:Class``.
+
+    Raises:
+        ConfigError: there is no such class, or it has no ``Config``.
+    """
+    if name not in known and ":" not in name:
+        raise ConfigError(f"{section}.name={name}: there is no such {section}; {did_you_mean(name, known)}")
+    module, _, attribute = known.get(name, name).partition(":")
     try:
         kind = getattr(import_module(module), attribute)
         kind.Config  # noqa: B018
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"agent.name={name}: cannot be imported ({error}); must be module:Class of an Agent with a Config"
+            f"{section}.name={name}: cannot be imported ({error}); must be module:Class of {what} with a Config"
         ) from error
     return kind
 
 
-def read_settings(config: type[Any], settings: Mapping[str, Any]) -> Any:
+def read_settings(config: type[Any], settings: Mapping[str, Any], section: str = "agent") -> Any:
     """An instance of the dataclass ``config``, whose fields' defaults say which type a setting has.
 
     Raises:
-        ConfigError: a setting that the dataclass does not have, or of another type.
+        ConfigError: a setting that the dataclass does not have, or of another type; named as ``<section>.<setting>``.
     """
     defaults = {field.name: field.default for field in fields(config)}
     values: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in defaults:
-            raise ConfigError(f"agent.{key}: there is no such setting; {did_you_mean(key, defaults)}")
-        values[key] = _typed(f"agent.{key}", value, defaults[key])
+            raise ConfigError(f"{section}.{key}: there is no such setting; {did_you_mean(key, defaults)}")
+        values[key] = _typed(f"{section}.{key}", value, defaults[key])
     return config(**values)
 
 

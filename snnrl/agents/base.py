@@ -67,6 +67,11 @@ class Agent(nn.Module, ABC, Generic[S]):
         """Learn from what :meth:`act` has gathered. The default learns nothing."""
         return state, {}
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being gathered that :meth:`begin` would throw away; until then no checkpoint is due."""
+        return True
+
     def anneal(self, progress: float) -> None:
         """Told how much of the training is done, in [0, 1], so that schedules may follow."""
         return

@@ -151,6 +151,11 @@ class RSTDP(Agent[RSTDPState]):
         """Where the weights are."""
         return self.network.to_actor.weight.device
 
+    @property
+    def settled(self) -> bool:
+        encoder = self.network.encoder
+        return not isinstance(encoder, SceneEncoder) or encoder.has_looked
+
     def begin(self, num_envs: int) -> RSTDPState:
         return RSTDPState(
             self.network.init_state(num_envs),
@@ -169,8 +174,8 @@ class RSTDP(Agent[RSTDPState]):
     def act(self, observation: NDArray[Any], feedback: Feedback, state: RSTDPState) -> tuple[NDArray[Any], RSTDPState]:
         if not self.training:
             self.train()
-        if isinstance(self.network.encoder, SceneEncoder) and not self.network.encoder.has_looked:
-            return self._look_around(self.network.encoder, observation, feedback, state)
+        if not self.settled:
+            return self._look_around(observation, feedback, state)
         signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback))
         network = state.network
         if feedback.reset.any():
@@ -185,7 +190,7 @@ class RSTDP(Agent[RSTDPState]):
         return self.code.chosen(choice), state._replace(network=network, decision=decision, stretch=stretch)
 
     def _look_around(
-        self, encoder: SceneEncoder, observation: NDArray[Any], feedback: Feedback, state: RSTDPState
+        self, observation: NDArray[Any], feedback: Feedback, state: RSTDPState
     ) -> tuple[NDArray[Any], RSTDPState]:
         """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
         batch = len(observation)
@@ -194,6 +199,8 @@ class RSTDP(Agent[RSTDPState]):
         glimpses = (*state.glimpses, Glimpse(observation.copy(), action, feedback.reset))
         if len(glimpses) * batch < self.config.look_around:
             return action, state._replace(glimpses=glimpses)
+        encoder = self.network.encoder
+        assert isinstance(encoder, SceneEncoder)
         encoder.look_around(
             np.stack([glimpse.observation[:, 0] for glimpse in glimpses]),
             np.stack([glimpse.action for glimpse in glimpses[:-1]]),

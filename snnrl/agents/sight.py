@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from snnrl.encoders import Encoder, FrameEncoder, Normaliser, OneHotEncoder, PopulationEncoder, SceneEncoder
+from snnrl.encoders import (
+    Encoder,
+    FrameEncoder,
+    Normaliser,
+    OneHotEncoder,
+    PatchEncoder,
+    PopulationEncoder,
+    SceneEncoder,
+)
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, did_you_mean
 
@@ -22,9 +30,9 @@ def make_encoder(
 ) -> Encoder[Any]:
     """The encoder for an observation space.
 
-    Discrete observations are one-hot, grey frames ``(1, height, width)`` of uint8 become volleys (of a
-    scene that the encoder makes out by itself, unless the recipe tells what is to be seen), other Boxes are
-    flattened to place cells.
+    Discrete observations are one-hot, grey frames ``(1, height, width)`` of uint8 become volleys (of patches where
+    the recipe speaks of them, of tiles where it tells what is to be seen, else of a scene that the encoder makes out
+    by itself), other Boxes are flattened to place cells.
 
     Raises:
         ConfigError: a space of another kind, or settings in ``env.observation`` or ``env.frames`` that do not fit.
@@ -33,10 +41,10 @@ def make_encoder(
         return OneHotEncoder(int(space.n), start=int(space.start), sim_steps=sim_steps)
     if isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[0] == 1:
         _, height, width = space.shape
-        told = set(env.frames or {}) & set(_TOLD)
-        known = ("rows", *_TOLD) if told else ("rows",)
-        with _named("env.frames", env.frames or {}, known) as settings:
-            return (FrameEncoder if told else SceneEncoder)(height, width, target_rate=target_rate, **settings)
+        for kind, own in ((PatchEncoder, _PATCHES), (FrameEncoder, _FRAMES), (SceneEncoder, _SCENE)):
+            if kind is SceneEncoder or set(env.frames or {}) & (set(own) - set(_SCENE)):
+                with _named("env.frames", env.frames or {}, own) as settings:
+                    return kind(height, width, target_rate=target_rate, **settings)
     if isinstance(space, spaces.Box) and 0 < int(np.prod(space.shape)) <= MOST_DIMENSIONS:
         with _named("env.observation", env.observation, _RANGE_SETTINGS) as settings:
             normaliser = Normaliser(space.low.flatten().tolist(), space.high.flatten().tolist(), **settings)
@@ -51,8 +59,9 @@ def make_encoder(
     )
 
 
-_TOLD = ("luminances", "self_luminance", "self_rows", "tile")
-"""What a recipe can tell of a game's frames; where it tells nothing of this, the encoder looks for itself."""
+_SCENE = ("rows",)
+_FRAMES = ("rows", "luminances", "self_luminance", "self_rows", "tile")
+_PATCHES = ("reach", "threshold")
 _RANGE_SETTINGS = ("scale", "centre", "squash")
 
 

@@ -5,6 +5,7 @@ from snnrl.encoders.base import Encoder, regular_spikes
 from snnrl.encoders.frames import FrameEncoder, FrameState
 from snnrl.encoders.normalise import Normaliser
 from snnrl.encoders.onehot import OneHotEncoder, OneHotState
+from snnrl.encoders.patches import PatchEncoder
 from snnrl.encoders.poisson import BernoulliEncoder, PoissonEncoder, RandomSpikesState
 from snnrl.encoders.population import PopulationEncoder, PopulationState
 from snnrl.encoders.scenes import SceneEncoder, SceneState
@@ -17,6 +18,7 @@ __all__ = [
     "Normaliser",
     "OneHotEncoder",
     "OneHotState",
+    "PatchEncoder",
     "PoissonEncoder",
     "PopulationEncoder",
     "PopulationState",

@@ -4,6 +4,7 @@ from snnrl.envs.atari import AtariEnv, VectorAtari
 from snnrl.envs.config import AtariConfig, EnvConfig, RewardConfig
 from snnrl.envs.factory import make_env, make_envs
 from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder
+from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.seeding import env_seeds
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "EpisodeStats",
     "Feedback",
     "FeedbackBuilder",
+    "MNISTEnv",
     "RewardConfig",
     "VectorAtari",
+    "VectorMNIST",
     "env_seeds",
     "make_env",
     "make_envs",

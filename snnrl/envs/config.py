@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from snnrl.errors import ConfigError, did_you_mean, require
@@ -95,6 +95,7 @@ class EnvConfig:
         id: a registered Gymnasium id; ``ALE/<Game>-v5`` is an Atari game.
         atari: how an Atari game is played; None takes the defaults, and is the only choice elsewhere.
         kwargs: passed on to ``gymnasium.make``.
+        eval_kwargs: in place of ``kwargs`` of the same names where an agent is evaluated.
         reward: what is learned from.
         value_range: lowest and highest value that an agent's critic shall represent, or None to leave it to the agent.
         observation: passed on to the agent's encoder.
@@ -102,6 +103,7 @@ class EnvConfig:
         env_steps: length of a training run, summed over the environments.
         num_envs: environments that a training run steps together.
         eval_episodes: full episodes of the evaluation that ends a training run.
+        success_above: return above which an episode is a success, or None where there is no such thing.
         max_episode_steps: time limit in environment steps, or None for the environment's own.
 
     Raises:
@@ -111,6 +113,7 @@ class EnvConfig:
     id: str
     atari: AtariConfig | None = None
     kwargs: dict[str, Any] = field(default_factory=dict)
+    eval_kwargs: dict[str, Any] = field(default_factory=dict)
     reward: RewardConfig = field(default_factory=RewardConfig)
     value_range: tuple[float, float] | None = None
     observation: dict[str, Any] = field(default_factory=dict)
@@ -118,6 +121,7 @@ class EnvConfig:
     env_steps: int = 100_000
     num_envs: int = 16
     eval_episodes: int = 100
+    success_above: float | None = None
     max_episode_steps: int | None = None
 
     def __post_init__(self) -> None:
@@ -125,6 +129,7 @@ class EnvConfig:
         fits = self.atari is None or self.is_atari
         require(fits, "env.atari", self.atari, f"left out for {self.id}, which is no Atari game ({ATARI_PREFIX}...)")
         require(isinstance(self.kwargs, dict), "env.kwargs", self.kwargs, "a mapping")
+        require(isinstance(self.eval_kwargs, dict), "env.eval_kwargs", self.eval_kwargs, "a mapping")
         require(isinstance(self.observation, dict), "env.observation", self.observation, "a mapping")
         require(self.frames is None or isinstance(self.frames, dict), "env.frames", self.frames, "a mapping or null")
         self._check_value_range()
@@ -132,6 +137,8 @@ class EnvConfig:
         require(_is_int(self.num_envs, 1), "env.num_envs", self.num_envs, "an integer of at least 1")
         episodes = self.eval_episodes
         require(_is_int(episodes, 1), "env.eval_episodes", episodes, "an integer of at least 1")
+        success = self.success_above
+        require(success is None or _is_number(success), "env.success_above", success, "a finite number or null")
         limit = self.max_episode_steps
         require(limit is None or _is_int(limit, 1), "env.max_episode_steps", limit, "an integer of at least 1, or null")
 
@@ -146,6 +153,10 @@ class EnvConfig:
     def is_atari(self) -> bool:
         """Whether the id names an Atari game of ``ale_py``."""
         return self.id.startswith(ATARI_PREFIX)
+
+    def for_evaluation(self) -> EnvConfig:
+        """The recipe of the environments in which an agent is evaluated."""
+        return replace(self, kwargs={**self.kwargs, **self.eval_kwargs})
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> EnvConfig:

@@ -14,6 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from snnrl.envs.atari import AtariEnv, VectorAtari, atari_game
 from snnrl.envs.config import ATARI_PREFIX, AtariConfig, EnvConfig
+from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.errors import ConfigError, did_you_mean, require
 
 _ATARI_KWARGS = ("full_action_space",)
@@ -22,8 +23,8 @@ _ATARI_KWARGS = ("full_action_space",)
 def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -> VectorEnv[Any, Any, Any]:
     """Environments that are stepped together; one that has ended is reset by the next step (``NEXT_STEP``).
 
-    Atari games are :class:`~snnrl.envs.atari.VectorAtari`, anything else Gymnasium's ``SyncVectorEnv``. Both take
-    ``reset(seed=env_seeds(...))``.
+    Atari games are :class:`~snnrl.envs.atari.VectorAtari`, images :class:`~snnrl.envs.mnist.VectorMNIST`, anything else
+    Gymnasium's ``SyncVectorEnv``. All take ``reset(seed=env_seeds(...))``.
 
     Args:
         config: a recipe, or a registered Gymnasium id for a recipe of defaults.
@@ -39,6 +40,9 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
     if config.is_atari:
         return VectorAtari(num_envs=num_envs, max_threads=max_threads, **_atari_arguments(config))
     spec = _registered(config.id)
+    if spec.entry_point is MNISTEnv:
+        with _construction(config, spec):
+            return VectorMNIST(num_envs, **config.kwargs)
     with _construction(config, spec):
         return gymnasium.make_vec(
             config.id,

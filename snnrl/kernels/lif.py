@@ -204,7 +204,8 @@ def _compile_scan(soft: bool, silence: int, keep: bool) -> Any:
 
 
 @numba.njit(inline="always")
-def _derivative(x: Any, shape: int, slope: Any) -> Any:
+def spike_derivative(x: Any, shape: int, slope: Any) -> Any:
+    """The derivative of the surrogate with the code ``shape``, at ``x`` above threshold; for compiled loops."""
     one, half = np.float32(1), np.float32(0.5)
     if shape == 0:
         scaled = np.float32(1.5707963267948966) * slope * x
@@ -240,6 +241,6 @@ def _scan_back(
             for n in range(first, last):
                 x = potential[step, n] - threshold[n]
                 past_reset = carry[n] if soft or x < zero else zero
-                charged = to_spikes[step, n] * _derivative(x, shape, slope) + past_reset
+                charged = to_spikes[step, n] * spike_derivative(x, shape, slope) + past_reset
                 to_current[step, n] = charged * gain[n]
                 carry[n] = charged * decay[n]

@@ -86,13 +86,18 @@ def load_checkpoint(
             f"checkpoint {path} was written by a newer snnrl (checkpoint version {version}, this one reads up to "
             f"{CHECKPOINT_VERSION}): upgrade snnrl"
         )
-    found = payload["architecture"]
-    if architecture is not None and found != architecture:
+    if architecture is not None:
+        check_architecture(f"checkpoint {path}", payload["architecture"], architecture)
+    return dict(payload)
+
+
+def check_architecture(checkpoint: str, found: str, expected: str) -> None:
+    """Raise a ConfigError that names both unless ``found`` is as ``expected``."""
+    if found != expected:
         raise ConfigError(
-            f"checkpoint {path} is of another architecture (expected {architecture}, found {found}): give the "
+            f"{checkpoint} is of another architecture (expected {expected}, found {found}): give the "
             "settings that it was trained with, or another checkpoint"
         )
-    return dict(payload)
 
 
 class CheckpointStore:

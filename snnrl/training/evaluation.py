@@ -56,7 +56,7 @@ def evaluate(
     """
     num_envs = min(num_envs, episodes)
     quota = np.full(num_envs, episodes // num_envs) + (np.arange(num_envs) < episodes % num_envs)
-    envs = make_envs(env, num_envs)
+    envs = make_envs(env.for_evaluation(), num_envs)
     try:
         observation, _ = envs.reset(seed=cast(Any, env_seeds(seed, "eval", epoch, num_envs)))
         stats = EpisodeStats(num_envs)

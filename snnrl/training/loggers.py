@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from snnrl.errors import ConfigError, did_you_mean, one_line
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ class Logger(Protocol):
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Record ``metrics`` as of environment step ``step``; steps do not go back."""
+
+    def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
+        """Record a picture, ``[height, width, 3]``, where the place shows pictures."""
 
     def close(self, summary: Mapping[str, Any] | None = None) -> None:
         """End the record, with the results of the whole run where the place has room for them."""
@@ -54,6 +60,9 @@ class JsonlLogger:
         line = json.dumps({"step": step, **{key: _number(value) for key, value in metrics.items()}}, allow_nan=False)
         self._file.write(f"{line}\n".encode())
         self._file.flush()
+
+    def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
+        """The file holds numbers only, so the picture is not written."""
 
     def position(self) -> int:
         """The length of the file in bytes."""
@@ -90,6 +99,10 @@ class TensorBoardLogger:
         """Write one scalar a metric."""
         for key, value in metrics.items():
             self._writer.add_scalar(key, value, step)
+
+    def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
+        """Write one image."""
+        self._writer.add_image(name, image, step, dataformats="HWC")
 
     def close(self, summary: Mapping[str, Any] | None = None) -> None:
         """Write ``summary`` as a text, and the files to their end."""
@@ -164,10 +177,19 @@ class WandbLogger:
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Send ``metrics``; wandb joins calls of one step. Should its service die, training goes on without it."""
+        self._send(metrics, step)
+
+    def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
+        """Send one image."""
+        import wandb
+
+        self._send({name: wandb.Image(image)}, step)
+
+    def _send(self, content: Mapping[str, Any], step: int) -> None:
         if self._lost:
             return
         try:
-            self._run.log(dict(metrics), step=step)
+            self._run.log(dict(content), step=step)
         except Exception as error:
             self._lost = True
             _say(f"logging has stopped ({one_line(error)}), the run goes on; upload what there is with: {self._sync}")

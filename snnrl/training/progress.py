@@ -24,7 +24,7 @@ _FIRST_LINE_SECONDS = 1.0
 
 
 class Progress:
-    """Environment steps, their rate, the time left and the mean return, while training runs.
+    """Steps, their rate, the time left and a score, while training runs.
 
     The rate is that of the last minute, so that the time left follows a run which changes pace; the last line
     gives the rate of the whole session. Steps before ``start`` were another session's and count in no rate.
@@ -32,12 +32,14 @@ class Progress:
     hang.
 
     Args:
-        total: the environment steps of the whole run.
+        total: the steps of the whole run.
         start: where this session begins; above 0 after a resume.
         mode: ``"auto"`` is ``"bar"`` on a terminal and ``"plain"`` elsewhere; ``"none"`` prints nothing at all.
         stream: where to print; standard error by default.
         interval_seconds: the time between two plain lines.
         clock: seconds that only grow.
+        unit: the word for the steps; its last word stands in the rate.
+        score: how the line shows the number of :meth:`update`.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Progress:
         stream: TextIO | None = None,
         interval_seconds: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
+        unit: str = "env steps",
+        score: str = "return {:.1f}",
     ) -> None:
         require(mode in ("auto", "bar", "plain", "none"), "progress", mode, "auto, bar, plain or none")
         self._stream = sys.stderr if stream is None else stream
@@ -57,10 +61,11 @@ class Progress:
         self._total = total
         self._start = start
         self._interval = interval_seconds
+        self._unit, self._score = unit, score
         self._clock = clock
         self._bar: RichProgress | None = None
         self._steps = start
-        self._return: float | None = None
+        self._recent: float | None = None
         self._note = ""
         self._began = clock()
         self._samples: deque[tuple[float, int]] = deque([(self._began, start)])
@@ -82,16 +87,16 @@ class Progress:
         elif self.mode == "plain":
             self._print(text)
 
-    def update(self, steps: int, return_mean: float | None, note: str = "") -> None:
+    def update(self, steps: int, recent: float | None, note: str = "") -> None:
         """Tell how far the run is.
 
         Args:
-            steps: environment steps of the whole run so far, those before ``start`` included.
-            return_mean: the mean return of recent episodes; ``None`` before the first has ended.
+            steps: steps of the whole run so far, those before ``start`` included.
+            recent: the mean return of recent episodes, or another score; ``None`` before there is one.
             note: a word on what goes on, shown at the end of the line.
         """
         now = self._clock()
-        self._steps, self._return, self._note = steps, return_mean, note
+        self._steps, self._recent, self._note = steps, recent, note
         if now - self._samples[-1][0] >= _SAMPLE_SECONDS:
             self._samples.append((now, steps))
         while len(self._samples) > 1 and now - self._samples[1][0] >= _RATE_WINDOW_SECONDS:
@@ -122,9 +127,10 @@ class Progress:
         else:
             when = f"ETA {_duration(max(self._total - self._steps, 0) / rate)}" if rate > 0 else "ETA ?"
         percent = 100 * self._steps // self._total if self._total > 0 else 100
-        parts = [f"{self._steps:,}/{self._total:,} env steps ({percent} %)", f"{rate:,.0f} steps/s", when]
-        if self._return is not None:
-            parts.append(f"return {self._return:.1f}")
+        word = self._unit.split()[-1]
+        parts = [f"{self._steps:,}/{self._total:,} {self._unit} ({percent} %)", f"{rate:,.0f} {word}/s", when]
+        if self._recent is not None:
+            parts.append(self._score.format(self._recent))
         if self._note:
             parts.append(self._note)
         return " | ".join(parts)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_PACKAGES = ("snnrl", "torch", "gymnasium", "ale-py", "numpy")
+_PACKAGES = ("snnrl", "torch", "torchvision", "gymnasium", "ale-py", "numpy")
 
 
 def versions() -> dict[str, str]:

@@ -71,7 +71,7 @@ def test_grey_frames_of_which_nothing_is_told_are_looked_at_by_the_encoder_itsel
 
 def test_the_target_rate_reaches_the_frames_adaptation() -> None:
     code = encoder(frames())
-    assert isinstance(code, FrameEncoder)
+    assert isinstance(code, SceneEncoder)
     assert code.adaptation.target == 0.05
 
 

@@ -20,6 +20,8 @@ FULL = {
     "env_steps": 1000,
     "num_envs": 4,
     "eval_episodes": 7,
+    "eval_kwargs": {"c": 3},
+    "success_above": 0.5,
     "max_episode_steps": 50,
 }
 
@@ -51,6 +53,8 @@ def test_a_config_shares_no_mapping_with_another() -> None:
         ({"atari": {"sticky_actions": 1.0}}, "env.atari.sticky_actions=1.0: must be a probability"),
         ({"atari": {"sticky_actions": -0.1}}, "env.atari.sticky_actions=-0.1: must be a probability"),
         ({"atari": {"noop_max": -1}}, "env.atari.noop_max=-1: must be an integer of at least 0"),
+        ({"eval_kwargs": 3}, "env.eval_kwargs=3: must be a mapping"),
+        ({"success_above": "much"}, "env.success_above=much: must be a finite number or null"),
         ({"atari": 4}, "env.atari=4: must be a mapping"),
         ({"reward": {"scale": 0}}, "env.reward.scale=0: must be a finite number above 0"),
         ({"reward": {"scale": math.inf}}, "env.reward.scale=inf: must be"),

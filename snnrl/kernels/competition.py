@@ -1,0 +1,160 @@
+"""Neurons of which at most one fires in a step, and what their spikes see of their input."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snnrl.kernels.threads import share_range
+
+_ROWS = 8
+"""Rows of a batch that a thread takes at least."""
+_REORDER = {"nnan", "nsz", "reassoc", "contract"}
+"""What lets the compiler find a maximum in vectors; no sum is reordered here."""
+
+
+class Rivalry(NamedTuple):
+    """How neurons compete: potentials in mV, time in steps."""
+
+    steps: int
+    """Length of the presentation."""
+    decay: float
+    """Factor by which a potential shrinks in a step."""
+    excess: float
+    """How far above its threshold the foremost neuron must be to fire."""
+    winner: float
+    """Potential of a neuron after its spike."""
+    losers: float
+    """Potential of all others after it."""
+
+
+def compete(current: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
+    """The one neuron that fires in each step, by a compiled loop on the CPU, else by :func:`compete_stepwise`.
+
+    Potentials begin at 0 and follow ``u <- decay * u + current``; the neuron foremost in ``u - threshold`` fires if
+    it is more than ``excess`` above it. The two ways round alike, so they agree on every winner but for exact ties of
+    rounding; of equal neurons the first wins.
+
+    Args:
+        current: ``[steps, batch, neurons]``, or ``[1, batch, neurons]`` for one that is the same in all steps.
+        threshold: ``[neurons]``.
+        rivalry: how they compete.
+
+    Returns:
+        int64 ``[steps, batch]``, −1 where none fires.
+    """
+    if current.device.type != "cpu":
+        return compete_stepwise(current, threshold, rivalry)
+    winners = torch.empty(rivalry.steps, current.shape[1], dtype=torch.int64)
+    work = partial(
+        _compete,
+        current.detach().contiguous().numpy(),
+        threshold.detach().contiguous().numpy(),
+        np.float32(rivalry.decay),
+        np.float32(rivalry.excess),
+        np.float32(rivalry.winner),
+        np.float32(rivalry.losers),
+        winners.numpy(),
+    )
+    share_range(work, current.shape[1], _ROWS)
+    return winners
+
+
+def compete_stepwise(current: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
+    """The plain twin of :func:`compete`."""
+    potential = torch.zeros_like(current[0])
+    neurons = torch.arange(len(threshold), device=current.device)
+    winners = []
+    for step in range(rivalry.steps):
+        potential = torch.addcmul(current[min(step, len(current) - 1)], potential, potential.new_tensor(rivalry.decay))
+        foremost, winner = (potential - threshold).max(1)
+        fires = foremost > rivalry.excess
+        winners.append(torch.where(fires, winner, -1))
+        after = torch.where(neurons == winner[:, None], rivalry.winner, rivalry.losers)
+        potential = torch.where(fires[:, None], after, potential)
+    return torch.stack(winners)
+
+
+def gather_wins(winners: Tensor, trace: Tensor, neurons: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What the spikes of each neuron saw of its input, for neurons that fired.
+
+    Args:
+        winners: ``[steps, batch]``, as :func:`compete` returns them.
+        trace: ``[steps, batch, inputs]``, or ``[1, batch, inputs]`` for one that is the same in all steps.
+        neurons: how many there are.
+
+    Returns:
+        The neurons that fired, int64 ``[fired]`` and ascending; their spikes, ``[fired]``; and the mean of the traces
+        at their spikes, ``[fired, inputs]``.
+    """
+    count = torch.bincount(winners.flatten() + 1, minlength=neurons + 1)[1:]
+    fired = count.nonzero().squeeze(1)
+    row = torch.zeros(neurons, dtype=torch.int64, device=winners.device)
+    row[fired] = torch.arange(len(fired), device=winners.device)
+    total = torch.zeros(len(fired), trace.shape[2], device=trace.device)
+    if trace.device.type == "cpu":
+        _gather(winners.numpy(), trace.contiguous().numpy(), row.numpy(), total.numpy())
+    else:
+        add_wins(winners, trace, row, total)
+    spikes = count[fired].to(trace.dtype)
+    return fired, spikes, total / spikes[:, None]
+
+
+def add_wins(winners: Tensor, trace: Tensor, row: Tensor, total: Tensor) -> None:
+    """The plain twin of the compiled loop in :func:`gather_wins`: ``total[row[winner]] += trace``, in place."""
+    step, image = (winners >= 0).nonzero(as_tuple=True)
+    total.index_add_(0, row[winners[step, image]], trace[step.clamp(max=len(trace) - 1), image])
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_REORDER)
+def _compete(
+    current: NDArray[np.float32],
+    threshold: NDArray[np.float32],
+    decay: np.float32,
+    excess: np.float32,
+    after_win: np.float32,
+    after_loss: np.float32,
+    winners: NDArray[np.int64],
+    low: int,
+    high: int,
+) -> None:
+    steps, neurons = winners.shape[0], threshold.shape[0]
+    last = current.shape[0] - 1
+    potential = np.empty(neurons, np.float32)
+    for row in range(low, high):
+        potential[:] = 0
+        for step in range(steps):
+            drive = current[min(step, last), row]
+            foremost = np.float32(-np.inf)
+            for neuron in range(neurons):
+                value = decay * potential[neuron] + drive[neuron]
+                potential[neuron] = value
+                foremost = max(foremost, value - threshold[neuron])
+            winners[step, row] = -1
+            if foremost > excess:
+                for neuron in range(neurons):
+                    if potential[neuron] - threshold[neuron] >= foremost:
+                        winners[step, row] = neuron
+                        break
+                potential[:] = after_loss
+                potential[winners[step, row]] = after_win
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(
+    winners: NDArray[np.int64], trace: NDArray[np.float32], row: NDArray[np.int64], total: NDArray[np.float32]
+) -> None:
+    steps, batch = winners.shape
+    last, inputs = trace.shape[0] - 1, trace.shape[2]
+    for step in range(steps):
+        for image in range(batch):
+            if winners[step, image] >= 0:
+                target = row[winners[step, image]]
+                for source in range(inputs):
+                    total[target, source] += trace[min(step, last), image, source]

@@ -1,0 +1,155 @@
+"""How often leaky integrate-and-fire neurons spike in a window, and how that depends on their currents.
+
+The count is all that a readout without leak needs. Its gradient reaches every spike of a neuron alike, so what each
+step's current does to the count can be found before the gradient is known: while the potentials of a stretch of columns
+are still in the cache, and, if one current stays on for the whole window, in the same loop that integrates them. The
+definition is the sum over time of :class:`snnrl.neurons.LIF`'s spikes, which is the twin.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any, cast
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snnrl.kernels.lif import LIFWindow, spike_derivative
+from snnrl.kernels.threads import share_range
+
+_STRETCH = 256
+"""Columns that go through the window together, forward and back."""
+
+
+def count_spikes(current: Tensor, steps: int, window: LIFWindow) -> Tensor | None:
+    """Spikes of each column in a window that starts at rest; differentiable by the surrogate gradient.
+
+    Args:
+        current: ``[steps, columns]``, or ``[1, columns]`` for a current that stays on. The memory of the former is
+            written to.
+        steps: length of the window.
+        window: the neuron, all of its settings numbers and without refractory period.
+
+    Returns:
+        ``[columns]``; ``None`` where there is no kernel for the device, dtype or setting, so that the caller scans.
+    """
+    numbers = (window.decay, window.gain, window.v_rest, window.v_threshold, window.v_reset, window.drop)
+    if any(isinstance(value, Tensor) for value in numbers) or window.refractory_steps or window.surrogate < 0:
+        return None
+    if current.device.type != "cpu" or current.dtype != torch.float32 or torch.compiler.is_compiling():
+        return None
+    return cast(Tensor, _Count.apply(current, steps, window))
+
+
+class _Count(torch.autograd.Function):
+    """The reset passes no gradient, as in :func:`snnrl.kernels.lif_scan`."""
+
+    @staticmethod
+    def forward(ctx: Any, current: Tensor, steps: int, window: LIFWindow) -> Tensor:
+        current = current.contiguous()
+        count = torch.empty_like(current[0])
+        numbers = [np.float32(value) for value in _numbers(window)]
+        steady = len(current) == 1
+        effect = torch.empty_like(current) if steady else current
+        loop = _compile(window.soft, window.surrogate, steady)
+        arrays = current.detach().numpy(), count.numpy(), effect.detach().numpy()
+        share_range(partial(loop, *arrays, steps, *numbers), current.shape[1], _STRETCH)
+        ctx.save_for_backward(effect.detach())
+        return count
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (effect,) = ctx.saved_tensors
+        return effect * gradients[0], None, None
+
+
+def _numbers(window: LIFWindow) -> tuple[float, ...]:
+    values = (window.decay, window.gain, window.v_rest, window.v_threshold, window.v_reset, window.drop, window.slope)
+    return tuple(float(value) for value in values)
+
+
+@cache
+def _compile(soft: bool, shape: int, steady: bool) -> Any:
+    """The loop for one kind of neuron and of current."""
+
+    @numba.njit(cache=True, nogil=True)
+    def count_steady(
+        current: NDArray[np.float32],
+        count: NDArray[np.float32],
+        effect: NDArray[np.float32],
+        steps: int,
+        decay: float,
+        gain: float,
+        rest: float,
+        threshold: float,
+        reset: float,
+        drop: float,
+        slope: float,
+        low: int,
+        high: int,
+    ) -> None:
+        zero, one = np.float32(0), np.float32(1)
+        v, rise = np.empty(_STRETCH, np.float32), np.empty(_STRETCH, np.float32)
+        for first in range(low, high, _STRETCH):
+            width = min(_STRETCH, high - first)
+            v[:] = rest
+            rise[:] = zero
+            count[first : first + width] = zero
+            effect[0, first : first + width] = zero
+            for _ in range(steps):
+                for n in range(width):
+                    charged = rest + (v[n] - rest) * decay + gain * current[0, first + n]
+                    rising = rise[n] * decay + gain
+                    x = charged - threshold
+                    fired = x >= zero
+                    count[first + n] += one if fired else zero
+                    effect[0, first + n] += rising * spike_derivative(x, shape, slope)
+                    lowered = charged - drop if soft else reset
+                    v[n] = lowered if fired else charged
+                    rise[n] = rising if soft or not fired else zero
+
+    @numba.njit(cache=True, nogil=True)
+    def count_varying(
+        current: NDArray[np.float32],
+        count: NDArray[np.float32],
+        effect: NDArray[np.float32],
+        steps: int,
+        decay: float,
+        gain: float,
+        rest: float,
+        threshold: float,
+        reset: float,
+        drop: float,
+        slope: float,
+        low: int,
+        high: int,
+    ) -> None:
+        zero, one = np.float32(0), np.float32(1)
+        above = np.empty((steps, _STRETCH), np.float32)
+        v, later = np.empty(_STRETCH, np.float32), np.empty(_STRETCH, np.float32)
+        for first in range(low, high, _STRETCH):
+            width = min(_STRETCH, high - first)
+            v[:] = rest
+            later[:] = zero
+            count[first : first + width] = zero
+            for step in range(steps):
+                for n in range(width):
+                    charged = rest + (v[n] - rest) * decay + gain * current[step, first + n]
+                    x = charged - threshold
+                    fired = x >= zero
+                    above[step, n] = x
+                    count[first + n] += one if fired else zero
+                    lowered = charged - drop if soft else reset
+                    v[n] = lowered if fired else charged
+            for step in range(steps - 1, -1, -1):
+                for n in range(width):
+                    x = above[step, n]
+                    kept = later[n] if soft or x < zero else zero
+                    to_potential = spike_derivative(x, shape, slope) + kept
+                    effect[step, first + n] = to_potential * gain
+                    later[n] = to_potential * decay
+
+    return count_steady if steady else count_varying

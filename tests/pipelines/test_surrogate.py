@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from snnrl.pipelines import surrogate
+from snnrl.pipelines.adam import Adam
+from snnrl.pipelines.surrogate import (
+    GradientLearner,
+    Surrogate,
+    SurrogateConfig,
+    SurrogateConv,
+    SurrogateConvConfig,
+)
+
+
+def dense(**settings: object) -> Surrogate:
+    return Surrogate((1, 16, 16), 5, SurrogateConfig(**{"n_hidden": 20, "steps": 5, **settings}), seed=0)  # type: ignore[arg-type]
+
+
+def conv(**settings: object) -> SurrogateConv:
+    small = {"maps": 3, "maps_second": 4, "n_hidden": 12, "kernel": 4, "steps": 3, **settings}
+    return SurrogateConv((1, 16, 16), 5, SurrogateConvConfig(**small), seed=0)  # type: ignore[arg-type]
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (6, 1, 16, 16), generator=generator).to(torch.uint8), torch.arange(6) % 5
+
+
+@pytest.mark.parametrize("encoding", ["current", "poisson"])
+@pytest.mark.parametrize("make", [dense, conv])
+def test_the_fused_count_learns_as_the_plain_spikes_do(
+    make: type[GradientLearner], encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fused, plain = make(encoding=encoding), make(encoding=encoding)
+    images, labels = batch()
+    before = [parameter.detach().clone() for parameter in fused.parameters()]
+    metrics = [fused.learn(images, labels)]
+    monkeypatch.setattr(surrogate, "count_spikes", lambda *_: None)
+    metrics.append(plain.learn(images, labels))
+    torch.testing.assert_close(metrics[0]["train/loss"], metrics[1]["train/loss"])
+    torch.testing.assert_close(fused.adam.first, plain.adam.first, rtol=1e-3, atol=1e-6)
+    assert all(not torch.equal(old, new) for old, new in zip(before, fused.parameters(), strict=True))
+
+
+def test_every_weight_reaches_the_loss() -> None:
+    for learner in (dense(), conv()):
+        learner.learn(*batch())
+        sizes = [parameter.numel() for parameter in learner.parameters()]
+        assert all((part != 0).any() for part in learner.adam.first.split(sizes))
+
+
+def test_adam_takes_the_steps_of_torch() -> None:
+    ours, theirs = (torch.nn.Parameter(torch.linspace(-1, 1, 12).view(3, 4)) for _ in range(2))
+    adam, reference = Adam([ours]), torch.optim.Adam([theirs], lr=0.05)
+    for step in range(5):
+        gradient = torch.cos(torch.arange(12.0) * (step + 1)).view(3, 4)
+        adam.step([ours], [gradient], 0.05)
+        theirs.grad = gradient
+        reference.step()
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_the_moments_are_part_of_the_state() -> None:
+    names = set(dense().state_dict())
+    assert {"adam.first", "adam.second", "adam.count"} <= names
+
+
+def test_predicting_takes_no_gradient() -> None:
+    for learner in (dense(), conv()):
+        found = learner.predict(batch()[0])
+        assert (found.requires_grad, found.shape) == (False, (6,))
