@@ -58,7 +58,8 @@ class Glimpse(NamedTuple):
     """One step of the random play by which an encoder of frames learns what the screen shows."""
 
     observation: NDArray[Any]
-    action: NDArray[Any]
+    action: NDArray[np.int64]
+    """``[batch]``, a number for each combination of choices."""
     reset: NDArray[np.bool_]
 
 
@@ -195,9 +196,11 @@ class RSTDP(Agent[RSTDPState]):
         """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
         batch = len(observation)
         even = torch.full((batch, self.code.dims, self.code.choices), 1 / self.code.choices)
-        action = self.code.chosen(self.code.explore(even, self.generator))
-        glimpses = (*state.glimpses, Glimpse(observation.copy(), action, feedback.reset))
-        if len(glimpses) * batch < self.config.look_around:
+        choice = self.code.explore(even, self.generator)
+        action = self.code.chosen(choice)
+        places = self.code.choices ** torch.arange(self.code.dims)
+        glimpses = (*state.glimpses, Glimpse(observation.copy(), (choice * places).sum(-1).numpy(), feedback.reset))
+        if len(glimpses) < 2 or len(glimpses) * batch < self.config.look_around:
             return action, state._replace(glimpses=glimpses)
         encoder = self.network.encoder
         assert isinstance(encoder, SceneEncoder)

@@ -812,14 +812,12 @@ def test_who_sees_no_frames_does_not_look_around(kind: str) -> None:
     assert state.glimpses == ()
 
 
-@pytest.mark.xfail(raises=(TypeError, ValueError), reason="actions are counted as if they were numbers of choices")
 def test_an_agent_with_continuous_actions_looks_around() -> None:
     agent, game = newborn(800, action=spaces.Box(-1.0, 1.0, (1,)), action_bins=3), Paddle(4, start=0)
     go_on(agent, game, agent.begin(4), 200)
     assert figure(agent) == OBEDIENT
 
 
-@pytest.mark.xfail(raises=ValueError, reason="there is no action between two frames yet")
 @pytest.mark.parametrize("look_around", [1, 4])
 def test_a_single_glimpse_is_enough_if_so_it_is_set(look_around: int) -> None:
     agent, game = newborn(look_around), Paddle(4)
