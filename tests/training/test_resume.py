@@ -28,8 +28,8 @@ CART_POLE = (
     *("env=CartPole", "env_steps=6000", "num_envs=4", "checkpoint.every=1000", *QUIET),
     *("eval.every=2000", "eval.during=2", "eval.episodes=2"),
 )
-INVADERS = (
-    *("env=SpaceInvaders", "env_steps=1200", "num_envs=4", "checkpoint.every=300", *QUIET),
+ATARI = (
+    *("env_steps=1200", "num_envs=4", "checkpoint.every=300", *QUIET),
     *("eval.every=0", "eval.episodes=1", "env.max_episode_steps=60", "agent.look_around=200"),
 )
 SHORT = ("env=CartPole", "num_envs=4", "eval.every=0", "eval.episodes=2", *QUIET)
@@ -137,11 +137,12 @@ def test_a_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path) -> 
     check_same_run(killed, straight)
 
 
-def test_an_atari_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("env", ["SpaceInvaders", "Pong"], ids=["told what to see", "looks around"])
+def test_an_atari_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path, env: str) -> None:
     straight, killed = tmp_path / "straight", tmp_path / "killed"
-    assert train.main([*INVADERS, f"run_dir={straight}"]) == 0
+    assert train.main([f"env={env}", *ATARI, f"run_dir={straight}"]) == 0
     assert any("train/td_error_rms" in row for row in metrics(straight))
-    kill(INVADERS, killed, lambda run_dir: 300 <= latest_step(run_dir) < last_metrics_step(run_dir))
+    kill((f"env={env}", *ATARI), killed, lambda run_dir: 300 <= latest_step(run_dir) < last_metrics_step(run_dir))
     assert 300 <= latest_step(killed) < latest_step(straight)
     finish(killed)
     check_same_run(killed, straight)
@@ -258,11 +259,13 @@ def test_resume_needs_the_folder_of_a_run(tmp_path: Path, capsys: pytest.Capture
     assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.xfail(reason="each checkpoint starts looking around over, so that nothing is ever learnt")
+@pytest.mark.xfail(
+    raises=AssertionError, reason="each checkpoint starts looking around over, so that nothing is ever learnt"
+)
 def test_a_run_with_checkpoints_sooner_than_its_agent_has_looked_around_learns_or_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("env=SpaceInvaders", "env_steps=400", "num_envs=4", "checkpoint.every=80", "agent.look_around=100", *QUIET)
+    words = ("env=Pong", "env_steps=400", "num_envs=4", "checkpoint.every=80", "agent.look_around=100", *QUIET)
     run_dir, few = tmp_path / "run", ("eval.every=0", "eval.episodes=1", "env.max_episode_steps=20")
     if train.main([*words, *few, f"run_dir={run_dir}"]) == 2:
         assert "look_around=100" in capsys.readouterr().err
