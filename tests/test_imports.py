@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("pipelines",),
     ("loading",),
     ("testing",),
-    ("cli", "train", "evaluate", "controls", "integrations"),
+    ("cli", "train", "evaluate", "controls", "export", "integrations"),
 )
 """A room may import from itself and from the rows above its own."""
 
@@ -54,6 +54,7 @@ SAME_ROW: set[tuple[str, str]] = {
     ("train", "cli"),
     ("evaluate", "cli"),
     ("controls", "cli"),
+    ("export", "cli"),
 }
 """Pairs of one row of which the first may import the second."""
 

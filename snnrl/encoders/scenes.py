@@ -103,6 +103,8 @@ class SceneEncoder(Encoder[SceneState]):
                 f"frames {observation.dtype} {tuple(observation.shape)}: "
                 f"must be uint8 (n, 1, {self.height}, {self.width})"
             )
+        if len(state.objects) != len(observation):
+            raise ValueError(f"a state of {len(state.objects)} rows: must have the {len(observation)} of the frames")
         device = observation.device
         luminance, top, bottom, left, right, moves_rows, moves_columns = self.figure.tolist()
         found = scene_events(

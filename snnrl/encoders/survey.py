@@ -46,7 +46,8 @@ def survey(frames: Frames, actions: NDArray[np.int64], joined: NDArray[np.bool_]
     The agent's own figure is what moves as the actions say (contingency awareness: Bellemare, Veness & Bowling 2012,
     AAAI, "Investigating contingency awareness using Atari 2600 games"): of every frequent luminance, in every strip of
     the screen and in all of it, the mean place is followed, and the candidate wins whose displacements are best
-    explained by the action, as the share of their variance that lies between actions.
+    explained by the action, as the share of their variance that lies between actions. What is black is never a
+    figure.
 
     Args:
         frames: uint8 ``[time, batch, rows, width]``.
@@ -129,6 +130,7 @@ def _contingency(profile: NDArray[np.bool_], actions: NDArray[np.int64], joined:
     variance = float(displacement.var()) if len(displacement) >= FEWEST else 0.0
     if variance < 1e-3:
         return 0.0
+    taken = taken - taken.min()
     total = np.bincount(taken, displacement)
     count = np.bincount(taken)
     means = total / np.maximum(count, 1)

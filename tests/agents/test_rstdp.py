@@ -737,7 +737,7 @@ def test_what_is_looked_at_are_frames_what_was_done_between_them_and_where_episo
     go_on(agent, game, agent.begin(4), 45)
     ((frames, actions, joined),) = looked
     assert np.array_equal(frames, np.stack(game.shown[:40]))
-    assert np.array_equal(actions, np.stack(game.done[:39]))
+    assert np.array_equal(actions, np.stack(game.done[:39]) - agent.action_space.start)
     assert np.array_equal(joined, ~np.stack(game.began[1:40]))
     assert (~joined).any(0).all()
 

@@ -28,8 +28,8 @@ CART_POLE = (
     *("env=CartPole", "env_steps=6000", "num_envs=4", "checkpoint.every=1000", *QUIET),
     *("eval.every=2000", "eval.during=2", "eval.episodes=2"),
 )
-INVADERS = (
-    *("env=SpaceInvaders", "env_steps=1200", "num_envs=4", "checkpoint.every=300", *QUIET),
+ATARI = (
+    *("env_steps=1200", "num_envs=4", "checkpoint.every=300", *QUIET),
     *("eval.every=0", "eval.episodes=1", "env.max_episode_steps=60", "agent.look_around=200"),
 )
 SHORT = ("env=CartPole", "num_envs=4", "eval.every=0", "eval.episodes=2", *QUIET)
@@ -137,11 +137,12 @@ def test_a_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path) -> 
     check_same_run(killed, straight)
 
 
-def test_an_atari_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("env", ["SpaceInvaders", "Pong"], ids=["told what to see", "looks around"])
+def test_an_atari_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path, env: str) -> None:
     straight, killed = tmp_path / "straight", tmp_path / "killed"
-    assert train.main([*INVADERS, f"run_dir={straight}"]) == 0
+    assert train.main([f"env={env}", *ATARI, f"run_dir={straight}"]) == 0
     assert any("train/td_error_rms" in row for row in metrics(straight))
-    kill(INVADERS, killed, lambda run_dir: 300 <= latest_step(run_dir) < last_metrics_step(run_dir))
+    kill((f"env={env}", *ATARI), killed, lambda run_dir: 300 <= latest_step(run_dir) < last_metrics_step(run_dir))
     assert 300 <= latest_step(killed) < latest_step(straight)
     finish(killed)
     check_same_run(killed, straight)
