@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
+from snnrl.kernels.adam import adam_step
+
 
 class Adam(nn.Module):
-    """Steps of Adam (Kingma & Ba 2015, ICLR, algorithm 1), over all parameters as one vector.
+    """Steps of Adam (Kingma & Ba 2015, ICLR, algorithm 1).
 
-    Its moments and its count of steps are buffers, so that they are saved with the weights.
+    The moments of all parameters, one vector each, and the count of steps are buffers,
+    so that they are saved with the weights.
 
     Args:
         parameters: what is trained; the order must not change.
@@ -35,14 +37,9 @@ class Adam(nn.Module):
     @torch.no_grad()
     def step(self, parameters: Iterable[Tensor], gradients: Iterable[Tensor], rate: float) -> None:
         """Change ``parameters`` against their ``gradients``, at most about ``rate`` each."""
-        trained = list(parameters)
-        gradient = torch.cat([part.reshape(-1) for part in gradients])
-        beta_first, beta_second = self.betas
         self.count += 1
-        steps = int(self.count)
-        self.first.lerp_(gradient, 1 - beta_first)
-        self.second.mul_(beta_second).addcmul_(gradient, gradient, value=1 - beta_second)
-        width = self.second.sqrt().mul_(1 / math.sqrt(1 - beta_second**steps)).add_(1e-8)
-        change = torch.div(self.first, width).mul_(-rate / (1 - beta_first**steps))
-        for parameter, part in zip(trained, change.split([each.numel() for each in trained]), strict=True):
-            parameter += part.view(parameter.shape)
+        step, start = int(self.count), 0
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            part = slice(start, start + parameter.numel())
+            adam_step(parameter, gradient, self.first[part], self.second[part], self.betas, step, rate)
+            start = part.stop

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from snnrl import noise
 from snnrl.connections import Conv2d
 from snnrl.encoders import BernoulliEncoder
 from snnrl.errors import ConfigError, did_you_mean, require
@@ -46,11 +47,15 @@ class SurrogateConfig:
     """Shape of the surrogate gradient: ``atan``, ``sigmoid``, ``triangle`` or ``fast_sigmoid``."""
     learning_rate: float = 0.002
     """Of the first step; it falls linearly to 0."""
+    jitter: int = 0
+    """Pixels by which a batch may be shifted while learning, up or down and left or right."""
 
     COUNTS: ClassVar[tuple[str, ...]] = ("n_hidden", "batch_size", "steps")
 
     def __post_init__(self) -> None:
         check_numbers(self, counts=self.COUNTS, positive=("learning_rate",), shares=())
+        whole = isinstance(self.jitter, int) and not isinstance(self.jitter, bool) and self.jitter >= 0
+        require(whole, "pipeline.jitter", self.jitter, "an integer of at least 0")
         require(self.encoding in ("current", "poisson"), "pipeline.encoding", self.encoding, "current or poisson")
         if self.surrogate not in SURROGATES:
             raise ConfigError(f"pipeline.surrogate={self.surrogate}: {did_you_mean(self.surrogate, SURROGATES)}")
@@ -72,7 +77,7 @@ class GradientLearner(Learner):
         self._remaining = 1 - progress
 
     def learn(self, images: Tensor, labels: Tensor) -> Metrics:
-        return self.descend(self.present(images), labels)
+        return self.descend(self.present(self._shifted(images)), labels)
 
     def descend(self, shown: Tensor, labels: Tensor) -> Metrics:
         """One step of Adam.
@@ -101,6 +106,15 @@ class GradientLearner(Learner):
         spikes, _ = self._encoder(intensity, self._encoder.init_state(len(images)))
         shown: Tensor = spikes.unflatten(-1, self.shape)
         return shown
+
+    def _shifted(self, images: Tensor) -> Tensor:
+        """The images, moved at random by up to ``jitter`` pixels, all of them alike; what comes in is black."""
+        most = self.config.jitter
+        if not most:
+            return images
+        top, left = noise.integers(2 * most + 1, (2,), torch.device("cpu"), self.generator).tolist()
+        height, width = self.shape[1:]
+        return functional.pad(images, (most,) * 4)[..., top : top + height, left : left + width]
 
     @abstractmethod
     def potential(self, shown: Tensor) -> Tensor:

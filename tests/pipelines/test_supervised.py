@@ -98,6 +98,7 @@ def test_it_learns_from_random_spikes(name: str, data: Data) -> None:
         ("surrogate", {"surrogate": "sigmoyd"}, "pipeline.surrogate=sigmoyd: did you mean sigmoid"),
         ("surrogate", {"steps": 0}, "pipeline.steps=0: must be an integer of at least 1"),
         ("surrogate", {"learning_rate": -1.0}, "pipeline.learning_rate=-1.0: must be a number above 0"),
+        ("surrogate", {"jitter": -1}, "pipeline.jitter=-1: must be an integer of at least 0"),
         ("surrogate_conv", {"kernel": 12}, "pipeline.kernel=12: must be small enough"),
         ("surrogate_conv", {"maps_second": 0}, "pipeline.maps_second=0: must be an integer of at least 1"),
     ],

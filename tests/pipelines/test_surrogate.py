@@ -72,3 +72,12 @@ def test_predicting_takes_no_gradient() -> None:
     for learner in (dense(), conv()):
         found = learner.predict(batch()[0])
         assert (found.requires_grad, found.shape) == (False, (6,))
+
+
+def test_jitter_moves_what_is_seen_by_so_many_pixels_at_most() -> None:
+    image = torch.zeros(1, 1, 16, 16, dtype=torch.uint8)
+    image[0, 0, 5, 9] = 200
+    learner = dense(jitter=2)
+    places = {tuple(learner._shifted(image)[0, 0].nonzero()[0].tolist()) for _ in range(300)}
+    assert places == {(row, column) for row in range(3, 8) for column in range(7, 12)}
+    assert dense()._shifted(image) is image
