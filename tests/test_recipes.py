@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,7 @@ def test_every_study_composes_and_holds_every_setting_of_its_learner(name: str) 
     assert "${" not in str(composed)
     read = PipelineConfig.from_mapping(composed)
     learner = make_learner(read.pipeline, (1, 28, 28), 10)
-    assert set(read.pipeline) == {"name", *learner.Config.__dataclass_fields__}
+    assert set(read.pipeline) == {"name", *(field.name for field in fields(learner.Config))}
 
 
 def test_settings_of_a_learner_need_no_prefix_and_may_have_it() -> None:
