@@ -48,7 +48,7 @@ class SurrogateConfig:
     learning_rate: float = 0.002
     """Of the first step; it falls linearly to 0."""
     jitter: int = 0
-    """Pixels by which a batch may be shifted while learning, up or down and left or right."""
+    """Pixels by which each image may be shifted while learning, up or down and left or right."""
 
     COUNTS: ClassVar[tuple[str, ...]] = ("n_hidden", "batch_size", "steps")
 
@@ -108,13 +108,16 @@ class GradientLearner(Learner):
         return shown
 
     def _shifted(self, images: Tensor) -> Tensor:
-        """The images, moved at random by up to ``jitter`` pixels, all of them alike; what comes in is black."""
+        """The images, each moved at random by up to ``jitter`` pixels; what comes in is black."""
         most = self.config.jitter
         if not most:
             return images
-        top, left = noise.integers(2 * most + 1, (2,), torch.device("cpu"), self.generator).tolist()
-        height, width = self.shape[1:]
-        return functional.pad(images, (most,) * 4)[..., top : top + height, left : left + width]
+        corner = noise.integers(2 * most + 1, (2, len(images), 1, 1), images.device, self.generator)
+        height, width = (torch.arange(size, device=images.device) for size in self.shape[1:])
+        rows, columns = corner[0] + height[:, None], corner[1] + width
+        padded = functional.pad(images, (most,) * 4)
+        every = torch.arange(len(images), device=images.device)[:, None, None]
+        return padded[every, :, rows, columns].permute(0, 3, 1, 2)
 
     @abstractmethod
     def potential(self, shown: Tensor) -> Tensor:

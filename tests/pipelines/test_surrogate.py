@@ -74,10 +74,12 @@ def test_predicting_takes_no_gradient() -> None:
         assert (found.requires_grad, found.shape) == (False, (6,))
 
 
-def test_jitter_moves_what_is_seen_by_so_many_pixels_at_most() -> None:
-    image = torch.zeros(1, 1, 16, 16, dtype=torch.uint8)
-    image[0, 0, 5, 9] = 200
-    learner = dense(jitter=2)
-    places = {tuple(learner._shifted(image)[0, 0].nonzero()[0].tolist()) for _ in range(300)}
-    assert places == {(row, column) for row in range(3, 8) for column in range(7, 12)}
-    assert dense()._shifted(image) is image
+def test_jitter_moves_each_image_by_so_many_pixels_at_most() -> None:
+    images = torch.zeros(300, 1, 16, 16, dtype=torch.uint8)
+    images[:, 0, 5, 9] = 200
+    shifted = dense(jitter=2)._shifted(images)
+    assert (shifted.shape, shifted.dtype) == (images.shape, torch.uint8)
+    number, row, column = shifted[:, 0].nonzero().t()
+    assert torch.equal(number, torch.arange(300))
+    assert set(zip(row.tolist(), column.tolist(), strict=True)) == {(y, x) for y in range(3, 8) for x in range(7, 12)}
+    assert dense()._shifted(images) is images
