@@ -12,7 +12,8 @@ import pytest
 import snnrl
 from snnrl.agents import Agent
 from snnrl.config import RunConfig
-from snnrl.evaluate import DEFAULTS
+from snnrl.evaluate import DEFAULTS, STUDY_DEFAULTS
+from snnrl.pipelines.config import PipelineConfig
 from snnrl.recipes import compose_run
 
 ROOT = Path(snnrl.__file__).parents[1]
@@ -64,14 +65,15 @@ def test_training_commands_compose() -> None:
     training = [words[1:] for words in commands() if words[0] == "train"]
     for words in training:
         if "--help" not in words and not words[0].startswith("resume="):
-            RunConfig.from_mapping(compose_run(words))
+            settings = compose_run(words)
+            (PipelineConfig if "pipeline" in settings else RunConfig).from_mapping(settings)
     assert len(training) >= 10
 
 
 def test_evaluation_commands_have_options_that_exist() -> None:
     evaluations = [words[1:] for words in commands() if words[0] == "evaluate"]
     assert evaluations
-    assert {word.partition("=")[0] for words in evaluations for word in words} <= set(DEFAULTS)
+    assert {word.partition("=")[0] for words in evaluations for word in words} <= {*DEFAULTS, *STUDY_DEFAULTS}
 
 
 @pytest.mark.usefixtures("with_own_recipe")
