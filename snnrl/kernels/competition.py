@@ -93,17 +93,114 @@ def gather_wins(winners: Tensor, trace: Tensor, neurons: int) -> tuple[Tensor, T
         The neurons that fired, int64 ``[fired]`` and ascending; their spikes, ``[fired]``; and the mean of the traces
         at their spikes, ``[fired, inputs]``.
     """
-    count = torch.bincount(winners.flatten() + 1, minlength=neurons + 1)[1:]
-    fired = count.nonzero().squeeze(1)
-    row = torch.zeros(neurons, dtype=torch.int64, device=winners.device)
-    row[fired] = torch.arange(len(fired), device=winners.device)
+    fired, spikes, row = _fired(winners, neurons)
     total = torch.zeros(len(fired), trace.shape[2], device=trace.device)
     if trace.device.type == "cpu":
         _gather(winners.numpy(), trace.contiguous().numpy(), row.numpy(), total.numpy())
     else:
         add_wins(winners, trace, row, total)
-    spikes = count[fired].to(trace.dtype)
     return fired, spikes, total / spikes[:, None]
+
+
+class InputSpikes(NamedTuple):
+    """Spikes of the inputs that may fire at all, listed image by image."""
+
+    fires: Tensor
+    """bool ``[steps, listed]``."""
+    source: Tensor
+    """int64 ``[listed]``: which input."""
+    offsets: Tensor
+    """int64 ``[batch + 1]``: where the inputs of each image begin."""
+
+    def dense(self, inputs: int) -> Tensor:
+        """Zeros and ones, ``[steps, batch, inputs]``."""
+        batch = len(self.offsets) - 1
+        image = torch.repeat_interleave(torch.arange(batch, device=self.source.device), self.offsets.diff())
+        out = torch.zeros(len(self.fires), batch, inputs, device=self.source.device)
+        out[:, image, self.source] = self.fires.to(out.dtype)
+        return out
+
+
+def compete_spikes(spikes: InputSpikes, weight: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
+    """:func:`compete` under the currents of input spikes, which are summed event by event on the CPU.
+
+    Its plain twin is ``compete_stepwise(spikes.dense(inputs) @ weight.t(), threshold, rivalry)``.
+
+    Args:
+        spikes: of a batch.
+        weight: ``[neurons, inputs]``.
+        threshold: ``[neurons]``.
+        rivalry: how they compete.
+
+    Returns:
+        int64 ``[steps, batch]``, −1 where none fires.
+    """
+    if weight.device.type != "cpu":
+        return compete_stepwise(spikes.dense(weight.shape[1]) @ weight.t(), threshold, rivalry)
+    batch = len(spikes.offsets) - 1
+    winners = torch.empty(rivalry.steps, batch, dtype=torch.int64)
+    work = partial(
+        _compete_spikes,
+        spikes.fires.numpy(),
+        spikes.source.numpy(),
+        spikes.offsets.numpy(),
+        weight.detach().t().contiguous().numpy(),
+        threshold.detach().contiguous().numpy(),
+        np.float32(rivalry.decay),
+        np.float32(rivalry.excess),
+        np.float32(rivalry.winner),
+        np.float32(rivalry.losers),
+        winners.numpy(),
+    )
+    share_range(work, batch, _ROWS)
+    return winners
+
+
+def gather_spike_wins(
+    winners: Tensor, spikes: InputSpikes, decay: float, inputs: int, neurons: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """:func:`gather_wins` for traces that a spike of the input sets to 1 and that shrink by ``decay`` in a step.
+
+    Args:
+        winners: ``[steps, batch]``.
+        spikes: of the same batch.
+        decay: of the trace in a step.
+        inputs: how many inputs there are.
+        neurons: how many neurons there are.
+    """
+    if winners.device.type != "cpu":
+        return gather_wins(winners, spike_traces(spikes.dense(inputs), decay), neurons)
+    fired, count, row = _fired(winners, neurons)
+    total = torch.zeros(len(fired), inputs)
+    table = torch.pow(decay, torch.arange(len(winners), dtype=torch.float64)).float()
+    _gather_spikes(
+        winners.numpy(),
+        spikes.fires.numpy(),
+        spikes.source.numpy(),
+        spikes.offsets.numpy(),
+        table.numpy(),
+        row.numpy(),
+        total.numpy(),
+    )
+    return fired, count, total / count[:, None]
+
+
+def spike_traces(spikes: Tensor, decay: float) -> Tensor:
+    """Traces ``[steps, batch, inputs]`` after each step of spikes of that shape, each of which sets its trace to 1."""
+    trace, traces = torch.zeros_like(spikes[0]), []
+    for step in spikes:
+        trace = torch.maximum(step, trace * decay)
+        traces.append(trace)
+    return torch.stack(traces)
+
+
+def _fired(winners: Tensor, neurons: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Which neurons fired, how often, and for every neuron its place among those, 0 for the others."""
+    count = torch.bincount(winners.flatten() + 1, minlength=neurons + 1)[1:]
+    fired = count.nonzero().squeeze(1)
+    row = torch.zeros(neurons, dtype=torch.int64, device=winners.device)
+    row[fired] = torch.arange(len(fired), device=winners.device)
+    return fired, count[fired].float(), row
 
 
 def add_wins(winners: Tensor, trace: Tensor, row: Tensor, total: Tensor) -> None:
@@ -158,3 +255,70 @@ def _gather(
                 target = row[winners[step, image]]
                 for source in range(inputs):
                     total[target, source] += trace[min(step, last), image, source]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_REORDER)
+def _compete_spikes(
+    fires: NDArray[np.bool_],
+    source: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    weight: NDArray[np.float32],
+    threshold: NDArray[np.float32],
+    decay: np.float32,
+    excess: np.float32,
+    after_win: np.float32,
+    after_loss: np.float32,
+    winners: NDArray[np.int64],
+    low: int,
+    high: int,
+) -> None:
+    steps, neurons = winners.shape[0], threshold.shape[0]
+    potential = np.empty(neurons, np.float32)
+    drive = np.empty(neurons, np.float32)
+    for row in range(low, high):
+        potential[:] = 0
+        for step in range(steps):
+            drive[:] = 0
+            for event in range(offsets[row], offsets[row + 1]):
+                if fires[step, event]:
+                    synapses = weight[source[event]]
+                    for neuron in range(neurons):
+                        drive[neuron] += synapses[neuron]
+            foremost = np.float32(-np.inf)
+            for neuron in range(neurons):
+                value = decay * potential[neuron] + drive[neuron]
+                potential[neuron] = value
+                foremost = max(foremost, value - threshold[neuron])
+            winners[step, row] = -1
+            if foremost > excess:
+                for neuron in range(neurons):
+                    if potential[neuron] - threshold[neuron] >= foremost:
+                        winners[step, row] = neuron
+                        break
+                potential[:] = after_loss
+                potential[winners[step, row]] = after_win
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather_spikes(
+    winners: NDArray[np.int64],
+    fires: NDArray[np.bool_],
+    source: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    table: NDArray[np.float32],
+    row: NDArray[np.int64],
+    total: NDArray[np.float32],
+) -> None:
+    steps, batch = winners.shape
+    last = np.empty(source.shape[0], np.int64)
+    last[:] = -1
+    for image in range(batch):
+        for step in range(steps):
+            for event in range(offsets[image], offsets[image + 1]):
+                if fires[step, event]:
+                    last[event] = step
+            if winners[step, image] >= 0:
+                target = row[winners[step, image]]
+                for event in range(offsets[image], offsets[image + 1]):
+                    if last[event] >= 0:
+                        total[target, source[event]] += table[step - last[event]]

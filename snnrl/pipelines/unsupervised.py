@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,17 @@ from torch import Tensor, nn
 
 from snnrl import noise
 from snnrl.errors import require
-from snnrl.kernels.competition import Rivalry, compete, gather_wins
+from snnrl.kernels.competition import (
+    InputSpikes,
+    Rivalry,
+    compete,
+    compete_spikes,
+    gather_spike_wins,
+    gather_wins,
+)
 from snnrl.pipelines.base import Batches, Learner, Metrics, check_batch_size
 from snnrl.pipelines.voting import VOTINGS, Ballot
-from snnrl.traces import decay_factor, decay_trace
+from snnrl.traces import decay_factor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,9 +137,8 @@ class Unsupervised(Learner):
         self._rate = first * (last / first) ** progress if first else 0.0
 
     def learn(self, images: Tensor, labels: Tensor) -> Metrics:
-        shown = self._encode(images, self.config.steps)
-        winners = compete(self._current(shown), self.threshold, self._learning)
-        fired, spikes, seen = gather_wins(winners, self._trace(images, shown), self.config.n_neurons)
+        _, gather = self._compete(images, self._learning)
+        fired, spikes, seen = gather()
         if len(fired):
             rate = (1 - (1 - self._rate) ** spikes)[:, None]
             weight = self.weight[fired]
@@ -165,32 +171,37 @@ class Unsupervised(Learner):
     def _show(self, images: Tensor) -> Tensor:
         """Winners ``[steps, batch]`` where a label is asked for."""
         rivalry = self._learning if self.config.voting == "all" else self._released
-        return compete(self._current(self._encode(images, rivalry.steps)), self.threshold, rivalry)
+        return self._compete(images, rivalry)[0]
 
-    def _encode(self, images: Tensor, steps: int) -> Tensor:
-        """Input ``[steps, batch, inputs]`` of zeros and ones, or ``[1, batch, inputs]`` of a constant current."""
+    def _compete(self, images: Tensor, rivalry: Rivalry) -> tuple[Tensor, Callable[[], tuple[Tensor, Tensor, Tensor]]]:
+        """Winners ``[steps, batch]``, and what gathers what they saw; see :func:`gather_wins`."""
+        neurons = self.config.n_neurons
+        if self.config.encoding == "current":
+            winners = compete(self._current(images), self.threshold, rivalry)
+            return winners, lambda: gather_wins(winners, (images.flatten(1).to(torch.float32) / 255)[None], neurons)
+        spikes = self._spikes(images, rivalry.steps)
+        winners = compete_spikes(spikes, self.weight, self.threshold, rivalry)
+        decay = decay_factor(self.config.trace_tau)
+        return winners, lambda: gather_spike_wins(winners, spikes, decay, self.inputs, neurons)
+
+    def _expected(self, images: Tensor) -> Tensor:
+        """Expected spikes of each input in a step, ``[batch, inputs]``."""
         bright = images.flatten(1).to(torch.float32)
         expected = bright * (self.config.input_spikes / self.config.steps)
-        expected /= bright.sum(1, keepdim=True).clamp(min=1)
-        if self.config.encoding == "current":
-            return expected[None]
-        return noise.events(expected, steps, self.generator).to(torch.float32)
+        return expected.div_(bright.sum(1, keepdim=True).clamp(min=1))
 
-    def _current(self, shown: Tensor) -> Tensor:
-        """Currents ``[steps or 1, batch, neurons]`` of an input."""
-        current: Tensor = (shown.flatten(0, 1) @ self.weight.t()).view(*shown.shape[:2], -1)
+    def _current(self, images: Tensor) -> Tensor:
+        """The constant current ``[1, batch, neurons]``."""
+        current: Tensor = (self._expected(images) @ self.weight.t())[None]
         return current
 
-    def _trace(self, images: Tensor, shown: Tensor) -> Tensor:
-        """Traces ``[steps or 1, batch, inputs]`` that a spike sets to 1; of a constant current, the pixels' shares."""
-        if self.config.encoding == "current":
-            return (images.flatten(1).to(torch.float32) / 255)[None]
-        decay = decay_factor(self.config.trace_tau)
-        trace, traces = torch.zeros_like(shown[0]), []
-        for spikes in shown:
-            trace = torch.maximum(spikes, decay_trace(trace, torch.zeros_like(trace), decay))
-            traces.append(trace)
-        return torch.stack(traces)
+    def _spikes(self, images: Tensor, steps: int) -> InputSpikes:
+        """Random spikes of the inputs that are not dark."""
+        expected = self._expected(images)
+        image, source = expected.nonzero(as_tuple=True)
+        offsets = torch.zeros(len(images) + 1, dtype=torch.int64, device=images.device)
+        offsets[1:] = torch.bincount(image, minlength=len(images)).cumsum(0)
+        return InputSpikes(noise.events(expected[image, source], steps, self.generator), source, offsets)
 
     def _normalised(self, weight: Tensor) -> Tensor:
         return weight * (self.config.weight_sum / weight.sum(1, keepdim=True).clamp(min=1e-12))

@@ -7,7 +7,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnrl.kernels.competition import Rivalry, add_wins, compete, compete_stepwise, gather_wins
+from snnrl.kernels.competition import (
+    InputSpikes,
+    Rivalry,
+    add_wins,
+    compete,
+    compete_spikes,
+    compete_stepwise,
+    gather_spike_wins,
+    gather_wins,
+    spike_traces,
+)
 
 DECAY = math.exp(-1 / 7.5)
 
@@ -92,3 +102,43 @@ def test_what_winners_saw_is_the_mean_of_the_traces_at_their_spikes(constant: bo
 def test_where_nobody_fires_there_is_nothing_to_see() -> None:
     fired, spikes, seen = gather_wins(torch.full((3, 4), -1), torch.rand(1, 4, 5), 6)
     assert (len(fired), len(spikes), seen.shape) == (0, 0, (0, 5))
+
+
+def input_spikes(seed: int, batch: int, inputs: int, steps: int) -> InputSpikes:
+    """Random spikes of a random part of the inputs, of none in the first image."""
+    generator = torch.Generator().manual_seed(seed)
+    listed = torch.rand(batch, inputs, generator=generator) < 0.4
+    listed[0] = False
+    image, source = listed.nonzero(as_tuple=True)
+    offsets = torch.zeros(batch + 1, dtype=torch.int64)
+    offsets[1:] = torch.bincount(image, minlength=batch).cumsum(0)
+    return InputSpikes(torch.rand(steps, len(source), generator=generator) < 0.3, source, offsets)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31), batch=st.integers(1, 20), inputs=st.integers(1, 40), neurons=st.integers(1, 30))
+def test_competition_under_listed_spikes_is_that_under_their_currents(
+    seed: int, batch: int, inputs: int, neurons: int
+) -> None:
+    spikes = input_spikes(seed, batch, inputs, 15)
+    weight = 9 * torch.rand(neurons, inputs, generator=torch.Generator().manual_seed(seed))
+    threshold = torch.linspace(0, 20, neurons)
+    current = spikes.dense(inputs) @ weight.t()
+    found = compete_spikes(spikes, weight, threshold, rivalry())
+    assert (found != compete_stepwise(current, threshold, rivalry())).float().mean() <= 0.02
+
+
+def test_what_winners_saw_of_listed_spikes_is_the_mean_of_their_traces() -> None:
+    spikes = input_spikes(3, 9, 20, 12)
+    winners = torch.randint(-1, 5, (12, 9), generator=torch.Generator().manual_seed(4))
+    expected = gather_wins(winners, spike_traces(spikes.dense(20), 0.9), 6)
+    for value, other in zip(gather_spike_wins(winners, spikes, 0.9, 20, 6), expected, strict=True):
+        torch.testing.assert_close(value, other)
+
+
+def test_a_trace_is_one_at_a_spike_and_decays_after_it() -> None:
+    spikes = torch.zeros(6, 1, 30)
+    spikes[1, 0, 4] = spikes[4, 0, 4] = 1.0
+    decay = math.exp(-1 / 42)
+    expected = torch.tensor([0.0, 1.0, decay, decay**2, 1.0, decay])
+    torch.testing.assert_close(spike_traces(spikes, decay)[:, 0, 4], expected)

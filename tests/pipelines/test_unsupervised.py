@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from snnrl.errors import ConfigError
-from snnrl.kernels.competition import compete
 from snnrl.pipelines.unsupervised import Unsupervised, UnsupervisedConfig
 
 
@@ -26,7 +25,7 @@ def images(count: int, seed: int = 0) -> torch.Tensor:
 
 def winners_of(made: Unsupervised, shown: torch.Tensor) -> torch.Tensor:
     """The winners while learning."""
-    return compete(made._current(made._encode(shown, made.config.steps)), made.threshold, made._learning)
+    return made._compete(shown, made._learning)[0]
 
 
 def test_first_weights_sum_up_alike() -> None:
@@ -38,30 +37,17 @@ def test_every_image_drives_with_the_same_number_of_spikes() -> None:
     made = learner(input_spikes=90.0)
     with torch.no_grad():
         made.weight.fill_(1.0)
-    shown = made._encode(images(7), 15)
-    current, trace = made._current(shown), made._trace(images(7), shown)
+    current = made._current(images(7))
     assert current.shape == (1, 7, 12)
     torch.testing.assert_close(current * 15, torch.full_like(current, 90.0))
-    torch.testing.assert_close(trace[0], images(7).flatten(1) / 255)
 
 
 def test_poisson_spikes_have_the_mean_of_the_constant_current() -> None:
     made = learner(encoding="poisson", input_spikes=60.0)
     one = images(1).expand(3000, 1, 6, 5)
-    current = made._current(made._encode(one, 15))
-    constant = learner(encoding="current", input_spikes=60.0)
-    expected = constant._current(constant._encode(one[:1], 15))[0, 0]
+    current = made._spikes(one, 15).dense(30) @ made.weight.t()
     assert current.shape == (15, 3000, 12)
-    torch.testing.assert_close(current.mean((0, 1)), expected, rtol=0.02, atol=0.0)
-
-
-def test_a_trace_is_one_at_a_spike_and_decays_after_it() -> None:
-    made = learner(trace_tau=42.0, encoding="poisson")
-    spikes = torch.zeros(6, 1, 30)
-    spikes[1, 0, 4] = spikes[4, 0, 4] = 1.0
-    decay = math.exp(-1 / 42)
-    expected = torch.tensor([0.0, 1.0, decay, decay**2, 1.0, decay])
-    torch.testing.assert_close(made._trace(images(1), spikes)[:, 0, 4], expected)
+    torch.testing.assert_close(current.mean((0, 1)), made._current(one[:1])[0, 0], rtol=0.02, atol=0.0)
 
 
 @pytest.mark.parametrize("steps", [1, 15])
