@@ -114,135 +114,190 @@ def _see(
     figure: Figure,
 ) -> tuple[NDArray[np.uint16], NDArray[np.int32], NDArray[np.int64]]:
     """Channel bits of each tile ``[batch, tiles of all maps]``, the frame's objects, and the figure's place."""
-    batch, sight = frames.shape[0], frames.shape[1]
-    rows, width, channels = layout
-    luminance, top, bottom, left, right, moves_rows, moves_columns = figure
-    across = width // CELL
-    tiles = (rows // BAND) * across
-    tall = moves_rows and not moves_columns
-    blocks_across = (width if tall else 2 * width) // BLOCK
+    batch, sight, width = frames.shape
+    rows = layout[0]
+    tiles = (rows // BAND) * (width // CELL)
     bits = np.zeros((batch, 3 * tiles + 2 * (rows // BLOCK) * (width // BLOCK)), dtype=np.uint16)
     after = np.zeros_like(before)
     centres = centre.copy()
     labels = np.zeros((sight, width), dtype=np.int32)
-    most = sight * width + 1
-    parent = np.empty(most, dtype=np.int32)
-    channel = np.empty(most, dtype=np.uint8)
-    area = np.empty(most, dtype=np.int32)
-    sum_row = np.empty(most, dtype=np.int64)
-    sum_column = np.empty(most, dtype=np.int64)
-    motion = np.empty(most, dtype=np.uint16)
+    parent = np.empty(sight * width + 1, dtype=np.int32)
+    channel = np.empty(sight * width + 1, dtype=np.uint8)
+    sums = np.empty((sight * width + 1, 3), dtype=np.int64)
+    motion = np.empty(sight * width + 1, dtype=np.uint16)
     for b in range(batch):
-        if luminance >= 0:
-            found = total_row = total_column = 0
-            for y in range(top, min(bottom, sight)):
-                for x in range(left, right):
-                    if frames[b, y, x] == luminance and background[y, x] != luminance:
-                        found += 1
-                        total_row += y
-                        total_column += x
-            if found > 0:
-                centres[b, 0] = total_row // found
-                centres[b, 1] = total_column // found
-
-        count = 0
-        for y in range(sight):
-            for x in range(width):
-                labels[y, x] = 0
-                pixel = frames[b, y, x]
-                if pixel == background[y, x]:
-                    continue
-                kind = table[pixel]
-                label = 0
-                for step in range(4):
-                    near_y = y if step == 0 else y - 1
-                    near_x = x - 1 if step == 0 else x + step - 2
-                    if near_y < 0 or near_x < 0 or near_x >= width:
-                        continue
-                    other = labels[near_y, near_x]
-                    if other == 0 or channel[other] != kind:
-                        continue
-                    other = _root(parent, other)
-                    if label == 0:
-                        label = other
-                    elif other != label:
-                        if other < label:
-                            label, other = other, label
-                        parent[other] = label
-                        area[label] += area[other]
-                        sum_row[label] += sum_row[other]
-                        sum_column[label] += sum_column[other]
-                if label == 0:
-                    count += 1
-                    label = count
-                    parent[label] = label
-                    channel[label] = kind
-                    area[label] = sum_row[label] = sum_column[label] = 0
-                labels[y, x] = label
-                area[label] += 1
-                sum_row[label] += y
-                sum_column[label] += x
-
-        kept = 0
-        for label in range(1, count + 1):
-            motion[label] = 0
-            if parent[label] != label or area[label] > LARGEST_OBJECT:
-                continue
-            y, x = sum_row[label] // area[label], sum_column[label] // area[label]
-            nearest = FARTHEST + 1
-            from_y = from_x = 0
-            for other in range(MOST_OBJECTS):
-                if before[b, other, 3] == 0:
-                    break
-                if before[b, other, 0] != channel[label]:
-                    continue
-                distance = abs(y - before[b, other, 1]) + abs(x - before[b, other, 2])
-                alike = area[label] <= 3 * before[b, other, 3] and before[b, other, 3] <= 3 * area[label]
-                if alike and distance < nearest:
-                    nearest = distance
-                    from_y, from_x = before[b, other, 1], before[b, other, 2]
-            if LEAST_MOVE <= nearest <= FARTHEST:
-                down, to_right = y - from_y, x - from_x
-                direction = 4
-                if STEEPEST * abs(down) >= abs(to_right):
-                    direction += 3 if down > 0 else -3 if down < 0 else 0
-                if STEEPEST * abs(to_right) >= abs(down):
-                    direction += 1 if to_right > 0 else -1 if to_right < 0 else 0
-                if direction != 4:
-                    motion[label] = np.uint16(1 << (channels + direction - (direction > 4)))
-            if kept < MOST_OBJECTS:
-                after[b, kept, 0] = channel[label]
-                after[b, kept, 1] = y
-                after[b, kept, 2] = x
-                after[b, kept, 3] = area[label]
-                kept += 1
-
-        shift_row = shift_column = 0
-        if moves_rows:
-            shift_row = (rows if tall else rows // 2) - centres[b, 0]
-        if not tall:
-            shift_column = width - centres[b, 1] if moves_columns else width // 2
-        for y in range(sight):
-            for x in range(width):
-                label = labels[y, x]
-                if label == 0:
-                    continue
-                label = _root(parent, label)
-                seen = np.uint16(1 << channel[label])
-                bits[b, (y // BAND) * across + x // CELL] |= seen
-                seen |= motion[label]
-                around_y, around_x = y + shift_row, x + shift_column
-                if around_y < 0 or around_x < 0:
-                    continue
-                if around_y >= (2 * rows if tall else rows) or around_x >= (width if tall else 2 * width):
-                    continue
-                if tall:
-                    fine = (around_y // CELL) * (width // BAND) + around_x // BAND
-                else:
-                    fine = (around_y // BAND) * 2 * across + around_x // CELL
-                bits[b, tiles + fine] |= seen
-                bits[b, 3 * tiles + (around_y // BLOCK) * blocks_across + around_x // BLOCK] |= seen
+        _locate(frames[b], background, figure, centres[b])
+        count = _label(frames[b], background, table, labels, parent, channel, sums)
+        _follow(count, parent, channel, sums, layout[2], before[b], after[b], motion)
+        _mark(labels, parent, channel, motion, centres[b], layout, figure, bits[b])
     return bits, after, centres
+
+
+@numba.njit(cache=True, nogil=True)
+def _locate(frame: NDArray[np.uint8], background: NDArray[np.uint8], figure: Figure, centre: NDArray[np.int64]) -> None:
+    """Put the figure's mean row and column into ``centre``, which stays where nothing of it is seen."""
+    luminance, top, bottom, left, right, _, _ = figure
+    found = total_row = total_column = 0
+    for y in range(top, min(bottom, frame.shape[0])):
+        for x in range(left, right):
+            if frame[y, x] == luminance and background[y, x] != luminance:
+                found += 1
+                total_row += y
+                total_column += x
+    if found > 0:
+        centre[0] = total_row // found
+        centre[1] = total_column // found
+
+
+@numba.njit(cache=True, nogil=True)
+def _label(
+    frame: NDArray[np.uint8],
+    background: NDArray[np.uint8],
+    table: NDArray[np.uint8],
+    labels: NDArray[np.int32],
+    parent: NDArray[np.int32],
+    channel: NDArray[np.uint8],
+    sums: NDArray[np.int64],
+) -> int:
+    """Group what differs from the background into objects: neighbours, also over corners, of one channel.
+
+    Fills ``labels`` (0 for the background), and for each label its ``parent`` (itself for an object), ``channel`` and
+    ``sums`` of pixels, rows and columns; returns the number of labels.
+    """
+    count = 0
+    for y in range(frame.shape[0]):
+        for x in range(frame.shape[1]):
+            labels[y, x] = 0
+            pixel = frame[y, x]
+            if pixel == background[y, x]:
+                continue
+            kind = table[pixel]
+            label = 0
+            for step in range(4):
+                near_y = y if step == 0 else y - 1
+                near_x = x - 1 if step == 0 else x + step - 2
+                if near_y < 0 or near_x < 0 or near_x >= frame.shape[1]:
+                    continue
+                other = labels[near_y, near_x]
+                if other == 0 or channel[other] != kind:
+                    continue
+                other = _root(parent, other)
+                if label == 0:
+                    label = other
+                elif other != label:
+                    if other < label:
+                        label, other = other, label
+                    parent[other] = label
+                    sums[label] += sums[other]
+            if label == 0:
+                count += 1
+                label = count
+                parent[label] = label
+                channel[label] = kind
+                sums[label] = 0
+            labels[y, x] = label
+            sums[label, 0] += 1
+            sums[label, 1] += y
+            sums[label, 2] += x
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _follow(
+    count: int,
+    parent: NDArray[np.int32],
+    channel: NDArray[np.uint8],
+    sums: NDArray[np.int64],
+    channels: int,
+    before: NDArray[np.int32],
+    after: NDArray[np.int32],
+    motion: NDArray[np.uint16],
+) -> None:
+    """Find where each object comes from among those of the last frame: its direction's bit goes into ``motion``."""
+    kept = 0
+    for label in range(1, count + 1):
+        motion[label] = 0
+        area = sums[label, 0]
+        if parent[label] != label or area > LARGEST_OBJECT:
+            continue
+        y, x = sums[label, 1] // area, sums[label, 2] // area
+        nearest = FARTHEST + 1
+        from_y = from_x = 0
+        for other in range(MOST_OBJECTS):
+            if before[other, 3] == 0:
+                break
+            alike = area <= 3 * before[other, 3] and before[other, 3] <= 3 * area
+            if before[other, 0] != channel[label] or not alike:
+                continue
+            distance = abs(y - before[other, 1]) + abs(x - before[other, 2])
+            if distance < nearest:
+                nearest = distance
+                from_y, from_x = before[other, 1], before[other, 2]
+        if LEAST_MOVE <= nearest <= FARTHEST:
+            direction = _direction(y - from_y, x - from_x)
+            if direction != 4:
+                motion[label] = np.uint16(1 << (channels + direction - (direction > 4)))
+        if kept < MOST_OBJECTS:
+            after[kept, 0] = channel[label]
+            after[kept, 1] = y
+            after[kept, 2] = x
+            after[kept, 3] = area
+            kept += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _direction(down: int, to_right: int) -> int:
+    """Place in a square of three by three that a displacement points to; 4 is its middle."""
+    direction = 4
+    if STEEPEST * abs(down) >= abs(to_right):
+        direction += 3 if down > 0 else -3 if down < 0 else 0
+    if STEEPEST * abs(to_right) >= abs(down):
+        direction += 1 if to_right > 0 else -1 if to_right < 0 else 0
+    return direction
+
+
+@numba.njit(cache=True, nogil=True)
+def _mark(
+    labels: NDArray[np.int32],
+    parent: NDArray[np.int32],
+    channel: NDArray[np.uint8],
+    motion: NDArray[np.uint16],
+    centre: NDArray[np.int64],
+    layout: Layout,
+    figure: Figure,
+    bits: NDArray[np.uint16],
+) -> None:
+    """Set the bits of the tiles in which there is something, on the screen and around the figure."""
+    rows, width, _ = layout
+    moves_rows, moves_columns = figure[5], figure[6]
+    tall = moves_rows and not moves_columns
+    across = width // CELL
+    tiles = (rows // BAND) * across
+    blocks_across = (width if tall else 2 * width) // BLOCK
+    high, wide = (2 * rows, width) if tall else (rows, 2 * width)
+    shift_row = shift_column = 0
+    if moves_rows:
+        shift_row = (rows if tall else rows // 2) - centre[0]
+    if not tall:
+        shift_column = width - centre[1] if moves_columns else width // 2
+    for y in range(labels.shape[0]):
+        for x in range(width):
+            label = labels[y, x]
+            if label == 0:
+                continue
+            label = _root(parent, label)
+            seen = np.uint16(1 << channel[label])
+            bits[(y // BAND) * across + x // CELL] |= seen
+            seen |= motion[label]
+            around_y, around_x = y + shift_row, x + shift_column
+            if around_y < 0 or around_x < 0 or around_y >= high or around_x >= wide:
+                continue
+            if tall:
+                fine = (around_y // CELL) * (width // BAND) + around_x // BAND
+            else:
+                fine = (around_y // BAND) * 2 * across + around_x // CELL
+            bits[tiles + fine] |= seen
+            bits[3 * tiles + (around_y // BLOCK) * blocks_across + around_x // BLOCK] |= seen
 
 
 @numba.njit(cache=True, nogil=True)

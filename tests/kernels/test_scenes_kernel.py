@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -65,19 +67,26 @@ def test_events_are_sorted_and_distinct_and_lie_in_the_layout(
         assert (centre < [rows, LAYOUT.width]).all()
 
 
+def interpreted(*arguments: Any) -> tuple[NDArray[Any], ...]:
+    """What :func:`scene_events` does, by the interpreter, which sees an index that is out of range."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_locate", "_label", "_follow", "_direction", "_mark", "_root", "_list", "_see"):
+            patch.setattr(scenes, name, getattr(scenes, name).py_func)
+        return scene_events(*arguments)
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_compiled_loops_do_as_the_interpreter_does(name: str) -> None:
     background, compiled = noise(9, 1, density=0.1)[0], nothing_seen(2)
     plain = compiled
     for time in range(3):
         frames = noise(time, 2, density=0.1)
-        bits, *after = scenes._see.py_func(frames, background, BANDS, *plain, LAYOUT, FIGURES[name])
-        expected = scenes._list.py_func(bits, LAYOUT.tiles, LAYOUT.channels)
-        row, index, *compiled = scene_events(frames, background, BANDS, *compiled, LAYOUT, FIGURES[name])
-        assert np.array_equal(row, expected[0])
-        assert np.array_equal(index, expected[1])
-        assert all(map(np.array_equal, compiled, after))
-        plain = after
+        *expected, objects, centre = interpreted(frames, background, BANDS, *plain, LAYOUT, FIGURES[name])
+        *found, objects_too, centre_too = scene_events(frames, background, BANDS, *compiled, LAYOUT, FIGURES[name])
+        assert all(map(np.array_equal, found, expected))
+        assert np.array_equal(objects_too, objects)
+        assert np.array_equal(centre_too, centre)
+        plain, compiled = (objects, centre), (objects_too, centre_too)
 
 
 def test_every_size_of_a_layout_follows_from_its_tiles() -> None:
@@ -108,13 +117,11 @@ def test_scene_events_leave_their_arguments_alone() -> None:
 
 
 def test_there_is_room_for_as_many_objects_as_pixels() -> None:
-    """In the interpreter, which sees an index that is out of range: no two neighbours are of one channel."""
+    """No two neighbours are of one channel."""
     frames = np.zeros((1, 8, 8), dtype=np.uint8)
     for row, column in np.ndindex(8, 8):
         frames[0, row, column] = 50 + 50 * (2 * (row % 2) + column % 2)
     assert len(set(BANDS[frames].flat)) == 4
     layout, objects, centre = Layout(8, 8, 7), *nothing_seen(1)
-    _, objects, _ = scenes._see.py_func(
-        frames, np.zeros((8, 8), np.uint8), BANDS, objects, centre, layout, FIGURES["none"]
-    )
+    _, _, objects, _ = interpreted(frames, np.zeros((8, 8), np.uint8), BANDS, objects, centre, layout, FIGURES["none"])
     assert (objects[0, :, 3] == 1).sum() == 64
