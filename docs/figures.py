@@ -1,6 +1,7 @@
 """The figures of the README, from runs.
 
 python docs/figures.py play runs/<run> docs/spikes_and_play.png
+python docs/figures.py mnist runs/<run> docs/mnist_unsupervised.png
 python docs/figures.py curves docs/space_invaders.png "TD error=runs/a,runs/b" "shuffled=runs/c" "always FIRE=285"
 """
 
@@ -121,6 +122,32 @@ def play(run: Path, path: Path, decisions: int = 40, skip: int = 120) -> None:
     figure.savefig(path, dpi=80)
 
 
+def mnist(run: Path, path: Path, shown: int = 100) -> None:
+    """Input weights of a run's first neurons, each under the class that it stands for, and what was taken for what."""
+    learner = snnrl.load(run)
+    summary = json.loads((run / "summary.json").read_text())
+    (split,) = [key.partition("/")[0] for key in summary if key.endswith("/confusion")]
+    counts = np.array(summary[f"{split}/confusion"])
+    figure = plt.figure(figsize=(11, 5.2), constrained_layout=True)
+    fields, matrix = figure.subfigures(1, 2)
+    side = int(np.sqrt(shown))
+    names = learner.ballot.assignments().tolist()
+    for number, axis in enumerate(fields.subplots(side, side).flat):
+        axis.imshow(learner.weight[number].view(learner.shape).mean(0), cmap="hot_r", vmin=0)
+        axis.set_title(names[number] if names[number] >= 0 else "–", fontsize=6, pad=1)
+        axis.axis("off")
+    axis = matrix.subplots()
+    shares = counts / counts.sum(1, keepdims=True)
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        ink = "white" if shares[row, column] > 0.5 else "black"
+        axis.text(column, row, str(count), ha="center", va="center", fontsize=7, color=ink)
+    right = 100 * summary[f"{split}/accuracy"]
+    axis.set(xlabel="predicted", ylabel="label", xticks=range(len(counts)), yticks=range(len(counts)))
+    axis.set_title(f"{right:.2f} % of {counts.sum():,} {split} images right")
+    figure.savefig(path, dpi=80)
+
+
 def curves(path: Path, groups: list[str]) -> None:
     """Training return against environment steps, a line for each run; a number is drawn as a level."""
     figure, axis = plt.subplots(figsize=(8, 4.5), constrained_layout=True)
@@ -147,6 +174,8 @@ def main(words: list[str]) -> None:
     match words:
         case ["play", run, path]:
             play(Path(run), Path(path))
+        case ["mnist", run, path]:
+            mnist(Path(run), Path(path))
         case ["curves", path, *groups] if groups:
             curves(Path(path), groups)
         case _:
