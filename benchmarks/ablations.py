@@ -20,7 +20,7 @@ import torch
 from snnrl.agents.rstdp import RSTDP, Decision, Outcome, Signal
 from snnrl.train import main as train
 
-STEPS, SEEDS, EPISODES = 50_000, (0,), 50
+STEPS, SEEDS, EPISODES = 50_000, (0, 1, 2), 50
 
 
 class Uncentred(RSTDP):

@@ -5,7 +5,7 @@ import torch
 from gymnasium import spaces
 
 from snnrl.agents.sight import make_encoder
-from snnrl.encoders import FrameEncoder, PatchEncoder
+from snnrl.encoders import PatchEncoder, SceneEncoder
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError
 
@@ -66,8 +66,8 @@ def test_grey_images_are_seen_by_patches_where_the_recipe_speaks_of_them() -> No
 
     assert isinstance(seen(28, 28, reach=3), PatchEncoder)
     assert isinstance(seen(32, 32, reach=2), PatchEncoder)
-    assert isinstance(seen(32, 32), FrameEncoder)
-    assert isinstance(seen(210, 160), FrameEncoder)
+    assert isinstance(seen(32, 32), SceneEncoder)
+    assert isinstance(seen(210, 160), SceneEncoder)
     with pytest.raises(ConfigError, match=r"env\.frames\.reach=28: must be an integer from 1 to 27"):
         seen(28, 28, reach=28)
     with pytest.raises(ConfigError, match=r"env\.frames\.threshold=0: must be an integer from 1 to 255"):

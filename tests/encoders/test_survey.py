@@ -324,7 +324,7 @@ def test_the_figure_of_an_atari_game_is_found_in_4096_decisions(game: str, rows:
         joined.append(~ended)
         ended = terminated | truncated
     envs.close()
-    code = SceneEncoder(210, 160, **(config.frames or {}))
+    code = SceneEncoder(210, 160, rows=(config.frames or {})["rows"])
     figure = code.look_around(np.stack(frames), np.stack(actions), np.stack(joined)).figure
     assert figure.luminance >= 0
     assert (figure.moves_rows, figure.moves_columns) == (rows, columns)
