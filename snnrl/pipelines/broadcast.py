@@ -116,7 +116,7 @@ class Broadcast(Learner):
         return labels
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.pipelines.pictures import receptive_fields
+        from snnrl.pipelines.signed_fields import signed_fields
 
-        title = "excitatory weights of the first neurons"
-        return {"receptive_fields": receptive_fields(self.synapses.dense.weight[:100], self.shape, title)}
+        title = "input weights of the first neurons"
+        return {"receptive_fields": signed_fields(self.synapses.dense.weight, self.shape, title)}

@@ -111,10 +111,10 @@ class Clamped(Learner):
         return by_class.argmax(1)
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.pipelines.pictures import receptive_fields
+        from snnrl.pipelines.signed_fields import signed_fields
 
-        title = "excitatory weights of the first neurons"
-        return {"receptive_fields": receptive_fields(self.synapses.dense.weight[:100], self.shape, title)}
+        title = "input weights of the first neurons"
+        return {"receptive_fields": signed_fields(self.synapses.dense.weight, self.shape, title)}
 
     def _present(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Presynaptic traces ``[events, batch, inputs]``, and how they rise: a factor ``[steps, 1, 1]``.

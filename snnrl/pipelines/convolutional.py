@@ -154,12 +154,12 @@ class Convolutional(Learner):
         return functional.normalize(pooled.flatten(1), dim=1)
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.pipelines.pictures import receptive_fields
+        from snnrl.pipelines.signed_fields import signed_fields
 
         on_minus_off = (self.weight[0] - self.weight[1]).flatten(0, 1).t()
         size = self.config.kernel
-        title = "features: weights from on-centre neurons less those from off-centre ones"
-        return {"features": receptive_fields(on_minus_off, (1, size, size), title)}
+        title = "features: on-centre less off-centre weights"
+        return {"features": signed_fields(on_minus_off, (1, size, size), title)}
 
     @property
     def _feature_images(self) -> int:

@@ -183,10 +183,10 @@ class Surrogate(GradientLearner):
         return cast(Tensor, self.output(self._count(self.neurons, self.hidden(shown.flatten(2)))))
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.pipelines.pictures import receptive_fields
+        from snnrl.pipelines.signed_fields import signed_fields
 
-        title = "excitatory weights of the first neurons"
-        return {"receptive_fields": receptive_fields(self.hidden.weight[:100], self.shape, title)}
+        title = "input weights of the first neurons"
+        return {"receptive_fields": signed_fields(self.hidden.weight, self.shape, title)}
 
 
 @dataclass(frozen=True)
