@@ -59,7 +59,8 @@ def trained(name: str, words: tuple[str, ...], seed: int) -> tuple[float, list[t
     folder = Path("runs/ablations") / f"{name.replace(' ', '-')}-{seed}"
     if not (folder / "summary.json").is_file():
         common = [f"env_steps={STEPS}", f"seed={seed}", f"eval.episodes={EPISODES}", "eval.every=0"]
-        assert train(["env=CartPole", *common, "logger=none", "progress=none", f"run_dir={folder}", *words]) == 0
+        begin = ["env=CartPole", *common, "logger=none", "progress=none", f"run_dir={folder}", *words]
+        assert train([f"resume={folder}"] if folder.exists() else begin) == 0
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     curve = [(row["step"], row["rollout/return_mean"]) for row in rows if "rollout/return_mean" in row]
     return float(json.loads((folder / "summary.json").read_text())["eval/return_mean"]), curve

@@ -76,6 +76,8 @@ class RunConfig:
         Raises:
             ConfigError: a value of the wrong type or out of range.
         """
+        if "pipeline" in mapping:
+            raise ConfigError("pipeline: this run learned from a data set; must be the run of an agent")
         known = {*_TOP_LEVEL, "env", "agent", "eval", "checkpoint"}
         for key in mapping:
             if key not in known:

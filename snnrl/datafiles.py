@@ -21,6 +21,10 @@ PREFIXES: dict[str, tuple[str, str]] = {
 """What the names of the files of training and of test images begin with, for torchvision's names of data sets."""
 
 
+HELD_OUT = 10_000
+"""The last so many training images are those of ``split=validation``."""
+
+
 def data_folder(data_dir: Path | None = None) -> Path:
     """Where data sets are looked for: ``data_dir``, else ``$SNNRL_DATA``, else a cache of the user's."""
     if data_dir is not None:

@@ -195,11 +195,11 @@ class RSTDP(Agent[RSTDPState]):
     ) -> tuple[NDArray[Any], RSTDPState]:
         """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
         batch = len(observation)
-        even = torch.full((batch, self.code.dims, self.code.choices), 1 / self.code.choices)
+        even = torch.full((batch, self.code.dims, self.code.choices), 1 / self.code.choices, device=self.device)
         choice = self.code.explore(even, self.generator)
         action = self.code.chosen(choice)
-        places = self.code.choices ** torch.arange(self.code.dims)
-        glimpses = (*state.glimpses, Glimpse(observation.copy(), (choice * places).sum(-1).numpy(), feedback.reset))
+        number = (choice.cpu() * self.code.choices ** torch.arange(self.code.dims)).sum(-1)
+        glimpses = (*state.glimpses, Glimpse(observation.copy(), number.numpy(), feedback.reset))
         if len(glimpses) < 2 or len(glimpses) * batch < self.config.look_around:
             return action, state._replace(glimpses=glimpses)
         encoder = self.network.encoder

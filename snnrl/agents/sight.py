@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,10 +41,10 @@ def make_encoder(
         return OneHotEncoder(int(space.n), start=int(space.start), sim_steps=sim_steps)
     if isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[0] == 1:
         _, height, width = space.shape
-        for kind, own in ((PatchEncoder, _PATCHES), (FrameEncoder, _FRAMES), (SceneEncoder, _SCENE)):
-            if kind is SceneEncoder or set(env.frames or {}) & (set(own) - set(_SCENE)):
-                with _named("env.frames", env.frames or {}, own) as settings:
-                    return kind(height, width, target_rate=target_rate, **settings)
+        given = env.frames or {}
+        kind, known = next((kind for kind in _TOLD if set(given) & set(kind[1])), (SceneEncoder, ()))
+        with _named("env.frames", given, known if kind is PatchEncoder else ("rows", *known)) as settings:
+            return kind(height, width, target_rate=target_rate, **settings)
     if isinstance(space, spaces.Box) and 0 < int(np.prod(space.shape)) <= MOST_DIMENSIONS:
         with _named("env.observation", env.observation, _RANGE_SETTINGS) as settings:
             normaliser = Normaliser(space.low.flatten().tolist(), space.high.flatten().tolist(), **settings)
@@ -59,9 +59,11 @@ def make_encoder(
     )
 
 
-_SCENE = ("rows",)
-_FRAMES = ("rows", "luminances", "self_luminance", "self_rows", "tile")
-_PATCHES = ("reach", "threshold")
+_TOLD: tuple[tuple[Callable[..., Encoder[Any]], tuple[str, ...]], ...] = (
+    (PatchEncoder, ("reach", "threshold")),
+    (FrameEncoder, ("luminances", "self_luminance", "self_rows", "tile")),
+)
+"""Encoders of frames and the settings by which a recipe asks for them."""
 _RANGE_SETTINGS = ("scale", "centre", "squash")
 
 

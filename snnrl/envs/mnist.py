@@ -12,11 +12,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from snnrl.datafiles import PREFIXES, data_files, data_folder, read_labelled
+from snnrl.datafiles import HELD_OUT, PREFIXES, data_files, data_folder, read_labelled
 from snnrl.errors import ConfigError, did_you_mean, require
 
-HELD_OUT = 10_000
-"""The last so many training images are those of ``split=validation``."""
 ENV_ID = "snnrl/MNIST-v0"
 
 

@@ -1,45 +1,39 @@
-"""Adam, whose memory is part of the learner's state."""
+"""Torch's Adam, whose memory is part of the learner's state."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from snnrl.kernels.adam import adam_step
-
 
 class Adam(nn.Module):
-    """Steps of Adam (Kingma & Ba 2015, ICLR, algorithm 1).
-
-    The moments of all parameters, one vector each, and the count of steps are buffers,
-    so that they are saved with the weights.
+    """``torch.optim.Adam`` (Kingma & Ba 2015, ICLR) that is saved with the weights which it trains.
 
     Args:
         parameters: what is trained; the order must not change.
-        beta_first: what is left of the mean gradient after a step.
-        beta_second: what is left of the mean squared gradient.
     """
 
-    first: Tensor
-    second: Tensor
-    count: Tensor
-
-    def __init__(self, parameters: Iterable[Tensor], beta_first: float = 0.9, beta_second: float = 0.999) -> None:
+    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
         super().__init__()
-        sizes = [parameter.numel() for parameter in parameters]
-        self.betas = beta_first, beta_second
-        self.register_buffer("first", torch.zeros(sum(sizes)))
-        self.register_buffer("second", torch.zeros(sum(sizes)))
-        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        self._optimiser = torch.optim.Adam(list(parameters), fused=True)
 
-    @torch.no_grad()
-    def step(self, parameters: Iterable[Tensor], gradients: Iterable[Tensor], rate: float) -> None:
-        """Change ``parameters`` against their ``gradients``, at most about ``rate`` each."""
-        self.count += 1
-        step, start = int(self.count), 0
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            part = slice(start, start + parameter.numel())
-            adam_step(parameter, gradient, self.first[part], self.second[part], self.betas, step, rate)
-            start = part.stop
+    def step(self, gradients: Sequence[Tensor], rate: float) -> None:
+        """Change the parameters against their ``gradients``, at most about ``rate`` each."""
+        (group,) = self._optimiser.param_groups
+        group["lr"] = rate
+        for parameter, gradient in zip(group["params"], gradients, strict=True):
+            parameter.grad = gradient
+        self._optimiser.step()
+        self._optimiser.zero_grad()
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What torch saves of an optimiser."""
+        return self._optimiser.state_dict()
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`get_extra_state` gave."""
+        self._optimiser.load_state_dict(copy.deepcopy(state))

@@ -116,7 +116,7 @@ class Broadcast(Learner):
         return labels
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.pipelines.signed_fields import signed_fields
+        from snnrl.pipelines.pictures import signed_fields
 
         title = "input weights of the first neurons"
         return {"receptive_fields": signed_fields(self.synapses.dense.weight, self.shape, title)}

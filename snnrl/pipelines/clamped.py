@@ -111,7 +111,7 @@ class Clamped(Learner):
         return by_class.argmax(1)
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.pipelines.signed_fields import signed_fields
+        from snnrl.pipelines.pictures import signed_fields
 
         title = "input weights of the first neurons"
         return {"receptive_fields": signed_fields(self.synapses.dense.weight, self.shape, title)}

@@ -154,7 +154,7 @@ class Convolutional(Learner):
         return functional.normalize(pooled.flatten(1), dim=1)
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.pipelines.signed_fields import signed_fields
+        from snnrl.pipelines.pictures import signed_fields
 
         on_minus_off = (self.weight[0] - self.weight[1]).flatten(0, 1).t()
         size = self.config.kernel

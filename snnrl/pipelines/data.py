@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from snnrl.datafiles import data_files, data_folder, read_labelled
+from snnrl.datafiles import HELD_OUT, data_files, data_folder, read_labelled
 from snnrl.errors import ConfigError, did_you_mean, one_line, require
 
-HELD_OUT = 10_000
-"""The last so many training images are those of ``split=validation``."""
 DOWNLOAD_SECONDS = 20.0
 """How long a server may keep silent."""
 

@@ -13,6 +13,8 @@ from torch import Tensor
 
 MOST_FIELDS = 400
 """Receptive fields of one picture."""
+MOST_SIGNED = 100
+"""The same where each has a scale of its own."""
 
 
 def save_figure(figure: Figure, path: Path) -> NDArray[np.uint8]:
@@ -41,6 +43,25 @@ def receptive_fields(weight: Tensor, shape: tuple[int, int, int], title: str) ->
     figure = new_figure(6, 6.3)
     axes = figure.add_subplot()
     axes.imshow(tile(fields), cmap="hot_r", interpolation="nearest", vmin=0)
+    axes.set(title=title, xticks=[], yticks=[])
+    return figure
+
+
+def signed_fields(weight: Tensor, shape: tuple[int, int, int], title: str) -> Figure:
+    """The weights of neurons as images in a square, channels averaged: red excites, blue inhibits.
+
+    Args:
+        weight: ``[neurons, channels * height * width]``, of which the first 100 are drawn, each to a scale of its own.
+        shape: of one image, ``(channels, height, width)``.
+        title: above the picture.
+    """
+    fields = weight[:MOST_SIGNED].detach().cpu().reshape(-1, *shape).mean(1)
+    fields = fields / fields.abs().amax((1, 2), keepdim=True).clamp_min(1e-12)
+    framed = np.pad(fields.numpy(), ((0, 0), (0, 1), (0, 1)), constant_values=np.nan)
+    figure = new_figure(6, 6.3)
+    axes = figure.add_subplot()
+    axes.set_facecolor("0.75")
+    axes.imshow(tile(framed), cmap="RdBu_r", interpolation="nearest", vmin=-1, vmax=1)
     axes.set(title=title, xticks=[], yticks=[])
     return figure
 

@@ -90,7 +90,7 @@ class GradientLearner(Learner):
             potential = self.potential(shown)
             loss = functional.cross_entropy(potential, labels)
             gradients = torch.autograd.grad(loss, self._trained())
-        self.adam.step(self._trained(), gradients, self._remaining * self.config.learning_rate)
+        self.adam.step(gradients, self._remaining * self.config.learning_rate)
         right = (potential.detach().argmax(1) == labels).to(loss.dtype).mean()
         return {"train/loss": loss.detach(), "train/accuracy": right}
 
@@ -142,7 +142,7 @@ class GradientLearner(Learner):
         )
         self.adam = Adam(self._trained())
 
-    def _trained(self) -> list[Tensor]:
+    def _trained(self) -> list[nn.Parameter]:
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
     def _fire(self, neurons: LIF, current: Tensor) -> Tensor:
@@ -183,7 +183,7 @@ class Surrogate(GradientLearner):
         return cast(Tensor, self.output(self._count(self.neurons, self.hidden(shown.flatten(2)))))
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.pipelines.signed_fields import signed_fields
+        from snnrl.pipelines.pictures import signed_fields
 
         title = "input weights of the first neurons"
         return {"receptive_fields": signed_fields(self.hidden.weight, self.shape, title)}
