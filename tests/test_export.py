@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 import snnrl
 from snnrl.evaluate import main as evaluate
 from snnrl.export import main as export
+from snnrl.recipes import compose_run
 from snnrl.train import main as train
 
 
@@ -40,7 +42,11 @@ def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path, capsys: pyte
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
     (unfinished / "config.yaml").write_text((run / "config.yaml").read_text())
+    study = tmp_path / "study"
+    study.mkdir()
+    OmegaConf.save(OmegaConf.create(compose_run(["experiment=mnist_unsupervised"])), study / "config.yaml")
     for words, error in (
+        ((f"run={study}", "out=x"), "must be the run of an agent"),
         ((f"run={run}",), "out=None: must be a folder"),
         ((f"run={run}", f"out={run}"), f"out={run}: must be a new folder"),
         ((f"run={tmp_path / 'none'}", "out=x"), "there is no config.yaml"),
