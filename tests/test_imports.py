@@ -186,7 +186,7 @@ def uses_of_autograd(tree: ast.AST) -> list[str]:
     return found
 
 
-GRADIENTS = {"surrogate", "kernels.lif", "kernels.counting", "pipelines.surrogate", "pipelines.adam"}
+GRADIENTS = {"surrogate", "kernels.lif", "kernels.counting", "kernels.trains", "pipelines.surrogate", "pipelines.adam"}
 """Modules that serve training by gradient; nothing that learns locally uses them for it."""
 
 

@@ -24,34 +24,40 @@ _STRETCH = 256
 """Columns that go through the window together, forward and back."""
 
 
-def count_spikes(current: Tensor, steps: int, window: LIFWindow) -> Tensor | None:
-    """Spikes of each column in a window that starts at rest; differentiable by the surrogate gradient.
+def count_spikes(current: Tensor, steps: int, window: LIFWindow, start: float | None = None) -> Tensor | None:
+    """Spikes of each column in a window that starts anew; differentiable by the surrogate gradient.
 
     Args:
         current: ``[steps, columns]``, or ``[1, columns]`` for a current that stays on. The memory of the former is
             written to.
         steps: length of the window.
         window: the neuron, all of its settings numbers and without refractory period.
+        start: the potential before the first step; ``None`` is rest.
 
     Returns:
         ``[columns]``; ``None`` where there is no kernel for the device, dtype or setting, so that the caller scans.
     """
-    numbers = (window.decay, window.gain, window.v_rest, window.v_threshold, window.v_reset, window.drop)
-    if any(isinstance(value, Tensor) for value in numbers) or window.refractory_steps or window.surrogate < 0:
+    numbers = plain_numbers(current, window, start)
+    return None if numbers is None else cast(Tensor, _Count.apply(current, steps, window, numbers))
+
+
+def plain_numbers(current: Tensor, window: LIFWindow, start: float | None) -> list[Any] | None:
+    """The numbers that loops over one kind of neuron take, or ``None`` where those loops cannot be used."""
+    values = (window.decay, window.gain, window.v_rest, window.v_threshold, window.v_reset, window.drop)
+    if any(isinstance(value, Tensor) for value in values) or window.refractory_steps or window.surrogate < 0:
         return None
     if current.device.type != "cpu" or current.dtype != torch.float32 or torch.compiler.is_compiling():
         return None
-    return cast(Tensor, _Count.apply(current, steps, window))
+    return [np.float32(value) for value in (*values, window.slope, window.v_rest if start is None else start)]
 
 
 class _Count(torch.autograd.Function):
     """The reset passes no gradient, as in :func:`snnrl.kernels.lif_scan`."""
 
     @staticmethod
-    def forward(ctx: Any, current: Tensor, steps: int, window: LIFWindow) -> Tensor:
+    def forward(ctx: Any, current: Tensor, steps: int, window: LIFWindow, numbers: list[Any]) -> Tensor:
         current = current.contiguous()
         count = torch.empty_like(current[0])
-        numbers = [np.float32(value) for value in _numbers(window)]
         steady = len(current) == 1
         effect = torch.empty_like(current) if steady else current
         loop = _compile(window.soft, window.surrogate, steady)
@@ -61,14 +67,9 @@ class _Count(torch.autograd.Function):
         return count
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (effect,) = ctx.saved_tensors
-        return effect * gradients[0], None, None
-
-
-def _numbers(window: LIFWindow) -> tuple[float, ...]:
-    values = (window.decay, window.gain, window.v_rest, window.v_threshold, window.v_reset, window.drop, window.slope)
-    return tuple(float(value) for value in values)
+        return effect * gradients[0], None, None, None
 
 
 @cache
@@ -88,6 +89,7 @@ def _compile(soft: bool, shape: int, steady: bool) -> Any:
         reset: float,
         drop: float,
         slope: float,
+        start: float,
         low: int,
         high: int,
     ) -> None:
@@ -95,7 +97,7 @@ def _compile(soft: bool, shape: int, steady: bool) -> Any:
         v, rise = np.empty(_STRETCH, np.float32), np.empty(_STRETCH, np.float32)
         for first in range(low, high, _STRETCH):
             width = min(_STRETCH, high - first)
-            v[:] = rest
+            v[:] = start
             rise[:] = zero
             count[first : first + width] = zero
             effect[0, first : first + width] = zero
@@ -124,6 +126,7 @@ def _compile(soft: bool, shape: int, steady: bool) -> Any:
         reset: float,
         drop: float,
         slope: float,
+        start: float,
         low: int,
         high: int,
     ) -> None:
@@ -132,7 +135,7 @@ def _compile(soft: bool, shape: int, steady: bool) -> Any:
         v, later = np.empty(_STRETCH, np.float32), np.empty(_STRETCH, np.float32)
         for first in range(low, high, _STRETCH):
             width = min(_STRETCH, high - first)
-            v[:] = rest
+            v[:] = start
             later[:] = zero
             count[first : first + width] = zero
             for step in range(steps):

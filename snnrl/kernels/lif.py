@@ -6,7 +6,7 @@ a neuron, are independent of each other; the loop takes a stretch of them throug
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from typing import Any, cast
 
@@ -51,6 +51,14 @@ class LIFWindow:
     refractory_steps: int
     surrogate: int = -1
     slope: float = 0.0
+
+    def over(self, shape: tuple[int, ...]) -> LIFWindow:
+        """The window with each setting that differs between neurons as ``[columns]`` of a batch ``shape``."""
+        values = {setting.name: getattr(self, setting.name) for setting in fields(self)}
+        spread: dict[str, Any] = {
+            name: v.expand(shape).flatten() for name, v in values.items() if isinstance(v, Tensor)
+        }
+        return replace(self, **spread) if spread else self
 
     def columns(self, like: Tensor) -> tuple[Tensor, ...]:
         """The six numbers as contiguous ``[columns]`` with the dtype and on the device of ``like``."""

@@ -92,28 +92,31 @@ class LeakyMembrane(SpikingNeuron[S]):
         lowered = v - (self.v_threshold - self.v_rest) if self.soft_reset else self.v_reset
         return torch.where(spikes > 0, lowered, v)
 
-    def _scan_membrane(
-        self, current: Tensor, v: Tensor, refractory: Tensor, reuse: bool
-    ) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Spikes, potential and refractory steps after a window by the kernel, or ``None`` where there is none."""
-
-        def column(value: Value) -> Value:
-            return value.expand(v.shape).flatten() if isinstance(value, Tensor) else value
-
+    def window(self) -> LIFWindow | None:
+        """The settings as compiled loops take them; ``None`` where a gradient trains one of them."""
         if self.learnable:
             return None
-        window = LIFWindow(
-            decay=column(self.decay),
-            gain=column(self.gain),
-            v_rest=column(self.v_rest),
-            v_threshold=column(self.v_threshold),
-            v_reset=column(self.v_reset),
-            drop=column(self.v_threshold - self.v_rest),
+        return LIFWindow(
+            decay=self.decay,
+            gain=self.gain,
+            v_rest=self.v_rest,
+            v_threshold=self.v_threshold,
+            v_reset=self.v_reset,
+            drop=self.v_threshold - self.v_rest,
             soft=self.soft_reset,
             refractory_steps=self.refractory_steps,
             surrogate=-1 if self.surrogate is None else self.surrogate.kernel_code,
             slope=0.0 if self.surrogate is None else self.surrogate.slope,
         )
+
+    def _scan_membrane(
+        self, current: Tensor, v: Tensor, refractory: Tensor, reuse: bool
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Spikes, potential and refractory steps after a window by the kernel, or ``None`` where there is none."""
+        window = self.window()
+        if window is None:
+            return None
+        window = window.over(v.shape)
         scanned = lif_scan(current.flatten(1), v.flatten(), refractory.flatten(), window, reuse=reuse)
         if scanned is None:
             return None

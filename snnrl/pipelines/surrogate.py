@@ -127,19 +127,7 @@ class GradientLearner(Learner):
         """Make what the network's parameters are needed for."""
         self._encoder = BernoulliEncoder(self.inputs, sim_steps=self.config.steps, generator=self.generator)
         self._remaining = 1.0
-        shape = SURROGATES[self.config.surrogate]()
-        self._window = LIFWindow(
-            decay=decay_factor(self.config.tau),
-            gain=1.0,
-            v_rest=0.0,
-            v_threshold=1.0,
-            v_reset=0.0,
-            drop=1.0,
-            soft=True,
-            refractory_steps=0,
-            surrogate=shape.kernel_code,
-            slope=shape.slope,
-        )
+        self._window = cast(LIFWindow, self._neurons(1).window())
         self.adam = Adam(self._trained())
 
     def _trained(self) -> list[nn.Parameter]:

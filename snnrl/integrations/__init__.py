@@ -1,0 +1,1 @@
+"""Bridges to other libraries; leaves, which only commands and :mod:`snnrl.loading` know."""

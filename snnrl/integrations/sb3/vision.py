@@ -1,0 +1,67 @@
+"""The convolutional network of Atari agents, spiking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+from snnrl.networks.layered import LayeredNetwork, LayerSettings
+
+_KERNELS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+"""Maps, size and stride of each convolution (Mnih et al. 2015, Nature 518:529)."""
+
+
+class SpikingNatureCNN(BaseFeaturesExtractor):
+    """Three convolutions and a layer of ``features_dim`` neurons; the shapes are those of SB3's ``NatureCNN``.
+
+    Args:
+        observation_space: images, channels first, as SB3 hands them on (already divided by 255).
+        features_dim: neurons of the last layer, whose rates are the features.
+        **settings: those of :class:`~snnrl.networks.layered.LayerSettings`.
+
+    Raises:
+        ConfigError: a setting out of range.
+    """
+
+    def __init__(self, observation_space: spaces.Box, features_dim: int = 512, **settings: Any) -> None:
+        super().__init__(observation_space, features_dim)
+        layers = LayerSettings(**{**settings, "coding": "direct"})
+        shape: tuple[int, ...] = observation_space.shape
+        convolutions: list[nn.Module] = []
+        shapes: list[int | tuple[int, ...]] = []
+        for maps, size, stride in _KERNELS:
+            convolution = nn.Conv2d(shape[0], maps, size, stride)
+            with torch.no_grad():
+                shape = tuple(convolution(torch.zeros(1, *shape)).shape[1:])
+            convolutions.append(convolution)
+            shapes.append(shape)
+        flat = nn.Linear(shape[0] * shape[1] * shape[2], features_dim)
+        for module in (*convolutions, flat):
+            nn.init.orthogonal_(module.weight, gain=2**0.5)  # type: ignore[arg-type]
+        synapses = [*convolutions, nn.Sequential(nn.Flatten(), flat)]
+        self.network = LayeredNetwork(synapses, [*shapes, features_dim], layers)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Features ``[batch, features_dim]`` in [0, 1] of images ``[batch, channels, height, width]``."""
+        features: Tensor = self.network(observations)
+        return features
+
+
+def cnn_arguments(arguments: Mapping[str, Any], net_arch: Any = None) -> dict[str, Any]:
+    """Keyword arguments of a policy for images: where nothing is said, spiking convolutions without further layers.
+
+    Args:
+        arguments: those given.
+        net_arch: of the layers that follow, where ``arguments`` does not say.
+    """
+    settings, _ = LayerSettings.split(arguments)
+    chosen = {"features_extractor_class": SpikingNatureCNN, **arguments}
+    chosen["features_extractor_kwargs"] = {**settings.as_dict(), **(arguments.get("features_extractor_kwargs") or {})}
+    if chosen.get("net_arch") is None:
+        chosen["net_arch"] = net_arch
+    return chosen

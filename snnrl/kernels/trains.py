@@ -1,0 +1,145 @@
+"""Spike trains of leaky integrate-and-fire neurons over a short window that starts anew for every input.
+
+What :func:`snnrl.kernels.lif_scan` does, for windows of a few steps and small populations, where what surrounds a loop
+costs more than the loop: the settings are plain numbers, no state comes in or goes out, and a current that stays on is
+read once. The definition is :class:`snnrl.neurons.LIF`, which is the twin.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any, cast
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snnrl.kernels.counting import plain_numbers
+from snnrl.kernels.lif import LIFWindow, spike_derivative
+from snnrl.kernels.threads import share_range
+
+_STRETCH = 512
+"""Columns that go through the window together."""
+
+
+def spike_trains(current: Tensor, steps: int, window: LIFWindow, start: float | None = None) -> Tensor | None:
+    """Spikes of each column in each step; differentiable by the surrogate gradient.
+
+    Args:
+        current: ``[steps, columns]``, or ``[1, columns]`` for a current that stays on.
+        steps: length of the window.
+        window: the neuron, all of its settings numbers and without refractory period.
+        start: the potential before the first step; ``None`` is rest.
+
+    Returns:
+        ``[steps, columns]``; ``None`` where there is no kernel for the device, dtype or setting.
+    """
+    numbers = plain_numbers(current, window, start)
+    return None if numbers is None else cast(Tensor, _Train.apply(current, steps, window, numbers))
+
+
+class _Train(torch.autograd.Function):
+    """The reset passes no gradient, as in :func:`snnrl.kernels.lif_scan`."""
+
+    @staticmethod
+    def forward(ctx: Any, current: Tensor, steps: int, window: LIFWindow, numbers: list[Any]) -> Tensor:
+        current = current.contiguous()
+        columns = current.shape[1]
+        spikes = current.new_empty((steps, columns))
+        keep = bool(ctx.needs_input_grad[0])
+        above = torch.empty_like(spikes) if keep else current.new_empty((1, 1))
+        loop = _compile(window.soft, len(current) == 1, keep)
+        arrays = current.detach().numpy(), spikes.numpy(), above.numpy()
+        share_range(partial(loop, *arrays, *numbers), columns, _STRETCH)
+        ctx.save_for_backward(above)
+        ctx.window, ctx.numbers, ctx.steady = window, numbers, len(current) == 1
+        return spikes
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        (above,) = ctx.saved_tensors
+        to_spikes = gradients[0].contiguous()
+        to_current = to_spikes.new_empty((1 if ctx.steady else len(above), above.shape[1]))
+        decay, gain, slope = ctx.numbers[0], ctx.numbers[1], ctx.numbers[6]
+        loop = _compile_back(ctx.window.soft, ctx.window.surrogate, ctx.steady)
+        arrays = to_spikes.numpy(), above.numpy(), to_current.numpy()
+        share_range(partial(loop, *arrays, decay, gain, slope), above.shape[1], _STRETCH)
+        return to_current, None, None, None
+
+
+@cache
+def _compile(soft: bool, steady: bool, keep: bool) -> Any:
+    """The loop for one kind of neuron and of current; ``keep`` also gives how far it was above threshold."""
+
+    @numba.njit(cache=True, nogil=True)
+    def fire(
+        current: NDArray[np.float32],
+        spikes: NDArray[np.float32],
+        above: NDArray[np.float32],
+        decay: float,
+        gain: float,
+        rest: float,
+        threshold: float,
+        reset: float,
+        drop: float,
+        slope: float,
+        start: float,
+        low: int,
+        high: int,
+    ) -> None:
+        zero, one = np.float32(0), np.float32(1)
+        v = np.empty(_STRETCH, np.float32)
+        for first in range(low, high, _STRETCH):
+            width = min(_STRETCH, high - first)
+            v[:] = start
+            for step in range(spikes.shape[0]):
+                for n in range(width):
+                    now = current[0, first + n] if steady else current[step, first + n]
+                    charged = rest + (v[n] - rest) * decay + gain * now
+                    x = charged - threshold
+                    fired = x >= zero
+                    lowered = charged - drop if soft else reset
+                    v[n] = lowered if fired else charged
+                    spikes[step, first + n] = one if fired else zero
+                    if keep:
+                        above[step, first + n] = x
+
+    return fire
+
+
+@cache
+def _compile_back(soft: bool, shape: int, steady: bool) -> Any:
+    """From the gradient of the spikes to that of the current."""
+
+    @numba.njit(cache=True, nogil=True)
+    def back(
+        to_spikes: NDArray[np.float32],
+        above: NDArray[np.float32],
+        to_current: NDArray[np.float32],
+        decay: float,
+        gain: float,
+        slope: float,
+        low: int,
+        high: int,
+    ) -> None:
+        zero = np.float32(0)
+        later = np.empty(_STRETCH, np.float32)
+        for first in range(low, high, _STRETCH):
+            width = min(_STRETCH, high - first)
+            later[:] = zero
+            if steady:
+                to_current[0, first : first + width] = zero
+            for step in range(above.shape[0] - 1, -1, -1):
+                for n in range(width):
+                    x = above[step, first + n]
+                    kept = later[n] if soft or x < zero else zero
+                    charged = to_spikes[step, first + n] * spike_derivative(x, shape, slope) + kept
+                    later[n] = charged * decay
+                    if steady:
+                        to_current[0, first + n] += charged * gain
+                    else:
+                        to_current[step, first + n] = charged * gain
+
+    return back

@@ -1,0 +1,231 @@
+"""Feed-forward spiking networks that are trained by gradient: layers of synapses and neurons over a few steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Self, cast
+
+import torch
+from torch import Tensor, nn
+
+from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.kernels.counting import count_spikes
+from snnrl.kernels.trains import spike_trains
+from snnrl.networks.coding import PopulationInput
+from snnrl.neurons import IF, LIF, AdaptiveLIF, CurrentLIF, Neuron
+from snnrl.surrogate import make_surrogate
+from snnrl.traces import decay_factor, decay_kernel
+
+NEURONS: Mapping[str, Any] = {"lif": LIF, "if": IF, "adaptive_lif": AdaptiveLIF, "current_lif": CurrentLIF}
+"""Neuron models by name."""
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """How the layers of a :class:`LayeredNetwork` spike.
+
+    Attributes:
+        sim_steps: simulation steps for each input.
+        neuron: a name of :data:`NEURONS`.
+        neuron_kwargs: further settings of the neurons; times in simulation steps.
+        tau_mem: membrane time constant in simulation steps; ``if`` has none.
+        reset: ``soft`` subtracts the threshold, so that a count is the integral of what came in; ``hard`` sets 0.
+        surrogate: shape of the surrogate gradient: ``atan``, ``sigmoid``, ``triangle`` or ``fast_sigmoid``.
+        learnable: settings of each layer that the gradient trains: ``tau_mem``, ``v_threshold``.
+        initial_potential: potential before the first step, as a share of the threshold.
+        tonic: highest bias at the start; each neuron's is drawn from 0 up to it.
+        coding: ``direct`` gives the input as a constant current to the first synapses; ``population`` has cells with
+            Gaussian receptive fields spike in its place.
+        cells: of each dimension with ``population``.
+        readout: ``rate`` counts the spikes of the last layer, ``leaky`` weighs them as a leaky integrator does.
+        tau_readout: time constant of that integrator in simulation steps.
+
+    Raises:
+        ConfigError: a value out of range or an unknown name.
+    """
+
+    sim_steps: int = 4
+    neuron: str = "lif"
+    neuron_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    tau_mem: float = 2.0
+    reset: str = "soft"
+    surrogate: str = "atan"
+    learnable: Collection[str] = ()
+    initial_potential: float = 0.0
+    tonic: float = 0.5
+    coding: str = "direct"
+    cells: int = 10
+    readout: Literal["rate", "leaky"] = "rate"
+    tau_readout: float = 4.0
+
+    def __post_init__(self) -> None:
+        for name in ("sim_steps", "cells"):
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+            require(whole, name, value, "an integer of at least 1")
+        if self.neuron not in NEURONS:
+            raise ConfigError(f"neuron={self.neuron}: {did_you_mean(str(self.neuron), NEURONS)}")
+        if not isinstance(self.neuron_kwargs, Mapping):
+            raise ConfigError(f"neuron_kwargs={self.neuron_kwargs}: must be a mapping of settings")
+        make_surrogate(self.surrogate)
+        require(self.reset in ("soft", "hard"), "reset", self.reset, "soft or hard")
+        require(self.coding in ("direct", "population"), "coding", self.coding, "direct or population")
+        require(self.readout in ("rate", "leaky"), "readout", self.readout, "rate or leaky")
+        for name in ("tau_mem", "tau_readout"):
+            decay_factor(getattr(self, name), setting=name)
+        require(0 <= self.initial_potential < 1, "initial_potential", self.initial_potential, "in [0, 1)")
+        require(math.isfinite(self.tonic) and self.tonic >= 0, "tonic", self.tonic, "a number of at least 0")
+        self.neurons(1)
+
+    def neurons(self, shape: int | tuple[int, ...]) -> Neuron[Any]:
+        """A population of the model that the settings name."""
+        leak = {} if self.neuron == "if" else {"tau_mem": self.tau_mem, "decay_input": False}
+        common = {"reset": self.reset, "surrogate": self.surrogate, "learnable": tuple(self.learnable)}
+        settings: dict[str, Any] = {**leak, **common, **self.neuron_kwargs}
+        try:
+            neurons: Neuron[Any] = NEURONS[self.neuron](shape, **settings)
+        except TypeError as error:
+            raise ConfigError(f"neuron_kwargs={dict(self.neuron_kwargs)}: {error}") from error
+        return neurons
+
+    @classmethod
+    def split(cls, settings: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
+        """The settings of a dictionary that are of layers, and the rest."""
+        own = {setting.name for setting in fields(cls)}
+        mine = {key: value for key, value in settings.items() if key in own}
+        return cls(**mine), {key: value for key, value in settings.items() if key not in own}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as keyword arguments."""
+        return {setting.name: getattr(self, setting.name) for setting in fields(self)}
+
+
+class SpikingLayer(nn.Module):
+    """Synapses and the neurons that they drive, which start anew for every input.
+
+    Args:
+        synapses: from spikes ``[batch, ...]`` to currents ``[batch, *neurons.shape]``, linear but for a bias current.
+        neurons: the population.
+        settings: for how many steps, and from which potential.
+    """
+
+    def __init__(self, synapses: nn.Module, neurons: Neuron[Any], settings: LayerSettings) -> None:
+        super().__init__()
+        self.synapses, self.neurons, self.settings = synapses, neurons, settings
+        self._window = neurons.window() if isinstance(neurons, (LIF, IF)) else None
+        self._start = settings.initial_potential if settings.initial_potential else None
+
+    def trains(self, current: Tensor) -> Tensor:
+        """Spikes ``[time, batch, *shape]``.
+
+        Args:
+            current: ``[time, batch, *shape]``, or ``[1, batch, *shape]`` for a current that stays on.
+        """
+        steps, shape = self.settings.sim_steps, current.shape[1:]
+        if self._window is not None:
+            spikes = spike_trains(current.flatten(1), steps, self._window, self._potential())
+            if spikes is not None:
+                return spikes.view(steps, *shape)
+        state = self.neurons.init_state(shape[0])
+        if self.settings.initial_potential:
+            state = state._replace(v=state.v + self._potential())
+        scanned: Tensor = self.neurons.scan(current.expand(steps, *shape), state)[0]
+        return scanned
+
+    def counts(self, current: Tensor) -> Tensor:
+        """Spikes of the whole window ``[batch, *shape]``; of a ``current`` that changes the memory is written to."""
+        if self._window is not None:
+            counted = count_spikes(current.flatten(1), self.settings.sim_steps, self._window, self._potential())
+            if counted is not None:
+                return counted.view(current.shape[1:])
+        return self.trains(current).sum(0)
+
+    def _potential(self) -> Any:
+        return self.settings.initial_potential * cast(Any, self.neurons).v_threshold
+
+
+class LayeredNetwork(nn.Module):
+    """Layers one after the other, run for ``sim_steps`` steps from rest for each input.
+
+    The first synapses see the input as a constant current (direct coding; Rueckauer et al. 2017, Front. Neurosci.
+    11:682), so their product is made once. What follows the network is linear, so that a readout which integrates
+    without spiking is the same as a linear layer on the features given here: mean spikes of a step (``rate``), or
+    spikes weighted by how much of them a leaky membrane would still hold at the end (``leaky``).
+
+    Args:
+        synapses: of each layer, the input's first.
+        shapes: of each layer's neurons.
+        settings: how they spike.
+        inputs: dimensions of the input where ``coding`` is ``population``.
+    """
+
+    def __init__(
+        self,
+        synapses: Sequence[nn.Module],
+        shapes: Sequence[int | tuple[int, ...]],
+        settings: LayerSettings,
+        inputs: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.input_cells = None
+        if settings.coding == "population" and inputs is not None:
+            self.input_cells = PopulationInput(inputs, settings.cells, settings.sim_steps, settings.surrogate)
+        self.layers = nn.ModuleList(
+            SpikingLayer(synapse, settings.neurons(shape), settings)
+            for synapse, shape in zip(synapses, shapes, strict=True)
+        )
+        held = decay_kernel(settings.sim_steps, decay_factor(settings.tau_readout), torch.ones(1)).flip(0)
+        self.register_buffer("_held", held / held.sum(), persistent=False)
+        self.excite()
+
+    @classmethod
+    def dense(cls, inputs: int, sizes: Sequence[int], settings: LayerSettings) -> Self:
+        """All-to-all layers of the sizes given, the first from ``inputs`` dimensions."""
+        first = inputs * settings.cells if settings.coding == "population" else inputs
+        pre = [first, *sizes[:-1]]
+        synapses = [nn.Linear(before, after) for before, after in zip(pre, sizes, strict=True)]
+        for linear in synapses:
+            nn.init.orthogonal_(linear.weight, gain=math.sqrt(2))
+        return cls(synapses, list(sizes), settings, inputs)
+
+    @torch.no_grad()
+    def excite(self) -> None:
+        """Draw the bias currents: with different ones neurons fire at different times, and together resolve more."""
+        for layer in self.layers:
+            for module in layer.modules():
+                if isinstance(module, (nn.Linear, nn.Conv2d)) and module.bias is not None:
+                    module.bias.uniform_(0, self.settings.tonic)
+
+    def spikes(self, x: Tensor) -> list[Tensor]:
+        """The spikes of each layer ``[time, batch, *shape]`` for inputs ``[batch, ...]``."""
+        trains: list[Tensor] = []
+        for layer in self._layers():
+            trains.append(layer.trains(self._current(layer, x, trains[-1] if trains else None)))
+        return trains
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features ``[batch, last layer]`` of inputs ``[batch, ...]``."""
+        *hidden, last = self._layers()
+        spikes = None
+        for layer in hidden:
+            spikes = layer.trains(self._current(layer, x, spikes))
+        current = self._current(last, x, spikes)
+        if self.settings.readout == "rate":
+            return last.counts(current).flatten(1) / self.settings.sim_steps
+        weighted: Tensor = torch.tensordot(self.get_buffer("_held"), last.trains(current), 1)
+        return weighted.flatten(1)
+
+    def _layers(self) -> Sequence[SpikingLayer]:
+        return cast(Sequence[SpikingLayer], self.layers)
+
+    def _current(self, layer: SpikingLayer, x: Tensor, spikes: Tensor | None) -> Tensor:
+        """What the synapses of a layer give: ``[time, batch, *shape]``, or ``[1, ...]`` for an input that stays on."""
+        if spikes is None and self.input_cells is None:
+            steady: Tensor = layer.synapses(x)
+            return steady.unsqueeze(0)
+        arriving: Tensor = cast(nn.Module, self.input_cells)(x) if spikes is None else spikes
+        current: Tensor = layer.synapses(arriving.flatten(0, 1))
+        return current.view(*arriving.shape[:2], *current.shape[1:])
