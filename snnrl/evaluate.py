@@ -71,13 +71,13 @@ def evaluate_run(words: Sequence[str]) -> int:
     options = _options(words)
     run_dir = Path(str(options["run"]))
 
+    from snnrl.loading import load_player
     from snnrl.training.evaluation import evaluate
-    from snnrl.training.runner import load_agent
     from snnrl.training.summary import bootstrap_interval, versions, write_json
 
     config = RunConfig.from_mapping(settings or read_settings(run_dir))
     seed = config.seed if options["seed"] is None else options["seed"]
-    agent = load_agent(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    agent = load_player(config, run_dir, str(options["checkpoint"]), str(options["device"]))
     found = evaluate(agent, config.env, episodes=options["episodes"], seed=seed, deterministic=options["deterministic"])
     low, high = bootstrap_interval(found.returns)
     result = {

@@ -11,21 +11,27 @@ import gymnasium
 from gymnasium.vector import VectorEnv
 
 from snnrl import envs
-from snnrl.agents import Agent
+from snnrl.agents import AGENTS, Agent
 from snnrl.agents import make_agent as _make_agent
 from snnrl.config import RunConfig, read_config, read_settings
 from snnrl.envs import EnvConfig
+from snnrl.errors import ConfigError, did_you_mean
 from snnrl.pipelines.config import PipelineConfig
 from snnrl.pipelines.studying import StudyRunner, load_learner
 from snnrl.recipes import choice, compose_run
 from snnrl.training.runner import Runner, load_agent
 from snnrl.training.session import Session
 
+ALGORITHMS = ("a2c", "dqn", "ppo", "sac", "td3")
+"""Names of agents that are trained by stable-baselines3's algorithms."""
+
 __all__ = ["load", "make_agent", "make_env", "make_envs", "make_runner", "read_config"]
 
 
 def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto") -> Any:
     """The trained agent of a run, or the learner of one on a data set, ready for ``predict``.
+
+    Of an algorithm of stable-baselines3 the agent's ``model`` is SB3's own object.
 
     Args:
         run_dir: the run's folder.
@@ -38,7 +44,29 @@ def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto") ->
     settings = read_settings(run_dir)
     if "pipeline" in settings:
         return load_learner(PipelineConfig.from_mapping(settings), Path(run_dir), checkpoint, device)
-    return load_agent(RunConfig.from_mapping(settings), Path(run_dir), checkpoint, device)
+    return load_player(RunConfig.from_mapping(settings), Path(run_dir), checkpoint, device)
+
+
+def load_player(config: RunConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> Any:
+    """The trained agent of a run, of either kind; see :func:`load`."""
+    if is_sb3(config):
+        from snnrl.integrations.sb3.training import load_sb3_agent
+
+        return load_sb3_agent(config, run_dir, checkpoint, device)
+    return load_agent(config, run_dir, checkpoint, device)
+
+
+def is_sb3(config: RunConfig) -> bool:
+    """Whether an algorithm of stable-baselines3 trains the run's agent.
+
+    Raises:
+        ConfigError: there is no agent of this name.
+    """
+    name = str(config.agent["name"])
+    known = (*AGENTS, *ALGORITHMS)
+    if name not in known and ":" not in name:
+        raise ConfigError(f"agent.name={name}: there is no such agent; {did_you_mean(name, known)}")
+    return name in ALGORITHMS
 
 
 def make_runner(settings: Mapping[str, Any]) -> tuple[RunConfig | PipelineConfig, Callable[..., Session]]:
@@ -51,6 +79,10 @@ def make_runner(settings: Mapping[str, Any]) -> tuple[RunConfig | PipelineConfig
         study = PipelineConfig.from_mapping(settings)
         return study, partial(StudyRunner, study)
     config = RunConfig.from_mapping(settings)
+    if is_sb3(config):
+        from snnrl.integrations.sb3.training import SB3Runner
+
+        return config, partial(SB3Runner, config)
     return config, partial(Runner, config)
 
 

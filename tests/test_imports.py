@@ -23,9 +23,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("agents",),
     ("config", "recipes", "training"),
     ("pipelines",),
+    ("integrations",),
     ("loading",),
     ("testing",),
-    ("cli", "train", "evaluate", "controls", "export", "integrations"),
+    ("cli", "train", "evaluate", "controls", "export"),
 )
 """A room may import from itself and from the rows above its own."""
 

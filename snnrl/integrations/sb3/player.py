@@ -1,0 +1,85 @@
+"""An algorithm of stable-baselines3 as the runner and the evaluation know a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from torch import nn
+
+from snnrl.integrations.sb3.sight import CLIP, Screen
+
+
+class SB3Agent(nn.Module):
+    """A policy of stable-baselines3 with all that lies between it and the environment.
+
+    Args:
+        model: the algorithm; it can be used as any of SB3's, on observations as its own environment gives them.
+        statistics: of observations, by which they are normalised; ``None`` for none. Shared with ``VecNormalize``.
+        frames: how many frames of an Atari game are seen together; 0 where there is no screen.
+        seed: of the generator.
+
+    Attributes:
+        model: the algorithm.
+        policy: its policy.
+    """
+
+    def __init__(self, model: BaseAlgorithm, statistics: RunningMeanStd | None, frames: int, seed: int) -> None:
+        super().__init__()
+        self.model, self.statistics = model, statistics
+        self.policy = model.policy
+        self.generator = torch.Generator().manual_seed(seed)
+        self._screen = Screen(frames) if frames else None
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Any, Any]:
+        """Act, as stable-baselines3's ``predict`` does, on observations as the environment's recipe gives them.
+
+        Args:
+            observation: one observation, or a batch of them with a leading dimension.
+            state: what the last call returned; ``None`` at first. It holds the last frames of an Atari game.
+            episode_start: ``[batch]``, true where the observation begins an episode.
+            deterministic: take the best action rather than a random one.
+        """
+        if self._screen is not None:
+            single = np.ndim(observation) == 3
+            state = self._screen.add(np.asarray(observation)[None] if single else observation, state, episode_start)
+            observation = state[0] if single else state
+        elif self.statistics is not None:
+            spread = np.sqrt(self.statistics.var + 1e-8)
+            scaled = (np.asarray(observation) - self.statistics.mean) / spread
+            observation = np.clip(scaled, -CLIP, CLIP).astype(np.float32)
+        action, _ = self.model.predict(observation, deterministic=deterministic)
+        return action, state
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The statistics of observations, for ``state_dict``."""
+        return {} if self.statistics is None else _as_tensors(self.statistics)
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what :meth:`get_extra_state` gave."""
+        if self.statistics is not None:
+            _fill(self.statistics, state)
+
+
+def _as_tensors(statistics: RunningMeanStd) -> dict[str, Any]:
+    return {
+        "mean": torch.as_tensor(np.array(statistics.mean)),
+        "var": torch.as_tensor(np.array(statistics.var)),
+        "count": float(statistics.count),
+    }
+
+
+def _fill(statistics: RunningMeanStd, state: Mapping[str, Any]) -> None:
+    statistics.mean, statistics.var = state["mean"].cpu().numpy().copy(), state["var"].cpu().numpy().copy()
+    statistics.count = state["count"]

@@ -1,0 +1,319 @@
+"""Recipes of stable-baselines3's algorithms: what ``agents/ppo.yaml`` and its relatives can set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.vec_env import VecEnv
+from torch import nn
+
+from snnrl.agents import read_settings
+from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.integrations import sb3 as policies
+from snnrl.networks.layered import LayerSettings
+
+NETWORKS = ("spiking", "ann")
+ACTIVATIONS: Mapping[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "elu": nn.ELU}
+
+
+@dataclass(frozen=True)
+class AlgorithmConfig:
+    """What the recipes of all algorithms can set; names and meanings are those of stable-baselines3 where it has them.
+
+    ``network: ann`` is the twin: SB3's own policy of the same shapes, for which the settings of spiking layers (those
+    of :class:`~snnrl.networks.layered.LayerSettings`) mean nothing.
+    """
+
+    network: str = "spiking"
+    """``spiking``, or ``ann``."""
+    net_arch: Any = None
+    """Sizes of the hidden layers; ``None`` is SB3's choice."""
+    activation: Any = None
+    """Of layers that do not spike: ``tanh``, ``relu`` or ``elu``; ``None`` is SB3's choice."""
+
+    sim_steps: int = 4
+    neuron: str = "lif"
+    neuron_kwargs: Any = None
+    tau_mem: float = 2.0
+    reset: str = "soft"
+    surrogate: str = "atan"
+    learnable: Any = None
+    initial_potential: float = 0.0
+    tonic: float = 0.5
+    coding: str = "direct"
+    cells: int = 10
+    readout: str = "rate"
+    tau_readout: float = 4.0
+    action_cells: int = 0
+    """Neurons of a pool for each continuous action dimension, 0 for none."""
+    critic: str = "spiking"
+    """``spiking``, or ``ann``: it is not needed to act."""
+
+    learning_rate: float = 3e-4
+    learning_rate_end: float = 1.0
+    """Share of the learning rate that is left at the end of the run; it falls linearly."""
+    gamma: float = 0.99
+    normalise_observation: bool = False
+    """By running mean and standard deviation (SB3's ``VecNormalize``)."""
+    normalise_reward: bool = False
+    """By the running standard deviation of the discounted return (SB3's ``VecNormalize``)."""
+    frame_stack: int = 4
+    """Frames of an Atari game that are seen together."""
+
+    ALGORITHM: ClassVar[type[BaseAlgorithm]]
+    POLICIES: ClassVar[tuple[type, type]]
+    """For vectors and for images."""
+    OWN: ClassVar[tuple[str, ...]] = ()
+    """Settings that are handed to the algorithm as they are."""
+
+    def __post_init__(self) -> None:
+        require(self.network in NETWORKS, "agent.network", self.network, " or ".join(NETWORKS))
+        arch = self.net_arch
+        sizes = arch is None or (isinstance(arch, (list, tuple)) and all(_whole(size, 1) for size in arch))
+        require(sizes, "agent.net_arch", arch, "a list of sizes such as [64, 64], or null")
+        if self.activation is not None and self.activation not in ACTIVATIONS:
+            raise ConfigError(f"agent.activation={self.activation}: {did_you_mean(str(self.activation), ACTIVATIONS)}")
+        for name in ("learning_rate", "learning_rate_end", "gamma"):
+            value = getattr(self, name)
+            require(math.isfinite(value) and value >= 0, f"agent.{name}", value, "a number of at least 0")
+        require(self.gamma <= 1, "agent.gamma", self.gamma, "at most 1")
+        require(self.frame_stack >= 1, "agent.frame_stack", self.frame_stack, "an integer of at least 1")
+        require(_whole(self.action_cells, 0), "agent.action_cells", self.action_cells, "an integer of at least 0")
+        require(self.critic in ("spiking", "ann"), "agent.critic", self.critic, "spiking or ann")
+        for name in ("batch_size", "n_steps", "n_epochs", "buffer_size", "train_freq", "target_update_interval"):
+            if hasattr(self, name):
+                require(
+                    _whole(getattr(self, name), 1), f"agent.{name}", getattr(self, name), "an integer of at least 1"
+                )
+        try:
+            self.layers()
+        except ConfigError as error:
+            raise ConfigError(f"agent.{error}") from error
+
+    def layers(self) -> LayerSettings:
+        """How the spiking layers spike."""
+        chosen = {setting.name: getattr(self, setting.name) for setting in fields(LayerSettings)}
+        chosen["neuron_kwargs"] = dict(self.neuron_kwargs or {})
+        chosen["learnable"] = tuple(self.learnable or ())
+        return LayerSettings(**chosen)
+
+    def build(self, env: VecEnv, seed: int, device: Any) -> BaseAlgorithm:
+        """The algorithm, untrained.
+
+        Args:
+            env: what it will learn in.
+            seed: of its first weights and, through torch's and NumPy's global generators, of all its draws.
+            device: to compute on.
+
+        Raises:
+            ConfigError: an action space that it cannot take.
+        """
+        kind: Any = self.ALGORITHM
+        settings: dict[str, Any] = {name: getattr(self, name) for name in self.OWN}
+        settings |= {"learning_rate": falling(self.learning_rate, self.learning_rate_end), "gamma": self.gamma}
+        settings |= self.further(env)
+        try:
+            algorithm: BaseAlgorithm = kind(
+                self.policy(env), env, policy_kwargs=self.policy_kwargs(), seed=seed, device=device, **settings
+            )
+        except AssertionError as error:
+            if "action spaces" not in str(error):
+                raise
+            need = "continuous" if kind in (SAC, TD3) else "discrete"
+            name = kind.__name__.lower()
+            raise ConfigError(f"agent={name}: cannot take the actions {env.action_space}; must be {need}") from error
+        return algorithm
+
+    def policy(self, env: VecEnv) -> Any:
+        """The policy's class, or SB3's name for it."""
+        images = isinstance(env.observation_space, spaces.Box) and len(env.observation_space.shape) == 3
+        if self.network == "ann":
+            return "CnnPolicy" if images else "MlpPolicy"
+        return self.POLICIES[images]
+
+    def policy_kwargs(self) -> dict[str, Any]:
+        """Keyword arguments of the policy."""
+        chosen: dict[str, Any] = {}
+        if self.net_arch is not None:
+            chosen["net_arch"] = list(self.net_arch)
+        if self.activation is not None:
+            chosen["activation_fn"] = ACTIVATIONS[self.activation]
+        if self.network == "spiking":
+            chosen |= self.layers().as_dict()
+            if self.ALGORITHM is not DQN:
+                chosen |= {"action_cells": self.action_cells, "critic": self.critic}
+        return chosen
+
+    def further(self, env: VecEnv) -> dict[str, Any]:
+        """Arguments of the algorithm that take more than a number."""
+        return {}
+
+
+@dataclass(frozen=True)
+class OnPolicyConfig(AlgorithmConfig):
+    """What PPO and A2C share."""
+
+    n_steps: int = 2048
+    gae_lambda: float = 0.95
+    ent_coef: float = 0.0
+    vf_coef: float = 0.5
+    max_grad_norm: float = 0.5
+    use_sde: bool = False
+    sde_sample_freq: int = -1
+
+    POLICIES = (policies.SpikingActorCriticPolicy, policies.SpikingActorCriticCnnPolicy)
+    OWN: ClassVar[tuple[str, ...]] = (
+        "n_steps",
+        "gae_lambda",
+        "ent_coef",
+        "vf_coef",
+        "max_grad_norm",
+        "use_sde",
+        "sde_sample_freq",
+    )
+
+
+@dataclass(frozen=True)
+class PPOConfig(OnPolicyConfig):
+    """Recipe of PPO (Schulman et al. 2017)."""
+
+    batch_size: int = 64
+    n_epochs: int = 10
+    clip_range: float = 0.2
+    clip_range_end: float = 1.0
+    """Share of the clip range that is left at the end of the run."""
+
+    ALGORITHM = PPO
+    OWN: ClassVar[tuple[str, ...]] = (*OnPolicyConfig.OWN, "batch_size", "n_epochs")
+
+    def further(self, env: VecEnv) -> dict[str, Any]:
+        return {"clip_range": falling(self.clip_range, self.clip_range_end)}
+
+
+@dataclass(frozen=True)
+class A2CConfig(OnPolicyConfig):
+    """Recipe of A2C (Mnih et al. 2016)."""
+
+    learning_rate: float = 7e-4
+    n_steps: int = 5
+    gae_lambda: float = 1.0
+    use_rms_prop: bool = True
+
+    ALGORITHM = A2C
+    OWN: ClassVar[tuple[str, ...]] = (*OnPolicyConfig.OWN, "use_rms_prop")
+
+
+@dataclass(frozen=True)
+class OffPolicyConfig(AlgorithmConfig):
+    """What DQN, SAC and TD3 share."""
+
+    buffer_size: int = 100_000
+    learning_starts: int = 100
+    batch_size: int = 256
+    tau: float = 0.005
+    train_freq: int = 1
+    gradient_steps: int = 1
+    save_replay: bool = True
+    """Whether checkpoints hold what is replayed; without it a run that is resumed begins with an empty memory."""
+
+    OWN: ClassVar[tuple[str, ...]] = (
+        "buffer_size",
+        "learning_starts",
+        "batch_size",
+        "tau",
+        "train_freq",
+        "gradient_steps",
+    )
+
+
+@dataclass(frozen=True)
+class DQNConfig(OffPolicyConfig):
+    """Recipe of DQN (Mnih et al. 2015)."""
+
+    learning_rate: float = 1e-4
+    batch_size: int = 32
+    tau: float = 1.0
+    train_freq: int = 4
+    target_update_interval: int = 10_000
+    exploration_fraction: float = 0.1
+    exploration_final_eps: float = 0.05
+
+    ALGORITHM = DQN
+    POLICIES = (policies.SpikingDQNPolicy, policies.SpikingDQNCnnPolicy)
+    OWN: ClassVar[tuple[str, ...]] = (
+        *OffPolicyConfig.OWN,
+        "target_update_interval",
+        "exploration_fraction",
+        "exploration_final_eps",
+    )
+
+
+@dataclass(frozen=True)
+class SACConfig(OffPolicyConfig):
+    """Recipe of SAC (Haarnoja et al. 2018)."""
+
+    ent_coef: Any = None
+    """Weight of the entropy; ``None`` learns it."""
+    use_sde: bool = False
+
+    ALGORITHM = SAC
+    POLICIES = (policies.SpikingSACPolicy, policies.SpikingSACCnnPolicy)
+    OWN: ClassVar[tuple[str, ...]] = (*OffPolicyConfig.OWN, "use_sde")
+
+    def further(self, env: VecEnv) -> dict[str, Any]:
+        return {"ent_coef": "auto" if self.ent_coef is None else float(self.ent_coef)}
+
+
+@dataclass(frozen=True)
+class TD3Config(OffPolicyConfig):
+    """Recipe of TD3 (Fujimoto, van Hoof & Meger 2018)."""
+
+    learning_rate: float = 1e-3
+    action_noise: float = 0.1
+    """Standard deviation of the noise on actions while learning, in units of half their range."""
+    policy_delay: int = 2
+
+    ALGORITHM = TD3
+    POLICIES = (policies.SpikingTD3Policy, policies.SpikingTD3CnnPolicy)
+    OWN: ClassVar[tuple[str, ...]] = (*OffPolicyConfig.OWN, "policy_delay")
+
+    def further(self, env: VecEnv) -> dict[str, Any]:
+        size = env.action_space.shape or ()
+        return {"action_noise": NormalActionNoise(np.zeros(size), np.full(size, self.action_noise))}
+
+
+CONFIGS: Mapping[str, type[AlgorithmConfig]] = {
+    "a2c": A2CConfig,
+    "dqn": DQNConfig,
+    "ppo": PPOConfig,
+    "sac": SACConfig,
+    "td3": TD3Config,
+}
+
+
+def read_recipe(settings: Mapping[str, Any]) -> AlgorithmConfig:
+    """The checked settings of an ``agent`` recipe whose ``name`` is one of :data:`CONFIGS`.
+
+    Raises:
+        ConfigError: a setting that is unknown, of the wrong type or out of range.
+    """
+    kind = CONFIGS[str(settings["name"])]
+    config: AlgorithmConfig = read_settings(kind, {key: value for key, value in settings.items() if key != "name"})
+    return config
+
+
+def falling(start: float, share: float) -> Callable[[float], float]:
+    """A schedule of SB3's, from ``start`` linearly to ``share`` of it."""
+    return lambda left: start * (share + (1 - share) * left)
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

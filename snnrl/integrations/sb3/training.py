@@ -1,0 +1,246 @@
+"""Training of stable-baselines3's algorithms by the runner: its logs, evaluations, checkpoints and exact resume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.utils import set_random_seed
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+
+from snnrl.config import RunConfig
+from snnrl.envs import EnvConfig, env_seeds
+from snnrl.integrations.sb3.player import SB3Agent
+from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, read_recipe
+from snnrl.integrations.sb3.sight import make_vec_env, normalised
+from snnrl.training.device import choose_device
+from snnrl.training.playing import Playing
+from snnrl.training.session import Session
+from snnrl.training.workload import Step, fit, read_checkpoint
+
+
+class Built(NamedTuple):
+    """What a recipe comes to."""
+
+    agent: SB3Agent
+    envs: VecEnv
+    recipe: AlgorithmConfig
+
+
+def build(agent: Mapping[str, Any], env: EnvConfig, num_envs: int, seed: int, device: torch.device) -> Built:
+    """An untrained agent and the environments that it learns in.
+
+    Args:
+        agent: the recipe; its ``name`` is an algorithm of stable-baselines3.
+        env: the environment's recipe.
+        num_envs: how many.
+        seed: of first weights.
+        device: to compute on.
+
+    Raises:
+        ConfigError: a wrong setting, or actions that the algorithm cannot take.
+    """
+    recipe = read_recipe(agent)
+    envs = make_vec_env(env, num_envs, recipe.frame_stack)
+    envs = normalised(envs, recipe.normalise_observation, recipe.normalise_reward, recipe.gamma)
+    model = recipe.build(envs, seed, device)
+    statistics = envs.obs_rms if recipe.normalise_observation and isinstance(envs, VecNormalize) else None
+    assert statistics is None or isinstance(statistics, RunningMeanStd)
+    return Built(SB3Agent(model, statistics, recipe.frame_stack if env.is_atari else 0, seed), envs, recipe)
+
+
+class Descending(Playing):
+    """An algorithm of stable-baselines3 that learns in a vector of environments.
+
+    A step is what the algorithm does between two rounds of its ``learn``: gather, then train. At a checkpoint all
+    episodes begin anew and the generators that the algorithm draws from are seeded by the number of the checkpoint, so
+    that a resumed run is the same as one that was never stopped.
+
+    Args:
+        config: the settings.
+
+    Raises:
+        ConfigError: a wrong setting, or actions that the algorithm cannot take.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self.device = choose_device(config.device)
+        self.model, self.envs, self.recipe = build(config.agent, config.env, config.num_envs, config.seed, self.device)
+        self._log = Logger(None, [])
+        self._algorithm.set_logger(self._log)
+        self._listener = _Listener(self)
+
+    @property
+    def _algorithm(self) -> BaseAlgorithm:
+        algorithm: BaseAlgorithm = self.model.model
+        return algorithm
+
+    def begin(self, epoch: int, steps: int) -> None:
+        """Start fresh episodes, with draws of their own."""
+        self.steps = steps
+        algorithm: Any = self._algorithm
+        (seed,) = env_seeds(self.config.seed, "train", epoch, 1)
+        set_random_seed(seed)
+        algorithm.action_space.seed(seed)
+        self.envs.seed(seed % 2**31)
+        algorithm._last_obs = None
+        _, self._callback = algorithm._setup_learn(
+            self.total - algorithm.num_timesteps, self._listener, reset_num_timesteps=False
+        )
+
+    def step(self) -> Step:
+        """Gather experience, and learn from it."""
+        algorithm: Any = self._algorithm
+        before = algorithm.num_timesteps
+        if isinstance(algorithm, OnPolicyAlgorithm):
+            algorithm.collect_rollouts(self.envs, self._callback, algorithm.rollout_buffer, algorithm.n_steps)
+            algorithm._update_current_progress_remaining(algorithm.num_timesteps, self.total)
+            algorithm.train()
+        else:
+            self._replay(algorithm)
+        taken = algorithm.num_timesteps - before
+        self.steps += taken
+        metrics = {key: float(value) for key, value in self._log.name_to_value.items() if key.startswith("train/")}
+        self._log.dump()
+        return Step(taken, metrics)
+
+    def _replay(self, algorithm: Any) -> None:
+        """A round of DQN, SAC or TD3."""
+        gathered = algorithm.collect_rollouts(
+            self.envs,
+            train_freq=algorithm.train_freq,
+            action_noise=algorithm.action_noise,
+            callback=self._callback,
+            learning_starts=algorithm.learning_starts,
+            replay_buffer=algorithm.replay_buffer,
+            log_interval=None,
+        )
+        if algorithm.num_timesteps > algorithm.learning_starts:
+            steps = algorithm.gradient_steps if algorithm.gradient_steps >= 0 else gathered.episode_timesteps
+            if steps > 0:
+                algorithm.train(batch_size=algorithm.batch_size, gradient_steps=steps)
+
+    def payload(self) -> dict[str, Any]:
+        algorithm: Any = self._algorithm
+        modules, variables = algorithm._get_torch_save_params()
+        saved: dict[str, Any] = {
+            **super().payload(),
+            "modules": {name: _find(algorithm, name).state_dict() for name in modules if name != "policy"},
+            "variables": {name: _find(algorithm, name).detach().clone() for name in variables},
+            "counters": {name: getattr(algorithm, name) for name in _COUNTERS if hasattr(algorithm, name)},
+        }
+        if isinstance(self.envs, VecNormalize):
+            returns = self.envs.ret_rms
+            saved["returns"] = [float(returns.mean), float(returns.var), float(returns.count)]
+        if isinstance(self.recipe, OffPolicyConfig) and self.recipe.save_replay:
+            saved["replay"] = _remembered(algorithm.replay_buffer)
+        return saved
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        super().restore(saved)
+        algorithm: Any = self._algorithm
+        for name, state in saved["modules"].items():
+            _find(algorithm, name).load_state_dict(state)
+        for name, value in saved["variables"].items():
+            _find(algorithm, name).data.copy_(value)
+        for name, value in saved["counters"].items():
+            setattr(algorithm, name, value)
+        if isinstance(self.envs, VecNormalize):
+            returns = self.envs.ret_rms
+            returns.mean, returns.var = (np.array(value) for value in saved["returns"][:2])
+            returns.count = saved["returns"][2]
+        if "replay" in saved:
+            _remember(algorithm.replay_buffer, saved["replay"])
+
+    def close(self) -> None:
+        self.envs.close()
+
+
+_COUNTERS = (
+    *("num_timesteps", "_n_updates", "_n_calls", "_episode_num"),
+    *("_current_progress_remaining", "exploration_rate"),
+)
+
+
+class _Listener(BaseCallback):
+    """Takes down the episodes that end, which ``Monitor`` reports raw and whole."""
+
+    def __init__(self, playing: Playing) -> None:
+        super().__init__()
+        self._playing = playing
+
+    def _on_step(self) -> bool:
+        for info in self.locals["infos"]:
+            if "episode" in info:
+                self._playing.note(float(info["episode"]["r"]), int(info["episode"]["l"]))
+        return True
+
+
+class SB3Runner(Session):
+    """One training run of an algorithm of stable-baselines3 in one folder.
+
+    Args:
+        config: the settings.
+        run_dir: the run's folder; made here once everything that can be wrong has been found right.
+        resume: go on from the folder's latest checkpoint, or from the start where it was stopped before the first.
+
+    Raises:
+        ConfigError: a wrong setting, or a checkpoint that does not fit.
+    """
+
+    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool = False) -> None:
+        descending = Descending(config)
+        super().__init__(descending, config, run_dir, resume=resume)
+        self.agent = descending.model
+
+
+def load_sb3_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> SB3Agent:
+    """The trained agent of a run.
+
+    Args:
+        config: the run's settings.
+        run_dir: its folder.
+        checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
+        device: to put it on, whatever it was trained on.
+
+    Raises:
+        ConfigError: there is no such checkpoint, or it does not fit.
+    """
+    place = choose_device(device)
+    agent, envs, _ = build(config.agent, config.env, 1, config.seed, place)
+    envs.close()
+    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint, place), place)
+
+
+def _find(algorithm: Any, name: str) -> Any:
+    return reduce(getattr, name.split("."), algorithm)
+
+
+_REPLAYED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+
+
+def _remembered(buffer: ReplayBuffer) -> dict[str, Any]:
+    """What a replay buffer holds, as tensors."""
+    size = buffer.buffer_size if buffer.full else buffer.pos
+    held = {name: torch.from_numpy(getattr(buffer, name)[:size].copy()) for name in _REPLAYED if hasattr(buffer, name)}
+    return {**held, "pos": buffer.pos, "full": buffer.full}
+
+
+def _remember(buffer: ReplayBuffer, saved: Mapping[str, Any]) -> None:
+    """Take over what :func:`_remembered` gave."""
+    for name in _REPLAYED:
+        if name in saved:
+            array = saved[name].cpu().numpy()
+            getattr(buffer, name)[: len(array)] = array
+    buffer.pos, buffer.full = saved["pos"], saved["full"]
