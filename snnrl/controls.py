@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from snnrl.cli import run_command
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import require
 
 USAGE = """
 usage: python -m snnrl.controls run=RUN_DIR [key=value ...]
@@ -71,6 +68,7 @@ def run_controls(words: Sequence[str]) -> int:
     from snnrl.config import SEED_LIMIT, RunConfig, read_settings
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
+    from snnrl.trials import draw_curves, played, stopped_by, train_run
 
     settings = read_settings(run_dir)
     config = RunConfig.from_mapping(settings)
@@ -95,11 +93,10 @@ def run_controls(words: Sequence[str]) -> int:
             own = folder(control, seed)
             varied = _varied(settings, control, seed, options["progress"])
             print(f"{control.name}, seed {seed}: {own}", file=sys.stderr, flush=True)
-            stopped = _train(varied, own)
+            stopped = train_run(varied, own)
             if stopped is not None:
-                print(f"stopped by {stopped}; the same command goes on", file=sys.stderr)
-                return 128 + signal.Signals[stopped]
-            results.setdefault(control.name, []).append(_evaluated(own, episodes))
+                return stopped_by(stopped)
+            results.setdefault(control.name, []).append(played(own, episodes, "controls", ("best", "sampled")))
     results["best constant action"] = _constant(settings, seeds, episodes)
     results["random actions"] = [_played(settings, {"name": "random"}, seed, episodes) for seed in seeds]
 
@@ -107,52 +104,23 @@ def run_controls(words: Sequence[str]) -> int:
     write_json(out / "controls.json", {"env": config.env.id, "seeds": list(seeds), "results": results})
     table = _table(results, config.env.id, config.env_steps, episodes)
     (out / "controls.md").write_text(table)
-    _draw({c.name: [folder(c, seed) for seed in seeds] for c in CONTROLS if c.trains}, out, results)
+    drawn = {c.name: [folder(c, seed) for seed in seeds] for c in CONTROLS if c.trains}
+    others = ("best constant action", "random actions")
+    levels = {name: sum(r["best"] for r in results[name]) / len(seeds) for name in others if results[name]}
+    draw_curves(drawn, out / "controls.png", levels)
     print(table)
     print(f"written to {out}: controls.md, controls.json, controls.png")
     return 0
 
 
 def _varied(settings: Mapping[str, Any], control: Control, seed: int, progress: str) -> dict[str, Any]:
-    varied = copy.deepcopy(dict(settings))
+    from snnrl.trials import for_seed
+
+    varied = for_seed(settings, seed, progress)
     varied["agent"].update(control.agent)
-    varied.update(seed=seed, logger="none", progress=progress, run_dir=None)
     if not control.trains:
         varied["env_steps"] = varied["num_envs"]
     return varied
-
-
-def _train(settings: Mapping[str, Any], folder: Path) -> str | None:
-    """Train unless the folder has a finished run; the name of the signal that stopped it, if one did."""
-    from snnrl.config import RunConfig
-    from snnrl.training.runner import Runner
-    from snnrl.training.summary import write_json
-
-    if (folder / "summary.json").is_file():
-        return None
-    runner = Runner(RunConfig.from_mapping(settings), folder, resume=folder.exists())
-    write_json(folder / "config.yaml", settings)  # JSON is YAML
-    return None if runner.train() is not None else runner.shutdown.requested
-
-
-def _evaluated(folder: Path, episodes: int) -> dict[str, float]:
-    """Mean return of a trained agent's best and of its sampled actions, remembered beside the run."""
-    from snnrl.config import read_config
-    from snnrl.training.evaluation import evaluate
-    from snnrl.training.runner import load_agent
-    from snnrl.training.summary import write_json
-
-    path = folder / f"controls-{episodes}.json"
-    if not path.is_file():
-        config = read_config(folder)
-        agent = load_agent(config, folder)
-        played = {
-            name: evaluate(agent, config.env, episodes=episodes, seed=config.seed, deterministic=name == "best")
-            for name in ("best", "sampled")
-        }
-        write_json(path, {name: float(found.returns.mean()) for name, found in played.items()})
-    found: dict[str, float] = json.loads(path.read_text())
-    return found
 
 
 def _played(settings: Mapping[str, Any], agent: Mapping[str, Any], seed: int, episodes: int) -> dict[str, float]:
@@ -217,61 +185,11 @@ def _table(results: Mapping[str, Any], env: str, env_steps: int, episodes: int) 
     return "\n".join(lines) + "\n"
 
 
-def _draw(runs: Mapping[str, Sequence[Path]], out: Path, results: Mapping[str, Any]) -> None:
-    """Training return against steps: mean over seeds and a 95 % bootstrap band."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import numpy as np
-    from matplotlib import pyplot
-
-    from snnrl.training.summary import bootstrap_interval
-
-    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
-    for name, folders in runs.items():
-        curves = [_curve(folder) for folder in folders]
-        last = min(curve[0][-1] for curve in curves)
-        steps = np.linspace(max(curve[0][0] for curve in curves), last, 60)
-        values = np.stack([np.interp(steps, *curve) for curve in curves])
-        (line,) = axes.plot(steps, values.mean(0), label=name)
-        band = np.array([bootstrap_interval(column) for column in values.T])
-        axes.fill_between(steps, band[:, 0], band[:, 1], color=line.get_color(), alpha=0.2, lw=0)
-    for name, style in (("best constant action", "--"), ("random actions", ":")):
-        if results[name]:
-            mean = float(np.mean([found["best"] for found in results[name]]))
-            axes.axhline(mean, color="0.4", ls=style, lw=1, label=name)
-    axes.set(xlabel="env steps", ylabel="return while training")
-    axes.legend(fontsize=8)
-    figure.savefig(out / "controls.png", dpi=150)
-    pyplot.close(figure)
-
-
-def _curve(folder: Path) -> tuple[Any, Any]:
-    import numpy as np
-
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    points = [(row["step"], row["rollout/return_mean"]) for row in rows if "rollout/return_mean" in row]
-    require(bool(points), "run", folder, "long enough to have finished an episode")
-    steps, values = zip(*points, strict=True)
-    return np.array(steps, dtype=float), np.array(values)
-
-
 def _options(words: Sequence[str]) -> dict[str, Any]:
-    from snnrl.config import PROGRESS_MODES, read_words
+    from snnrl.trials import read_options
 
-    for word in words:
-        key = word.partition("=")[0]
-        if key not in DEFAULTS:
-            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
-        if "=" not in word:
-            raise ConfigError(f"{word}: must be key=value, such as seeds=5")
-    options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "out", "progress"))}
+    options = read_options(words, DEFAULTS, as_written=("run", "out", "progress"))
     require(options["run"] is not None, "run", options["run"], "the folder of a run")
-    for key in ("seeds", "episodes"):
-        value = options[key]
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-        require(whole or (key == "episodes" and value is None), key, value, "an integer of at least 1")
-    require(options["progress"] in PROGRESS_MODES, "progress", options["progress"], ", ".join(PROGRESS_MODES))
     return options
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -121,9 +122,11 @@ class AlgorithmConfig:
         settings |= {"learning_rate": falling(self.learning_rate, self.learning_rate_end), "gamma": self.gamma}
         settings |= self.further(env)
         try:
-            algorithm: BaseAlgorithm = kind(
-                self.policy(env), env, policy_kwargs=self.policy_kwargs(), seed=seed, device=device, **settings
-            )
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
+                algorithm: BaseAlgorithm = kind(
+                    self.policy(env), env, policy_kwargs=self.policy_kwargs(), seed=seed, device=device, **settings
+                )
         except AssertionError as error:
             if "action spaces" not in str(error):
                 raise

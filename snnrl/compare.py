@@ -1,0 +1,124 @@
+"""``python -m snnrl.compare experiment=ppo_cartpole``: a spiking policy against its twin without spikes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snnrl.cli import run_command
+from snnrl.errors import ConfigError, require
+
+USAGE = """
+usage: python -m snnrl.compare [experiment=RECIPE] [env=RECIPE] [agent=RECIPE] [key=value ...]
+
+  seeds          how many seeds, from seed= upwards (5)
+  episodes       episodes that each run is evaluated on (the recipe's number)
+  against        what makes the other one (agent.network=ann)
+  out            folder to write to (runs/compare-<experiment or agent>); what is there already is not done again
+  progress       auto, bar, plain or none (plain)
+
+Everything else is as for python -m snnrl.train, and chooses the first of the two. Both train on the same budget and
+seeds. Writes compare.md, compare.json and compare.png: scores and their intervals, wall time, learning curves.
+"""
+
+DEFAULTS: dict[str, Any] = {
+    "seeds": 5,
+    "episodes": None,
+    "against": "agent.network=ann",
+    "out": None,
+    "progress": "plain",
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command; ``words`` default to the process's own. Returns its exit code."""
+    return run_command(run_comparison, USAGE, words)
+
+
+def run_comparison(words: Sequence[str]) -> int:
+    """Train and evaluate as the command line says; 130 or 143 if a signal stopped it, to go on by the same line.
+
+    Raises:
+        ConfigError: a wrong setting.
+    """
+    from snnrl.config import SEED_LIMIT, RunConfig
+    from snnrl.recipes import compose_run
+    from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.summary import write_json
+    from snnrl.trials import draw_curves, for_seed, played, read_options, stopped_by, train_run
+
+    options = read_options([word for word in words if _key(word) in DEFAULTS], DEFAULTS, ("against", "out", "progress"))
+    chosen = [word for word in words if _key(word) not in DEFAULTS]
+    against = str(options["against"])
+    both = {"spiking": compose_run(chosen), "twin": compose_run([*chosen, *against.split()])}
+    for settings in both.values():
+        if "pipeline" in settings:
+            raise ConfigError("experiment: this one learns from a data set; must be one that acts in environments")
+    first = RunConfig.from_mapping(both["spiking"])
+    require(both["spiking"] != both["twin"], "against", against, "a setting that differs from those of the first")
+    require(first.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
+    seeds = range(first.seed, first.seed + options["seeds"])
+    episodes = first.eval_episodes if options["episodes"] is None else options["episodes"]
+    out = Path("runs") / f"compare-{_title(chosen, first.title)}" if options["out"] is None else Path(options["out"])
+    leave_cores_to_environments()
+
+    results: dict[str, list[dict[str, Any]]] = {}
+    folders = {name: [out / f"{name}-{seed}" for seed in seeds] for name in both}
+    for name, settings in both.items():
+        for seed, folder in zip(seeds, folders[name], strict=True):
+            print(f"{name}, seed {seed}: {folder}", file=sys.stderr, flush=True)
+            stopped = train_run(for_seed(settings, seed, options["progress"]), folder)
+            if stopped is not None:
+                return stopped_by(stopped)
+            summary = json.loads((folder / "summary.json").read_text())
+            score = played(folder, episodes, "compare", ("best",))["best"]
+            results.setdefault(name, []).append(
+                {"seed": seed, "score": score, "train_seconds": summary["train_seconds"]}
+            )
+    write_json(out / "compare.json", {"words": chosen, "against": against, "results": results})
+    table = _table(results, first, episodes, against)
+    (out / "compare.md").write_text(table)
+    draw_curves(folders, out / "compare.png", {})
+    print(table)
+    print(f"written to {out}: compare.md, compare.json, compare.png")
+    return 0
+
+
+def _table(results: Mapping[str, list[dict[str, Any]]], config: Any, episodes: int, against: str) -> str:
+    import numpy as np
+
+    from snnrl.training.summary import bootstrap_interval
+
+    lines = [
+        f"{config.env.id}, {config.agent['name']}, {config.env_steps:,} env steps, {len(results['spiking'])} seeds, "
+        f"{episodes} episodes each that training did not see; the twin has {against}\n",
+        "| what | mean return (95 % interval over seeds) | each seed | seconds of training |",
+        "|---|---|---|---|",
+    ]
+    intervals = {}
+    for name, found in results.items():
+        scores = np.array([result["score"] for result in found])
+        intervals[name] = (float(scores.mean()), *bootstrap_interval(scores))
+        mean, low, high = intervals[name]
+        each = ", ".join(f"{score:.1f}" for score in scores)
+        seconds = np.mean([result["train_seconds"] for result in found])
+        lines.append(f"| {name} | {mean:.1f} ({low:.1f} to {high:.1f}) | {each} | {seconds:.0f} |")
+    reached = "at or above" if intervals["spiking"][0] >= intervals["twin"][1] else "below"
+    lines.append(f"\nThe spiking mean is {reached} the lower end of the twin's interval.")
+    return "\n".join(lines) + "\n"
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _title(words: Sequence[str], otherwise: str) -> str:
+    given = {_key(word): word.partition("=")[2] for word in words}
+    return given.get("experiment", otherwise)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Runs repeated over seeds and variants: train what is missing, evaluate it, draw the curves of learning."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snnrl.config import PROGRESS_MODES, RunConfig, read_config, read_words
+from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.loading import load_player, make_runner
+from snnrl.training.evaluation import evaluate
+from snnrl.training.summary import bootstrap_interval, write_json
+
+
+def train_run(settings: Mapping[str, Any], folder: Path) -> str | None:
+    """Train unless the folder has a finished run, going on where it was stopped.
+
+    Args:
+        settings: of the whole run.
+        folder: the run's.
+
+    Returns:
+        The name of the signal that stopped it, if one did.
+    """
+    if (folder / "summary.json").is_file():
+        return None
+    _, make_session = make_runner(settings)
+    runner = make_session(folder, resume=folder.exists())
+    write_json(folder / "config.yaml", settings)  # JSON is YAML
+    return None if runner.train() is not None else runner.shutdown.requested
+
+
+def stopped_by(name: str) -> int:
+    """Say that a signal stopped the command, and return its exit code."""
+    print(f"stopped by {name}; the same command goes on", file=sys.stderr)
+    return 128 + signal.Signals[name]
+
+
+def played(folder: Path, episodes: int, name: str, kinds: Sequence[str]) -> dict[str, float]:
+    """Mean return of a trained agent, remembered beside the run.
+
+    Args:
+        folder: the run's.
+        episodes: full ones, that training did not see.
+        name: of the file that remembers.
+        kinds: ``best`` for the best actions, ``sampled`` for random ones.
+    """
+    path = folder / f"{name}-{episodes}.json"
+    if not path.is_file():
+        config = read_config(folder)
+        agent = load_player(config, folder)
+        found = {
+            kind: evaluate(agent, config.env, episodes=episodes, seed=config.seed, deterministic=kind == "best")
+            for kind in kinds
+        }
+        write_json(path, {kind: float(evaluation.returns.mean()) for kind, evaluation in found.items()})
+    remembered: dict[str, float] = json.loads(path.read_text())
+    return remembered
+
+
+def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[str, float]) -> None:
+    """Training return against steps: mean over the runs of each name, and a 95 % bootstrap band.
+
+    Args:
+        runs: folders of runs by name.
+        path: of the picture.
+        levels: further returns, drawn as horizontal lines.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import numpy as np
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    for name, folders in runs.items():
+        curves = [_curve(folder) for folder in folders]
+        last = min(curve[0][-1] for curve in curves)
+        steps = np.linspace(max(curve[0][0] for curve in curves), last, 60)
+        values = np.stack([np.interp(steps, *curve) for curve in curves])
+        (line,) = axes.plot(steps, values.mean(0), label=name)
+        band = np.array([bootstrap_interval(column) for column in values.T])
+        axes.fill_between(steps, band[:, 0], band[:, 1], color=line.get_color(), alpha=0.2, lw=0)
+    for (name, level), style in zip(levels.items(), ("--", ":", "-."), strict=False):
+        axes.axhline(level, color="0.4", ls=style, lw=1, label=name)
+    axes.set(xlabel="env steps", ylabel="return while training")
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+
+
+def _curve(folder: Path) -> tuple[Any, Any]:
+    import numpy as np
+
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    points = [(row["step"], row["rollout/return_mean"]) for row in rows if "rollout/return_mean" in row]
+    require(bool(points), "run", folder, "long enough to have finished an episode")
+    steps, values = zip(*points, strict=True)
+    return np.array(steps, dtype=float), np.array(values)
+
+
+def read_options(words: Sequence[str], defaults: Mapping[str, Any], as_written: Sequence[str]) -> dict[str, Any]:
+    """The options of a command line over their defaults; ``seeds``, ``episodes`` and ``progress`` are checked.
+
+    Raises:
+        ConfigError: an option that is unknown or wrong.
+    """
+    for word in words:
+        key = word.partition("=")[0]
+        if key not in defaults:
+            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, defaults)}")
+        if "=" not in word:
+            raise ConfigError(f"{word}: must be key=value, such as seeds=5")
+    options: dict[str, Any] = {**defaults, **read_words(words, as_written=as_written)}
+    for key in ("seeds", "episodes"):
+        value = options[key]
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        require(whole or (key == "episodes" and value is None), key, value, "an integer of at least 1")
+    require(options["progress"] in PROGRESS_MODES, "progress", options["progress"], ", ".join(PROGRESS_MODES))
+    return options
+
+
+def for_seed(settings: Mapping[str, Any], seed: int, progress: str) -> dict[str, Any]:
+    """The settings of one of several runs: quiet, and with a seed of its own.
+
+    Raises:
+        ConfigError: a setting of the run that is wrong.
+    """
+    varied = json.loads(json.dumps(dict(settings)))
+    varied.update(seed=seed, logger="none", progress=progress, run_dir=None)
+    RunConfig.from_mapping(varied)
+    return dict(varied)
