@@ -39,7 +39,8 @@ class LayerSettings:
         coding: ``direct`` gives the input as a constant current to the first synapses; ``population`` has cells with
             Gaussian receptive fields spike in its place.
         cells: of each dimension with ``population``.
-        readout: ``rate`` counts the spikes of the last layer, ``leaky`` weighs them as a leaky integrator does.
+        readout: ``count`` adds up the spikes of the last layer, ``rate`` takes their mean over the steps, ``leaky`` weighs
+            them as a leaky integrator does.
         tau_readout: time constant of that integrator in simulation steps.
 
     Raises:
@@ -57,7 +58,7 @@ class LayerSettings:
     tonic: float = 0.5
     coding: str = "direct"
     cells: int = 10
-    readout: Literal["rate", "leaky"] = "rate"
+    readout: Literal["count", "rate", "leaky"] = "rate"
     tau_readout: float = 4.0
 
     def __post_init__(self) -> None:
@@ -72,7 +73,7 @@ class LayerSettings:
         make_surrogate(self.surrogate)
         require(self.reset in ("soft", "hard"), "reset", self.reset, "soft or hard")
         require(self.coding in ("direct", "population"), "coding", self.coding, "direct or population")
-        require(self.readout in ("rate", "leaky"), "readout", self.readout, "rate or leaky")
+        require(self.readout in ("count", "rate", "leaky"), "readout", self.readout, "count, rate or leaky")
         for name in ("tau_mem", "tau_readout"):
             decay_factor(getattr(self, name), setting=name)
         require(0 <= self.initial_potential < 1, "initial_potential", self.initial_potential, "in [0, 1)")
@@ -151,8 +152,8 @@ class LayeredNetwork(nn.Module):
 
     The first synapses see the input as a constant current (direct coding; Rueckauer et al. 2017, Front. Neurosci.
     11:682), so their product is made once. What follows the network is linear, so that a readout which integrates
-    without spiking is the same as a linear layer on the features given here: mean spikes of a step (``rate``), or
-    spikes weighted by how much of them a leaky membrane would still hold at the end (``leaky``).
+    without spiking is the same as a linear layer on the features given here: spikes (``count``), their mean over the
+    steps (``rate``), or spikes weighted by how much of them a leaky membrane would still hold at the end (``leaky``).
 
     Args:
         synapses: of each layer, the input's first.
@@ -178,7 +179,7 @@ class LayeredNetwork(nn.Module):
             for synapse, shape in zip(synapses, shapes, strict=True)
         )
         held = decay_kernel(settings.sim_steps, decay_factor(settings.tau_readout), torch.ones(1)).flip(0)
-        self.register_buffer("_held", held / held.sum(), persistent=False)
+        self.register_buffer("_held", held, persistent=False)
         self.excite()
 
     @classmethod
@@ -213,6 +214,8 @@ class LayeredNetwork(nn.Module):
         for layer in hidden:
             spikes = layer.trains(self._current(layer, x, spikes))
         current = self._current(last, x, spikes)
+        if self.settings.readout == "count":
+            return last.counts(current).flatten(1)
         if self.settings.readout == "rate":
             return last.counts(current).flatten(1) / self.settings.sim_steps
         weighted: Tensor = torch.tensordot(self.get_buffer("_held"), last.trains(current), 1)
