@@ -39,8 +39,8 @@ class LayerSettings:
         coding: ``direct`` gives the input as a constant current to the first synapses; ``population`` has cells with
             Gaussian receptive fields spike in its place.
         cells: of each dimension with ``population``.
-        readout: ``count`` adds up the spikes of the last layer, ``rate`` takes their mean over the steps, ``leaky`` weighs
-            them as a leaky integrator does.
+        readout: ``count`` adds up the spikes of the last layer, ``rate`` takes their mean over the steps, ``leaky``
+            weighs them as a leaky integrator does.
         tau_readout: time constant of that integrator in simulation steps.
 
     Raises:

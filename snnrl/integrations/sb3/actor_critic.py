@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.preprocessing import get_action_dim
 from stable_baselines3.common.torch_layers import MlpExtractor
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
-from snnrl.integrations.sb3.settings import hidden_layers, require_critic, split_settings
+from snnrl.integrations.sb3.settings import hidden_layers, require_cells, require_critic, split_settings
 from snnrl.integrations.sb3.vision import cnn_arguments
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
@@ -72,6 +73,8 @@ class SpikingActorCriticPolicy(ActorCriticPolicy):
     among it, is as for ``MlpPolicy``. Actions and value are read by linear layers that do not spike.
 
     Args:
+        observation_space: as in SB3, like all that is not named here.
+        action_space: as in SB3.
         *args: as in SB3.
         action_cells: neurons of a pool for each action dimension, appended to the actor's layers, from which that
             dimension alone is read (Tang et al. 2020, CoRL); 0 for none. For continuous actions.
@@ -82,10 +85,19 @@ class SpikingActorCriticPolicy(ActorCriticPolicy):
         ConfigError: a setting out of range.
     """
 
-    def __init__(self, *args: Any, action_cells: int = 0, critic: str = "spiking", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        *args: Any,
+        action_cells: int = 0,
+        critic: str = "spiking",
+        **kwargs: Any,
+    ) -> None:
         self.spiking, kwargs = split_settings(kwargs)
-        self.action_cells, self.critic_kind = action_cells, require_critic(critic)
-        super().__init__(*args, **kwargs)
+        self.action_cells = require_cells(action_cells, action_space)
+        self.critic_kind = require_critic(critic)
+        super().__init__(observation_space, action_space, *args, **kwargs)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         own = {"action_cells": self.action_cells, "critic": self.critic_kind}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gymnasium import spaces
 from stable_baselines3.common.policies import ContinuousCritic
 from stable_baselines3.common.preprocessing import get_action_dim
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
@@ -14,7 +15,7 @@ from stable_baselines3.td3.policies import TD3Policy
 from torch import nn
 
 from snnrl.errors import require
-from snnrl.integrations.sb3.settings import hidden_layers, readout, require_critic, split_settings
+from snnrl.integrations.sb3.settings import hidden_layers, readout, require_cells, require_critic, split_settings
 from snnrl.integrations.sb3.vision import cnn_arguments
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayerSettings
@@ -85,6 +86,8 @@ class SpikingSACPolicy(SACPolicy):
     """SB3's ``MlpPolicy`` of SAC with a spiking actor, and spiking critics if wanted.
 
     Args:
+        observation_space: as in SB3, like all that is not named here.
+        action_space: as in SB3.
         *args: as in SB3.
         action_cells: neurons of the pool of each action dimension, from which it alone is read (Tang et al. 2020,
             CoRL, "PopSAN"); 0 reads all dimensions from the last hidden layer.
@@ -95,10 +98,19 @@ class SpikingSACPolicy(SACPolicy):
         ConfigError: a setting out of range.
     """
 
-    def __init__(self, *args: Any, action_cells: int = 0, critic: str = "spiking", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Box,
+        *args: Any,
+        action_cells: int = 0,
+        critic: str = "spiking",
+        **kwargs: Any,
+    ) -> None:
         self.spiking, kwargs = split_settings(kwargs)
-        self.action_cells, self.critic_kind = action_cells, require_critic(critic)
-        super().__init__(*args, **kwargs)
+        self.action_cells = require_cells(action_cells, action_space)
+        self.critic_kind = require_critic(critic)
+        super().__init__(observation_space, action_space, *args, **kwargs)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         own = {"action_cells": self.action_cells, "critic": self.critic_kind}
@@ -118,10 +130,19 @@ class SpikingSACPolicy(SACPolicy):
 class SpikingTD3Policy(TD3Policy):
     """SB3's ``MlpPolicy`` of TD3 with a spiking actor; settings are those of :class:`SpikingSACPolicy`."""
 
-    def __init__(self, *args: Any, action_cells: int = 0, critic: str = "spiking", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Box,
+        *args: Any,
+        action_cells: int = 0,
+        critic: str = "spiking",
+        **kwargs: Any,
+    ) -> None:
         self.spiking, kwargs = split_settings(kwargs)
-        self.action_cells, self.critic_kind = action_cells, require_critic(critic)
-        super().__init__(*args, **kwargs)
+        self.action_cells = require_cells(action_cells, action_space)
+        self.critic_kind = require_critic(critic)
+        super().__init__(observation_space, action_space, *args, **kwargs)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         own = {"action_cells": self.action_cells, "critic": self.critic_kind}

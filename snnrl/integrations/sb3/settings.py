@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gymnasium import spaces
 from torch import nn
 
 from snnrl.errors import require
@@ -23,6 +24,15 @@ def require_critic(critic: str) -> str:
     """``critic``, or a ConfigError unless it is one of :data:`CRITICS`."""
     require(critic in CRITICS, "critic", critic, " or ".join(CRITICS))
     return critic
+
+
+def require_cells(cells: int, action_space: spaces.Space[Any]) -> int:
+    """``action_cells``, or a ConfigError unless the action space can have them."""
+    whole = isinstance(cells, int) and not isinstance(cells, bool) and cells >= 0
+    require(whole, "action_cells", cells, "an integer of at least 0")
+    fits = cells == 0 or isinstance(action_space, spaces.Box)
+    require(fits, "action_cells", cells, f"0 for {action_space}, whose actions are not continuous")
+    return cells
 
 
 def hidden_layers(inputs: int, sizes: Sequence[int], settings: LayerSettings) -> nn.Module:
