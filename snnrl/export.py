@@ -40,8 +40,8 @@ def export_run(words: Sequence[str]) -> int:
         ConfigError: a wrong setting, a run that is not finished, or a folder that is there already.
     """
     from snnrl.config import read_config, read_words
+    from snnrl.loading import load_player
     from snnrl.training.checkpoints import CheckpointStore
-    from snnrl.training.runner import load_agent
 
     for word in words:
         key = word.partition("=")[0]
@@ -54,7 +54,7 @@ def export_run(words: Sequence[str]) -> int:
     config = read_config(run)
     require((run / "summary.json").is_file(), "run", run, "finished; python -m snnrl.train resume= goes on")
     require(not out.exists(), "out", out, "a new folder")
-    load_agent(config, run, options["checkpoint"])
+    load_player(config, run, options["checkpoint"])
     named: Mapping[str, Path | None] = {
         "last": CheckpointStore(run / "checkpoints").latest(),
         "best": CheckpointStore(run / "checkpoints").best(),
@@ -70,15 +70,10 @@ def export_run(words: Sequence[str]) -> int:
 
 def _slim(source: Path, out: Path) -> int:
     """Write the checkpoint's weights alone, halved and compressed; returns the bytes of the file."""
-    import torch
-
     from snnrl.training.checkpoints import load_checkpoint, save_checkpoint
 
     saved = load_checkpoint(source)
-    agent = {
-        name: value.half() if value.dtype == torch.float32 and value.numel() > LARGE else value
-        for name, value in saved["agent"].items()
-    }
+    agent = {name: value.half() if _is_large(value) else value for name, value in saved["agent"].items()}
     kept = {key: saved[key] for key in ("architecture", "generator", "steps")}
     path = out / "checkpoints" / f"step_{saved['steps']:012d}.pt"
     whole = path.with_suffix(".whole")
@@ -88,6 +83,12 @@ def _slim(source: Path, out: Path) -> int:
             slim.writestr(entry.filename, archive.read(entry))
     whole.unlink()
     return path.stat().st_size
+
+
+def _is_large(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor) and value.dtype == torch.float32 and value.numel() > LARGE
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import gymnasium
 from gymnasium.vector import VectorEnv
 
 from snnrl import envs
-from snnrl.agents import AGENTS, Agent
+from snnrl.agents import AGENTS
 from snnrl.agents import make_agent as _make_agent
 from snnrl.config import RunConfig, read_config, read_settings
 from snnrl.envs import EnvConfig
@@ -19,6 +19,7 @@ from snnrl.errors import ConfigError, did_you_mean
 from snnrl.pipelines.config import PipelineConfig
 from snnrl.pipelines.studying import StudyRunner, load_learner
 from snnrl.recipes import choice, compose_run
+from snnrl.training.device import choose_device
 from snnrl.training.runner import Runner, load_agent
 from snnrl.training.session import Session
 
@@ -106,7 +107,21 @@ def make_env(env: str, render_mode: str | None = None) -> gymnasium.Env[Any, Any
     return envs.make_env(EnvConfig.from_mapping(compose_run([choice(env)])["env"]), render_mode)
 
 
-def make_agent(env: str, agent: str | None = None, seed: int = 0, **settings: Any) -> Agent[Any]:
+def make_agent_for(env: EnvConfig, agent: Mapping[str, Any], seed: int = 0, device: str = "cpu") -> Any:
+    """An untrained agent, of either kind, for an environment's recipe."""
+    if agent["name"] in ALGORITHMS:
+        from snnrl.integrations.sb3.training import build
+
+        built = build(agent, env, 1, seed, choose_device(device))
+        built.envs.close()
+        return built.agent
+    one = envs.make_env(env)
+    observation_space, action_space = one.observation_space, one.action_space
+    one.close()
+    return _make_agent(agent, observation_space, action_space, env, seed)
+
+
+def make_agent(env: str, agent: str | None = None, seed: int = 0, **settings: Any) -> Any:
     """An untrained agent for an environment.
 
     Args:
@@ -117,7 +132,4 @@ def make_agent(env: str, agent: str | None = None, seed: int = 0, **settings: An
     """
     composed = compose_run([choice(env), *([] if agent is None else [f"agent={agent}"])])
     recipe = EnvConfig.from_mapping(composed["env"])
-    one = envs.make_env(recipe)
-    observation_space, action_space = one.observation_space, one.action_space
-    one.close()
-    return _make_agent({**composed["agent"], **settings}, observation_space, action_space, recipe, seed)
+    return make_agent_for(recipe, {**composed["agent"], **settings}, seed)

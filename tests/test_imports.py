@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("loading",),
     ("trials",),
     ("testing",),
-    ("cli", "train", "evaluate", "controls", "compare", "export"),
+    ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
 )
 """A room may import from itself and from the rows above its own."""
 
@@ -57,6 +57,8 @@ SAME_ROW: set[tuple[str, str]] = {
     ("evaluate", "cli"),
     ("controls", "cli"),
     ("compare", "cli"),
+    ("convert", "cli"),
+    ("energy", "cli"),
     ("export", "cli"),
 }
 """Pairs of one row of which the first may import the second."""

@@ -206,6 +206,10 @@ class Session:
     def _restore(self, saved: Mapping[str, Any]) -> int:
         """Take over what a checkpoint holds; returns where its metrics end."""
         workload = self.workload
+        if "epoch" not in saved:
+            raise ConfigError(
+                f"resume={self.run_dir}: holds weights alone, to be played; must be a run that was trained"
+            )
         workload.model.load_state_dict(saved[workload.part])
         workload.model.generator.set_state(saved["generator"].cpu())
         self.steps, self.epoch = saved["steps"], saved["epoch"]

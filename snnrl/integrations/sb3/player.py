@@ -54,13 +54,25 @@ class SB3Agent(nn.Module):
         if self._screen is not None:
             single = np.ndim(observation) == 3
             state = self._screen.add(np.asarray(observation)[None] if single else observation, state, episode_start)
-            observation = state[0] if single else state
-        elif self.statistics is not None:
-            spread = np.sqrt(self.statistics.var + 1e-8)
-            scaled = (np.asarray(observation) - self.statistics.mean) / spread
-            observation = np.clip(scaled, -CLIP, CLIP).astype(np.float32)
-        action, _ = self.model.predict(observation, deterministic=deterministic)
+            seen = state[0] if single else state
+        else:
+            seen = self.as_seen(observation, state)
+        action, _ = self.model.predict(seen, deterministic=deterministic)
         return action, state
+
+    def as_seen(self, observation: Any, state: Any) -> Any:
+        """What the policy is given for an observation, ``state`` being what :meth:`predict` returned for it."""
+        if self._screen is not None:
+            return state
+        if self.statistics is None:
+            return observation
+        spread = np.sqrt(self.statistics.var + 1e-8)
+        scaled = (np.asarray(observation) - self.statistics.mean) / spread
+        return np.clip(scaled, -CLIP, CLIP).astype(np.float32)
+
+    def take_statistics(self, other: SB3Agent) -> None:
+        """Normalise observations as ``other`` does."""
+        self.set_extra_state(other.get_extra_state())
 
     def get_extra_state(self) -> dict[str, Any]:
         """The statistics of observations, for ``state_dict``."""

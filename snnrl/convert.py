@@ -1,0 +1,207 @@
+"""``python -m snnrl.convert run=<ann run>``: a trained network of stable-baselines3, made of spiking neurons."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snnrl.cli import run_command
+from snnrl.errors import ConfigError, did_you_mean, require
+
+USAGE = """
+usage: python -m snnrl.convert run=RUN_DIR [key=value ...]
+
+  run            folder of a run without spikes, trained with agent=ppo_ann agent.activation=relu or the like
+  sim_steps      simulation steps of a decision, a number or a list ([1,2,4,8,16,32])
+  percentile     of each layer's activations that becomes one spike a step (99.9)
+  calibrate      shift bias currents so that mean rates are the mean activations (true)
+  samples        observations of its own play from which activations are taken (4096)
+  episodes       episodes that each is evaluated on (100)
+  out            folder for the spiking run of the most steps (RUN_DIR/converted)
+  device         auto, cpu, cuda or cuda:<n> (auto)
+
+Writes convert.md, convert.json and convert.png: what is kept of the score, against sim_steps.
+"""
+
+DEFAULTS: dict[str, Any] = {
+    "run": None,
+    "sim_steps": [1, 2, 4, 8, 16, 32],
+    "percentile": 99.9,
+    "calibrate": True,
+    "samples": 4096,
+    "episodes": 100,
+    "out": None,
+    "device": "auto",
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command; ``words`` default to the process's own. Returns its exit code."""
+    return run_command(convert_run, USAGE, words)
+
+
+def convert_run(words: Sequence[str]) -> int:
+    """Convert and evaluate as the command line says.
+
+    Raises:
+        ConfigError: a wrong setting, or a run that cannot be converted.
+    """
+    options = _options(words)
+    run_dir = Path(str(options["run"]))
+    out = run_dir / "converted" if options["out"] is None else Path(str(options["out"]))
+
+    from snnrl.config import RunConfig, read_settings
+    from snnrl.loading import is_sb3, load_player, make_agent_for
+    from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.evaluation import evaluate
+    from snnrl.training.summary import bootstrap_interval, write_json
+
+    settings = read_settings(run_dir)
+    config = RunConfig.from_mapping(settings)
+    require(is_sb3(config), "run", run_dir, "of an algorithm of stable-baselines3, such as agent=ppo_ann")
+
+    from snnrl.integrations.sb3.conversion import convert, same_actions, spiking_recipe
+    from snnrl.integrations.sb3.cost import firing_rate
+    from snnrl.integrations.sb3.observing import gather
+
+    steps = sorted(options["sim_steps"])
+    recipes = {count: spiking_recipe(config.agent, count) for count in steps}
+    require(not out.exists(), "out", out, "a new folder")
+    leave_cores_to_environments()
+    agent = load_player(config, run_dir, device=str(options["device"]))
+    observations = gather(agent, config.env, options["samples"], config.seed)
+
+    def play(player: Any) -> Any:
+        return evaluate(player, config.env, episodes=options["episodes"], seed=config.seed).returns
+
+    before = play(agent)
+    random = play(make_agent_for(config.env, {"name": "random"}, config.seed))
+    rows = []
+    for count, recipe in recipes.items():
+        spiking = convert(
+            agent,
+            recipe,
+            config.env,
+            observations,
+            percentile=float(options["percentile"]),
+            calibrate=options["calibrate"],
+            seed=config.seed,
+        )
+        returns = play(spiking)
+        row = {
+            "sim_steps": count,
+            "return_mean": float(returns.mean()),
+            "return_std": float(returns.std()),
+            "kept": float((returns.mean() - random.mean()) / (before.mean() - random.mean())),
+            "same_actions": same_actions(agent, spiking, observations),
+            "firing_rate": firing_rate(spiking, observations),
+        }
+        rows.append(row)
+        print(f"{count} steps: return {row['return_mean']:.1f}", file=sys.stderr, flush=True)
+    low, high = bootstrap_interval(before)
+    result = {
+        "env": config.env.id,
+        "ann": {"return_mean": float(before.mean()), "return_std": float(before.std()), "interval_95": [low, high]},
+        "random": float(random.mean()),
+        "rows": rows,
+        **{key: options[key] for key in ("percentile", "calibrate", "samples", "episodes")},
+    }
+    _write_run(out, settings, recipes[steps[-1]], spiking)
+    write_json(out / "convert.json", result)
+    table = _table(result)
+    (out / "convert.md").write_text(table)
+    _draw(result, out / "convert.png")
+    print(table)
+    print(f"written to {out}: a run of {steps[-1]} steps, convert.md, convert.json, convert.png")
+    return 0
+
+
+def _write_run(out: Path, settings: Mapping[str, Any], recipe: Mapping[str, Any], agent: Any) -> None:
+    """A run's folder that can be loaded and played."""
+    from snnrl.training.checkpoints import CheckpointStore
+    from snnrl.training.summary import write_json
+    from snnrl.training.workload import architecture
+
+    out.mkdir(parents=True)
+    write_json(out / "config.yaml", {**settings, "agent": dict(recipe)})  # JSON is YAML
+    payload = {
+        "architecture": architecture(agent),
+        "agent": agent.state_dict(),
+        "generator": agent.generator.get_state(),
+        "steps": 0,
+    }
+    CheckpointStore(out / "checkpoints").save(payload, 0)
+
+
+def _table(result: Mapping[str, Any]) -> str:
+    ann = result["ann"]
+    lines = [
+        f"{result['env']}, {result['episodes']} episodes: {ann['return_mean']:.1f} ± {ann['return_std']:.1f} before, "
+        f"random actions {result['random']:.1f}; kept is the share of what lies between them\n",
+        "| sim_steps | return | kept | same actions | spikes per neuron and step |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['sim_steps']} | {row['return_mean']:.1f} ± {row['return_std']:.1f} | {100 * row['kept']:.1f} % | "
+        f"{100 * row['same_actions']:.1f} % | {row['firing_rate']:.3f} |"
+        for row in result["rows"]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _draw(result: Mapping[str, Any], path: Path) -> None:
+    """Return against simulation steps, with the interval of the network before."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
+    rows = result["rows"]
+    axes.plot([row["sim_steps"] for row in rows], [row["return_mean"] for row in rows], "o-", label="spiking")
+    low, high = result["ann"]["interval_95"]
+    axes.axhspan(low, high, color="0.85", lw=0)
+    axes.axhline(result["ann"]["return_mean"], color="0.4", lw=1, ls="--", label="before, and its 95 % interval")
+    axes.axhline(result["random"], color="0.4", lw=1, ls=":", label="random actions")
+    axes.set_xscale("log", base=2)
+    axes.set(xlabel="simulation steps of a decision", ylabel=f"return, {result['episodes']} episodes")
+    axes.set_xticks([row["sim_steps"] for row in rows], [str(row["sim_steps"]) for row in rows])
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+
+
+def _options(words: Sequence[str]) -> dict[str, Any]:
+    from snnrl.config import read_words
+
+    for word in words:
+        key = word.partition("=")[0]
+        if key not in DEFAULTS:
+            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
+        if "=" not in word:
+            raise ConfigError(f"{word}: must be key=value, such as sim_steps=8")
+    options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "out", "device"))}
+    require(options["run"] is not None, "run", options["run"], "the folder of a run")
+    given = options["sim_steps"]
+    steps = given if isinstance(given, list) else [given]
+    require(
+        bool(steps) and all(map(_positive, steps)), "sim_steps", given, "an integer of at least 1, or a list of them"
+    )
+    options["sim_steps"] = steps
+    for key in ("samples", "episodes"):
+        require(_positive(options[key]), key, options[key], "an integer of at least 1")
+    percentile = options["percentile"]
+    fits = isinstance(percentile, (int, float)) and not isinstance(percentile, bool) and 0 < percentile <= 100
+    require(fits, "percentile", percentile, "above 0 and at most 100")
+    require(isinstance(options["calibrate"], bool), "calibrate", options["calibrate"], "true or false")
+    return options
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""``python -m snnrl.energy run=<dir>``: what a decision of a spiking policy costs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from snnrl.cli import run_command
+from snnrl.errors import ConfigError, did_you_mean, require
+
+USAGE = """
+usage: python -m snnrl.energy run=RUN_DIR [key=value ...]
+
+  run            folder of a run of a spiking policy (agent=ppo, dqn, a2c, sac, td3; or what snnrl.convert wrote)
+  decisions      of its own play, over which the means are taken (2048)
+  checkpoint     last, best or a file (last)
+  device         auto, cpu, cuda or cuda:<n> (auto)
+
+Writes energy.md and energy.json: spikes, synaptic operations, multiplications of the twin without spikes, and estimates
+of energy with and without memory traffic. Counted is what acts, not the critic.
+"""
+
+DEFAULTS: dict[str, Any] = {"run": None, "decisions": 2048, "checkpoint": "last", "device": "auto"}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command; ``words`` default to the process's own. Returns its exit code."""
+    return run_command(count_run, USAGE, words)
+
+
+def count_run(words: Sequence[str]) -> int:
+    """Count as the command line says.
+
+    Raises:
+        ConfigError: a wrong setting, or a run without spiking layers.
+    """
+    options = _options(words)
+    run_dir = Path(str(options["run"]))
+
+    from snnrl.config import read_config
+    from snnrl.loading import is_sb3, load_player
+    from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.summary import write_json
+
+    config = read_config(run_dir)
+    kind = f"{config.agent['name']}, {config.agent.get('network', '')}"
+    spiking = is_sb3(config) and config.agent["network"] == "spiking"
+    require(spiking, "run", kind, "of an algorithm of stable-baselines3 with agent.network=spiking")
+
+    from snnrl.integrations.sb3.cost import decision_cost, energy
+    from snnrl.integrations.sb3.observing import gather
+
+    leave_cores_to_environments()
+    agent = load_player(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    cost = decision_cost(agent, gather(agent, config.env, options["decisions"], config.seed))
+    found = energy(cost)
+    table = _table(cost, found, config, options["decisions"])
+    result = {
+        "env": config.env.id,
+        "sim_steps": config.agent["sim_steps"],
+        "decisions": options["decisions"],
+        "layers": [layer._asdict() for layer in cost.layers],
+        "firing_rate": cost.firing_rate,
+        "synaptic_operations": cost.operations,
+        "macs_of_input": cost.steady_macs,
+        "updates": cost.updates,
+        "macs_of_twin": cost.macs,
+        "parameters": cost.parameters,
+        "nanojoules": found,
+    }
+    write_json(run_dir / "energy.json", result)
+    (run_dir / "energy.md").write_text(table)
+    print(table)
+    print(f"written to {run_dir}: energy.md, energy.json")
+    return 0
+
+
+def _table(cost: Any, found: Any, config: Any, decisions: int) -> str:
+    lines = [
+        f"{config.env.id}, {config.agent['name']}, {config.agent['sim_steps']} steps a decision, means over "
+        f"{decisions:,} decisions\n",
+        "| layer | neurons | spikes | per neuron and step | input multiplications | synaptic operations | updates | "
+        "multiplications of the twin |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for number, layer in enumerate(cost.layers, 1):
+        lines.append(
+            f"| {number} | {layer.neurons:,} | {layer.spikes:,.1f} | {layer.spikes / layer.updates:.3f} | "
+            f"{layer.steady_macs:,.0f} | {layer.synaptic_operations:,.0f} | {layer.updates:,} | {layer.macs:,} |"
+        )
+    lines += [
+        f"| readout | | | | | {cost.readout_operations:,.0f} | | {cost.readout_macs:,} |",
+        f"| all | {cost.neurons:,} | {cost.spikes:,.1f} | {cost.firing_rate:.3f} | {cost.steady_macs:,.0f} | "
+        f"{cost.operations:,.0f} | {cost.updates:,} | {cost.macs:,} |\n",
+        "| energy of a decision, nJ | spiking | twin | spiking / twin |",
+        "|---|---|---|---|",
+    ]
+    names = {
+        "arithmetic": "arithmetic, 45 nm (Horowitz 2014)",
+        "with memory": "with weights, potentials and activations from memory",
+        "Loihi": "on Loihi (Davies et al. 2018)",
+    }
+    for kind, values in found.items():
+        twin = f"{values['twin']:,.2f} | {values['spiking'] / values['twin']:.2f}" if "twin" in values else " | "
+        lines.append(f"| {names[kind]} | {values['spiking']:,.2f} | {twin} |")
+    return "\n".join(lines) + "\n"
+
+
+def _options(words: Sequence[str]) -> dict[str, Any]:
+    from snnrl.config import read_words
+
+    for word in words:
+        key = word.partition("=")[0]
+        if key not in DEFAULTS:
+            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
+        if "=" not in word:
+            raise ConfigError(f"{word}: must be key=value, such as decisions=1000")
+    options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "checkpoint", "device"))}
+    require(options["run"] is not None, "run", options["run"], "the folder of a run")
+    decisions = options["decisions"]
+    whole = isinstance(decisions, int) and not isinstance(decisions, bool) and decisions >= 1
+    require(whole, "decisions", decisions, "an integer of at least 1")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""What a policy sees while it plays, for those who want to look into it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from stable_baselines3.common.preprocessing import preprocess_obs
+from torch import Tensor
+
+from snnrl.envs import EnvConfig, env_seeds, make_envs
+from snnrl.integrations.sb3.player import SB3Agent
+
+EPOCH = 3
+"""Of the ``eval`` stream of seeds: no evaluation plays these episodes."""
+_ENVS = 16
+
+
+def gather(agent: SB3Agent, env: EnvConfig, samples: int, seed: int) -> Tensor:
+    """Observations of the agent's own play, as its policy is given them: ``[samples, *shape]``.
+
+    Args:
+        agent: who plays, with the best action each time.
+        env: the environment's recipe.
+        samples: how many.
+        seed: of the environments.
+    """
+    envs = make_envs(env.for_evaluation(), _ENVS)
+    seen: list[Any] = []
+    try:
+        observation, _ = envs.reset(seed=cast(Any, env_seeds(seed, "eval", EPOCH, _ENVS)))
+        state: Any = None
+        begins, ended = np.ones(_ENVS, bool), np.zeros(_ENVS, bool)
+        while _ENVS * len(seen) < samples:
+            action, state = agent.predict(observation, state, begins, deterministic=True)
+            seen.append(np.array(agent.as_seen(observation, state)))
+            observation, _, terminated, truncated, _ = envs.step(action)
+            begins, ended = ended, (terminated | truncated) & ~ended
+    finally:
+        envs.close()
+    return torch.as_tensor(np.concatenate(seen)[:samples], device=agent.model.device)
+
+
+def preprocessed(agent: SB3Agent, observations: Tensor) -> Tensor:
+    """Observations as the first layer takes them: scaled images, one-hot numbers, floats."""
+    policy: Any = agent.policy
+    ready = preprocess_obs(observations, policy.observation_space, normalize_images=policy.normalize_images)
+    assert isinstance(ready, Tensor)
+    return ready
