@@ -169,18 +169,33 @@ class LayeredNetwork(nn.Module):
         settings: LayerSettings,
         inputs: int | None = None,
     ) -> None:
+        self._compose(synapses, [settings.neurons(shape) for shape in shapes], settings, inputs)
+        self.excite()
+
+    @classmethod
+    def of(cls, synapses: Sequence[nn.Module], neurons: Sequence[Neuron[Any]], settings: LayerSettings) -> Self:
+        """A network of synapses and neurons that exist, as they are; ``settings`` says for how many steps it runs."""
+        network = cls.__new__(cls)
+        network._compose(synapses, neurons, settings, None)
+        return network
+
+    def _compose(
+        self,
+        synapses: Sequence[nn.Module],
+        neurons: Sequence[Neuron[Any]],
+        settings: LayerSettings,
+        inputs: int | None,
+    ) -> None:
         super().__init__()
         self.settings = settings
         self.input_cells = None
         if settings.coding == "population" and inputs is not None:
             self.input_cells = PopulationInput(inputs, settings.cells, settings.sim_steps, settings.surrogate)
         self.layers = nn.ModuleList(
-            SpikingLayer(synapse, settings.neurons(shape), settings)
-            for synapse, shape in zip(synapses, shapes, strict=True)
+            SpikingLayer(synapse, population, settings) for synapse, population in zip(synapses, neurons, strict=True)
         )
         held = decay_kernel(settings.sim_steps, decay_factor(settings.tau_readout), torch.ones(1)).flip(0)
         self.register_buffer("_held", held, persistent=False)
-        self.excite()
 
     @classmethod
     def dense(cls, inputs: int, sizes: Sequence[int], settings: LayerSettings) -> Self:

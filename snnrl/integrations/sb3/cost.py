@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from snnrl.errors import require
+from snnrl.integrations.sb3.acting import acting_part
 from snnrl.integrations.sb3.observing import preprocessed
 from snnrl.integrations.sb3.player import SB3Agent
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.cost import LayerCost, layer_costs
-from snnrl.networks.layered import LayeredNetwork
 
 MAC, ADD = 4.6, 0.9
 """pJ of a 32-bit floating-point multiplication with addition, and of an addition alone, in 45 nm (Horowitz 2014, ISSCC,
@@ -80,7 +80,7 @@ def decision_cost(agent: SB3Agent, observations: Tensor) -> Cost:
     Raises:
         ConfigError: a policy without spiking layers.
     """
-    networks, readout = _actor(agent.policy)
+    networks, readout = acting_part(agent.policy)
     require(bool(networks), "run", type(agent.policy).__name__, "of a spiking policy (agent.network=spiking)")
     x = preprocessed(agent, observations)
     layers: list[LayerCost] = []
@@ -119,17 +119,3 @@ def energy(cost: Cost) -> dict[str, dict[str, float]]:
         "Loihi": {"spiking": on_chip},
     }
     return {kind: {what: value / 1000 for what, value in values.items()} for kind, values in found.items()}
-
-
-def _actor(policy: Any) -> tuple[list[LayeredNetwork], Any]:
-    """The spiking layers between an observation and an action, and the linear layer that reads the last."""
-    if hasattr(policy, "mlp_extractor"):
-        way, readout = [policy.features_extractor, policy.mlp_extractor.policy_net], policy.action_net
-    elif hasattr(policy, "q_net"):
-        way, readout = [policy.q_net.features_extractor, policy.q_net.q_net], policy.q_net.q_net[-1]
-    else:
-        actor = policy.actor
-        sac = hasattr(actor, "latent_pi")
-        way = [actor.features_extractor, actor.latent_pi if sac else actor.mu]
-        readout = actor.mu if sac else actor.mu[1]
-    return [module for part in way for module in part.modules() if isinstance(module, LayeredNetwork)], readout
