@@ -48,7 +48,7 @@ class LayerSettings:
     """
 
     sim_steps: int = 4
-    neuron: str = "lif"
+    neuron: str = "if"
     neuron_kwargs: Mapping[str, Any] = field(default_factory=dict)
     tau_mem: float = 2.0
     reset: str = "soft"

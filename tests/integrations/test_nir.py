@@ -147,6 +147,7 @@ def test_a_graph_that_is_no_chain_is_refused() -> None:
         from_nir(nir.NIRGraph(nodes, edges))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_norse_spikes_alike(tmp_path: Path) -> None:
     norse = pytest.importorskip("norse.torch", reason="norse is not installed")
     for neuron in ("lif", "if"):
@@ -161,11 +162,12 @@ def test_norse_spikes_alike(tmp_path: Path) -> None:
         assert torch.equal(counts, network.spikes(inputs(6))[-1].sum(0))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_snntorch_spikes_alike(tmp_path: Path) -> None:
     pytest.importorskip("snntorch", reason="snnTorch is not installed")
     from snntorch.import_nir import import_from_nir
 
-    network = dense(reset="hard")
+    network = dense(neuron="lif", reset="hard")
     twin = import_from_nir(through_a_file(to_nir(network, (6,), dt=1e-4), tmp_path))
     counts, state = torch.zeros(9, 15), None
     with torch.no_grad():

@@ -70,7 +70,7 @@ def test_every_weight_gets_a_gradient(neuron: str, readout: str) -> None:
 
 
 def test_a_learned_threshold_starts_where_a_fixed_one_is() -> None:
-    fixed, learned = (made(LayerSettings(learnable=names)) for names in ((), ("v_threshold", "tau_mem")))
+    fixed, learned = (made(LayerSettings(neuron="lif", learnable=names)) for names in ((), ("v_threshold", "tau_mem")))
     assert torch.equal(fixed(inputs()), learned(inputs()))
     assert len(list(learned.parameters())) == len(list(fixed.parameters())) + 4
 

@@ -41,7 +41,7 @@ class AlgorithmConfig:
     """Of layers that do not spike: ``tanh``, ``relu`` or ``elu``; ``None`` is SB3's choice."""
 
     sim_steps: int = 4
-    neuron: str = "lif"
+    neuron: str = "if"
     neuron_kwargs: Any = None
     tau_mem: float = 2.0
     reset: str = "soft"

@@ -33,8 +33,8 @@ QUICK: dict[type[BaseAlgorithm], dict[str, Any]] = {
 ENVS = {PPO: "CartPole-v1", A2C: "CartPole-v1", DQN: "CartPole-v1", SAC: "Pendulum-v1", TD3: "Pendulum-v1"}
 LAYERS: list[dict[str, Any]] = [
     {},
-    {"coding": "population", "readout": "leaky", "learnable": ("tau_mem", "v_threshold")},
-    {"neuron": "if", "reset": "hard", "surrogate": "triangle", "readout": "count"},
+    {"neuron": "lif", "coding": "population", "readout": "leaky", "learnable": ("tau_mem", "v_threshold")},
+    {"neuron": "lif", "reset": "hard", "surrogate": "triangle", "readout": "count"},
     {"neuron": "adaptive_lif", "sim_steps": 2},
     {"neuron": "current_lif", "neuron_kwargs": {"tau_syn": 2.0}},
 ]
@@ -70,7 +70,7 @@ def same_predictions(first: Any, second: Any, space: spaces.Space[Any]) -> None:
     assert np.array_equal(found, expected)
 
 
-@pytest.mark.parametrize("layers", LAYERS, ids=["default", "population", "if", "adaptive", "current"])
+@pytest.mark.parametrize("layers", LAYERS, ids=["default", "population", "lif", "adaptive", "current"])
 @pytest.mark.parametrize("algorithm", list(QUICK), ids=lambda kind: kind.__name__)
 def test_learns_saves_loads_and_predicts(algorithm: Any, layers: dict[str, Any], tmp_path: Path) -> None:
     own = {"net_arch": [32, 24]}
