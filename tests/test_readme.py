@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stable_baselines3.common.base_class import BaseAlgorithm
 
 import snnrl
 from snnrl.agents import Agent
@@ -18,7 +19,11 @@ from snnrl.recipes import compose_run
 
 ROOT = Path(snnrl.__file__).parents[1]
 README = (ROOT / "README.md").read_text() if (ROOT / "README.md").is_file() else ""
-PAGES = [ROOT / "README.md", *(ROOT / room / "README.md" for room in ("agents", "envs", "experiments"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs" / "integrations.md",
+    *(ROOT / room / "README.md" for room in ("agents", "envs", "experiments")),
+]
 
 
 def blocks(language: str) -> list[str]:
@@ -39,7 +44,7 @@ def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
-    assert isinstance(names["agent"], Agent)
+    assert isinstance(names.get("agent"), Agent) or isinstance(names.get("model"), BaseAlgorithm)
 
 
 def test_the_page_of_the_core_runs() -> None:
