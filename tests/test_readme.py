@@ -89,4 +89,8 @@ def test_the_recipe_shown_composes() -> None:
 
 def test_every_picture_and_page_is_there() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert (ROOT / target).exists(), target
+        page, _, heading = target.partition("#")
+        assert (ROOT / page).exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", (ROOT / page).read_text(), flags=re.MULTILINE)
+            assert heading in {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}, target

@@ -4,6 +4,7 @@ import importlib.util
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from snnrl import recipes
@@ -13,7 +14,7 @@ from snnrl.datafiles import data_files, data_folder
 from snnrl.envs import env_seeds, make_envs
 from snnrl.errors import ConfigError
 from snnrl.errors import __file__ as errors_file
-from snnrl.loading import make_runner
+from snnrl.loading import ALGORITHMS, make_agent_for, make_runner
 from snnrl.pipelines import make_learner
 from snnrl.pipelines.config import PipelineConfig
 from snnrl.recipes import choice, compose_run, recipe_names, recipe_paths
@@ -26,6 +27,9 @@ SHIPPED = {
 ALL = [(group, name) for group, names in SHIPPED.items() for name in names]
 STUDIES = [name for name in SHIPPED["experiment"] if recipes.has_pipeline(name)]
 ACTING = [(group, name) for group, name in ALL if name not in STUDIES]
+GRADIENT = [(group, name) for group, name in ALL if name.partition("_")[0] in ALGORITHMS]
+OWN_AGENTS = [name for name in SHIPPED["agent"] if ("agent", name) not in GRADIENT]
+OWN_EXPERIMENTS = [name for group, name in ACTING if group == "experiment" and (group, name) not in GRADIENT]
 DIGITS = data_files("MNIST", data_folder())[0].is_file()
 BOX2D = importlib.util.find_spec("Box2D") is not None
 
@@ -67,8 +71,9 @@ def test_every_recipe_composes_into_a_run_without_loose_ends(group: str, name: s
     composed = compose_run([f"{group}={name}"])
     assert "${" not in str(composed)
     read = RunConfig.from_mapping(composed)
-    assert read.env_steps == read.env.env_steps
-    assert read.num_envs == read.env.num_envs
+    if (group, name) not in GRADIENT:
+        assert read.env_steps == read.env.env_steps
+        assert read.num_envs == read.env.num_envs
     assert read.eval_episodes == read.env.eval_episodes
 
 
@@ -94,13 +99,33 @@ def test_every_environment_recipe_takes_steps_with_its_agent(name: str) -> None:
     assert 0 < play(read, steps) <= 2 * steps
 
 
-@pytest.mark.parametrize("name", SHIPPED["agent"])
+@pytest.mark.parametrize("name", OWN_AGENTS)
 @pytest.mark.parametrize("env", ["CartPole", "FrozenLake", "Pong"])
 def test_every_agent_recipe_takes_steps_in_every_kind_of_environment(name: str, env: str) -> None:
     assert play(config(f"env={env}", f"agent={name}"), 3) == 6
 
 
-@pytest.mark.parametrize("name", [name for group, name in ACTING if group == "experiment"])
+@pytest.mark.parametrize(("group", "name"), GRADIENT)
+def test_every_algorithm_of_stable_baselines3_acts_and_its_recipe_holds_every_setting(group: str, name: str) -> None:
+    from snnrl.integrations.sb3.recipes import CONFIGS
+
+    algorithm = name.partition("_")[0]
+    continuous = algorithm in ("sac", "td3")
+    envs = ("Pendulum",) if continuous else ("CartPole", "FrozenLake")
+    for env in envs if group == "agent" else (None,):
+        if "lunarlander" in name and not BOX2D:
+            pytest.skip("box2d is not installed")
+        read = config(f"{group}={name}", *([] if env is None else [f"env={env}"]))
+        assert set(read.agent) == {"name", *(field.name for field in fields(CONFIGS[algorithm]))}
+        envs_made = make_envs(read.env, 2)
+        observation, _ = envs_made.reset(seed=0)
+        agent = make_agent_for(read.env, read.agent)
+        action, _ = agent.predict(observation, None, np.ones(2, bool), True)
+        envs_made.step(action)
+        envs_made.close()
+
+
+@pytest.mark.parametrize("name", OWN_EXPERIMENTS)
 def test_every_experiment_takes_steps(name: str) -> None:
     read = config(f"experiment={name}")
     if read.env.id == "snnrl/MNIST-v0":

@@ -53,10 +53,6 @@ class AlgorithmConfig:
     cells: int = 10
     readout: str = "rate"
     tau_readout: float = 4.0
-    action_cells: int = 0
-    """Neurons of a pool for each continuous action dimension, 0 for none."""
-    critic: str = "spiking"
-    """``spiking``, or ``ann``: it is not needed to act."""
 
     learning_rate: float = 3e-4
     learning_rate_end: float = 1.0
@@ -87,8 +83,6 @@ class AlgorithmConfig:
             require(math.isfinite(value) and value >= 0, f"agent.{name}", value, "a number of at least 0")
         require(self.gamma <= 1, "agent.gamma", self.gamma, "at most 1")
         require(self.frame_stack >= 1, "agent.frame_stack", self.frame_stack, "an integer of at least 1")
-        require(_whole(self.action_cells, 0), "agent.action_cells", self.action_cells, "an integer of at least 0")
-        require(self.critic in ("spiking", "ann"), "agent.critic", self.critic, "spiking or ann")
         for name in ("batch_size", "n_steps", "n_epochs", "buffer_size", "train_freq", "target_update_interval"):
             if hasattr(self, name):
                 require(
@@ -151,8 +145,6 @@ class AlgorithmConfig:
             chosen["activation_fn"] = ACTIVATIONS[self.activation]
         if self.network == "spiking":
             chosen |= self.layers().as_dict()
-            if self.ALGORITHM is not DQN:
-                chosen |= {"action_cells": self.action_cells, "critic": self.critic}
         return chosen
 
     def further(self, env: VecEnv) -> dict[str, Any]:
@@ -161,7 +153,26 @@ class AlgorithmConfig:
 
 
 @dataclass(frozen=True)
-class OnPolicyConfig(AlgorithmConfig):
+class ActorCriticConfig(AlgorithmConfig):
+    """What algorithms with an actor and a critic share."""
+
+    action_cells: int = 0
+    """Neurons of a pool for each continuous action dimension, 0 for none."""
+    critic: str = "spiking"
+    """``spiking``, or ``ann``: it is not needed to act."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(_whole(self.action_cells, 0), "agent.action_cells", self.action_cells, "an integer of at least 0")
+        require(self.critic in ("spiking", "ann"), "agent.critic", self.critic, "spiking or ann")
+
+    def policy_kwargs(self) -> dict[str, Any]:
+        own = {"action_cells": self.action_cells, "critic": self.critic}
+        return {**super().policy_kwargs(), **(own if self.network == "spiking" else {})}
+
+
+@dataclass(frozen=True)
+class OnPolicyConfig(ActorCriticConfig):
     """What PPO and A2C share."""
 
     n_steps: int = 2048
@@ -260,7 +271,7 @@ class DQNConfig(OffPolicyConfig):
 
 
 @dataclass(frozen=True)
-class SACConfig(OffPolicyConfig):
+class SACConfig(OffPolicyConfig, ActorCriticConfig):
     """Recipe of SAC (Haarnoja et al. 2018)."""
 
     ent_coef: Any = None
@@ -276,7 +287,7 @@ class SACConfig(OffPolicyConfig):
 
 
 @dataclass(frozen=True)
-class TD3Config(OffPolicyConfig):
+class TD3Config(OffPolicyConfig, ActorCriticConfig):
     """Recipe of TD3 (Fujimoto, van Hoof & Meger 2018)."""
 
     learning_rate: float = 1e-3
