@@ -139,7 +139,6 @@ class RSTDP(Agent[RSTDPState]):
             weight_mean=config.weight_mean,
             weight_std=config.weight_std,
             weight_bound=config.weight_bound,
-            carry_over=config.carry_over,
             generator=self.generator,
         )
         self.rule = ThreeFactor(config.gamma * config.trace_lambda)

@@ -18,8 +18,6 @@ class RSTDPConfig:
     """Length of a simulation step."""
     tau: float = 10.0
     """Time constant of membranes, synaptic currents and presynaptic traces."""
-    carry_over: bool = True
-    """Whether membranes and traces go on from one decision to the next; otherwise each decision starts at rest."""
     spikes_per_step: float = 1.5
     """Summed rate of a vector observation's place cells."""
     target_rate: float = 0.02

@@ -63,8 +63,6 @@ class ActorCritic(nn.Module):
         weight_std: standard deviation of the initial weights.
         weight_bound: largest absolute weight.
         generator: where initial weights are drawn from.
-        carry_over: whether membranes and traces go on from one window to the next; otherwise each window starts at
-            rest, as it always does with volleys.
     """
 
     def __init__(
@@ -83,14 +81,13 @@ class ActorCritic(nn.Module):
         weight_std: float,
         weight_bound: float,
         generator: torch.Generator,
-        carry_over: bool = True,
     ) -> None:
         super().__init__()
         require(sim_steps >= 1, "sim_steps", sim_steps, "at least 1")
         require(actor.size % actions == 0, "actions", actions, f"a divisor of the {actor.size} neurons of the actor")
         self.encoder, self.actor, self.critic, self.actions = encoder, actor, critic, actions
         self.value_low, self.value_high = value_range
-        self.sim_steps, self.floor, self.carry_over = sim_steps, postsynaptic_floor, carry_over
+        self.sim_steps, self.floor = sim_steps, postsynaptic_floor
         self.decay = decay_factor(tau_pre, dt, "tau_pre")
 
         def readout(size: int) -> Dense:
@@ -139,10 +136,9 @@ class ActorCritic(nn.Module):
             factors = [torch.einsum("t,tbn->bn", kernel, post + self.floor).unsqueeze(0) for post in (actor, critic)]
             after = state._replace(encoder=encoder_state)
         else:
-            before = state if self.carry_over else self.init_state(spikes.shape[1])
-            actor, actor_state = fire(self.to_actor(spikes), before.actor)
-            critic, critic_state = self.critic.scan(self.to_critic(spikes), before.critic)
-            pre = scan_trace(spikes, before.trace, self.decay)
+            actor, actor_state = fire(self.to_actor(spikes), state.actor)
+            critic, critic_state = self.critic.scan(self.to_critic(spikes), state.critic)
+            pre = scan_trace(spikes, state.trace, self.decay)
             factors = [post + self.floor for post in (actor, critic)]
             after = ActorCriticState(encoder_state, actor_state, critic_state, pre[-1])
         most = self.critic.rate_max * self.sim_steps

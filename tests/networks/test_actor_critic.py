@@ -117,17 +117,6 @@ def test_a_window_of_a_spike_train_follows_a_plain_loop() -> None:
     assert after.encoder[0].tolist() == [1.0] * batch
 
 
-def test_without_carry_over_every_window_starts_at_rest() -> None:
-    first, second = spikes(3, STEPS, SIZE), spikes(3, STEPS, SIZE)[:, :, torch.randperm(SIZE)]
-    for carry_over in (True, False):
-        net = network(carry_over=carry_over)
-        _, after = net(first, net.init_state(3), expected=True)
-        later, _ = net(second, after, expected=True)
-        fresh, _ = net(second, net.init_state(3), expected=True)
-        assert torch.equal(later.preference, fresh.preference) is not carry_over
-        assert torch.equal(dense(later), dense(fresh)) is not carry_over
-
-
 @pytest.mark.parametrize("expected", [False, True])
 def test_a_volley_is_a_train_that_spikes_at_the_first_step_only(expected: bool) -> None:
     batch = 3
