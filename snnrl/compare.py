@@ -21,8 +21,12 @@ usage: python -m snnrl.compare [experiment=RECIPE] [env=RECIPE] [agent=RECIPE] [
   progress       auto, bar, plain or none (plain)
 
 Everything else is as for python -m snnrl.train, and chooses the first of the two. Both train on the same budget and
-seeds. Writes compare.md, compare.json and compare.png: scores and their intervals, wall time, learning curves.
+seeds. Writes compare.md, compare.json and compare.png: scores and their intervals, wall time, spikes and operations of
+a decision, learning curves.
 """
+
+DECISIONS = 1024
+"""Decisions of its own play over which a policy's operations are averaged."""
 
 DEFAULTS: dict[str, Any] = {
     "seeds": 5,
@@ -75,9 +79,8 @@ def run_comparison(words: Sequence[str]) -> int:
                 return stopped_by(stopped)
             summary = json.loads((folder / "summary.json").read_text())
             score = played(folder, episodes, "compare", ("best",))["best"]
-            results.setdefault(name, []).append(
-                {"seed": seed, "score": score, "train_seconds": summary["train_seconds"]}
-            )
+            row = {"seed": seed, "score": score, "train_seconds": summary["train_seconds"]}
+            results.setdefault(name, []).append({**row, **_cost(folder)})
     write_json(out / "compare.json", {"words": chosen, "against": against, "results": results})
     table = _table(results, first, episodes, against)
     (out / "compare.md").write_text(table)
@@ -85,6 +88,22 @@ def run_comparison(words: Sequence[str]) -> int:
     print(table)
     print(f"written to {out}: compare.md, compare.json, compare.png")
     return 0
+
+
+def _cost(folder: Path) -> dict[str, float]:
+    """Spikes and operations of a decision of a spiking policy, nothing of another agent."""
+    from snnrl.config import read_config
+    from snnrl.loading import is_sb3, load_player
+
+    config = read_config(folder)
+    if not is_sb3(config) or config.agent["network"] != "spiking":
+        return {}
+    from snnrl.integrations.sb3.cost import decision_cost
+    from snnrl.integrations.sb3.observing import gather
+
+    agent = load_player(config, folder)
+    cost = decision_cost(agent, gather(agent, config.env, DECISIONS, config.seed))
+    return {"firing_rate": cost.firing_rate, "synaptic_operations": cost.operations, "macs_of_twin": cost.macs}
 
 
 def _table(results: Mapping[str, list[dict[str, Any]]], config: Any, episodes: int, against: str) -> str:
@@ -95,8 +114,8 @@ def _table(results: Mapping[str, list[dict[str, Any]]], config: Any, episodes: i
     lines = [
         f"{config.env.id}, {config.agent['name']}, {config.env_steps:,} env steps, {len(results['spiking'])} seeds, "
         f"{episodes} episodes each that training did not see; the twin has {against}\n",
-        "| what | mean return (95 % interval over seeds) | each seed | seconds of training |",
-        "|---|---|---|---|",
+        "| what | mean return (95 % interval over seeds) | each seed | seconds of training | a decision's operations |",
+        "|---|---|---|---|---|",
     ]
     intervals = {}
     for name, found in results.items():
@@ -105,7 +124,15 @@ def _table(results: Mapping[str, list[dict[str, Any]]], config: Any, episodes: i
         mean, low, high = intervals[name]
         each = ", ".join(f"{score:.1f}" for score in scores)
         seconds = np.mean([result["train_seconds"] for result in found])
-        lines.append(f"| {name} | {mean:.1f} ({low:.1f} to {high:.1f}) | {each} | {seconds:.0f} |")
+        cost = ""
+        if "firing_rate" in found[0]:
+            rate, operations = (
+                np.mean([result[key] for result in found]) for key in ("firing_rate", "synaptic_operations")
+            )
+            cost = f"{operations:,.0f} synaptic, {rate:.3f} spikes per neuron and step"
+        elif "macs_of_twin" in results["spiking"][0]:
+            cost = f"{results['spiking'][0]['macs_of_twin']:,} multiplications"
+        lines.append(f"| {name} | {mean:.1f} ({low:.1f} to {high:.1f}) | {each} | {seconds:.0f} | {cost} |")
     reached = "at or above" if intervals["spiking"][0] >= intervals["twin"][1] else "below"
     lines.append(f"\nThe spiking mean is {reached} the lower end of the twin's interval.")
     return "\n".join(lines) + "\n"

@@ -41,6 +41,8 @@ def test_the_table_and_the_figure_are_written(out: Path) -> None:
         scores = [result["score"] for result in results[name]]
         assert f"| {name} | {sum(scores) / 2:.1f} (" in table
         assert ", ".join(f"{score:.1f}" for score in scores) in table
+    assert all(0 < result["firing_rate"] < 1 for result in results["spiking"])
+    assert "4,480 multiplications" in table
     assert (out / "compare.png").stat().st_size > 10_000
 
 
