@@ -99,16 +99,18 @@ def _compile(soft: bool, shape: int, steady: bool) -> Any:
             width = min(_STRETCH, high - first)
             v[:] = start
             rise[:] = zero
-            count[first : first + width] = zero
-            effect[0, first : first + width] = zero
+            now = current[0, first : first + width]
+            counted, gathered = count[first : first + width], effect[0, first : first + width]
+            counted[:] = zero
+            gathered[:] = zero
             for _ in range(steps):
                 for n in range(width):
-                    charged = rest + (v[n] - rest) * decay + gain * current[0, first + n]
+                    charged = rest + (v[n] - rest) * decay + gain * now[n]
                     rising = rise[n] * decay + gain
                     x = charged - threshold
                     fired = x >= zero
-                    count[first + n] += one if fired else zero
-                    effect[0, first + n] += rising * spike_derivative(x, shape, slope)
+                    counted[n] += one if fired else zero
+                    gathered[n] += rising * spike_derivative(x, shape, slope)
                     lowered = charged - drop if soft else reset
                     v[n] = lowered if fired else charged
                     rise[n] = rising if soft or not fired else zero
@@ -137,22 +139,25 @@ def _compile(soft: bool, shape: int, steady: bool) -> Any:
             width = min(_STRETCH, high - first)
             v[:] = start
             later[:] = zero
-            count[first : first + width] = zero
+            counted = count[first : first + width]
+            counted[:] = zero
             for step in range(steps):
+                now, distance = current[step, first : first + width], above[step]
                 for n in range(width):
-                    charged = rest + (v[n] - rest) * decay + gain * current[step, first + n]
+                    charged = rest + (v[n] - rest) * decay + gain * now[n]
                     x = charged - threshold
                     fired = x >= zero
-                    above[step, n] = x
-                    count[first + n] += one if fired else zero
+                    distance[n] = x
+                    counted[n] += one if fired else zero
                     lowered = charged - drop if soft else reset
                     v[n] = lowered if fired else charged
             for step in range(steps - 1, -1, -1):
+                distance, gathered = above[step], effect[step, first : first + width]
                 for n in range(width):
-                    x = above[step, n]
+                    x = distance[n]
                     kept = later[n] if soft or x < zero else zero
                     to_potential = spike_derivative(x, shape, slope) + kept
-                    effect[step, first + n] = to_potential * gain
+                    gathered[n] = to_potential * gain
                     later[n] = to_potential * decay
 
     return count_steady if steady else count_varying

@@ -2,7 +2,8 @@
 
 What :func:`snnrl.kernels.lif_scan` does, for windows of a few steps and small populations, where what surrounds a loop
 costs more than the loop: the settings are plain numbers, no state comes in or goes out, and a current that stays on is
-read once. The definition is :class:`snnrl.neurons.LIF`, which is the twin.
+read once. Loops go along views of rows, which the compiler turns into vector instructions. The definition is
+:class:`snnrl.neurons.LIF`, which is the twin.
 """
 
 from __future__ import annotations
@@ -95,16 +96,18 @@ def _compile(soft: bool, steady: bool, keep: bool) -> Any:
             width = min(_STRETCH, high - first)
             v[:] = start
             for step in range(spikes.shape[0]):
+                now = current[0 if steady else step, first : first + width]
+                out = spikes[step, first : first + width]
+                kept = above[step, first : first + width] if keep else above[0]
                 for n in range(width):
-                    now = current[0, first + n] if steady else current[step, first + n]
-                    charged = rest + (v[n] - rest) * decay + gain * now
+                    charged = rest + (v[n] - rest) * decay + gain * now[n]
                     x = charged - threshold
                     fired = x >= zero
                     lowered = charged - drop if soft else reset
                     v[n] = lowered if fired else charged
-                    spikes[step, first + n] = one if fired else zero
+                    out[n] = one if fired else zero
                     if keep:
-                        above[step, first + n] = x
+                        kept[n] = x
 
     return fire
 
@@ -132,14 +135,17 @@ def _compile_back(soft: bool, shape: int, steady: bool) -> Any:
             if steady:
                 to_current[0, first : first + width] = zero
             for step in range(above.shape[0] - 1, -1, -1):
+                distance = above[step, first : first + width]
+                wanted = to_spikes[step, first : first + width]
+                found = to_current[0 if steady else step, first : first + width]
                 for n in range(width):
-                    x = above[step, first + n]
+                    x = distance[n]
                     kept = later[n] if soft or x < zero else zero
-                    charged = to_spikes[step, first + n] * spike_derivative(x, shape, slope) + kept
+                    charged = wanted[n] * spike_derivative(x, shape, slope) + kept
                     later[n] = charged * decay
                     if steady:
-                        to_current[0, first + n] += charged * gain
+                        found[n] += charged * gain
                     else:
-                        to_current[step, first + n] = charged * gain
+                        found[n] = charged * gain
 
     return back
