@@ -12,7 +12,7 @@ from snnrl.train import main
 TASKS = {
     "CartPole": (60_000, 400.0),
     "Acrobot": (100_000, -200.0),
-    "FrozenLake": (150_000, 0.1),
+    "FrozenLake": (150_000, 0.25),
 }
 """Environment steps, and the return that must be passed; random play gets 21, -497 and 0.00."""
 
