@@ -78,7 +78,7 @@ class SpikingActorCriticPolicy(ActorCriticPolicy):
         *args: as in SB3.
         action_cells: neurons of a pool for each action dimension, appended to the actor's layers, from which that
             dimension alone is read (Tang et al. 2020, CoRL); 0 for none. For continuous actions.
-        critic: ``spiking``, or ``ann`` for SB3's own: it is not needed to act.
+        critic: ``ann`` for SB3's own, which is not needed to act, or ``spiking``.
         **kwargs: settings of :class:`~snnrl.networks.layered.LayerSettings`, and those of SB3's policy.
 
     Raises:
@@ -91,7 +91,7 @@ class SpikingActorCriticPolicy(ActorCriticPolicy):
         action_space: spaces.Space[Any],
         *args: Any,
         action_cells: int = 0,
-        critic: str = "spiking",
+        critic: str = "ann",
         **kwargs: Any,
     ) -> None:
         self.spiking, kwargs = split_settings(kwargs)

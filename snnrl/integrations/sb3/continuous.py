@@ -91,7 +91,7 @@ class SpikingSACPolicy(SACPolicy):
         *args: as in SB3.
         action_cells: neurons of the pool of each action dimension, from which it alone is read (Tang et al. 2020,
             CoRL, "PopSAN"); 0 reads all dimensions from the last hidden layer.
-        critic: ``spiking``, or ``ann`` for SB3's own: it is not needed to act.
+        critic: ``ann`` for SB3's own, which is not needed to act, or ``spiking``.
         **kwargs: settings of :class:`~snnrl.networks.layered.LayerSettings`, and those of SB3's policy.
 
     Raises:
@@ -104,7 +104,7 @@ class SpikingSACPolicy(SACPolicy):
         action_space: spaces.Box,
         *args: Any,
         action_cells: int = 0,
-        critic: str = "spiking",
+        critic: str = "ann",
         **kwargs: Any,
     ) -> None:
         self.spiking, kwargs = split_settings(kwargs)
@@ -136,7 +136,7 @@ class SpikingTD3Policy(TD3Policy):
         action_space: spaces.Box,
         *args: Any,
         action_cells: int = 0,
-        critic: str = "spiking",
+        critic: str = "ann",
         **kwargs: Any,
     ) -> None:
         self.spiking, kwargs = split_settings(kwargs)

@@ -158,8 +158,8 @@ class ActorCriticConfig(AlgorithmConfig):
 
     action_cells: int = 0
     """Neurons of a pool for each continuous action dimension, 0 for none."""
-    critic: str = "spiking"
-    """``spiking``, or ``ann``: it is not needed to act."""
+    critic: str = "ann"
+    """``ann``, which is not needed to act, or ``spiking``."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

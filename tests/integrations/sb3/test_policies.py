@@ -73,9 +73,11 @@ def same_predictions(first: Any, second: Any, space: spaces.Space[Any]) -> None:
 @pytest.mark.parametrize("layers", LAYERS, ids=["default", "population", "lif", "adaptive", "current"])
 @pytest.mark.parametrize("algorithm", list(QUICK), ids=lambda kind: kind.__name__)
 def test_learns_saves_loads_and_predicts(algorithm: Any, layers: dict[str, Any], tmp_path: Path) -> None:
-    own = {"net_arch": [32, 24]}
+    own: dict[str, Any] = {"net_arch": [32, 24]}
     if algorithm in (SAC, TD3):
-        own |= {"action_cells": 5, "critic": "ann"} if layers.get("coding") else {}
+        own |= {"action_cells": 5} if layers.get("coding") else {}
+    if algorithm is not DQN and layers.get("reset") == "hard":
+        own |= {"critic": "spiking"}
     model = algorithm(
         "SpikingMlpPolicy", ENVS[algorithm], policy_kwargs={**layers, **own}, seed=1, device="cpu", **QUICK[algorithm]
     )
@@ -117,7 +119,7 @@ def test_tools_around_the_algorithm_work_as_usual(tmp_path: Path) -> None:
 
 def test_target_networks_begin_as_copies() -> None:
     dqn = DQN(SpikingDQNPolicy, "CartPole-v1", device="cpu")
-    sac = SAC(SpikingSACPolicy, "Pendulum-v1", device="cpu")
+    sac = SAC(SpikingSACPolicy, "Pendulum-v1", policy_kwargs={"critic": "spiking"}, device="cpu")
     for online, target in ((dqn.q_net, dqn.q_net_target), (sac.critic, sac.critic_target)):
         for one, other in zip(online.parameters(), target.parameters(), strict=True):
             assert torch.equal(one, other)
