@@ -2,9 +2,10 @@
 
 An integrate-and-fire neuron with soft reset fires at the rate of its mean current, up to one spike a step, which is a
 clipped ReLU (Diehl et al. 2015, IJCNN, "Fast-classifying, high-accuracy spiking deep networks"; Rueckauer et al. 2017,
-Front. Neurosci. 11:682). Weights are divided so that a high percentile of each layer's activations is that one spike a
-step; a start at half a threshold turns the rate's rounding down into rounding to the nearest (Bu et al. 2022, ICLR,
-"Optimal ANN-SNN conversion").
+Front. Neurosci. 11:682). Weights are divided so that a high percentile of each neuron's activations, of each map's
+behind a convolution, is that one spike a step (channel-wise: Kim et al. 2020, AAAI, "Spiking-YOLO"); a start at half a
+threshold turns the rate's rounding down into rounding to the nearest (Bu et al. 2022, ICLR, "Optimal ANN-SNN
+conversion").
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def convert(
         env: the environment's recipe.
         observations: as the policy sees them, ``[samples, *shape]``, from
             :func:`~snnrl.integrations.sb3.observing.gather`.
-        percentile: of each layer's activations that becomes one spike a step.
+        percentile: of each neuron's activations that becomes one spike a step.
         calibrate: shift each layer's bias currents so that its mean rates are the mean activations (Li et al. 2021,
             ICML, "A free lunch from ANN", bias calibration).
         seed: of the new agent's generator.
@@ -100,7 +101,7 @@ def convert(
     if hasattr(old, "log_std"):
         new.log_std.copy_(old.log_std)
     x = preprocessed(agent, observations)
-    scale = 1.0
+    scale = torch.ones(())
     for source, network in path.hidden:
         x, scale = _fill(source, network, x, scale, percentile, calibrate)
     for before, after in path.readouts:
@@ -166,41 +167,52 @@ def _fill(
     source: Sequence[nn.Linear | nn.Conv2d],
     network: LayeredNetwork,
     x: Tensor,
-    scale: float,
+    scale: Tensor,
     percentile: float,
     calibrate: bool,
-) -> tuple[Tensor, float]:
+) -> tuple[Tensor, Tensor]:
     """Give a stack the weights of ``source``.
 
     Args:
         source: layers with a ReLU after each.
         network: the stack.
         x: what goes into ``source``.
-        scale: what one spike a step of what goes into ``network`` stands for there.
+        scale: what one spike a step of each neuron or map that goes into ``network`` stands for there, or one number.
         percentile: of activations that becomes one spike a step.
         calibrate: whether to shift bias currents.
 
     Returns:
-        The activations of the last layer, and what one spike a step of it stands for.
+        The activations of the last layer, and what one spike a step of each of its neurons stands for.
     """
-    given = x / scale
+    given = x / _along(scale, x)
     wanted = []
     for before, layer in zip(source, cast(Sequence[SpikingLayer], network.layers), strict=True):
-        x = torch.relu(before(x.flatten(1) if isinstance(before, nn.Linear) else x))
-        highest = float(np.percentile(x.cpu().numpy(), percentile)) or 1.0
+        if isinstance(before, nn.Linear) and x.dim() > 2:
+            scale = scale.repeat_interleave(x[0, 0].numel()) if scale.dim() else scale
+            x = x.flatten(1)
+        x = torch.relu(before(x))
+        each = x.transpose(0, 1).flatten(1)
+        highest = torch.from_numpy(np.percentile(each.cpu().numpy(), percentile, axis=1)).to(x)
+        highest = torch.where(highest > 0, highest, torch.ones_like(highest))
         (after,) = _linear(layer.synapses)
-        after.weight.copy_(before.weight * (scale / highest))
+        rows = highest.view(-1, *[1] * (before.weight.dim() - 1))
+        after.weight.copy_(before.weight * _along(scale, before.weight) / rows)
         assert before.bias is not None
         assert after.bias is not None
         after.bias.copy_(before.bias / highest)
         scale = highest
-        wanted.append((x / highest).clamp_max(1))
+        wanted.append((x / _along(highest, x)).clamp_max(1))
     if calibrate:
         for number, activity in enumerate(wanted):
             (after,) = _linear(cast(SpikingLayer, network.layers[number]).synapses)
             off = activity - network.spikes(_flat(given, network))[number].mean(0)
             after.bias += off.mean([axis for axis in range(off.dim()) if axis != 1])  # type: ignore[operator]
     return x, scale
+
+
+def _along(scale: Tensor, like: Tensor) -> Tensor:
+    """One number for each entry of the second dimension of ``like``, shaped to multiply it."""
+    return scale.view(1, -1, *[1] * (like.dim() - 2)) if scale.dim() else scale
 
 
 def _flat(x: Tensor, network: LayeredNetwork) -> Tensor:
