@@ -9,7 +9,9 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
+from snnrl import noise
 from snnrl.agents.base import Agent, Metrics
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.sight import make_encoder
@@ -73,6 +75,8 @@ class RSTDPState(NamedTuple):
     stretch: tuple[Outcome, ...]
     glimpses: tuple[Glimpse, ...]
     """What has been seen while looking around; empty afterwards."""
+    urge: Tensor | None
+    """``[batch, populations]``, added to preferences while exploring."""
 
 
 class RSTDP(Agent[RSTDPState]):
@@ -165,6 +169,7 @@ class RSTDP(Agent[RSTDPState]):
             None,
             (),
             (),
+            None,
         )
 
     def anneal(self, progress: float) -> None:
@@ -186,9 +191,27 @@ class RSTDP(Agent[RSTDPState]):
         if state.decision is not None:
             stretch = (*stretch, self._outcome(state.decision, signal, activity.value))
         policy = self.code.policy(activity.preference, self.config.temperature)
-        choice = self.code.explore(policy, self.generator)
+        urge = self._urge(state.urge, activity.preference) if self.config.urge else None
+        urged = policy if urge is None else self.code.policy(activity.preference + urge, self.config.temperature)
+        choice = self.code.explore(urged, self.generator)
         decision = Decision(activity, self.code.credit(choice, policy), _surprise(choice, policy))
-        return self.code.chosen(choice), state._replace(network=network, decision=decision, stretch=stretch)
+        after = state._replace(network=network, decision=decision, stretch=stretch, urge=urge)
+        return self.code.chosen(choice), after
+
+    def _urge(self, urge: Tensor | None, preference: Tensor) -> Tensor:
+        """The urges of all rows, now and then drawn anew: a preference for a random choice of each dimension.
+
+        Exploration that is extended in time reaches what single random actions do not (Dabney, Ostrovski & Barreto
+        2021, ICLR). Credit is given relative to the policy without it, as to any perturbation of a neuron whose effect
+        on reward is observed (Fiete & Seung 2006, Phys. Rev. Lett. 97:048104).
+        """
+        batch = len(preference)
+        choice = noise.integers(self.code.choices, (batch, self.code.dims), self.device, self.generator)
+        drawn = self.config.urge * functional.one_hot(choice, self.code.choices).to(preference.dtype).flatten(1)
+        if urge is None:
+            return drawn
+        anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.urge_decisions
+        return torch.where(anew, drawn, urge)
 
     def _look_around(
         self, observation: NDArray[Any], feedback: Feedback, state: RSTDPState

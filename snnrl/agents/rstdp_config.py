@@ -58,6 +58,10 @@ class RSTDPConfig:
     """Divide the actor's modulator by the running root mean square of the TD error."""
     entropy: float = 0.0
     """Modulator for choosing what is unlikely; keeps the policy from freezing."""
+    urge: float = 0.0
+    """Spikes per neuron by which one action is preferred for a while, so that exploration persists; 0 for none."""
+    urge_decisions: int = 50
+    """Mean length of that while."""
     postsynaptic_floor: float = 0.0
     """Added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic."""
     weight_mean: float = 0.15
@@ -74,14 +78,14 @@ class RSTDPConfig:
     """``td``, or as a control ``shuffled``: TD errors of other times and environments."""
 
     def __post_init__(self) -> None:
-        for name in ("sim_steps", "actor_neurons", "critic_neurons", "update_every", "look_around"):
+        for name in ("sim_steps", "actor_neurons", "critic_neurons", "update_every", "look_around", "urge_decisions"):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 1, f"agent.{name}", value, "an integer of at least 1")
         for name in ("temperature", "actor_width", "critic_gain", "weight_bound", "spikes_per_step"):
             require(getattr(self, name) > 0, f"agent.{name}", getattr(self, name), "above 0")
         for name in ("gamma", "trace_lambda", "learning_rate_end"):
             require(0 <= getattr(self, name) <= 1, f"agent.{name}", getattr(self, name), "in [0, 1]")
-        for name in ("actor_rate", "critic_rate", "entropy", "postsynaptic_floor", "weight_std"):
+        for name in ("actor_rate", "critic_rate", "entropy", "urge", "postsynaptic_floor", "weight_std"):
             require(getattr(self, name) >= 0, f"agent.{name}", getattr(self, name), "at least 0")
         for field in fields(self):
             value = getattr(self, field.name)

@@ -378,6 +378,33 @@ def test_entropy_alone_draws_a_lopsided_policy_towards_uniform() -> None:
     assert drive[0] - drive[1:].mean() < 0.15
 
 
+def test_an_urge_lasts_and_credit_is_given_relative_to_the_policy_without_it() -> None:
+    agent = make(urge=100.0, urge_decisions=20, temperature=0.5, seed=3)
+    state, batch = agent.begin(200), 200
+    observation = np.full(batch, 2)
+    taken = []
+    for _ in range(60):
+        action, state = agent.act(observation, told(np.zeros(batch)), state)
+        taken.append(action)
+        assert state.decision is not None
+        policy = agent.code.policy(state.decision.activity.preference, 0.5)
+        choice = torch.from_numpy(action - 2).unsqueeze(1)
+        assert torch.equal(state.decision.credit, agent.code.credit(choice, policy))
+        state, _ = agent.learn(state)
+    actions = np.stack(taken)
+    changes = (actions[1:] != actions[:-1]).mean()
+    assert changes == pytest.approx(2 / 3 / 20, rel=0.15)
+    assert np.allclose(np.bincount(actions.ravel() - 2) / actions.size, 1 / 3, atol=0.05)
+
+
+def test_predictions_have_no_urge() -> None:
+    plain, urged = (make(urge=urge, seed=3) for urge in (0.0, 100.0))
+    observation = np.full(50, 2)
+    expected, _ = plain.predict(observation)
+    found, _ = urged.predict(observation)
+    assert np.array_equal(expected, found)
+
+
 def test_weights_stay_in_their_bounds() -> None:
     agent = make(actor_rate=10.0, critic_rate=10.0, weight_bound=0.3)
     practise(agent)
