@@ -15,7 +15,7 @@ usage: python -m snnrl.convert run=RUN_DIR [key=value ...]
 
   run            folder of a run without spikes, trained with agent=ppo_ann agent.activation=relu or the like
   sim_steps      simulation steps of a decision, a number or a list ([1,2,4,8,16,32])
-  percentile     of each layer's activations that becomes one spike a step (99.9)
+  percentile     of each neuron's activations that becomes one spike a step (99.9)
   calibrate      shift bias currents so that mean rates are the mean activations (true)
   samples        observations of its own play from which activations are taken (4096)
   episodes       episodes that each is evaluated on (100)
