@@ -33,6 +33,7 @@ class RunConfig:
         eval_every: environment steps between evaluations while training; 0 for none.
         eval_episodes: episodes of the evaluation at the end.
         eval_during: episodes of each evaluation while training.
+        eval_deterministic: whether evaluations take the best actions rather than draw them.
         checkpoint_every: environment steps between checkpoints.
         progress: ``auto``, ``bar``, ``plain`` or ``none``.
         env: the environment's recipe.
@@ -49,6 +50,7 @@ class RunConfig:
     eval_every: int
     eval_episodes: int
     eval_during: int
+    eval_deterministic: bool
     checkpoint_every: int
     progress: str
     env: EnvConfig
@@ -87,7 +89,7 @@ class RunConfig:
             raise ConfigError(f"{missing[0]} is missing: the settings are not whole")
         for section, keys in (("eval", {"every", "episodes", "during"}), ("checkpoint", {"every"})):
             value = mapping[section]
-            complete = isinstance(value, Mapping) and set(value) == keys
+            complete = isinstance(value, Mapping) and set(value) - {"deterministic"} == keys
             require(complete, section, value, f"settings {section}.{f', {section}.'.join(sorted(keys))}")
         evaluation, checkpoint, agent = mapping["eval"], mapping["checkpoint"], mapping["agent"]
         env_steps = whole("env_steps", mapping["env_steps"], 1)
@@ -95,7 +97,8 @@ class RunConfig:
             isinstance(agent, Mapping) and isinstance(agent.get("name"), str), "agent", agent, "a recipe with a name"
         )
         check_outputs(mapping)
-        run_dir = mapping["run_dir"]
+        run_dir, deterministic = mapping["run_dir"], evaluation.get("deterministic", True)
+        require(isinstance(deterministic, bool), "eval.deterministic", deterministic, "true or false")
         return cls(
             seed=checked_seed(mapping["seed"]),
             device=str(mapping["device"]),
@@ -106,6 +109,7 @@ class RunConfig:
             eval_every=interval("eval.every", evaluation["every"], env_steps, shares=5),
             eval_episodes=whole("eval.episodes", evaluation["episodes"], 1),
             eval_during=whole("eval.during", evaluation["during"], 1),
+            eval_deterministic=deterministic,
             checkpoint_every=interval("checkpoint.every", checkpoint["every"], env_steps, shares=10),
             progress=str(mapping["progress"]),
             env=EnvConfig.from_mapping(mapping["env"]),

@@ -17,7 +17,7 @@ usage: python -m snnrl.evaluate run=RUN_DIR [key=value ...]
   episodes       full episodes to play (100)
   seed           of the environments (the run's own; no evaluation plays the episodes of training or of another)
   checkpoint     last, best or a file (last)
-  deterministic  best actions rather than random ones (true)
+  deterministic  best actions rather than random ones (as the run's own evaluations)
   device         auto, cpu, cuda or cuda:<n> (auto)
   video          also write one episode as video.gif (false)
 
@@ -34,7 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "episodes": 100,
     "seed": None,
     "checkpoint": "last",
-    "deterministic": True,
+    "deterministic": None,
     "device": "auto",
     "video": False,
 }
@@ -77,8 +77,10 @@ def evaluate_run(words: Sequence[str]) -> int:
 
     config = RunConfig.from_mapping(settings or read_settings(run_dir))
     seed = config.seed if options["seed"] is None else options["seed"]
+    given = options["deterministic"]
+    deterministic = config.eval_deterministic if given is None else given
     agent = load_player(config, run_dir, str(options["checkpoint"]), str(options["device"]))
-    found = evaluate(agent, config.env, episodes=options["episodes"], seed=seed, deterministic=options["deterministic"])
+    found = evaluate(agent, config.env, episodes=options["episodes"], seed=seed, deterministic=deterministic)
     low, high = bootstrap_interval(found.returns)
     result = {
         "return_mean": float(found.returns.mean()),
@@ -89,7 +91,7 @@ def evaluate_run(words: Sequence[str]) -> int:
         "lengths": found.lengths.tolist(),
         "seed": seed,
         "checkpoint": str(options["checkpoint"]),
-        "deterministic": options["deterministic"],
+        "deterministic": deterministic,
         "env": config.env.id,
         "versions": versions(),
     }
@@ -174,7 +176,8 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
         whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
         require(whole or (key == "seed" and value is None), key, value, f"an integer of at least {least}")
     for key in ("deterministic", "video"):
-        require(isinstance(options[key], bool), key, options[key], "true or false")
+        unset = key == "deterministic" and options[key] is None
+        require(unset or isinstance(options[key], bool), key, options[key], "true or false")
     return options
 
 

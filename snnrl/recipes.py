@@ -36,7 +36,12 @@ BASE: Mapping[str, Any] = {
     "run_dir": None,
     "resume": None,
     "logger": "tensorboard",
-    "eval": {"every": None, "episodes": "${oc.select:env.eval_episodes,100}", "during": 16},
+    "eval": {
+        "every": None,
+        "episodes": "${oc.select:env.eval_episodes,100}",
+        "during": 16,
+        "deterministic": "${oc.select:env.eval_deterministic,true}",
+    },
     "checkpoint": {"every": None},
     "progress": "auto",
 }

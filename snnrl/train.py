@@ -35,6 +35,7 @@ usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [ke
   logger            tensorboard, wandb, tensorboard,wandb or none; metrics.jsonl is always written
   eval.every        environment steps between evaluations, 0 for none; eval.during episodes each
   eval.episodes     episodes of the evaluation at the end
+  eval.deterministic  whether evaluations take the best actions rather than draw them (true)
   checkpoint.every  environment steps between checkpoints, 0 for none but the last
   progress          auto, bar, plain or none
 
@@ -57,6 +58,7 @@ CHANGEABLE = (
     "eval.every",
     "eval.episodes",
     "eval.during",
+    "eval.deterministic",
     "checkpoint.every",
 )
 """Settings that may be given anew when a run is resumed; any other would make it another run."""

@@ -180,3 +180,11 @@ def test_help_says_what_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None
     assert evaluate.main(["--help"]) == 0
     shown = capsys.readouterr().out
     assert all(f"\n  {option}  " in shown for option in evaluate.DEFAULTS)
+
+
+def test_a_run_whose_evaluations_draw_actions_is_evaluated_so_unless_told_otherwise(tmp_path: Path) -> None:
+    words = ["env=CartPole", "env_steps=600", "num_envs=4", "seed=3", "logger=none", "progress=none", "eval.episodes=4"]
+    assert train.main([*words, "eval.deterministic=false", f"run_dir={tmp_path / 'run'}"]) == 0
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["eval/deterministic"] is False
+    assert found(tmp_path / "run", "episodes=4")["deterministic"] is False
+    assert found(tmp_path / "run", "episodes=4", "deterministic=true")["deterministic"] is True

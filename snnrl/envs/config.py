@@ -103,6 +103,8 @@ class EnvConfig:
         env_steps: length of a training run, summed over the environments.
         num_envs: environments that a training run steps together.
         eval_episodes: full episodes of the evaluation that ends a training run.
+        eval_deterministic: whether evaluations take the best actions; otherwise they draw from the policy, as where the
+            best action of a state can be to wait for ever.
         success_above: return above which an episode is a success, or None where there is no such thing.
         max_episode_steps: time limit in environment steps, or None for the environment's own.
 
@@ -121,6 +123,7 @@ class EnvConfig:
     env_steps: int = 100_000
     num_envs: int = 16
     eval_episodes: int = 100
+    eval_deterministic: bool = True
     success_above: float | None = None
     max_episode_steps: int | None = None
 
@@ -137,6 +140,12 @@ class EnvConfig:
         require(_is_int(self.num_envs, 1), "env.num_envs", self.num_envs, "an integer of at least 1")
         episodes = self.eval_episodes
         require(_is_int(episodes, 1), "env.eval_episodes", episodes, "an integer of at least 1")
+        require(
+            isinstance(self.eval_deterministic, bool),
+            "env.eval_deterministic",
+            self.eval_deterministic,
+            "true or false",
+        )
         success = self.success_above
         require(success is None or _is_number(success), "env.success_above", success, "a finite number or null")
         limit = self.max_episode_steps

@@ -66,6 +66,7 @@ class Playing(Workload):
             "eval/return_std": std,
             "eval/return_interval_95": list(bootstrap_interval(found.returns)),
             "eval/episodes": episodes,
+            "eval/deterministic": self.config.eval_deterministic,
             **_success(found, self.config.env.success_above),
         }
         return Finished(_metrics(found), summary, f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes")
@@ -87,6 +88,7 @@ class Playing(Workload):
             episodes=episodes,
             seed=self.config.seed,
             epoch=epoch,
+            deterministic=self.config.eval_deterministic,
             between_steps=between,
         )
 

@@ -20,6 +20,7 @@ FULL = {
     "env_steps": 1000,
     "num_envs": 4,
     "eval_episodes": 7,
+    "eval_deterministic": False,
     "eval_kwargs": {"c": 3},
     "success_above": 0.5,
     "max_episode_steps": 50,
