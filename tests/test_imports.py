@@ -59,6 +59,7 @@ SAME_ROW: set[tuple[str, str]] = {
     ("compare", "cli"),
     ("convert", "cli"),
     ("energy", "cli"),
+    ("integrations", "cli"),
     ("export", "cli"),
 }
 """Pairs of one row of which the first may import the second."""

@@ -209,7 +209,7 @@ def test_a_signal_in_the_final_evaluation_stops_it_and_a_resume_repeats_it(
 
     run_dir = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("snnrl.training.runner.evaluate", interrupted)
+        patch.setattr("snnrl.training.playing.evaluate", interrupted)
         assert train.main([*SHORT, "env_steps=400", "checkpoint.every=150", f"run_dir={run_dir}"]) == 143
     assert f"stopped by SIGTERM at {latest_step(run_dir):,} env steps, saved." in capsys.readouterr().err
     assert not (run_dir / "summary.json").exists()
