@@ -9,6 +9,7 @@ import json
 import math
 import mmap
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _NAMES = ("none", "tensorboard", "wandb")
 _WANDB_INIT_SECONDS = 10.0
 _WANDB_FINISH_SECONDS = 120.0
+_WANDB_TEARDOWN_SECONDS = 5.0
 
 
 class Logger(Protocol):
@@ -273,21 +275,29 @@ def _quiet_session() -> wandb.Settings:
 
 
 def _online_or_offline(init: dict[str, Any]) -> tuple[wandb.Run, str]:
-    """Start the run online, or offline with the reason why.
-
-    The key is checked first, as that fails sooner than a run does; a run that failed holds its id until the teardown.
-    """
+    """Start the run online, or offline with the reason why; the key comes first, as it fails sooner than a run."""
     import wandb
 
     try:
-        if wandb.login(prompt=False, verify=True):
-            return wandb.init(**init), ""
-        reason = "no API key is configured, see: wandb login"
+        if not wandb.login(prompt=False, verify=True):
+            return wandb.init(**init, mode="offline"), "no API key is configured, see: wandb login"
     except wandb.errors.Error as error:
-        reason = f"no run could be started at W&B: {one_line(error)}"
-        wandb.teardown()
-        _quiet_session()
-    return wandb.init(**init, mode="offline"), reason
+        return wandb.init(**init, mode="offline"), f"no run could be started at W&B: {one_line(error)}"
+    try:
+        return wandb.init(**init), ""
+    except wandb.errors.Error as error:
+        _renew_session()
+        return wandb.init(**init, mode="offline"), f"no run could be started at W&B: {one_line(error)}"
+
+
+def _renew_session() -> None:
+    """Leave a service in which a failed run holds its id; one that does not go in time ends with this process."""
+    import wandb
+
+    leaving = threading.Thread(target=wandb.teardown, daemon=True)
+    leaving.start()
+    leaving.join(_WANDB_TEARDOWN_SECONDS)
+    _quiet_session()
 
 
 def _say(text: str) -> None:

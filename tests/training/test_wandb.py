@@ -175,6 +175,23 @@ for step in (3000, 4000):
     assert synced_folder(ours[1]) == synced_folder(ours[0])
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the service process through /proc")
+def test_service_that_does_not_go_is_left_behind(tmp_path: Path) -> None:
+    stop = """
+import os, pathlib, signal
+from snnrl.training import loggers
+stopped = [int(c) for t in pathlib.Path("/proc/self/task").glob("*/children") for c in t.read_text().split()]
+for child in stopped:
+    os.kill(child, signal.SIGSTOP)
+loggers._WANDB_TEARDOWN_SECONDS = 0.5
+loggers._renew_session()
+"""
+    end = "\nfor child in stopped:\n    os.kill(child, signal.SIGKILL)\n    print('stopped')"
+    done = run(tmp_path, OPEN + CLOSE + stop + OPEN + CLOSE + end, resume_id="abcd1234", WANDB_MODE="offline")
+    assert done.stdout.split() == ["abcd1234", "abcd1234", "stopped"], done.stderr
+    check_offline_run(synced_folder(done.stderr.splitlines()[-1]))
+
+
 class Server(ThreadingHTTPServer):
     """As much of a W&B server as a run needs; keeps the history lines that it is sent."""
 
