@@ -215,7 +215,7 @@ def test_an_id_without_a_recipe_takes_the_one_for_its_kind(env_id: str, steps: i
 
 
 def test_an_atari_game_takes_the_agent_for_pixels_and_anything_else_the_one_for_vectors() -> None:
-    pixels, vectors = config("env=SpaceInvaders").agent, config("env=Acrobot").agent
+    pixels, vectors = (config("env=Acrobot", f"agent={name}").agent for name in ("rstdp_pixels", "rstdp"))
     assert pixels != vectors
     assert config("env.id=ALE/Pong-v5").agent == pixels
     assert config("env.id=Acrobot-v1").agent == vectors
