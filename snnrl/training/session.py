@@ -12,7 +12,7 @@ from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.clock import Clock
 from snnrl.training.evaluation import Stopped
 from snnrl.training.loggers import JsonlLogger, Logger, make_loggers
-from snnrl.training.memory import release_free_memory
+from snnrl.training.memory import FreeMemory
 from snnrl.training.metrics import RunningMetrics
 from snnrl.training.progress import Progress, ProgressMode
 from snnrl.training.shutdown import GracefulShutdown
@@ -112,7 +112,7 @@ class Session:
 
     def _loop(self) -> None:
         workload, settings = self.workload, self.settings
-        metrics = RunningMetrics()
+        metrics, memory = RunningMetrics(), FreeMemory()
         log_every = max(workload.total // LOGS, 1)
         logged_seconds, logged_steps = self.training_clock.seconds, self.steps
         while self.steps < workload.total:
@@ -129,7 +129,7 @@ class Session:
                 rate = (self.steps - logged_steps) / max(seconds, 1e-9)
                 logged_seconds, logged_steps = self.training_clock.seconds, self.steps
                 self._log({**workload.row(), **metrics.take(), f"time/{workload.key}_per_second": rate})
-                release_free_memory()
+            memory.release_when_due()
             self.training_clock.stop()
             due = _passed(settings.checkpoint_every, before, self.steps) and workload.settled
             if due and self.steps < workload.total:
