@@ -325,8 +325,11 @@ def read_recipe(settings: Mapping[str, Any]) -> AlgorithmConfig:
 
 
 def falling(start: float, share: float) -> Callable[[float], float]:
-    """A schedule of SB3's, from ``start`` linearly to ``share`` of it."""
-    return lambda left: start * (share + (1 - share) * left)
+    """A schedule of SB3's, from ``start`` linearly to ``share`` of it, where it stays.
+
+    SB3 gathers whole rollouts, so a run may pass its end, and what it says is left then is below 0.
+    """
+    return lambda left: start * (share + (1 - share) * max(left, 0.0))
 
 
 def _whole(value: Any, least: int) -> bool:
