@@ -80,6 +80,10 @@ def evaluate_run(words: Sequence[str]) -> int:
     given = options["deterministic"]
     deterministic = config.eval_deterministic if given is None else given
     agent = load_player(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    if options["video"]:
+        from snnrl.training.video import check_drawing
+
+        check_drawing(config.env)
     found = evaluate(agent, config.env, episodes=options["episodes"], seed=seed, deterministic=deterministic)
     low, high = bootstrap_interval(found.returns)
     result = {
@@ -104,7 +108,9 @@ def evaluate_run(words: Sequence[str]) -> int:
     if options["video"]:
         from snnrl.training.video import record_episode
 
-        print(f"video written to {record_episode(agent, config.env, run_dir / 'video.gif', seed=seed)}")
+        path = run_dir / "video.gif"
+        record_episode(agent, config.env, path, seed=seed, deterministic=deterministic)
+        print(f"video written to {path}")
     return 0
 
 
