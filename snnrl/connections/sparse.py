@@ -19,7 +19,8 @@ class Sparse(Connection):
     Args:
         pre: number of presynaptic neurons.
         post: number of postsynaptic neurons.
-        index: ``[2, synapses]`` int64, the postsynaptic and the presynaptic neuron of each synapse; no pair twice.
+        index: ``[2, synapses]`` int64, the postsynaptic and the presynaptic neuron of each synapse; no pair twice, on
+            any device. The connection is made where a given ``weight`` is, else on the CPU, as every other.
         **settings: see :class:`~snnrl.connections.base.WeightSettings`; ``weight`` follows the order of ``index``.
 
     Raises:
@@ -37,7 +38,8 @@ class Sparse(Connection):
         require(post > 0, "post", post, "a positive number of neurons")
         fits = index.dim() == 2 and index.shape[0] == 2 and index.shape[1] > 0
         require(fits, "index", list(index.shape), "of shape [2, synapses] with at least one synapse")
-        within = bool(((index >= 0) & (index < torch.tensor([[post], [pre]]))).all())
+        index = index.to(settings["weight"].device if "weight" in settings else "cpu")
+        within = bool(((index >= 0) & (index < index.new_tensor([[post], [pre]]))).all())
         require(within, "index", f"up to {index.amax(1).tolist()}", f"within [{post}, {pre}] neurons")
         order = torch.argsort(index[0] * pre + index[1])
         place = (index[0] * pre + index[1])[order]

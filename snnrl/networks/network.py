@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, cast
 
 import torch
@@ -165,12 +166,12 @@ class Network(nn.Module):
             The recording, by population and variable ``[time, batch, *shape]``, and the state after the run.
 
         Raises:
-            ConfigError: an unknown name, a shape that does not fit, input that is not finite, a recording that is too
-                large.
+            ConfigError: an unknown name, a shape that does not fit, input that is not finite or on another device than
+                the network, a recording that is too large.
         """
         require(window >= 1, "window", window, "at least 1 step")
         drive = self._drive(inputs, clamp or {}, unclamp or {}, inject or {})
-        third = _third_factor(modulator, drive)
+        third = _third_factor(modulator, drive, self._device())
         state = self.init_state(drive.batch) if state is None else state
         for leaf in leaves(state):
             require(len(leaf) == drive.batch, "state", f"{len(leaf)} rows", f"of {drive.batch} rows, as the inputs are")
@@ -203,13 +204,16 @@ class Network(nn.Module):
         first = next(iter(inputs.values()))
         require(first.dim() >= 2 and first.numel() > 0, "inputs", list(first.shape), "of shape [time, batch, *shape]")
         steps, batch = first.shape[:2]
+        device = self._device()
 
         def part(what: str, given: Mapping[str, Tensor], known: Mapping[str, Any]) -> dict[str, Tensor]:
             for name in given:
                 if name not in known:
                     raise ConfigError(f"{what}={name}: {did_you_mean(name, known)}")
             whole = {name: (steps, batch, *self.shapes[name]) for name in given}
-            return {name: _sequence(f"{what}.{name}", value, whole[name], what) for name, value in given.items()}
+            return {
+                name: _sequence(f"{what}.{name}", value, whole[name], what, device) for name, value in given.items()
+            }
 
         for name in inputs:
             spikes = name not in self.neurons or inputs[name].is_floating_point()
@@ -223,6 +227,11 @@ class Network(nn.Module):
             steps=steps,
             batch=batch,
         )
+
+    def _device(self) -> torch.device:
+        """Where the network is, by the first of its tensors."""
+        first = next(chain(self.parameters(), self.buffers()), None)
+        return torch.device("cpu") if first is None else first.device
 
     def neuron(self, name: str) -> Any:
         """The neurons of a population."""
@@ -303,8 +312,9 @@ def _shapes_seen(
     return shape, given
 
 
-def _sequence(setting: str, value: Tensor, shape: tuple[int, ...], what: str) -> Tensor:
-    """A tensor of ``shape``, or for other things than inputs one that broadcasts to it; finite."""
+def _sequence(setting: str, value: Tensor, shape: tuple[int, ...], what: str, device: torch.device) -> Tensor:
+    """A tensor of ``shape``, or for other things than inputs one that broadcasts to it; finite, and on ``device``."""
+    _require_device(setting, value, device)
     if what == "inputs":
         require(tuple(value.shape) == shape, setting, list(value.shape), f"of shape {list(shape)}")
         if not value.is_floating_point() and value.dtype != torch.bool:
@@ -323,9 +333,14 @@ def _finite(value: Tensor) -> bool:
     return bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())
 
 
-def _third_factor(modulator: Tensor | None, drive: Drive) -> Tensor | None:
+def _require_device(setting: str, value: Tensor, device: torch.device) -> None:
+    require(value.device == device, f"{setting}.device", value.device, f"{device}, where the network is")
+
+
+def _third_factor(modulator: Tensor | None, drive: Drive, device: torch.device) -> Tensor | None:
     if modulator is None:
         return None
+    _require_device("modulator", modulator, device)
     whole = (drive.steps, drive.batch)
     fits = modulator.shape in ((drive.batch,), whole)
     require(fits, "modulator", list(modulator.shape), f"of shape [{drive.batch}] or {list(whole)}")

@@ -220,7 +220,7 @@ def load_sb3_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last", d
     place = choose_device(device)
     agent, envs, _ = build(config.agent, config.env, 1, config.seed, place)
     envs.close()
-    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint, place), place)
+    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint), place)
 
 
 def _find(algorithm: Any, name: str) -> Any:
