@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 
 class ConfigError(ValueError):
@@ -62,6 +62,14 @@ def refuse_unknown(cls: type, given: Mapping[str, Any], known: Iterable[str] = (
     for name, value in given.items():
         if name not in names:
             raise ConfigError(f"{name}={value}: {cls.__name__} has no such setting; {did_you_mean(name, names)}")
+
+
+class KnownSettings:
+    """Mixin of classes whose constructors refuse an unknown keyword as :func:`refuse_unknown` does."""
+
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        refuse_unknown(cls, settings)
+        return super().__new__(cls)
 
 
 def one_line(error: BaseException | str, limit: int = 200) -> str:

@@ -17,10 +17,18 @@ from snnrl.spikes import SparseSpikes, as_dtype
 Forward = TypeVar("Forward", bound=Callable[..., Tensor])
 
 
-def gives_new_memory(forward: Forward) -> Forward:
+def new_memory(forward: Forward) -> Forward:
     """Mark a ``forward`` whose currents lie in memory that nobody else holds, so that spikes may take their place."""
-    vars(forward)["gives_new_memory"] = True
+    vars(forward)["new_memory"] = True
     return forward
+
+
+def gives_new_memory(projection: nn.Module) -> bool:
+    """Whether it is known that nobody else holds the currents of ``projection``: its ``forward`` is so marked.
+
+    A mark is not inherited by a ``forward`` that overrides another, and hooks may keep what they see.
+    """
+    return getattr(projection.forward, "new_memory", False) and not projection._forward_hooks
 
 
 class Projection(nn.Module, ABC):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snnrl.connections.base import Connection, add_to, gives_new_memory
+from snnrl.connections.base import Connection, add_to, new_memory
 from snnrl.connections.fields import Fields, Size
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
@@ -52,7 +52,7 @@ class Conv(Connection):
         self.fields = Fields.of(self.DIMENSIONS, kernel_size, stride, padding)
         self._set_weight((post_channels, pre_channels, *self.fields.kernel), settings)
 
-    @gives_new_memory
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         dense = self.as_dense(spikes)
         fits = dense.dim() > self.DIMENSIONS + 1 and dense.shape[-self.DIMENSIONS - 1] == self.weight.shape[1]

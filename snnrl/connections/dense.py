@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snnrl.connections.base import Connection, gives_new_memory, require_shape
+from snnrl.connections.base import Connection, new_memory, require_shape
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.kernels import add_outer_events, spike_product
@@ -38,7 +38,7 @@ class Dense(Connection):
         require(post > 0, "post", post, "a positive number of neurons")
         self._set_weight((post, pre), settings, by_pre=True)
 
-    @gives_new_memory
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         weight = self.weight
         if isinstance(spikes, SparseSpikes):

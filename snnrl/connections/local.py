@@ -8,7 +8,7 @@ from typing import ClassVar, Unpack
 import torch
 from torch import Tensor
 
-from snnrl.connections.base import Connection, add_to, gives_new_memory, require_shape
+from snnrl.connections.base import Connection, add_to, new_memory, require_shape
 from snnrl.connections.fields import Fields, Size
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
@@ -57,7 +57,7 @@ class Local(Connection):
         places = math.prod(self.out_space)
         self._set_weight((post_channels, places, pre_channels * self.fields.volume), settings)
 
-    @gives_new_memory
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         dense = self.as_dense(spikes)
         require_shape(dense, self.pre_shape)

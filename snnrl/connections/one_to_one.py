@@ -6,7 +6,7 @@ from typing import ClassVar, Unpack
 
 from torch import Tensor
 
-from snnrl.connections.base import Connection, add_to, gives_new_memory, require_shape
+from snnrl.connections.base import Connection, add_to, new_memory, require_shape
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.spikes import SparseSpikes, as_dtype
@@ -29,7 +29,7 @@ class OneToOne(Connection):
         require(min(sizes, default=0) > 0, "shape", sizes, "positive sizes")
         self._set_weight(sizes, settings)
 
-    @gives_new_memory
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         dense = self.as_dense(spikes)
         require_shape(dense, tuple(self.weight.shape))
@@ -64,7 +64,7 @@ class MeanField(Connection):
         self.pre_size = pre
         self._set_weight((post,), settings)
 
-    @gives_new_memory
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         mean = self._mean(spikes)
         return mean * self.weight.to(mean.dtype)

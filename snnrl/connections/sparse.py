@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snnrl.connections.base import Connection, add_to, gives_new_memory, require_shape
+from snnrl.connections.base import Connection, add_to, new_memory, require_shape
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import ConfigError, require
 from snnrl.spikes import SparseSpikes
@@ -96,7 +96,7 @@ class Sparse(Connection):
         found.clear()
         return cls(pre, post, torch.stack([place // pre, place % pre]), generator=generator, **settings)
 
-    @gives_new_memory
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         if isinstance(spikes, SparseSpikes):
             require(spikes.size == self.pre_size, "spikes", list(spikes.shape), f"of shape [..., {self.pre_size}]")
