@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 
 class ConfigError(ValueError):
@@ -38,6 +39,37 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"there are: {', '.join(known)}"
+
+
+def refuse_unknown(cls: type, given: Mapping[str, Any], known: Iterable[str] = ()) -> None:
+    """Raise :class:`ConfigError` for a keyword that the constructor of ``cls`` does not take.
+
+    A constructor that takes any keyword is asked about none of them, unless ``known`` lists those that go through it.
+
+    >>> class Layer:
+    ...     def __init__(self, size, *, bias=True): ...
+    >>> refuse_unknown(Layer, {"baias": False})
+    Traceback (most recent call last):
+        ...
+    snnrl.errors.ConfigError: baias=False: Layer has no such setting; did you mean bias?
+    """
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    known = list(known)
+    if not known and any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    takes = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = [parameter.name for parameter in parameters if parameter.kind in takes] + known
+    for name, value in given.items():
+        if name not in names:
+            raise ConfigError(f"{name}={value}: {cls.__name__} has no such setting; {did_you_mean(name, names)}")
+
+
+class KnownSettings:
+    """Mixin of classes whose constructors refuse an unknown keyword as :func:`refuse_unknown` does."""
+
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        refuse_unknown(cls, settings)
+        return super().__new__(cls)
 
 
 def one_line(error: BaseException | str, limit: int = 200) -> str:

@@ -196,7 +196,15 @@ def uses_of_autograd(tree: ast.AST) -> list[str]:
     return found
 
 
-GRADIENTS = {"surrogate", "kernels.lif", "kernels.counting", "kernels.trains", "pipelines.surrogate", "pipelines.adam"}
+GRADIENTS = {
+    "surrogate",
+    "kernels.lif",
+    "kernels.counting",
+    "kernels.trains",
+    "connections.descent",
+    "pipelines.surrogate",
+    "pipelines.adam",
+}
 """Modules that serve training by gradient; nothing that learns locally uses them for it."""
 
 

@@ -162,6 +162,8 @@ class Network(nn.Module):
             unclamp: neurons that do not fire, likewise.
             inject: potential that is added to ``v`` before each step, likewise.
 
+        Numbers may have any real dtype; they are cast to that of the neurons.
+
         Returns:
             The recording, by population and variable ``[time, batch, *shape]``, and the state after the run.
 
@@ -178,6 +180,7 @@ class Network(nn.Module):
         wanted = dict.fromkeys(self.neurons, ("spikes",)) if record is None else record
         recorder = Recorder(wanted, record_every, record_limit)
         recorder.check(self.shapes, list(self.neurons), state.neurons, drive.steps, drive.batch)
+        drive = drive.cast({name: own[0].dtype for name, own in zip(self.neurons, state.neurons, strict=True)})
         learning = self.training and len(self.rules) > 0
         if learning:
             state = state._replace(rules=copied(state.rules))  # rules work in place, on what is theirs
@@ -199,6 +202,9 @@ class Network(nn.Module):
         inject: Mapping[str, Tensor],
     ) -> Drive:
         require(len(inputs) > 0, "inputs", "{}", "a tensor [time, batch, *shape] for each input")
+        for what, given in (("inputs", inputs), ("clamp", clamp), ("unclamp", unclamp), ("inject", inject)):
+            for name, value in given.items():
+                require(isinstance(value, Tensor), f"{what}.{name}", type(value).__name__, "a tensor")
         for name in self.shapes:
             require(name in inputs or name in self.neurons, "inputs", sorted(inputs), f"complete: {name} is missing")
         first = next(iter(inputs.values()))
@@ -317,8 +323,6 @@ def _sequence(setting: str, value: Tensor, shape: tuple[int, ...], what: str, de
     _require_device(setting, value, device)
     if what == "inputs":
         require(tuple(value.shape) == shape, setting, list(value.shape), f"of shape {list(shape)}")
-        if not value.is_floating_point() and value.dtype != torch.bool:
-            value = value.to(torch.get_default_dtype())
     elif what != "inject":
         require(value.dtype == torch.bool, setting, value.dtype, "a bool tensor")
     require(_finite(value), setting, "nan or inf", "finite in every entry")
