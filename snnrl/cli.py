@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -16,7 +17,7 @@ def run_command(command: Callable[[Sequence[str]], int], usage: str, words: Sequ
         usage: printed for ``--help``.
         words: the command line; ``None`` takes the process's own.
     """
-    given = sys.argv[1:] if words is None else list(words)
+    given = _own_words() if words is None else list(words)
     if any(word in ("-h", "--help") for word in given):
         print(usage.strip())
         return 0
@@ -25,3 +26,17 @@ def run_command(command: Callable[[Sequence[str]], int], usage: str, words: Sequ
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def _own_words() -> list[str]:
+    """The process's own words; a script then finds modules in the working folder, as ``python -m`` does.
+
+    The folder comes last, so that nothing in it stands in for a package that is installed.
+    """
+    try:
+        folder = os.getcwd()
+    except OSError:
+        return sys.argv[1:]
+    if not sys.flags.safe_path and "" not in sys.path and folder not in sys.path:
+        sys.path.append(folder)
+    return sys.argv[1:]

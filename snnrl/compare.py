@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snnrl.cli import run_command
 from snnrl.errors import ConfigError, require
+
+if TYPE_CHECKING:
+    from snnrl.config import RunConfig
 
 USAGE = """
 usage: python -m snnrl.compare [experiment=RECIPE] [env=RECIPE] [agent=RECIPE] [key=value ...]
@@ -49,7 +51,9 @@ def run_comparison(words: Sequence[str]) -> int:
         ConfigError: a wrong setting.
     """
     from snnrl.config import SEED_LIMIT, RunConfig
+    from snnrl.config import folder as folder_named
     from snnrl.recipes import compose_run
+    from snnrl.textfiles import read_json
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.trials import draw_curves, for_seed, played, read_options, stopped_by, train_run
@@ -66,7 +70,11 @@ def run_comparison(words: Sequence[str]) -> int:
     require(first.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
     seeds = range(first.seed, first.seed + options["seeds"])
     episodes = first.eval_episodes if options["episodes"] is None else options["episodes"]
-    out = Path("runs") / f"compare-{_title(chosen, first.title)}" if options["out"] is None else Path(options["out"])
+    out = (
+        Path("runs") / f"compare-{_title(chosen, first.title)}"
+        if options["out"] is None
+        else folder_named("out", options["out"])
+    )
     leave_cores_to_environments()
 
     results: dict[str, list[dict[str, Any]]] = {}
@@ -74,28 +82,27 @@ def run_comparison(words: Sequence[str]) -> int:
     for name, settings in both.items():
         for seed, folder in zip(seeds, folders[name], strict=True):
             print(f"{name}, seed {seed}: {folder}", file=sys.stderr, flush=True)
-            stopped = train_run(for_seed(settings, seed, options["progress"]), folder)
+            varied = for_seed(settings, seed, options["progress"])
+            stopped = train_run(varied, folder)
             if stopped is not None:
                 return stopped_by(stopped)
-            summary = json.loads((folder / "summary.json").read_text())
-            score = played(folder, episodes, "compare", ("best",))["best"]
+            summary = read_json(folder / "summary.json", f"out={out}: {folder / 'summary.json'}")
+            score = played(folder, episodes, "compare", ("best",), varied)["best"]
             row = {"seed": seed, "score": score, "train_seconds": summary["train_seconds"]}
-            results.setdefault(name, []).append({**row, **_cost(folder)})
+            results.setdefault(name, []).append({**row, **_cost(folder, RunConfig.from_mapping(varied))})
     write_json(out / "compare.json", {"words": chosen, "against": against, "results": results})
     table = _table(results, first, episodes, against)
-    (out / "compare.md").write_text(table)
+    (out / "compare.md").write_text(table, encoding="utf-8")
     draw_curves(folders, out / "compare.png", {})
     print(table)
     print(f"written to {out}: compare.md, compare.json, compare.png")
     return 0
 
 
-def _cost(folder: Path) -> dict[str, float]:
+def _cost(folder: Path, config: RunConfig) -> dict[str, float]:
     """Spikes and operations of a decision of a spiking policy, nothing of another agent."""
-    from snnrl.config import read_config
     from snnrl.loading import is_sb3, load_player
 
-    config = read_config(folder)
     if not is_sb3(config) or config.agent["network"] != "spiking":
         return {}
     from snnrl.integrations.sb3.cost import decision_cost

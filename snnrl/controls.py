@@ -18,6 +18,7 @@ usage: python -m snnrl.controls run=RUN_DIR [key=value ...]
   episodes       episodes that each is evaluated on (the run's own number)
   out            folder to write to (RUN_DIR/controls); what is there already is not done again
   progress       auto, bar, plain or none (plain)
+  trust          true lets code run that the run's config.yaml names (agents and environments of your own)
 
 Trains the same network on the same budget, environments and seeds, once more for each seed and with
 
@@ -28,7 +29,7 @@ Trains the same network on the same budget, environments and seeds, once more fo
 and plays random and the best constant actions. Writes controls.md, controls.json and controls.png.
 """
 
-DEFAULTS: dict[str, Any] = {"run": None, "seeds": 3, "episodes": None, "out": None, "progress": "plain"}
+DEFAULTS: dict[str, Any] = {"run": None, "seeds": 3, "episodes": None, "out": None, "progress": "plain", "trust": False}
 
 
 class Control(NamedTuple):
@@ -63,26 +64,25 @@ def run_controls(words: Sequence[str]) -> int:
         ConfigError: a wrong setting, or a run that has no plasticity to take away.
     """
     options = _options(words)
-    run_dir = Path(str(options["run"]))
 
-    from snnrl.config import SEED_LIMIT, RunConfig, read_settings
+    from snnrl.config import SEED_LIMIT, RunConfig, folder, read_run
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.trials import draw_curves, played, stopped_by, train_run
 
-    settings = read_settings(run_dir)
+    run_dir, settings = read_run(options)
     config = RunConfig.from_mapping(settings)
     for control in CONTROLS:
         for key in control.agent:
             require(key in config.agent, "run", run_dir, f"of an agent that has agent.{key}, such as rstdp")
     require((run_dir / "summary.json").is_file(), "run", run_dir, "finished; python -m snnrl.train resume= goes on")
     require(config.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
-    out = run_dir / "controls" if options["out"] is None else Path(str(options["out"]))
+    out = run_dir / "controls" if options["out"] is None else folder("out", options["out"])
     episodes = config.eval_episodes if options["episodes"] is None else options["episodes"]
     seeds = range(config.seed, config.seed + options["seeds"])
     leave_cores_to_environments()
 
-    def folder(control: Control, seed: int) -> Path:
+    def place(control: Control, seed: int) -> Path:
         return (
             run_dir if not control.agent and seed == config.seed else out / f"{control.name}-{seed}".replace(" ", "-")
         )
@@ -90,21 +90,21 @@ def run_controls(words: Sequence[str]) -> int:
     results: dict[str, Any] = {}
     for control in CONTROLS:
         for seed in seeds:
-            own = folder(control, seed)
+            own = place(control, seed)
             varied = _varied(settings, control, seed, options["progress"])
             print(f"{control.name}, seed {seed}: {own}", file=sys.stderr, flush=True)
             stopped = train_run(varied, own)
             if stopped is not None:
                 return stopped_by(stopped)
-            results.setdefault(control.name, []).append(played(own, episodes, "controls", ("best", "sampled")))
+            results.setdefault(control.name, []).append(played(own, episodes, "controls", ("best", "sampled"), varied))
     results["best constant action"] = _constant(settings, seeds, episodes)
     results["random actions"] = [_played(settings, {"name": "random"}, seed, episodes) for seed in seeds]
 
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "controls.json", {"env": config.env.id, "seeds": list(seeds), "results": results})
     table = _table(results, config.env.id, config.env_steps, episodes)
-    (out / "controls.md").write_text(table)
-    drawn = {c.name: [folder(c, seed) for seed in seeds] for c in CONTROLS if c.trains}
+    (out / "controls.md").write_text(table, encoding="utf-8")
+    drawn = {c.name: [place(c, seed) for seed in seeds] for c in CONTROLS if c.trains}
     others = ("best constant action", "random actions")
     levels = {name: sum(r["best"] for r in results[name]) / len(seeds) for name in others if results[name]}
     draw_curves(drawn, out / "controls.png", levels)

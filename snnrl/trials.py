@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snnrl.config import PROGRESS_MODES, RunConfig, read_config, read_words
+from snnrl.config import PROGRESS_MODES, RunConfig, read_words, write_settings
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.loading import load_player, make_runner
+from snnrl.textfiles import read_json
 from snnrl.training.evaluation import evaluate
 from snnrl.training.summary import bootstrap_interval, write_json
 
@@ -30,7 +31,7 @@ def train_run(settings: Mapping[str, Any], folder: Path) -> str | None:
         return None
     _, make_session = make_runner(settings)
     runner = make_session(folder, resume=folder.exists())
-    write_json(folder / "config.yaml", settings)  # JSON is YAML
+    write_settings(folder, settings)
     return None if runner.train() is not None else runner.shutdown.requested
 
 
@@ -40,7 +41,9 @@ def stopped_by(name: str) -> int:
     return 128 + signal.Signals[name]
 
 
-def played(folder: Path, episodes: int, name: str, kinds: Sequence[str]) -> dict[str, float]:
+def played(
+    folder: Path, episodes: int, name: str, kinds: Sequence[str], settings: Mapping[str, Any]
+) -> dict[str, float]:
     """Mean return of a trained agent, remembered beside the run.
 
     Args:
@@ -48,18 +51,18 @@ def played(folder: Path, episodes: int, name: str, kinds: Sequence[str]) -> dict
         episodes: full ones, that training did not see.
         name: of the file that remembers.
         kinds: ``best`` for the best actions, ``sampled`` for random ones.
+        settings: that the run was trained by.
     """
     path = folder / f"{name}-{episodes}.json"
     if not path.is_file():
-        config = read_config(folder)
+        config = RunConfig.from_mapping(settings)
         agent = load_player(config, folder)
         found = {
             kind: evaluate(agent, config.env, episodes=episodes, seed=config.seed, deterministic=kind == "best")
             for kind in kinds
         }
         write_json(path, {kind: float(evaluation.returns.mean()) for kind, evaluation in found.items()})
-    remembered: dict[str, float] = json.loads(path.read_text())
-    return remembered
+    return dict(read_json(path, str(path)))
 
 
 def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[str, float]) -> None:
@@ -96,7 +99,7 @@ def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[
 def _curve(folder: Path) -> tuple[Any, Any]:
     import numpy as np
 
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     points = [(row["step"], row["rollout/return_mean"]) for row in rows if "rollout/return_mean" in row]
     require(bool(points), "run", folder, "long enough to have finished an episode")
     steps, values = zip(*points, strict=True)

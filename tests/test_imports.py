@@ -14,6 +14,7 @@ PACKAGE = Path(errors_file).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
+    ("textfiles",),
     ("datafiles", "noise", "traces", "spikes", "state", "surrogate"),
     ("kernels",),
     ("neurons", "connections", "encoders", "decoders"),
@@ -21,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("networks",),
     ("envs",),
     ("agents",),
+    ("words", "trust", "composition"),
     ("config", "recipes", "training"),
     ("pipelines",),
     ("integrations",),
@@ -34,7 +36,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 NARROWER: dict[str, set[str]] = {
     "errors": set(),
     "noise": set(),
-    "datafiles": {"errors"},
+    "textfiles": {"errors"},
+    "datafiles": {"errors", "textfiles"},
     "state": set(),
     "traces": {"errors"},
     "spikes": {"errors"},
@@ -45,7 +48,10 @@ NARROWER: dict[str, set[str]] = {
     "decoders": {"errors", "noise", "traces", "spikes"},
     "plasticity": {"errors", "noise", "traces", "spikes", "state", "connections"},
     "envs": {"errors", "datafiles"},
-    "recipes": {"errors"},
+    "words": {"errors", "textfiles"},
+    "trust": {"errors"},
+    "composition": set(),
+    "recipes": {"errors", "textfiles", "words", "composition"},
     "cli": {"errors"},
 }
 """Rooms that may import less than their row says, besides themselves."""

@@ -11,10 +11,10 @@ What NIR has no word for, soft reset, the potential at the start and the number 
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import nir
 import numpy as np
@@ -35,9 +35,10 @@ usage: python -m snnrl.integrations.nir run=RUN_DIR out=FILE [key=value ...]
   out            file to write
   resistance     scaled, or unit for readers that take R = 1 (norse)
   dt             seconds of a step (0.001; snnTorch takes 0.0001)
+  trust          true lets code run that the run's config.yaml names (environments of your own)
 """
 
-DEFAULTS: dict[str, Any] = {"run": None, "out": None, "resistance": "scaled", "dt": 0.001}
+DEFAULTS: dict[str, Any] = {"run": None, "out": None, "resistance": "scaled", "dt": 0.001, "trust": False}
 
 __all__ = ["Imported", "from_nir", "main", "policy_to_nir", "to_nir"]
 
@@ -120,7 +121,7 @@ def export(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be exported.
     """
-    from snnrl.config import read_config, read_words
+    from snnrl.config import RunConfig, folder, read_run, read_words
     from snnrl.integrations.sb3.training import load_sb3_agent
 
     for word in words:
@@ -130,16 +131,23 @@ def export(words: Sequence[str]) -> int:
     options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "out", "resistance"))}
     for key in ("run", "out"):
         require(options[key] is not None, key, options[key], "a folder" if key == "run" else "a file to write")
-    config = read_config(options["run"])
+    dt, resistance = options["dt"], options["resistance"]
+    number = isinstance(dt, int | float) and not isinstance(dt, bool) and 0 < dt < math.inf
+    require(number, "dt", dt, "seconds above 0")
+    require(resistance in get_args(Resistance), "resistance", resistance, " or ".join(get_args(Resistance)))
+    run_dir, settings = read_run(options)
+    require("pipeline" not in settings, "run", run_dir, "of an algorithm of stable-baselines3")
+    config = RunConfig.from_mapping(settings)
+    out = folder("out", options["out"])
     spiking = config.agent.get("network") == "spiking"
     require(spiking, "run", options["run"], "of an algorithm of stable-baselines3 with agent.network=spiking")
-    agent = load_sb3_agent(config, Path(options["run"]), device="cpu")
-    graph = policy_to_nir(agent.policy, resistance=options["resistance"], dt=options["dt"])
+    agent = load_sb3_agent(config, run_dir, device="cpu")
+    graph = policy_to_nir(agent.policy, resistance=resistance, dt=float(dt))
     try:
-        nir.write(options["out"], graph)
+        nir.write(str(out), graph)
     except OSError as error:
-        raise ConfigError(f"out={options['out']}: cannot be written; {one_line(error)}") from error
-    print(f"{len(graph.nodes)} nodes written to {options['out']}: nir.read(...) takes it anywhere")
+        raise ConfigError(f"out={out}: cannot be written; {one_line(error)}") from error
+    print(f"{len(graph.nodes)} nodes written to {out}: nir.read(...) takes it anywhere")
     return 0
 
 
