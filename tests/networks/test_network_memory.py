@@ -69,11 +69,11 @@ def test_a_projection_may_return_what_others_hold(kind: str) -> None:
     projection = PROJECTIONS[kind]()
     network = Network()
     network.add("input", 4)
-    for name in ("first", "second"):
-        network.add(name, LIF(4, tau_mem=3.0, v_threshold=0.9, decay_input=False))
+    for name, threshold in (("first", 0.9), ("second", 1.5)):
+        network.add(name, LIF(4, tau_mem=3.0, v_threshold=threshold, decay_input=False))
     network.connect("input", "first", projection)
     network.connect("first", "second", projection)
-    given = spikes(20, 2, 4)
+    given = 0.8 * spikes(40, 2, 4)
     kept = given.clone()
     recording, _ = network.run({"input": given})
     assert torch.equal(given, kept)
