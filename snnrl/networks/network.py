@@ -18,7 +18,7 @@ from snnrl.networks.recording import Recorder, Recording
 from snnrl.networks.running import Drive, NetworkState, Stretch
 from snnrl.neurons import Neuron
 from snnrl.plasticity import Rule
-from snnrl.state import copied, leaves
+from snnrl.state import compact, copied, leaves
 
 
 class Network(nn.Module):
@@ -192,7 +192,7 @@ class Network(nn.Module):
             if learning:
                 stretch.learn(None if third is None else third[first:last])
             state = stretch.state()
-        return recorder.stacked(), state
+        return recorder.stacked(), compact(state)
 
     def _drive(
         self,
