@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("textfiles",),
     ("datafiles", "noise", "traces", "spikes", "state", "surrogate"),
-    ("kernels",),
+    ("kernels", "spaces"),
     ("neurons", "connections", "encoders", "decoders"),
     ("plasticity",),
     ("networks",),
@@ -42,10 +42,11 @@ NARROWER: dict[str, set[str]] = {
     "traces": {"errors"},
     "spikes": {"errors"},
     "kernels": {"errors"},
+    "spaces": {"errors"},
     "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels"},
     "connections": {"errors", "noise", "traces", "spikes", "kernels"},
     "encoders": {"errors", "noise", "traces", "spikes", "state", "kernels"},
-    "decoders": {"errors", "noise", "traces", "spikes"},
+    "decoders": {"errors", "noise", "traces", "spikes", "spaces"},
     "plasticity": {"errors", "noise", "traces", "spikes", "state", "connections"},
     "envs": {"errors", "datafiles"},
     "words": {"errors", "textfiles"},
@@ -156,7 +157,17 @@ def test_environments_know_nothing_of_spikes_nor_of_torch() -> None:
 
 def test_only_environments_agents_decoders_and_what_drives_them_know_gymnasium() -> None:
     knowing = {room(module) for module, tree in MODULES.items() if "gymnasium" in imported_packages(tree)}
-    assert knowing <= {"envs", "agents", "decoders", "training", "loading", "pipelines", "testing", "integrations"}
+    assert knowing <= {
+        "spaces",
+        "envs",
+        "agents",
+        "decoders",
+        "training",
+        "loading",
+        "pipelines",
+        "testing",
+        "integrations",
+    }
 
 
 def test_the_compiler_is_known_to_the_kernels_alone() -> None:

@@ -3,7 +3,7 @@
 from snnrl.envs.atari import AtariEnv, VectorAtari
 from snnrl.envs.config import AtariConfig, EnvConfig, RewardConfig
 from snnrl.envs.factory import make_env, make_envs
-from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder
+from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder, action_mask
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.seeding import env_seeds
 
@@ -19,6 +19,7 @@ __all__ = [
     "RewardConfig",
     "VectorAtari",
     "VectorMNIST",
+    "action_mask",
     "env_seeds",
     "make_env",
     "make_envs",
