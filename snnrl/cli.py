@@ -1,15 +1,23 @@
-"""What the commands share: one line and exit code 2 for a wrong setting."""
+"""What the commands share: how they end, whatever happens."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
-from snnrl.errors import ConfigError
+from snnrl.errors import ConfigError, RunError
+
+WRONG_SETTING, CANNOT_GO_ON = 2, 1
+INTERRUPTED, BROKEN_PIPE = 130, 141
+"""As a shell reports SIGINT and SIGPIPE."""
 
 
 def run_command(command: Callable[[Sequence[str]], int], usage: str, words: Sequence[str] | None) -> int:
     """Run a command on the words of its command line and return its exit code.
+
+    A wrong setting, a run that cannot go on, Ctrl-C and a reader that has gone end in one line at most; any other
+    exception is a bug and keeps its traceback.
 
     Args:
         command: takes the words, returns an exit code.
@@ -17,11 +25,26 @@ def run_command(command: Callable[[Sequence[str]], int], usage: str, words: Sequ
         words: the command line; ``None`` takes the process's own.
     """
     given = sys.argv[1:] if words is None else list(words)
-    if any(word in ("-h", "--help") for word in given):
-        print(usage.strip())
-        return 0
     try:
-        return command(given)
+        if any(word in ("-h", "--help") for word in given):
+            print(usage.strip())
+            code = 0
+        else:
+            code = command(given)
+        sys.stdout.flush()
+        return code
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _ended(f"error: {error}", WRONG_SETTING)
+    except RunError as error:
+        return _ended(f"error: {error}", CANNOT_GO_ON)
+    except KeyboardInterrupt:
+        return _ended("stopped by SIGINT", INTERRUPTED)
+    except BrokenPipeError:
+        # What is left to print goes nowhere, so that the interpreter does not complain while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _ended(line: str, code: int) -> int:
+    print(line, file=sys.stderr)
+    return code

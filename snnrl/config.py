@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from snnrl.envs import EnvConfig
+from snnrl.envs import LONGEST, EnvConfig, has_limit
 from snnrl.errors import ConfigError, did_you_mean, one_line, require
 from snnrl.training.loggers import validate_logger_names
 
@@ -66,9 +66,15 @@ class RunConfig:
     def announcement(self, steps: int) -> str:
         """What a run is going to do, after ``steps``."""
         start = f"going on at {steps:,} of" if steps else "training for"
+        limit = (
+            ""
+            if has_limit(self.env)
+            else f"\n{self.env.id} has no time limit: evaluation episodes are cut after {LONGEST:,} steps; "
+            "env.max_episode_steps sets another limit"
+        )
         return (
             f"{self.env.id}, agent {self.agent['name']}, seed {self.seed}: {start} {self.env_steps:,} env steps in "
-            f"{self.num_envs} environments, then {self.eval_episodes} evaluation episodes"
+            f"{self.num_envs} environments, then {self.eval_episodes} evaluation episodes{limit}"
         )
 
     @classmethod

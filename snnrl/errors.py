@@ -1,4 +1,4 @@
-"""The one error that a user's setting can raise."""
+"""The one error that a user's setting can raise, and the one of a run that cannot go on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ class ConfigError(ValueError):
     """A setting is wrong; the message names the setting, its value and what would be right.
 
     The commands print it as one line and leave with exit code 2.
+    """
+
+
+class RunError(RuntimeError):
+    """A run cannot go on, and no setting of snnrl's is to blame: an environment that breaks its word, say.
+
+    The commands print it as one line and leave with exit code 1.
     """
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from snnrl.envs.atari import AtariEnv, VectorAtari, atari_game
+from snnrl.envs.checked import Checked, numbered
 from snnrl.envs.config import ATARI_PREFIX, AtariConfig, EnvConfig
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.errors import ConfigError, did_you_mean, require
@@ -44,13 +45,16 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
         with _construction(config, spec):
             return VectorMNIST(num_envs, **config.kwargs)
     with _construction(config, spec):
-        return gymnasium.make_vec(
+        envs = gymnasium.make_vec(
             config.id,
             num_envs=num_envs,
             vectorization_mode="sync",
             vector_kwargs={"autoreset_mode": AutoresetMode.NEXT_STEP},
+            wrappers=[Checked],
             **_gymnasium_arguments(config),
         )
+    numbered(cast(SyncVectorEnv, envs).envs)
+    return envs
 
 
 def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
@@ -69,7 +73,7 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasi
     spec = _registered(config.id)
     rendering: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
     with _construction(config, spec):
-        return gymnasium.make(config.id, **rendering, **_gymnasium_arguments(config))
+        return Checked(gymnasium.make(config.id, **rendering, **_gymnasium_arguments(config)))
 
 
 def _atari_arguments(config: EnvConfig) -> dict[str, Any]:

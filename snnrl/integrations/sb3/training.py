@@ -19,11 +19,12 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from snnrl.config import RunConfig
-from snnrl.envs import EnvConfig, env_seeds
+from snnrl.envs import EnvConfig, env_seeds, numbered
 from snnrl.integrations.sb3.player import SB3Agent
 from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, read_recipe
 from snnrl.integrations.sb3.sight import make_vec_env, normalised
 from snnrl.training.device import choose_device
+from snnrl.training.divergence import check_finite
 from snnrl.training.playing import Playing
 from snnrl.training.session import Session
 from snnrl.training.workload import Step, fit, read_checkpoint
@@ -52,6 +53,7 @@ def build(agent: Mapping[str, Any], env: EnvConfig, num_envs: int, seed: int, de
     """
     recipe = read_recipe(agent)
     envs = make_vec_env(env, num_envs, recipe.frame_stack)
+    numbered(getattr(envs.unwrapped, "envs", ()))
     envs = normalised(envs, recipe.normalise_observation, recipe.normalise_reward, recipe.gamma)
     model = recipe.build(envs, seed, device)
     statistics = envs.obs_rms if recipe.normalise_observation and isinstance(envs, VecNormalize) else None
@@ -103,17 +105,24 @@ class Descending(Playing):
         """Gather experience, and learn from it."""
         algorithm: Any = self._algorithm
         before = algorithm.num_timesteps
+        try:
+            self._gather_and_train(algorithm)
+        except ValueError:  # how torch's distributions refuse the output of a network that has diverged
+            check_finite(self.model, f"after {self.steps:,} {self.unit}")
+            raise
+        taken = algorithm.num_timesteps - before
+        self.steps += taken
+        metrics = {key: float(value) for key, value in self._log.name_to_value.items() if key.startswith("train/")}
+        self._log.dump()
+        return Step(taken, metrics)
+
+    def _gather_and_train(self, algorithm: Any) -> None:
         if isinstance(algorithm, OnPolicyAlgorithm):
             algorithm.collect_rollouts(self.envs, self._callback, algorithm.rollout_buffer, algorithm.n_steps)
             algorithm._update_current_progress_remaining(algorithm.num_timesteps, self.total)
             algorithm.train()
         else:
             self._replay(algorithm)
-        taken = algorithm.num_timesteps - before
-        self.steps += taken
-        metrics = {key: float(value) for key, value in self._log.name_to_value.items() if key.startswith("train/")}
-        self._log.dump()
-        return Step(taken, metrics)
 
     def _replay(self, algorithm: Any) -> None:
         """A round of DQN, SAC or TD3."""
