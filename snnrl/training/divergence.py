@@ -22,8 +22,8 @@ def check_finite(model: nn.Module, when: str) -> None:
     for name, value in model.state_dict().items():
         if isinstance(value, Tensor) and value.is_floating_point() and _is_wrong(value, name in weights):
             raise RunError(
-                f"the run has diverged: {name} holds NaN or infinite values {when}; must be finite, and a lower learning "
-                "rate or smaller rewards may keep it so. They were not saved: the last checkpoint is of before"
+                f"the run has diverged: {name} holds NaN or infinite values {when}; must be finite, and a lower "
+                "learning rate or smaller rewards may keep it so. They were not saved: the last checkpoint is of before"
             )
 
 
