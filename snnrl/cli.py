@@ -1,4 +1,4 @@
-"""What the commands share: one line and exit code 2 for a wrong setting."""
+"""What the commands share: how they end, whatever happens."""
 
 from __future__ import annotations
 
@@ -6,26 +6,62 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from snnrl.errors import ConfigError
+from snnrl.errors import ConfigError, RunError, one_line
+
+WRONG_SETTING, CANNOT_GO_ON = 2, 1
+INTERRUPTED, BROKEN_PIPE = 130, 141
+"""As a shell reports SIGINT and SIGPIPE."""
 
 
-def run_command(command: Callable[[Sequence[str]], int], usage: str, words: Sequence[str] | None) -> int:
+def run_command(
+    command: Callable[[Sequence[str]], int], usage: str, words: Sequence[str] | None, *, goes_on: bool = False
+) -> int:
     """Run a command on the words of its command line and return its exit code.
+
+    A wrong setting, a run that cannot go on, Ctrl-C and a reader that has gone end in one line at most; any other
+    exception is a bug and keeps its traceback.
 
     Args:
         command: takes the words, returns an exit code.
         usage: printed for ``--help``.
         words: the command line; ``None`` takes the process's own.
+        goes_on: whether the same command would go on where it was stopped.
     """
     given = _own_words() if words is None else list(words)
-    if any(word in ("-h", "--help") for word in given):
-        print(usage.strip())
-        return 0
     try:
-        return command(given)
+        if any(word in ("-h", "--help") for word in given):
+            print(usage.strip())
+            code = 0
+        else:
+            code = command(given)
+        sys.stdout.flush()
+        return code
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _ended(f"error: {error}", WRONG_SETTING)
+    except RunError as error:
+        return _ended(f"error: {error}", CANNOT_GO_ON)
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        line = f"error: there is not enough memory ({one_line(error)}); fewer environments or neurons need less"
+        return _ended(line, CANNOT_GO_ON)
+    except KeyboardInterrupt:
+        return _ended("stopped by SIGINT; the same command goes on" if goes_on else "stopped by SIGINT", INTERRUPTED)
+    except BrokenPipeError:
+        # What is left to print goes nowhere, so that the interpreter does not complain while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether Python, NumPy or torch, on the CPU or on a GPU, could not take memory."""
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
+def _ended(line: str, code: int) -> int:
+    print(line, file=sys.stderr)
+    return code
 
 
 def _own_words() -> list[str]:

@@ -1,4 +1,4 @@
-"""The one error that a user's setting can raise."""
+"""The one error that a user's setting can raise, and the one of a run that cannot go on."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ class ConfigError(ValueError):
 
 class UntrustedCodeError(ConfigError):
     """A run's folder names code outside snnrl, which nobody has allowed to run."""
+
+
+class RunError(RuntimeError):
+    """A run cannot go on, and no setting of snnrl's is to blame: an environment that breaks its word, say.
+
+    The commands print it as one line and leave with exit code 1.
+    """
 
 
 def require(condition: bool, setting: str, value: Any, expected: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 from snnrl.errors import ConfigError
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.clock import Clock
+from snnrl.training.divergence import check_finite
 from snnrl.training.evaluation import Stopped
 from snnrl.training.loggers import JsonlLogger, Logger, make_loggers
 from snnrl.training.memory import FreeMemory
@@ -182,6 +183,7 @@ class Session:
 
     def _payload(self) -> dict[str, Any]:
         model = self.workload.model
+        check_finite(model, f"after {self.steps:,} {self.workload.unit}")
         return {
             "architecture": architecture(model),
             self.workload.part: model.state_dict(),

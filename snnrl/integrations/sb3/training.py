@@ -20,14 +20,16 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from snnrl.config import RunConfig
-from snnrl.envs import EnvConfig, env_seeds, make_env
+from snnrl.envs import EnvConfig, env_seeds, make_env, numbered
 from snnrl.errors import require
 from snnrl.integrations.sb3.player import SB3Agent
-from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, read_recipe
+from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, OnPolicyConfig, read_recipe
 from snnrl.integrations.sb3.sight import make_vec_env, normalised
 from snnrl.integrations.sb3.translation import translation_of
 from snnrl.spaces import Several
+from snnrl.training.capacity import environment_bytes, require_memory, space_bytes
 from snnrl.training.device import choose_device
+from snnrl.training.divergence import check_finite
 from snnrl.training.playing import Playing
 from snnrl.training.session import Session
 from snnrl.training.workload import Step, fit, read_checkpoint
@@ -61,6 +63,7 @@ def build(agent: Mapping[str, Any], env: EnvConfig, num_envs: int, seed: int, de
     fits = not (recipe.normalise_observation and isinstance(translation.view, Several))
     require(fits, "agent.normalise_observation", True, "false for observations that are pictures and numbers")
     envs = make_vec_env(env, num_envs, recipe.frame_stack, translation)
+    numbered(getattr(envs.unwrapped, "envs", ()))
     envs = normalised(envs, recipe.normalise_observation, recipe.normalise_reward, recipe.gamma)
     model = recipe.build(envs, seed, device)
     assert model.get_env() is envs, "the environments that are stepped are those that the model knows"
@@ -87,6 +90,7 @@ class Descending(Playing):
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self.device = choose_device(config.device)
+        _check_memory(config)
         self.model, self.envs, self.recipe = build(config.agent, config.env, config.num_envs, config.seed, self.device)
         self._log = Logger(None, [])
         self._algorithm.set_logger(self._log)
@@ -114,17 +118,24 @@ class Descending(Playing):
         """Gather experience, and learn from it."""
         algorithm: Any = self._algorithm
         before = algorithm.num_timesteps
+        try:
+            self._gather_and_train(algorithm)
+        except ValueError:  # how torch's distributions refuse the output of a network that has diverged
+            check_finite(self.model, f"after {self.steps:,} {self.unit}")
+            raise
+        taken = algorithm.num_timesteps - before
+        self.steps += taken
+        metrics = {key: float(value) for key, value in self._log.name_to_value.items() if key.startswith("train/")}
+        self._log.dump()
+        return Step(taken, metrics)
+
+    def _gather_and_train(self, algorithm: Any) -> None:
         if isinstance(algorithm, OnPolicyAlgorithm):
             algorithm.collect_rollouts(self.envs, self._callback, algorithm.rollout_buffer, algorithm.n_steps)
             algorithm._update_current_progress_remaining(algorithm.num_timesteps, self.total)
             algorithm.train()
         else:
             self._replay(algorithm)
-        taken = algorithm.num_timesteps - before
-        self.steps += taken
-        metrics = {key: float(value) for key, value in self._log.name_to_value.items() if key.startswith("train/")}
-        self._log.dump()
-        return Step(taken, metrics)
 
     def _replay(self, algorithm: Any) -> None:
         """A round of DQN, SAC or TD3."""
@@ -176,6 +187,24 @@ class Descending(Playing):
 
     def close(self) -> None:
         self.envs.close()
+
+
+def _check_memory(config: RunConfig) -> None:
+    """Raise a ConfigError where so many environments, or the steps that are remembered, do not fit into memory."""
+    recipe = read_recipe(config.agent)
+    one = make_vec_env(config.env, 1, recipe.frame_stack)
+    space, number, cpu = one.observation_space, config.num_envs, torch.device("cpu")
+    one.close()
+    environments = number * environment_bytes(config.env, space)
+    require_memory(environments, "num_envs", number, cpu, "environments")
+    if isinstance(recipe, OnPolicyConfig):
+        steps = recipe.n_steps * number
+        need, purpose = steps * space_bytes(space), f"a rollout of {steps:,} observations"
+        require_memory(environments + need, "agent.n_steps", recipe.n_steps, cpu, purpose)
+    elif isinstance(recipe, OffPolicyConfig):
+        kept = min(recipe.buffer_size, config.env_steps)
+        need, purpose = kept * 2 * space_bytes(space), f"{kept:,} remembered steps"
+        require_memory(environments + need, "agent.buffer_size", recipe.buffer_size, cpu, purpose)
 
 
 _COUNTERS = (
