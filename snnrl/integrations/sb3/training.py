@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from pathlib import Path
@@ -113,6 +114,11 @@ class Descending(Playing):
         _, self._callback = algorithm._setup_learn(
             self.total - algorithm.num_timesteps, self._listener, reset_num_timesteps=False
         )
+        if epoch == 0 and any("action_mask" in info for info in self.envs.unwrapped.reset_infos):
+            name = self.config.agent["name"]
+            print(
+                f"agent={name}: takes no notice of info['action_mask']; agent=rstdp does", file=sys.stderr, flush=True
+            )
 
     def step(self) -> Step:
         """Gather experience, and learn from it."""
