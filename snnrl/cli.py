@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from snnrl.errors import ConfigError
+from snnrl.output import lasting_output
 
 
 def run_command(command: Callable[[Sequence[str]], int], usage: str, words: Sequence[str] | None) -> int:
@@ -16,6 +17,11 @@ def run_command(command: Callable[[Sequence[str]], int], usage: str, words: Sequ
         usage: printed for ``--help``.
         words: the command line; ``None`` takes the process's own.
     """
+    with lasting_output():
+        return _run(command, usage, words)
+
+
+def _run(command: Callable[[Sequence[str]], int], usage: str, words: Sequence[str] | None) -> int:
     given = sys.argv[1:] if words is None else list(words)
     if any(word in ("-h", "--help") for word in given):
         print(usage.strip())

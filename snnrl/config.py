@@ -171,6 +171,24 @@ def read_settings(run_dir: str | Path, setting: str = "run") -> dict[str, Any]:
     return {str(key): value for key, value in settings.items()}
 
 
+def write_settings(run_dir: Path, settings: Mapping[str, Any]) -> None:
+    """Write a run's ``config.yaml``; a reader, or a run killed meanwhile, finds the old one or the whole new one.
+
+    Args:
+        run_dir: the run's folder.
+        settings: those of the whole run.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    unfinished = run_dir / ".config.yaml.tmp"
+    try:
+        OmegaConf.save(OmegaConf.create(dict(settings)), unfinished)
+        unfinished.replace(run_dir / "config.yaml")
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def read_config(run_dir: str | Path) -> RunConfig:
     """The checked settings of a run.
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import shlex
+import secrets
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snnrl.cli import run_command
 from snnrl.errors import ConfigError, did_you_mean
 from snnrl.recipes import compose_run, has_pipeline, recipe_names
+from snnrl.training.shutdown import stoppable
 
 if TYPE_CHECKING:
     from snnrl.config import RunConfig
@@ -31,7 +32,7 @@ usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [ke
   seed              of all randomness (0)
   device            auto, cpu, cuda or cuda:<n>
   run_dir           folder to write to (a new one under runs/)
-  resume            folder of a run to go on with
+  resume            folder of a run to go on with; checkpoint=last, best or a file of it to go on from
   logger            tensorboard, wandb, tensorboard,wandb or none; metrics.jsonl is always written
   eval.every        environment steps between evaluations, 0 for none; eval.during episodes each
   eval.episodes     episodes of the evaluation at the end
@@ -73,39 +74,40 @@ def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
     names = {f"{group}s": ", ".join(recipe_names(group)) for group in ("env", "agent", "experiment")}
     names["pipelines"] = ", ".join(name for name in recipe_names("experiment") if has_pipeline(name))
-    return run_command(train, USAGE.format(**names), words)
+    return run_command(stoppable(train), USAGE.format(**names), words)
 
 
 def train(words: Sequence[str]) -> int:
-    """Train as the command line says; 0 at the end of the run; 130 or 143 if SIGINT or SIGTERM stopped it, saved.
+    """Train as the command line says; 0 at the end of the run; 129, 130 or 143 if a signal stopped it, saved.
 
     Raises:
         ConfigError: a wrong setting.
     """
     resumed = next((word.partition("=")[2] for word in words if word.startswith("resume=")), None)
+    resume: bool | str = False
     if resumed in (None, "", "null"):
         settings = compose_run(words)
         run_dir = None
     else:
         run_dir = Path(str(resumed))
-        settings = _resumed(run_dir, [word for word in words if not word.startswith("resume=")])
+        resume = next((word.partition("=")[2] for word in words if word.startswith("checkpoint=")), True)
+        settings = _resumed(run_dir, [word for word in words if not word.startswith(("resume=", "checkpoint="))])
 
     from snnrl.loading import make_runner
     from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.folder import resume_line
 
     config, make_session = make_runner(settings)
     if "pipeline" not in settings:
         leave_cores_to_environments()
-    resume = run_dir is not None
     run_dir = _new_run_dir(config) if run_dir is None else run_dir
     runner = make_session(run_dir, resume=resume)
-    _write_config(run_dir, settings)
     _announce(config, run_dir, runner.steps)
     summary = runner.train()
     if summary is None:
         signal_name = runner.shutdown.requested
         reached = f"{runner.steps:,} {runner.workload.unit}"
-        print(f"stopped by {signal_name} at {reached}, saved. Go on: {_resume_line(run_dir)}", file=sys.stderr)
+        print(f"stopped by {signal_name} at {reached}, saved. Go on: {resume_line(run_dir)}", file=sys.stderr)
         return 128 + signal.Signals[str(signal_name)]
     print(f"{runner.workload.result(summary)}, written to {run_dir}")
     return 0
@@ -130,34 +132,23 @@ def _resumed(run_dir: Path, words: Sequence[str]) -> dict[str, Any]:
 
 
 def _new_run_dir(config: RunConfig | PipelineConfig) -> Path:
+    from snnrl.training.folder import exists_already
+
     if config.run_dir is None:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-        return Path("runs") / f"{config.title}-{stamp}"
+        return Path("runs") / f"{config.title}-{stamp}-{secrets.token_hex(2)}"
     if config.run_dir.exists():
-        raise ConfigError(
-            f"run_dir={config.run_dir}: exists already and is never overwritten; "
-            f"must be a new folder, or resume={config.run_dir} to go on with it"
-        )
+        raise ConfigError(exists_already(config.run_dir))
     return config.run_dir
 
 
-def _write_config(run_dir: Path, settings: Mapping[str, Any]) -> None:
-    from omegaconf import OmegaConf
-
-    unfinished = run_dir / ".config.yaml.tmp"
-    OmegaConf.save(OmegaConf.create(dict(settings)), unfinished)
-    unfinished.replace(run_dir / "config.yaml")
-
-
-def _resume_line(run_dir: Path) -> str:
-    return f"python -m snnrl.train resume={shlex.quote(str(run_dir))}"
-
-
 def _announce(config: RunConfig | PipelineConfig, run_dir: Path, steps: int) -> None:
+    from snnrl.training.folder import resume_line
+
     print(
         f"{config.announcement(steps)}\n"
         f"writing to {run_dir}\n"
-        f"Ctrl-C saves and stops; go on with: {_resume_line(run_dir)}",
+        f"Ctrl-C saves and stops; go on with: {resume_line(run_dir)}",
         file=sys.stderr,
         flush=True,
     )

@@ -13,7 +13,7 @@ from snnrl.errors import __file__ as errors_file
 PACKAGE = Path(errors_file).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "output"),
     ("datafiles", "noise", "traces", "spikes", "state", "surrogate"),
     ("kernels",),
     ("neurons", "connections", "encoders", "decoders"),
@@ -33,6 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 NARROWER: dict[str, set[str]] = {
     "errors": set(),
+    "output": set(),
     "noise": set(),
     "datafiles": {"errors"},
     "state": set(),
@@ -46,7 +47,7 @@ NARROWER: dict[str, set[str]] = {
     "plasticity": {"errors", "noise", "traces", "spikes", "state", "connections"},
     "envs": {"errors", "datafiles"},
     "recipes": {"errors"},
-    "cli": {"errors"},
+    "cli": {"errors", "output"},
 }
 """Rooms that may import less than their row says, besides themselves."""
 

@@ -193,13 +193,13 @@ class SB3Runner(Session):
     Args:
         config: the settings.
         run_dir: the run's folder; made here once everything that can be wrong has been found right.
-        resume: go on from the folder's latest checkpoint, or from the start where it was stopped before the first.
+        resume: go on, see :class:`~snnrl.training.session.Session`.
 
     Raises:
         ConfigError: a wrong setting, or a checkpoint that does not fit.
     """
 
-    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool = False) -> None:
+    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool | str = False) -> None:
         descending = Descending(config)
         super().__init__(descending, config, run_dir, resume=resume)
         self.agent = descending.model
@@ -220,7 +220,7 @@ def load_sb3_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last", d
     place = choose_device(device)
     agent, envs, _ = build(config.agent, config.env, 1, config.seed, place)
     envs.close()
-    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint, place), place)
+    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint), place)
 
 
 def _find(algorithm: Any, name: str) -> Any:
