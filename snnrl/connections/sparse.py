@@ -11,6 +11,7 @@ from torch.nn import functional
 from snnrl.connections.base import Connection, add_to, new_memory, require_shape
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import ConfigError, require
+from snnrl.kernels import add_rows
 from snnrl.spikes import SparseSpikes
 
 _AT_ONCE = 1 << 22
@@ -117,7 +118,9 @@ class Sparse(Connection):
 
     def input_strength(self) -> Tensor:
         strength = self.weight.abs()
-        return strength.new_zeros(self.post_size).index_add(0, self.post_index, strength)[self.post_index]
+        total = strength.new_zeros(self.post_size)
+        add_rows(total, self.post_index, strength)
+        return total[self.post_index]
 
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
         product = self.new_eligibility(post.shape[1])

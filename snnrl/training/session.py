@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 from snnrl.errors import ConfigError
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.clock import Clock
+from snnrl.training.device import repeat_results
 from snnrl.training.evaluation import Stopped
 from snnrl.training.loggers import JsonlLogger, Logger, make_loggers
 from snnrl.training.memory import FreeMemory
@@ -63,6 +64,7 @@ class Session:
         metrics_position = 0
         if resume and self.checkpoints.latest() is not None:
             metrics_position = self._restore(self.checkpoints.load(architecture=architecture(workload.model)))
+        repeat_results(workload.device)
         workload.begin(self.epoch, self.steps)
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
