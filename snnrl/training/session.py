@@ -16,6 +16,7 @@ from snnrl.errors import ConfigError, one_line
 from snnrl.output import lasting_output
 from snnrl.training.checkpoints import CheckpointStore, taking_over
 from snnrl.training.clock import Clock
+from snnrl.training.device import repeat_results
 from snnrl.training.divergence import check_finite
 from snnrl.training.evaluation import Stopped
 from snnrl.training.folder import RunFolder
@@ -87,6 +88,7 @@ class Session:
                 saved = self.checkpoints.load(path, architecture=architecture(self.workload.model))
                 with taking_over(path):
                     metrics_position = self._restore(saved)
+        repeat_results(self.workload.device)
         self.workload.begin(self.epoch, self.steps)
         if not resume:
             self.folder.make()
