@@ -49,9 +49,10 @@ class WeightSettings(TypedDict, total=False):
 class Weights(nn.Module):
     """The weights of a connection, and what constrains them.
 
-    Constraints hold after :meth:`apply_`, after every step of an optimiser of torch, after loading, and after any other
-    change in place as soon as the weights are read through the connection or its ``state_dict``: gradient descent is
-    projected onto what was set.
+    Constraints hold after :meth:`apply_`, after every step of an optimiser of torch, and after any other change in place
+    of weights that are trained as soon as they are read through the connection or its ``state_dict``: gradient descent
+    is projected onto what was set. Weights that are loaded are held to bounds, signs and mask; a norm they were saved
+    with, and scaling to it once more would change the last bits of a run that goes on.
 
     Attributes:
         bounds: lowest and highest weight.
