@@ -38,7 +38,7 @@ NARROWER: dict[str, set[str]] = {
     "state": set(),
     "traces": {"errors"},
     "spikes": {"errors"},
-    "kernels": {"errors"},
+    "kernels": {"errors", "surrogate"},
     "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels"},
     "connections": {"errors", "noise", "traces", "spikes", "kernels"},
     "encoders": {"errors", "noise", "traces", "spikes", "state", "kernels"},
