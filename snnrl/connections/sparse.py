@@ -12,6 +12,7 @@ from snnrl.connections.base import Connection, add_to, new_memory, require_shape
 from snnrl.connections.synapses import AT_ONCE, random_pairs
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import ConfigError, require
+from snnrl.kernels import add_rows
 from snnrl.spikes import SparseSpikes
 
 
@@ -110,7 +111,9 @@ class Sparse(Connection):
 
     def input_strength(self) -> Tensor:
         strength = self.weight.abs()
-        return strength.new_zeros(self.post_size).index_add(0, self.post_index, strength)[self.post_index]
+        total = strength.new_zeros(self.post_size)
+        add_rows(total, self.post_index, strength)
+        return total[self.post_index]
 
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
         product = self.new_eligibility(post.shape[1])
