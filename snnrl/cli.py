@@ -27,7 +27,7 @@ def run_command(
         words: the command line; ``None`` takes the process's own.
         goes_on: whether the same command would go on where it was stopped.
     """
-    given = sys.argv[1:] if words is None else list(words)
+    given = _own_words() if words is None else list(words)
     try:
         if any(word in ("-h", "--help") for word in given):
             print(usage.strip())
@@ -62,3 +62,17 @@ def _out_of_memory(error: BaseException) -> bool:
 def _ended(line: str, code: int) -> int:
     print(line, file=sys.stderr)
     return code
+
+
+def _own_words() -> list[str]:
+    """The process's own words; a script then finds modules in the working folder, as ``python -m`` does.
+
+    The folder comes last, so that nothing in it stands in for a package that is installed.
+    """
+    try:
+        folder = os.getcwd()
+    except OSError:
+        return sys.argv[1:]
+    if not sys.flags.safe_path and "" not in sys.path and folder not in sys.path:
+        sys.path.append(folder)
+    return sys.argv[1:]

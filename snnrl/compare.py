@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snnrl.cli import run_command
 from snnrl.errors import ConfigError, require
+
+if TYPE_CHECKING:
+    from snnrl.config import RunConfig
 
 USAGE = """
 usage: python -m snnrl.compare [experiment=RECIPE] [env=RECIPE] [agent=RECIPE] [key=value ...]
@@ -50,7 +52,9 @@ def run_comparison(words: Sequence[str]) -> int:
         ConfigError: a wrong setting.
     """
     from snnrl.config import SEED_LIMIT, RunConfig
+    from snnrl.config import folder as folder_named
     from snnrl.recipes import compose_run
+    from snnrl.textfiles import read_json
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.folders import keeping, require_writable
     from snnrl.training.summary import write_json
@@ -69,7 +73,7 @@ def run_comparison(words: Sequence[str]) -> int:
     seeds = range(first.seed, first.seed + options["seeds"])
     episodes = first.eval_episodes if options["episodes"] is None else options["episodes"]
     title = f"compare-{_title(chosen, first.title)}-{first.env_steps}"
-    out = Path("runs") / title if options["out"] is None else Path(options["out"])
+    out = Path("runs") / title if options["out"] is None else folder_named("out", options["out"])
     runs = {
         name: [(out / f"{name}-{seed}", for_seed(settings, seed, options["progress"])) for seed in seeds]
         for name, settings in both.items()
@@ -86,10 +90,11 @@ def run_comparison(words: Sequence[str]) -> int:
             stopped = train_run(settings, folder)
             if stopped is not None:
                 return stopped_by(stopped)
-            summary = json.loads((folder / "summary.json").read_text())
-            score = played(folder, episodes, folder / f"compare-{episodes}.json", ("best",))["best"]
+            summary = read_json(folder / "summary.json", f"out={out}: {folder / 'summary.json'}")
+            memory = folder / f"compare-{episodes}.json"
+            score = played(folder, episodes, memory, ("best",), settings)["best"]
             row = {"seed": seed, "score": score, "train_seconds": summary["train_seconds"]}
-            results.setdefault(name, []).append({**row, **_cost(folder)})
+            results.setdefault(name, []).append({**row, **_cost(folder, RunConfig.from_mapping(settings))})
     table = _table(results, first, episodes, against)
     print(table)
     with keeping(out):
@@ -100,12 +105,10 @@ def run_comparison(words: Sequence[str]) -> int:
     return 0
 
 
-def _cost(folder: Path) -> dict[str, float]:
+def _cost(folder: Path, config: RunConfig) -> dict[str, float]:
     """Spikes and operations of a decision of a spiking policy, nothing of another agent."""
-    from snnrl.config import read_config
     from snnrl.loading import is_sb3, load_player
 
-    config = read_config(folder)
     if not is_sb3(config) or config.agent["network"] != "spiking":
         return {}
     from snnrl.integrations.sb3.cost import decision_cost

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snnrl.cli import run_command
-from snnrl.errors import ConfigError, did_you_mean
+from snnrl.errors import ConfigError, did_you_mean, require, shown
 from snnrl.recipes import compose_run, has_pipeline, recipe_names
+from snnrl.textfiles import usable
 
 if TYPE_CHECKING:
     from snnrl.config import RunConfig
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 USAGE = """
 usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value ...]
        python -m snnrl.train experiment=mnist_unsupervised [dataset=NAME] [n_neurons=N] [key=value ...]
-       python -m snnrl.train resume=RUN_DIR [env_steps=N] [passes=N] [key=value ...]
+       python -m snnrl.train resume=RUN_DIR [trust=true] [env_steps=N] [passes=N] [key=value ...]
 
   env               a recipe: {envs}; or env.id=ANY_GYMNASIUM_ID
   agent             a recipe: {agents}; agent.KEY=VALUE changes one of its settings
@@ -32,6 +33,7 @@ usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [ke
   device            auto, cpu, cuda or cuda:<n>
   run_dir           folder to write to (a new one under runs/)
   resume            folder of a run to go on with
+  trust             with resume: true lets code run that the run's config.yaml names (agents, environments of your own)
   logger            tensorboard, wandb, tensorboard,wandb or none; metrics.jsonl is always written
   eval.every        environment steps between evaluations, 0 for none; eval.during episodes each
   eval.episodes     episodes of the evaluation at the end
@@ -82,14 +84,10 @@ def train(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting.
     """
-    resumed = next((word.partition("=")[2] for word in words if word.startswith("resume=")), None)
-    if resumed in (None, "", "null"):
-        settings = compose_run(words)
-        run_dir = None
-    else:
-        run_dir = Path(str(resumed))
-        settings = _resumed(run_dir, [word for word in words if not word.startswith("resume=")])
+    run_dir, trust = _resumes(words)
+    settings = compose_run(words) if run_dir is None else _resumed(run_dir, words, trust)
 
+    from snnrl.config import write_settings
     from snnrl.loading import make_runner
     from snnrl.training.device import leave_cores_to_environments
 
@@ -99,41 +97,64 @@ def train(words: Sequence[str]) -> int:
     resume = run_dir is not None
     run_dir = _new_run_dir(config) if run_dir is None else run_dir
     runner = make_session(run_dir, resume=resume)
-    _write_config(run_dir, settings)
-    _announce(config, run_dir, runner.steps)
+    write_settings(run_dir, settings)
+    again = _resume_line(run_dir, settings)
+    _announce(config, run_dir, runner.steps, again)
     summary = runner.train()
     if summary is None:
         signal_name = runner.shutdown.requested
         reached = f"{runner.steps:,} {runner.workload.unit}"
-        print(f"stopped by {signal_name} at {reached}, saved. Go on: {_resume_line(run_dir)}", file=sys.stderr)
+        print(f"stopped by {signal_name} at {reached}, saved. Go on: {again}", file=sys.stderr)
         return 128 + signal.Signals[str(signal_name)]
     print(f"{runner.workload.result(summary)}, written to {run_dir}")
     return 0
 
 
-def _resumed(run_dir: Path, words: Sequence[str]) -> dict[str, Any]:
+def _resumes(words: Sequence[str]) -> tuple[Path | None, bool]:
+    """The folder of the run that goes on, if one does, and whether code that it names may run.
+
+    Raises:
+        ConfigError: ``resume=`` with nothing behind it, as from an unset variable of the shell.
+    """
+    from snnrl.words import as_text, split
+
+    given = {word.key: word for word in map(split, words) if word.key in ("resume", "trust")}
+    resumed = as_text(given["resume"].value) if "resume" in given else None
+    if resumed is None:
+        if "trust" in given:
+            raise ConfigError(
+                f"{shown(given['trust'].written)}: goes with resume=; what a new run names is your own word"
+            )
+        return None, False
+    from snnrl.config import path_or_none
+
+    if resumed == "":
+        raise ConfigError("resume=: must be the folder of a run, and nothing stands behind it")
+    trust = given["trust"].value if "trust" in given else "false"
+    require(trust in ("true", "false"), "trust", trust, "true or false")
+    return path_or_none("resume", resumed), trust == "true"
+
+
+def _resumed(run_dir: Path, words: Sequence[str], trust: bool) -> dict[str, Any]:
     """The settings of a run that goes on, with what the command line changes."""
-    from omegaconf import OmegaConf
+    from snnrl.config import read_settings
+    from snnrl.words import TEXT, merge, read_words, split
 
-    from snnrl.config import read_settings, read_words
-
-    settings = read_settings(run_dir, "resume")
+    settings = read_settings(run_dir, "resume", trust=trust)
     changeable = PIPELINE_CHANGEABLE if "pipeline" in settings else CHANGEABLE
-    for word in words:
-        key = word.partition("=")[0]
+    changes = [word for word in words if split(word).key not in ("resume", "trust")]
+    for word in changes:
+        key = split(word).key
         if key not in changeable:
-            raise ConfigError(f"{word}: cannot change when a run is resumed; {did_you_mean(key, changeable)}")
-    changed = OmegaConf.merge(settings, read_words(words, as_written=("device", "logger", "progress", "data_dir")))
-    merged = OmegaConf.to_container(changed)
-    assert isinstance(merged, dict)
-    return {str(key): value for key, value in merged.items()}
+            raise ConfigError(f"{shown(word)}: cannot change when a run is resumed; {did_you_mean(key, changeable)}")
+    return merge(settings, read_words(changes, as_written=TEXT))
 
 
 def _new_run_dir(config: RunConfig | PipelineConfig) -> Path:
     if config.run_dir is None:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
         return Path("runs") / f"{config.title}-{stamp}"
-    if config.run_dir.exists():
+    if usable("run_dir", config.run_dir).exists():
         raise ConfigError(
             f"run_dir={config.run_dir}: exists already and is never overwritten; "
             f"must be a new folder, or resume={config.run_dir} to go on with it"
@@ -141,23 +162,17 @@ def _new_run_dir(config: RunConfig | PipelineConfig) -> Path:
     return config.run_dir
 
 
-def _write_config(run_dir: Path, settings: Mapping[str, Any]) -> None:
-    from omegaconf import OmegaConf
+def _resume_line(run_dir: Path, settings: Mapping[str, Any]) -> str:
+    """The command that goes on with a run; whoever named code of their own trusts it."""
+    from snnrl.trust import names_code
 
-    unfinished = run_dir / ".config.yaml.tmp"
-    OmegaConf.save(OmegaConf.create(dict(settings)), unfinished)
-    unfinished.replace(run_dir / "config.yaml")
-
-
-def _resume_line(run_dir: Path) -> str:
-    return f"python -m snnrl.train resume={shlex.quote(str(run_dir))}"
+    trust = " trust=true" if names_code(settings) else ""
+    return f"python -m snnrl.train resume={shlex.quote(str(run_dir))}{trust}"
 
 
-def _announce(config: RunConfig | PipelineConfig, run_dir: Path, steps: int) -> None:
+def _announce(config: RunConfig | PipelineConfig, run_dir: Path, steps: int, again: str) -> None:
     print(
-        f"{config.announcement(steps)}\n"
-        f"writing to {run_dir}\n"
-        f"Ctrl-C saves and stops; go on with: {_resume_line(run_dir)}",
+        f"{config.announcement(steps)}\nwriting to {run_dir}\nCtrl-C saves and stops; go on with: {again}",
         file=sys.stderr,
         flush=True,
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snnrl.config import PROGRESS_MODES, RunConfig, read_config, read_settings, read_words
+from snnrl.config import PROGRESS_MODES, RunConfig, read_settings, read_words, write_settings
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.loading import load_player, make_runner
 from snnrl.training.checkpoints import CheckpointStore
@@ -33,7 +33,7 @@ def check_reusable(settings: Mapping[str, Any], folder: Path) -> None:
     """
     if not (folder / "config.yaml").is_file():
         return
-    wanted, found = dict(_plain(settings)), dict(_plain(read_settings(folder, "out")))
+    wanted, found = dict(_plain(settings)), dict(_plain(read_settings(folder, "out", trust=True)))
     different = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
     if different:
         named = ", ".join(f"{key} is {found.get(key)}, now {wanted.get(key)}" for key in different[:3])
@@ -70,7 +70,7 @@ def train_run(settings: Mapping[str, Any], folder: Path) -> str | None:
         return None
     _, make_session = make_runner(settings)
     runner = make_session(folder, resume=folder.exists())
-    write_json(folder / "config.yaml", settings)  # JSON is YAML
+    write_settings(folder, settings)
     return None if runner.train() is not None else runner.shutdown.requested
 
 
@@ -80,7 +80,9 @@ def stopped_by(name: str) -> int:
     return 128 + signal.Signals[name]
 
 
-def played(folder: Path, episodes: int, path: Path, kinds: Sequence[str]) -> dict[str, float]:
+def played(
+    folder: Path, episodes: int, path: Path, kinds: Sequence[str], settings: Mapping[str, Any]
+) -> dict[str, float]:
     """Mean return of a trained agent, remembered as long as the agent is the same.
 
     Args:
@@ -88,11 +90,12 @@ def played(folder: Path, episodes: int, path: Path, kinds: Sequence[str]) -> dic
         episodes: full ones, that training did not see.
         path: the file that remembers.
         kinds: ``best`` for the best actions, ``sampled`` for random ones.
+        settings: that the run was trained by.
     """
     of = {"episodes": episodes, "checkpoint": _digest(folder)}
     remembered = _remembered(path)
     if any(remembered.get(key) != value for key, value in of.items()) or not set(kinds) <= remembered.keys():
-        config = read_config(folder)
+        config = RunConfig.from_mapping(settings)
         agent = load_player(config, folder)
         found = {
             kind: evaluate(agent, config.env, episodes=episodes, seed=config.seed, deterministic=kind == "best")
@@ -158,7 +161,7 @@ def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[
 def _curve(folder: Path) -> tuple[Any, Any]:
     import numpy as np
 
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     points = [(row["step"], row["rollout/return_mean"]) for row in rows if "rollout/return_mean" in row]
     require(bool(points), "run", folder, "long enough to have finished an episode")
     steps, values = zip(*points, strict=True)

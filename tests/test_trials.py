@@ -30,14 +30,15 @@ def test_what_is_remembered_of_a_run_is_forgotten_when_the_run_goes_on(
     evaluate = trials.evaluate
     monkeypatch.setattr(trials, "evaluate", lambda *a, **k: (evaluated.append(1), evaluate(*a, **k))[1])
     path = run / "notes" / "two.json"
-    first = played(run, 2, path, ("best",))
-    assert played(run, 2, path, ("best",)) == first
+    settings = read_settings(run)
+    first = played(run, 2, path, ("best",), settings)
+    assert played(run, 2, path, ("best",), settings) == first
     assert len(evaluated) == 1
     assert train([f"resume={run}", "env_steps=128", *QUIET]) == 0
-    played(run, 2, path, ("best",))
+    played(run, 2, path, ("best",), settings)
     assert len(evaluated) == 2
     path.write_text("garbage")
-    played(run, 2, path, ("best",))
+    played(run, 2, path, ("best",), settings)
     assert len(evaluated) == 3
 
 

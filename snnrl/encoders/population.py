@@ -61,7 +61,7 @@ class PopulationEncoder(Encoder[PopulationState]):
         super().__init__()
         self.normaliser, self.sim_steps, self.width = normaliser, sim_steps, width
         dims = normaliser.dims
-        pairs = list(combinations(range(dims), 2))
+        pairs = list(combinations(range(dims), 2)) if grids else []
         self.lines, self.grids = tuple(lines), tuple(grids) if pairs else ()
         require(bool(self.lines or self.grids), "lines", list(lines), "at least one group of cells")
         for name, cells in (("lines", self.lines), ("grids", self.grids)):

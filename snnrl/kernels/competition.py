@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnrl.kernels.compiling import compiled
 from snnrl.kernels.threads import share_range
 
 _ROWS = 8
@@ -209,7 +209,7 @@ def add_wins(winners: Tensor, trace: Tensor, row: Tensor, total: Tensor) -> None
     total.index_add_(0, row[winners[step, image]], trace[step.clamp(max=len(trace) - 1), image])
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_REORDER)
+@compiled(fastmath=_REORDER)
 def _compete(
     current: NDArray[np.float32],
     threshold: NDArray[np.float32],
@@ -243,7 +243,7 @@ def _compete(
                 potential[winners[step, row]] = after_win
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _gather(
     winners: NDArray[np.int64], trace: NDArray[np.float32], row: NDArray[np.int64], total: NDArray[np.float32]
 ) -> None:
@@ -257,7 +257,7 @@ def _gather(
                     total[target, source] += trace[min(step, last), image, source]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_REORDER)
+@compiled(fastmath=_REORDER)
 def _compete_spikes(
     fires: NDArray[np.bool_],
     source: NDArray[np.int64],
@@ -299,7 +299,7 @@ def _compete_spikes(
                 potential[winners[step, row]] = after_win
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _gather_spikes(
     winners: NDArray[np.int64],
     fires: NDArray[np.bool_],

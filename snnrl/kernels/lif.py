@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnrl.kernels.compiling import compiled
 from snnrl.kernels.threads import share_range
 
 _STRETCH = 1024
@@ -174,7 +175,7 @@ def _compile_scan(soft: bool, silence: int, keep: bool) -> Any:
     """The loop for one kind of neuron: what it does not do costs nothing, and the rest becomes vector instructions."""
     zero, one, quiet = np.float32(0), np.float32(1), np.float32(silence)
 
-    @numba.njit(cache=True, nogil=True)
+    @compiled()
     def scan(
         current: NDArray[np.float32],
         decay: NDArray[np.float32],
@@ -227,7 +228,7 @@ def spike_derivative(x: Any, shape: int, slope: Any) -> Any:
     return one / (below * below)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _scan_back(
     to_spikes: NDArray[np.float32],
     potential: NDArray[np.float32],

@@ -255,7 +255,7 @@ def load_learner(config: PipelineConfig, run_dir: Path, checkpoint: str = "last"
         ConfigError: there is no such checkpoint, or it does not fit.
     """
     place = choose_device(device)
-    saved = read_checkpoint(run_dir, checkpoint, place)
+    saved = read_checkpoint(run_dir, checkpoint)
     channels, height, width = saved.get("shape", [1, 28, 28])
     learner = make_learner(config.pipeline, (channels, height, width), saved.get("classes", 10), config.seed)
     return fit(learner, "learner", saved, place)

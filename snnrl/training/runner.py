@@ -112,4 +112,4 @@ def load_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last", devic
     envs = make_envs(config.env, 1)
     agent = make_agent(config.agent, envs.single_observation_space, envs.single_action_space, config.env, config.seed)
     envs.close()
-    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint, place), place)
+    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint), place)

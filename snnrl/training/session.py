@@ -63,9 +63,7 @@ class Session:
         self.wandb_id: str | None = None
         metrics_position = 0
         if resume and self.checkpoints.latest() is not None:
-            metrics_position = self._restore(
-                self.checkpoints.load(map_location=workload.device, architecture=architecture(workload.model))
-            )
+            metrics_position = self._restore(self.checkpoints.load(architecture=architecture(workload.model)))
         workload.begin(self.epoch, self.steps)
         try:
             run_dir.mkdir(parents=True, exist_ok=True)

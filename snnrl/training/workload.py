@@ -129,13 +129,12 @@ def architecture(model: nn.Module) -> str:
     return f"{type(model).__name__}({', '.join(shapes)})"
 
 
-def read_checkpoint(run_dir: Path, checkpoint: str, place: torch.device) -> dict[str, Any]:
-    """What a run's checkpoint holds, on the device ``place``.
+def read_checkpoint(run_dir: Path, checkpoint: str) -> dict[str, Any]:
+    """What a run's checkpoint holds, on the CPU: what is replayed may be larger than a GPU's memory.
 
     Args:
         run_dir: the run's folder.
         checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
-        place: the device.
 
     Raises:
         ConfigError: there is no such checkpoint, or it is damaged.
@@ -147,7 +146,7 @@ def read_checkpoint(run_dir: Path, checkpoint: str, place: torch.device) -> dict
         )
     named: Mapping[str, Path | None] = {"last": store.latest(), "best": store.best()}
     path = named[checkpoint] if checkpoint in named else Path(checkpoint)
-    return store.load(path, map_location=place)
+    return store.load(path)
 
 
 M = TypeVar("M", bound=nn.Module)
@@ -167,7 +166,7 @@ def fit(model: M, part: str, saved: Mapping[str, Any], place: torch.device) -> M
     """
     expected = architecture(model)
     check_architecture("the run's checkpoint", saved["architecture"], expected)
-    model.load_state_dict(saved[part])
+    model.to(place).load_state_dict(saved[part])
     generator: Any = model.generator
     generator.set_state(saved["generator"].cpu())
-    return model.to(place).eval()
+    return model.eval()

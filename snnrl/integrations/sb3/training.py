@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
@@ -19,11 +20,14 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from snnrl.config import RunConfig
-from snnrl.envs import EnvConfig, env_seeds, numbered
+from snnrl.envs import EnvConfig, env_seeds, make_env, numbered
+from snnrl.errors import require
+from snnrl.integrations.sb3.capacity import check_memory
 from snnrl.integrations.sb3.player import SB3Agent
-from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, OnPolicyConfig, read_recipe
+from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, read_recipe
 from snnrl.integrations.sb3.sight import make_vec_env, normalised
-from snnrl.training.capacity import environment_bytes, require_memory, space_bytes
+from snnrl.integrations.sb3.translation import translation_of
+from snnrl.spaces import Several
 from snnrl.training.device import choose_device
 from snnrl.training.divergence import check_finite
 from snnrl.training.playing import Playing
@@ -53,13 +57,20 @@ def build(agent: Mapping[str, Any], env: EnvConfig, num_envs: int, seed: int, de
         ConfigError: a wrong setting, or actions that the algorithm cannot take.
     """
     recipe = read_recipe(agent)
-    envs = make_vec_env(env, num_envs, recipe.frame_stack)
+    one = make_env(env)
+    translation = translation_of(one, recipe.ACTIONS, str(agent["name"]))
+    one.close()
+    fits = not (recipe.normalise_observation and isinstance(translation.view, Several))
+    require(fits, "agent.normalise_observation", True, "false for observations that are pictures and numbers")
+    envs = make_vec_env(env, num_envs, recipe.frame_stack, translation)
     numbered(getattr(envs.unwrapped, "envs", ()))
     envs = normalised(envs, recipe.normalise_observation, recipe.normalise_reward, recipe.gamma)
     model = recipe.build(envs, seed, device)
+    assert model.get_env() is envs, "the environments that are stepped are those that the model knows"
     statistics = envs.obs_rms if recipe.normalise_observation and isinstance(envs, VecNormalize) else None
     assert statistics is None or isinstance(statistics, RunningMeanStd)
-    return Built(SB3Agent(model, statistics, recipe.frame_stack if env.is_atari else 0, seed), envs, recipe)
+    frames = recipe.frame_stack if env.shows_frames else 0
+    return Built(SB3Agent(model, statistics, frames, seed, translation), envs, recipe)
 
 
 class Descending(Playing):
@@ -79,7 +90,7 @@ class Descending(Playing):
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self.device = choose_device(config.device)
-        _check_memory(config)
+        check_memory(config)
         self.model, self.envs, self.recipe = build(config.agent, config.env, config.num_envs, config.seed, self.device)
         self._log = Logger(None, [])
         self._algorithm.set_logger(self._log)
@@ -178,24 +189,6 @@ class Descending(Playing):
         self.envs.close()
 
 
-def _check_memory(config: RunConfig) -> None:
-    """Raise a ConfigError where so many environments, or the steps that are remembered, do not fit into memory."""
-    recipe = read_recipe(config.agent)
-    one = make_vec_env(config.env, 1, recipe.frame_stack)
-    space, number, cpu = one.observation_space, config.num_envs, torch.device("cpu")
-    one.close()
-    environments = number * environment_bytes(config.env, space)
-    require_memory(environments, "num_envs", number, cpu, "environments")
-    if isinstance(recipe, OnPolicyConfig):
-        steps = recipe.n_steps * number
-        need, purpose = steps * space_bytes(space), f"a rollout of {steps:,} observations"
-        require_memory(environments + need, "agent.n_steps", recipe.n_steps, cpu, purpose)
-    elif isinstance(recipe, OffPolicyConfig):
-        kept = min(recipe.buffer_size, config.env_steps)
-        need, purpose = kept * 2 * space_bytes(space), f"{kept:,} remembered steps"
-        require_memory(environments + need, "agent.buffer_size", recipe.buffer_size, cpu, purpose)
-
-
 _COUNTERS = (
     *("num_timesteps", "_n_updates", "_n_calls", "_episode_num"),
     *("_current_progress_remaining", "exploration_rate"),
@@ -249,7 +242,7 @@ def load_sb3_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last", d
     place = choose_device(device)
     agent, envs, _ = build(config.agent, config.env, 1, config.seed, place)
     envs.close()
-    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint, place), place)
+    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint), place)
 
 
 def _find(algorithm: Any, name: str) -> Any:
@@ -259,17 +252,27 @@ def _find(algorithm: Any, name: str) -> Any:
 _REPLAYED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
+def _memories(buffer: ReplayBuffer) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The arrays of a replay buffer by name; observations of several arrays have one for each."""
+    for name in _REPLAYED:
+        array = getattr(buffer, name, None)
+        if isinstance(array, dict):
+            yield from ((f"{name}.{key}", part) for key, part in array.items())
+        elif array is not None:
+            yield name, array
+
+
 def _remembered(buffer: ReplayBuffer) -> dict[str, Any]:
     """What a replay buffer holds, as tensors."""
     size = buffer.buffer_size if buffer.full else buffer.pos
-    held = {name: torch.from_numpy(getattr(buffer, name)[:size].copy()) for name in _REPLAYED if hasattr(buffer, name)}
+    held = {name: torch.from_numpy(array[:size].copy()) for name, array in _memories(buffer)}
     return {**held, "pos": buffer.pos, "full": buffer.full}
 
 
 def _remember(buffer: ReplayBuffer, saved: Mapping[str, Any]) -> None:
     """Take over what :func:`_remembered` gave."""
-    for name in _REPLAYED:
+    for name, array in _memories(buffer):
         if name in saved:
-            array = saved[name].cpu().numpy()
-            getattr(buffer, name)[: len(array)] = array
+            known = saved[name].cpu().numpy()
+            array[: len(known)] = known
     buffer.pos, buffer.full = saved["pos"], saved["full"]
