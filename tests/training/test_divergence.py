@@ -26,7 +26,7 @@ def test_weights_that_are_no_numbers_are_not_saved(value: float, tmp_path: Path)
 
     def poisoned() -> object:
         if runner.steps > 60:
-            next(runner.agent.parameters()).data.view(-1)[0] = value
+            next(runner.agent.parameters()).data.fill_(value)
         return step()
 
     runner.workload.step = poisoned  # type: ignore[method-assign, assignment]
