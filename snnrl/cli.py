@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from snnrl.errors import ConfigError, RunError, one_line
+from snnrl.output import lasting_output
 
 WRONG_SETTING, CANNOT_GO_ON = 2, 1
-INTERRUPTED, BROKEN_PIPE = 130, 141
-"""As a shell reports SIGINT and SIGPIPE."""
+INTERRUPTED = 130
+"""As a shell reports SIGINT."""
 
 
 def run_command(
@@ -18,8 +19,8 @@ def run_command(
 ) -> int:
     """Run a command on the words of its command line and return its exit code.
 
-    A wrong setting, a run that cannot go on, Ctrl-C and a reader that has gone end in one line at most; any other
-    exception is a bug and keeps its traceback.
+    A wrong setting, a run that cannot go on and Ctrl-C end in one line; any other exception is a bug and keeps its
+    traceback. A terminal that has gone changes nothing.
 
     Args:
         command: takes the words, returns an exit code.
@@ -27,15 +28,16 @@ def run_command(
         words: the command line; ``None`` takes the process's own.
         goes_on: whether the same command would go on where it was stopped.
     """
-    given = _own_words() if words is None else list(words)
+    with lasting_output():
+        return _run(command, usage, _own_words() if words is None else list(words), goes_on)
+
+
+def _run(command: Callable[[Sequence[str]], int], usage: str, given: Sequence[str], goes_on: bool) -> int:
     try:
         if any(word in ("-h", "--help") for word in given):
             print(usage.strip())
-            code = 0
-        else:
-            code = command(given)
-        sys.stdout.flush()
-        return code
+            return 0
+        return command(given)
     except ConfigError as error:
         return _ended(f"error: {error}", WRONG_SETTING)
     except RunError as error:
@@ -47,10 +49,6 @@ def run_command(
         return _ended(line, CANNOT_GO_ON)
     except KeyboardInterrupt:
         return _ended("stopped by SIGINT; the same command goes on" if goes_on else "stopped by SIGINT", INTERRUPTED)
-    except BrokenPipeError:
-        # What is left to print goes nowhere, so that the interpreter does not complain while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
 
 
 def _out_of_memory(error: BaseException) -> bool:

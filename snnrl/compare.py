@@ -91,8 +91,7 @@ def run_comparison(words: Sequence[str]) -> int:
             if stopped is not None:
                 return stopped_by(stopped)
             summary = read_json(folder / "summary.json", f"out={out}: {folder / 'summary.json'}")
-            memory = folder / f"compare-{episodes}.json"
-            score = played(folder, episodes, memory, ("best",), settings)["best"]
+            score = played(folder, episodes, folder / f"compare-{episodes}.json", ("best",), settings)["best"]
             row = {"seed": seed, "score": score, "train_seconds": summary["train_seconds"]}
             results.setdefault(name, []).append({**row, **_cost(folder, RunConfig.from_mapping(settings))})
     table = _table(results, first, episodes, against)

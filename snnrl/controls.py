@@ -79,7 +79,8 @@ def run_controls(words: Sequence[str]) -> int:
             require(key in config.agent, "run", run_dir, f"of an agent that has agent.{key}, such as rstdp")
     require((run_dir / "summary.json").is_file(), "run", run_dir, "finished; python -m snnrl.train resume= goes on")
     require(config.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
-    out = run_dir / f"controls-{config.env_steps}" if options["out"] is None else folder("out", options["out"])
+    name = f"controls-{config.env_steps}"
+    out = run_dir / name if options["out"] is None else folder("out", options["out"])
     episodes = config.eval_episodes if options["episodes"] is None else options["episodes"]
     seeds = range(config.seed, config.seed + options["seeds"])
 
@@ -108,8 +109,8 @@ def run_controls(words: Sequence[str]) -> int:
             if stopped is not None:
                 return stopped_by(stopped)
             memory = (out if own == run_dir else own) / f"controls-{episodes}.json"
-            found = played(own, episodes, memory, ("best", "sampled"), varied[control.name, seed])
-            results.setdefault(control.name, []).append(found)
+            kinds, trained = ("best", "sampled"), varied[control.name, seed]
+            results.setdefault(control.name, []).append(played(own, episodes, memory, kinds, trained))
     results["best constant action"] = _constant(settings, seeds, episodes)
     results["random actions"] = [_played(settings, {"name": "random"}, seed, episodes) for seed in seeds]
 
@@ -152,13 +153,15 @@ def _played(settings: Mapping[str, Any], agent: Mapping[str, Any], seed: int, ep
 
 def _constant(settings: Mapping[str, Any], seeds: Sequence[int], episodes: int) -> list[dict[str, float]]:
     """The constant action that does best in a few episodes, for each seed; none where actions are not numbered."""
+    from gymnasium.spaces import Discrete
+
     from snnrl.config import RunConfig
     from snnrl.envs import make_envs
 
     envs = make_envs(RunConfig.from_mapping(settings).env, 1)
     space: Any = envs.single_action_space
     envs.close()
-    if not hasattr(space, "n"):
+    if not isinstance(space, Discrete):
         return []
     actions = range(int(space.start), int(space.start) + int(space.n))
     trials = {

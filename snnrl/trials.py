@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snnrl.config import PROGRESS_MODES, RunConfig, read_settings, read_words, write_settings
+from snnrl.config import PROGRESS_MODES, RunConfig, read_settings, read_words
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.loading import load_player, make_runner
 from snnrl.training.checkpoints import CheckpointStore
@@ -70,7 +70,6 @@ def train_run(settings: Mapping[str, Any], folder: Path) -> str | None:
         return None
     _, make_session = make_runner(settings)
     runner = make_session(folder, resume=folder.exists())
-    write_settings(folder, settings)
     return None if runner.train() is not None else runner.shutdown.requested
 
 

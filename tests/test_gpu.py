@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snnrl.connections import Sparse
-from snnrl.kernels import LIFWindow, lif_scan
+from snnrl.kernels import LIFWindow, add_rows, lif_scan
 from snnrl.neurons import LIF, Neuron
 from snnrl.pipelines import make_learner
 
@@ -43,6 +43,16 @@ def test_gradients_are_those_of_the_cpu(surrogate: int) -> None:
         assert scanned is not None
         found += torch.autograd.grad((scanned[0] * drawn(40, 255, seed=2).to(device)).sum(), current)
     torch.testing.assert_close(found[1].cpu(), found[0], rtol=1e-5, atol=1e-6)
+
+
+def test_sums_by_index_repeat() -> None:
+    index, rows = torch.randint(20, (50_000,)).cuda(), drawn(50_000, 56, seed=3).cuda()
+    sums = [torch.zeros(20, 56).cuda() for _ in range(5)]
+    for total in sums:
+        add_rows(total, index, rows)
+    assert all(torch.equal(total, sums[0]) for total in sums)
+    expected = torch.zeros(20, 56).index_add(0, index.cpu(), rows.cpu())
+    torch.testing.assert_close(sums[0].cpu(), expected, rtol=1e-4, atol=1e-3)
 
 
 def test_synapses_may_be_listed_on_the_gpu() -> None:

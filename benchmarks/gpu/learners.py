@@ -1,4 +1,4 @@
-"""Learners of images on the card and on the CPU, batch by batch from equal states."""
+"""Learners of images on the card and on the CPU, batch by batch from equal states, without TF32 in convolutions."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def compare(name: str, settings: Mapping[str, Any], data: Data, batches: int, de
 def main() -> None:
     dry = is_dry(__doc__)
     torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = False
     data = digits(1024, 200)
     for name in LEARNERS:
         for settings in VARIANTS[name][: 1 if dry else None]:

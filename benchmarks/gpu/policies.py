@@ -99,6 +99,10 @@ def main() -> None:
     for name, words in CASES.items():
         if not dry or name in ("ppo, CartPole", "sac, Pendulum"):
             row(name, lambda w=words: compare(w, card(dry)))
+            if "Pong" in name:
+                torch.backends.cudnn.allow_tf32 = False
+                row(f"{name}, convolutions in float32", lambda w=words: compare(w, card(dry)))
+                torch.backends.cudnn.allow_tf32 = True
             row(f"{name}, training", lambda w=words: train(w, card(dry)))
 
 

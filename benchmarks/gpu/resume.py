@@ -38,6 +38,12 @@ CASES = {
         *("env=CartPole", "agent=dqn", "env_steps=2000", "num_envs=1", "checkpoint.every=500", *FEW),
         *("agent.learning_starts=200", "agent.save_replay=true"),
     ],
+    "PPO, Pong": [
+        *("env=Pong", "agent=ppo", "env_steps=768", "num_envs=2", "checkpoint.every=256", *FEW),
+        *("agent.n_steps=64", "agent.n_epochs=2", "env.max_episode_steps=60"),
+    ],
+    "MNIST by surrogate gradient, convolutions": ["experiment=mnist_surrogate_conv", "passes=1", *STUDY],
+    "MNIST without labels, Poisson": ["experiment=mnist_unsupervised", "encoding=poisson", *STUDY],
     "MNIST without labels": ["experiment=mnist_unsupervised", *STUDY],
     "MNIST by surrogate gradient": ["experiment=mnist_surrogate", *STUDY],
 }
@@ -99,7 +105,7 @@ def main() -> None:
     cases = {name: words for name, words in CASES.items() if "experiment" not in words[0] or has_mnist()}
     if dry:
         cases = {name: words for name, words in cases.items() if name == "R-STDP, CartPole"}
-    with ThreadPoolExecutor(1 if dry else 3) as pool:
+    with ThreadPoolExecutor(1 if dry else 4) as pool:
         for name, words in cases.items():
             pool.submit(row, name, lambda w=words: compare(w, card(dry)))
 

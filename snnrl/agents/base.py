@@ -12,12 +12,18 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from snnrl.envs.feedback import Feedback
+from snnrl.envs.feedback import Feedback, action_mask
 from snnrl.spaces import as_batch, assemble, check_actions, check_observations
 
 S = TypeVar("S")
 
 Metrics = Mapping[str, Tensor | float]
+
+
+def permitted(agent: Any, info: Mapping[str, Any]) -> dict[str, NDArray[np.bool_]]:
+    """What an agent's ``predict`` can be told besides, of what ``info`` of a vector environment says of actions."""
+    mask = action_mask(info) if getattr(agent, "takes_masks", False) else None
+    return {} if mask is None else {"action_masks": mask}
 
 
 class Agent(nn.Module, ABC, Generic[S]):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from snnrl.agents.blind import Blind
 from snnrl.envs import EnvConfig
 from snnrl.errors import require
-from snnrl.spaces import Leaf, assemble, leaves, split
+from snnrl.spaces import Leaf, assemble, leaves, named, split
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Constant(Blind):
             fits = bool(action_space.contains(action))
         except (TypeError, ValueError, KeyError, IndexError, OverflowError):
             fits = False
-        require(fits, "agent.action", config.action, f"in {action_space}")
+        require(fits, "agent.action", config.action, f"in {named(action_space)}")
         self.action = action
 
     def choose(self, count: int, action_masks: NDArray[np.bool_] | None = None) -> Any:

@@ -20,7 +20,7 @@ from snnrl.encoders import (
 )
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, did_you_mean
-from snnrl.spaces import AsItIs, Grey, Pictures, Table, Vector, View, check_observations, is_offset, leaves
+from snnrl.spaces import AsItIs, Grey, Pictures, Table, Vector, View, check_observations, is_offset, leaves, named
 
 MOST_DIMENSIONS = 4096
 """Place cells tile a vector of at most so many values."""
@@ -73,8 +73,8 @@ def make_sight(
     values = int(np.prod(seen.shape))
     if values > MOST_DIMENSIONS:
         raise ConfigError(
-            f"observation space {whole}: has {values:,} values; must have at most {MOST_DIMENSIONS:,}, or be pictures "
-            "of uint8 from 0 to 255 (gymnasium.wrappers has what turns others into one)"
+            f"observation space {named(whole)}: has {values:,} values; must have at most {MOST_DIMENSIONS:,}, or be "
+            "pictures of uint8 from 0 to 255 (gymnasium.wrappers has what turns others into one)"
         )
     with _named("env.observation", env.observation, _RANGE_SETTINGS) as settings:
         normaliser = Normaliser(seen.low.flatten().tolist(), seen.high.flatten().tolist(), **settings)

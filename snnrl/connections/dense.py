@@ -11,7 +11,7 @@ from torch.nn import functional
 from snnrl.connections.base import Connection, new_memory, require_shape
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
-from snnrl.kernels import add_outer_events, spike_product
+from snnrl.kernels import add_outer_events, add_rows, spike_product
 from snnrl.spikes import SparseSpikes, as_dtype
 
 
@@ -78,7 +78,7 @@ class Dense(Connection):
         batch, size, width = by_pre.shape
         synapses = by_pre.reshape(batch * size, width)
         at = (pre.row % batch) * size + pre.index
-        synapses.index_add_(0, at, post.index_select(0, pre.row) * pre.value[:, None])
+        add_rows(synapses, at, post.index_select(0, pre.row) * pre.value[:, None])
         if synapses.data_ptr() != by_pre.data_ptr():
             by_pre.copy_(synapses.view_as(by_pre))
 

@@ -9,12 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from snnrl.connections.base import Connection, add_to, new_memory, require_shape
+from snnrl.connections.synapses import AT_ONCE, random_pairs
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import ConfigError, require
+from snnrl.kernels import add_rows
 from snnrl.spikes import SparseSpikes
-
-_AT_ONCE = 1 << 22
-"""Numbers that are drawn, or laid out densely, together: more than this many are held only where there are as many."""
 
 
 class Sparse(Connection):
@@ -81,7 +80,7 @@ class Sparse(Connection):
     ) -> Sparse:
         """Each pair of neurons is connected with probability ``density``.
 
-        Memory goes by the synapses that there are, time by the pairs that there could be.
+        Memory goes by the synapses that there are; time by all pairs, or by the synapses where pairs are very many.
 
         Raises:
             ConfigError: a size or density out of range, or no synapse at all.
@@ -89,19 +88,14 @@ class Sparse(Connection):
         require(pre > 0, "pre", pre, "a positive number of neurons")
         require(post > 0, "post", post, "a positive number of neurons")
         require(0 < density <= 1, "density", density, "in (0, 1]")
-        pairs, found = pre * post, []
-        for first in range(0, pairs, _AT_ONCE):
-            drawn = torch.rand(min(_AT_ONCE, pairs - first), generator=generator) < density
-            found.append(drawn.nonzero().squeeze(1) + first)
-        place = torch.cat(found)
-        found.clear()
+        place = random_pairs(pre * post, density, generator)
         return cls(pre, post, torch.stack([place // pre, place % pre]), generator=generator, **settings)
 
     @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         if isinstance(spikes, SparseSpikes):
             require(spikes.size == self.pre_size, "spikes", list(spikes.shape), f"of shape [..., {self.pre_size}]")
-            rows = max(1, max(_AT_ONCE, len(self.pre_index), len(spikes.index)) // self.pre_size)
+            rows = max(1, max(AT_ONCE, len(self.pre_index), len(spikes.index)) // self.pre_size)
             cuts = range(0, spikes.row_count, rows)
             parts = (spikes.rows_between(first, min(first + rows, spikes.row_count)) for first in cuts)
             return torch.cat([self._transmit(part.dense()) for part in parts]).view(*spikes.rows, self.post_size)
@@ -117,7 +111,9 @@ class Sparse(Connection):
 
     def input_strength(self) -> Tensor:
         strength = self.weight.abs()
-        return strength.new_zeros(self.post_size).index_add(0, self.post_index, strength)[self.post_index]
+        total = strength.new_zeros(self.post_size)
+        add_rows(total, self.post_index, strength)
+        return total[self.post_index]
 
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
         product = self.new_eligibility(post.shape[1])

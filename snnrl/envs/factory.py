@@ -56,7 +56,7 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
             num_envs=num_envs,
             vectorization_mode="sync",
             vector_kwargs={"autoreset_mode": AutoresetMode.NEXT_STEP},
-            wrappers=_wrappers(config),
+            wrappers=[Checked, *_wrappers(config)],
             **given,
         )
     numbered(cast(SyncVectorEnv, envs).envs)
@@ -80,7 +80,7 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasi
     spec = _registered(config.id)
     rendering: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
     with _construction(config, spec):
-        env: gymnasium.Env[Any, Any] = gymnasium.make(config.id, **rendering, **given)
+        env: gymnasium.Env[Any, Any] = Checked(gymnasium.make(config.id, **rendering, **given))
         for wrapper in _wrappers(config):
             env = wrapper(env)
         return env
@@ -112,8 +112,8 @@ def _atari_arguments(config: EnvConfig) -> dict[str, Any]:
 def _wrappers(config: EnvConfig) -> list[Callable[[gymnasium.Env[Any, Any]], gymnasium.Env[Any, Any]]]:
     """What lies around each environment."""
     if config.is_atari:
-        return [partial(IdleStart, config=config.atari or AtariConfig()), Checked]
-    return [with_masks, Checked]
+        return [partial(IdleStart, config=config.atari or AtariConfig())]
+    return [with_masks]
 
 
 def _registered(env_id: str) -> EnvSpec:

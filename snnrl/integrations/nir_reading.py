@@ -105,7 +105,7 @@ def _in_order(graph: nir.NIRGraph) -> list[tuple[str, Any]]:
 
 def _only(graph: nir.NIRGraph, kind: type) -> str:
     """The name of the one node of its kind."""
-    names = [name for name, node in graph.nodes.items() if isinstance(node, kind)]
+    names = [str(name) for name, node in graph.nodes.items() if isinstance(node, kind)]
     found = ", ".join(names) or "none"
     require(len(names) == 1, "graph", found, f"a graph with one {kind.__name__} node, not {len(names)}")
     return names[0]
@@ -186,10 +186,11 @@ def _synapses(name: str, node: Any) -> nn.Module:
     if isinstance(node, nir.Conv2d):
         weight = _numbers(f"{name}.weight", node.weight, (4,))
         bias = _bias(name, node.bias, len(weight))
-        along: Any = [_pair(name, field, node) for field in ("stride", "padding", "dilation")]
+        along: list[Any] = [_pair(name, field, node) for field in ("stride", "padding", "dilation")]
         groups, kernel = int(node.groups), cast(Any, weight.shape[2:])
+        along += [groups, bias is not None]
         try:
-            convolution = nn.Conv2d(weight.shape[1] * groups, len(weight), kernel, *along, groups, bias is not None)
+            convolution = nn.Conv2d(weight.shape[1] * groups, len(weight), kernel, *along)
         except ValueError as error:
             raise ConfigError(f"{name}={type(node).__name__}: {one_line(error)}") from error
         return _filled(convolution, weight, bias)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.kernels.compiling import compiled
+from snnrl.kernels.sums import add_rows
 from snnrl.kernels.threads import share_range
 
 _ROWS = 8
@@ -69,10 +70,11 @@ def compete(current: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
 def compete_stepwise(current: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
     """The plain twin of :func:`compete`."""
     potential = torch.zeros_like(current[0])
+    decay = potential.new_full((), rivalry.decay)
     neurons = torch.arange(len(threshold), device=current.device)
     winners = []
     for step in range(rivalry.steps):
-        potential = torch.addcmul(current[min(step, len(current) - 1)], potential, potential.new_tensor(rivalry.decay))
+        potential = torch.addcmul(current[min(step, len(current) - 1)], potential, decay)
         foremost, winner = (potential - threshold).max(1)
         fires = foremost > rivalry.excess
         winners.append(torch.where(fires, winner, -1))
@@ -206,7 +208,7 @@ def _fired(winners: Tensor, neurons: int) -> tuple[Tensor, Tensor, Tensor]:
 def add_wins(winners: Tensor, trace: Tensor, row: Tensor, total: Tensor) -> None:
     """The plain twin of the compiled loop in :func:`gather_wins`: ``total[row[winner]] += trace``, in place."""
     step, image = (winners >= 0).nonzero(as_tuple=True)
-    total.index_add_(0, row[winners[step, image]], trace[step.clamp(max=len(trace) - 1), image])
+    add_rows(total, row[winners[step, image]], trace[step.clamp(max=len(trace) - 1), image])
 
 
 @compiled(fastmath=_REORDER)

@@ -36,7 +36,7 @@ def compiled(*, fastmath: Collection[str] = ()) -> Callable[[F], F]:
     return compile_
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]  # numba has no annotations
+class _Cache(FunctionCache):
     """numba's cache, whose troubles with the disk end no run: what cannot be read or kept is compiled anew."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:

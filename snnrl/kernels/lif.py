@@ -65,7 +65,9 @@ class LIFWindow:
         """The six numbers as contiguous ``[columns]`` with the dtype and on the device of ``like``."""
         values = (self.decay, self.gain, self.v_rest, self.v_threshold, self.v_reset, self.drop)
         return tuple(
-            torch.as_tensor(value, dtype=like.dtype, device=like.device).expand(like.shape).contiguous()
+            value.to(like).expand(like.shape).contiguous()
+            if isinstance(value, Tensor)
+            else like.new_full(like.shape, value)
             for value in values
         )
 

@@ -18,6 +18,7 @@ from snnrl.pipelines.base import Batches
 from snnrl.pipelines.config import PipelineConfig
 from snnrl.pipelines.data import Data, Images, load_data
 from snnrl.training.capacity import require_memory, state_bytes
+from snnrl.training.checkpoints import taking_over
 from snnrl.training.device import choose_device
 from snnrl.training.loggers import Logger
 from snnrl.training.session import Session
@@ -194,13 +195,13 @@ class StudyRunner(Session):
     Args:
         config: the settings.
         run_dir: the run's folder; made here once everything that can be wrong has been found right.
-        resume: go on from the folder's latest checkpoint, or from the start where it was stopped before the first.
+        resume: go on, see :class:`~snnrl.training.session.Session`.
 
     Raises:
         ConfigError: a wrong setting, a data set that cannot be read, or a checkpoint that does not fit.
     """
 
-    def __init__(self, config: PipelineConfig, run_dir: Path, *, resume: bool = False) -> None:
+    def __init__(self, config: PipelineConfig, run_dir: Path, *, resume: bool | str = False) -> None:
         studying = Studying(config)
         super().__init__(studying, studying.config, run_dir, resume=resume)
         self.learner = studying.model
@@ -256,8 +257,10 @@ def load_learner(config: PipelineConfig, run_dir: Path, checkpoint: str = "last"
     """
     place = choose_device(device)
     saved = read_checkpoint(run_dir, checkpoint)
-    channels, height, width = saved.get("shape", [1, 28, 28])
-    learner = make_learner(config.pipeline, (channels, height, width), saved.get("classes", 10), config.seed)
+    with taking_over():
+        channels, height, width = (int(size) for size in saved.get("shape", [1, 28, 28]))
+        classes = int(saved.get("classes", 10))
+    learner = make_learner(config.pipeline, (channels, height, width), classes, config.seed)
     return fit(learner, "learner", saved, place)
 
 

@@ -9,7 +9,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from snnrl.errors import ConfigError
-from snnrl.spaces.leaves import Leaf, assemble, check_actions, leaves
+from snnrl.spaces.leaves import Leaf, assemble, check_actions, leaves, named
 
 
 class Actions:
@@ -65,7 +65,7 @@ class Actions:
         sizes = np.asarray(self.choices(1))
         if self.continuous.any() or mask.shape[1] != sizes.sum():
             need = "left out for continuous actions" if self.continuous.any() else f"{sizes.sum()}"
-            raise ConfigError(f"info['action_mask'] of {mask.shape[1]} values: must be {need} for {self.space}")
+            raise ConfigError(f"info['action_mask'] of {mask.shape[1]} values: must be {need} for {named(self.space)}")
         mask = mask.astype(np.bool_)
         some = np.logical_or.reduceat(mask, np.cumsum(sizes) - sizes, axis=1)
         return mask | ~np.repeat(some, sizes, axis=1)

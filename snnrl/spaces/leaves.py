@@ -41,22 +41,27 @@ def leaves(space: spaces.Space[Any]) -> list[Leaf]:
     return [Leaf((), space)]
 
 
+def named(space: spaces.Space[Any]) -> str:
+    """A space in one line."""
+    return " ".join(str(space).split())
+
+
 def check_observations(space: spaces.Space[Any]) -> None:
     """Raise a ConfigError unless agents can see an observation space."""
     found = leaves(space)
     if not found or not all(isinstance(leaf.space, _PLAIN) and np.prod(leaf.shape) > 0 for leaf in found):
-        raise ConfigError(f"observation space {space}: cannot be turned into numbers; must be {_KNOWN}")
+        raise ConfigError(f"observation space {named(space)}: cannot be turned into numbers; must be {_KNOWN}")
 
 
 def check_actions(space: spaces.Space[Any]) -> None:
     """Raise a ConfigError unless agents can act in a space."""
     found = leaves(space)
     if not found or not all(isinstance(leaf.space, _PLAIN) and np.prod(leaf.shape) > 0 for leaf in found):
-        raise ConfigError(f"action space {space}: cannot be made of numbers; must be {_KNOWN}")
+        raise ConfigError(f"action space {named(space)}: cannot be made of numbers; must be {_KNOWN}")
     for leaf in found:
         if isinstance(leaf.space, spaces.Box) and not _is_finite(leaf.space):
             raise ConfigError(
-                f"action space {space}: must have finite bounds (gymnasium.wrappers.TransformAction helps)"
+                f"action space {named(space)}: must have finite bounds (gymnasium.wrappers.TransformAction helps)"
             )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from snnrl.agents.base import Agent
+from snnrl.agents.base import Agent, permitted
 from snnrl.envs import LONGEST, EnvConfig, EpisodeStats, env_seeds, for_evaluation, has_limit, make_envs
 
 WHILE_TRAINING, AT_THE_END, AFTERWARDS = range(3)
@@ -71,15 +71,15 @@ def evaluate(
     quota = np.full(num_envs, episodes // num_envs) + (np.arange(num_envs) < episodes % num_envs)
     envs = make_envs(for_evaluation(env), num_envs)
     try:
-        observation, _ = envs.reset(seed=cast(Any, env_seeds(seed, "eval", epoch, num_envs)))
+        observation, info = envs.reset(seed=cast(Any, env_seeds(seed, "eval", epoch, num_envs)))
         stats = EpisodeStats(num_envs)
         state: Any = None
         begins, resets = np.ones(num_envs, dtype=bool), np.zeros(num_envs, dtype=bool)
         found: list[list[tuple[float, int]]] = [[] for _ in range(num_envs)]
         while any(len(done) < wanted for done, wanted in zip(found, quota, strict=True)):
             between_steps()
-            action, state = agent.predict(observation, state, begins, deterministic)
-            observation, reward, terminated, truncated, _ = envs.step(action)
+            action, state = agent.predict(observation, state, begins, deterministic, **permitted(agent, info))
+            observation, reward, terminated, truncated, info = envs.step(action)
             for episode in stats.update(reward, terminated, truncated, resets):
                 found[episode.env].append((episode.return_, episode.length))
             begins, resets = resets, (terminated | truncated) & ~resets

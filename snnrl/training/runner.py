@@ -84,13 +84,13 @@ class Runner(Session):
     Args:
         config: the settings.
         run_dir: the run's folder; made here once everything that can be wrong has been found right.
-        resume: go on from the folder's latest checkpoint, or from the start where it was stopped before the first.
+        resume: go on, see :class:`~snnrl.training.session.Session`.
 
     Raises:
         ConfigError: a setting that the environment or agent cannot take, or a checkpoint that does not fit.
     """
 
-    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool = False) -> None:
+    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool | str = False) -> None:
         acting = Acting(config)
         super().__init__(acting, config, run_dir, resume=resume)
         self.agent = acting.model

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import ConfigError
-from snnrl.training.checkpoints import CheckpointStore, check_architecture
+from snnrl.training.checkpoints import CheckpointStore, check_architecture, taking_over
 from snnrl.training.loggers import Logger
 
 Metrics = Mapping[str, Tensor | float]
@@ -134,19 +133,13 @@ def read_checkpoint(run_dir: Path, checkpoint: str) -> dict[str, Any]:
 
     Args:
         run_dir: the run's folder.
-        checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
+        checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's name or path.
 
     Raises:
         ConfigError: there is no such checkpoint, or it is damaged.
     """
     store = CheckpointStore(run_dir / "checkpoints")
-    if checkpoint == "best" and store.best() is None:
-        raise ConfigError(
-            f"checkpoint=best: {run_dir} has none, as no evaluation was made while training; must be last"
-        )
-    named: Mapping[str, Path | None] = {"last": store.latest(), "best": store.best()}
-    path = named[checkpoint] if checkpoint in named else Path(checkpoint)
-    return store.load(path)
+    return store.load(store.find(checkpoint))
 
 
 M = TypeVar("M", bound=nn.Module)
@@ -162,11 +155,12 @@ def fit(model: M, part: str, saved: Mapping[str, Any], place: torch.device) -> M
         place: the device.
 
     Raises:
-        ConfigError: the weights are of another architecture.
+        ConfigError: the weights are of another architecture, or a part is missing.
     """
     expected = architecture(model)
     check_architecture("the run's checkpoint", saved["architecture"], expected)
-    model.to(place).load_state_dict(saved[part])
     generator: Any = model.generator
-    generator.set_state(saved["generator"].cpu())
+    with taking_over():
+        model.to(place).load_state_dict(saved[part])
+        generator.set_state(saved["generator"].cpu())
     return model.eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from pathlib import Path
@@ -113,6 +114,11 @@ class Descending(Playing):
         _, self._callback = algorithm._setup_learn(
             self.total - algorithm.num_timesteps, self._listener, reset_num_timesteps=False
         )
+        if epoch == 0 and any("action_mask" in info for info in self.envs.unwrapped.reset_infos):
+            name = self.config.agent["name"]
+            print(
+                f"agent={name}: takes no notice of info['action_mask']; agent=rstdp does", file=sys.stderr, flush=True
+            )
 
     def step(self) -> Step:
         """Gather experience, and learn from it."""
@@ -215,13 +221,13 @@ class SB3Runner(Session):
     Args:
         config: the settings.
         run_dir: the run's folder; made here once everything that can be wrong has been found right.
-        resume: go on from the folder's latest checkpoint, or from the start where it was stopped before the first.
+        resume: go on, see :class:`~snnrl.training.session.Session`.
 
     Raises:
         ConfigError: a wrong setting, or a checkpoint that does not fit.
     """
 
-    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool = False) -> None:
+    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool | str = False) -> None:
         descending = Descending(config)
         super().__init__(descending, config, run_dir, resume=resume)
         self.agent = descending.model

@@ -26,6 +26,7 @@ from snnrl.spaces import (
     first,
     is_offset,
     leaves,
+    named,
     split,
 )
 
@@ -141,7 +142,9 @@ class Choices:
             kept = isinstance(space, (spaces.MultiDiscrete, spaces.MultiBinary)) and len(space.shape or ()) == 1
             self.space = space if kept and not actions.low.any() else _several(space, sizes)
         else:
-            raise ConfigError(f"action space {space}: must be {'continuous' if takes == 'continuous' else _DISCRETE}")
+            raise ConfigError(
+                f"action space {named(space)}: must be {'continuous' if takes == 'continuous' else _DISCRETE}"
+            )
 
     def __call__(self, action: NDArray[Any]) -> Any:
         """The environment's actions for a batch of the algorithm's."""
