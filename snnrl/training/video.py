@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from snnrl.agents.base import Agent
-from snnrl.envs import EnvConfig, env_seeds, make_env
+from snnrl.envs import EnvConfig, env_seeds, for_evaluation, make_env
 from snnrl.errors import ConfigError
 from snnrl.training.evaluation import AFTERWARDS
 
@@ -81,7 +81,7 @@ def record_episode(
 def _drawn(env: EnvConfig) -> gymnasium.Env[Any, Any]:
     """An environment of evaluations that draws itself."""
     try:
-        return make_env(env.for_evaluation(), render_mode="rgb_array")
+        return make_env(for_evaluation(env), render_mode="rgb_array")
     except (TypeError, ValueError, GymnasiumError) as error:
         if "render_mode" not in str(error):
             raise
