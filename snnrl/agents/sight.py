@@ -73,8 +73,8 @@ def make_sight(
     values = int(np.prod(seen.shape))
     if values > MOST_DIMENSIONS:
         raise ConfigError(
-            f"observation space {named(whole)}: has {values:,} values; must have at most {MOST_DIMENSIONS:,}, or be pictures "
-            "of uint8 from 0 to 255 (gymnasium.wrappers has what turns others into one)"
+            f"observation space {named(whole)}: has {values:,} values; must have at most {MOST_DIMENSIONS:,}, or be "
+            "pictures of uint8 from 0 to 255 (gymnasium.wrappers has what turns others into one)"
         )
     with _named("env.observation", env.observation, _RANGE_SETTINGS) as settings:
         normaliser = Normaliser(seen.low.flatten().tolist(), seen.high.flatten().tolist(), **settings)
