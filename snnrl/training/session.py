@@ -227,9 +227,12 @@ class Session:
         return int(saved["metrics_position"])
 
     def _summarised(self) -> bool:
-        """Whether the folder's summary is of the steps that its last checkpoint has."""
-        path = self.run_dir / "summary.json"
-        return path.is_file() and json.loads(path.read_text()).get(self.workload.key) == self.steps
+        """Whether the folder's summary is of the steps that its last checkpoint has; one that is damaged is not."""
+        try:
+            summary = json.loads((self.run_dir / "summary.json").read_text(encoding="utf-8"))
+        except (OSError, RecursionError, ValueError):
+            return False
+        return isinstance(summary, dict) and summary.get(self.workload.key) == self.steps
 
 
 def _passed(every: int, before: int, now: int) -> bool:
