@@ -21,10 +21,11 @@ from snnrl.recipes import _KEPT, compose_run
 def users_own_state() -> Iterator[None]:
     """What is kept of recipes is forgotten, and Hydra's state is put back."""
     _KEPT.clear()
-    before = dict(Singleton._instances)
+    instances, repo = dict(Singleton._instances), everything(ConfigStore.instance())
     yield
     Singleton._instances.clear()
-    Singleton._instances.update(before)
+    Singleton._instances.update(instances)
+    ConfigStore.instance().repo = repo
 
 
 def own_store() -> ConfigStore:
@@ -32,7 +33,7 @@ def own_store() -> ConfigStore:
     store = ConfigStore.instance()
     for group in ("env", "agent", "experiment"):
         store.store(group=group, name="CartPole", node={"mine": group})
-    store.store(name="snnrl", node={"defaults": [{"env": "CartPole"}], "mine": True})
+    store.store(name="snnrl", node={"defaults": ["_self_", {"env": "CartPole"}], "mine": True})
     return store
 
 
@@ -45,7 +46,7 @@ def test_an_initialised_application_and_its_configurations_are_left_alone() -> N
     _KEPT.clear()
     store = own_store()
     before = everything(store)
-    with initialize(version_base="1.1", config_path=None):
+    with initialize(version_base="1.2", config_path=None):
         application = GlobalHydra.instance().hydra
         instances = dict(Singleton._instances)
         assert compose_run(["env=CartPole", "seed=3"]) == expected

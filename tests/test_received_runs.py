@@ -28,7 +28,7 @@ NOT_WHOLE: dict[str, bytes] = {
     "not UTF-8": b"seed: \xff\xfe\n",
     "UTF-16": "seed: 0\n".encode("utf-16"),
     "no YAML": b"seed: [1\n",
-    "deep": b"seed: " + b"[" * 5000,
+    "deep": b"seed: " + b"[" * 1500,
     "NUL": b"seed: 0\x00\n",
     "digits": b"seed: " + b"1" * 5000,
     "twice": b"seed: 0\nseed: 1\n",
@@ -97,13 +97,12 @@ def test_a_setting_that_is_missing_is_named(capsys: pytest.CaptureFixture[str]) 
         assert f"config.yaml is damaged: {key} is missing" in refused("evaluate", capsys)
 
 
-@pytest.mark.parametrize("setting", ["agent", "pipeline"])
-def test_a_mistyped_setting_of_an_agent_or_a_learner_is_named(setting: str) -> None:
-    composed = compose_run(["env=CartPole" if setting == "agent" else "experiment=mnist_unsupervised"])
-    for key in ("gamm", 3):
-        write_yaml(Path("run/config.yaml"), {**composed, setting: {**composed[setting], key: 1}})
-        with pytest.raises(ConfigError, match=rf"{setting}\.{key}: there is no such setting"):
-            snnrl.load("run")
+@pytest.mark.parametrize("key", ["gamm", 3])
+def test_a_mistyped_setting_of_an_agent_is_named(key: Any) -> None:
+    composed = settings()
+    write_yaml(Path("run/config.yaml"), {**composed, "agent": {**composed["agent"], key: 1}})
+    with pytest.raises(ConfigError, match=rf"agent\.{key}: there is no such setting"):
+        snnrl.load("run")
 
 
 @pytest.mark.parametrize("folder", ["", "nowhere", "run/config.yaml", "a" * 300, "a\0b"])
@@ -113,7 +112,7 @@ def test_what_is_no_folder_of_a_run_is_named(folder: str, capsys: pytest.Capture
         given = [f"{words[0].partition('=')[0]}={folder}", *words[1:]]
         assert importlib.import_module(f"snnrl.{command}").main(given) == 2
         assert capsys.readouterr().err.count("\n") == 1
-    with pytest.raises(ConfigError, match="^run="):
+    with pytest.raises(ConfigError, match=r"^run="):
         snnrl.load(folder)
 
 
@@ -137,22 +136,8 @@ def test_a_summary_that_is_damaged_is_named_or_written_anew(damage: bytes, capsy
 
 def test_settings_are_read_as_they_were_written() -> None:
     path = Path("settings.yaml")
-    texts = [
-        "1e5",
-        "yes",
-        "${x",
-        "~",
-        "",
-        "0x1F",
-        "1_0",
-        "1:30",
-        "=",
-        "<<",
-        "2020-01-01",
-        "\x07",
-        "\x85\u2028",
-        "ünï 日本 🙂",
-    ]
+    texts = ["1e5", "yes", "${x", "~", "", "0x1F", "1_0", "1:30", "=", "<<", "2020-01-01", "\x07", "\x85\u2028"]
+    texts.append("ünï 日本 🙂")
     values = {"text": texts, "deep": {"numbers": [1, 10**30, 1e-5, -0.0, 1e300, float("inf"), True, None]}}
     write_yaml(path, values)
     read = read_yaml(path, "settings")
