@@ -128,9 +128,9 @@ class WandbLogger:
     """A Weights & Biases run; without a key or a network it is kept offline, and says how to upload it later.
 
     wandb's own environment variables, such as ``WANDB_MODE``, ``WANDB_PROJECT`` or ``WANDB_NAME``, decide where they
-    are set. Otherwise wandb is kept quiet, never asks for a key, and waits for the network some ten seconds at the start
-    and two minutes at the end. A run that is resumed repeats the steps after its
-    checkpoint; wandb drops those that it has, and as a resumed run repeats itself exactly, they are the same.
+    are set. Otherwise wandb is kept quiet, never asks for a key, and waits for the network some ten seconds at the
+    start and two minutes at the end. A run that is resumed repeats the steps after its checkpoint; wandb drops those
+    that it has, and as a resumed run repeats itself exactly, they are the same.
 
     Args:
         run_dir: the files go to ``run_dir/wandb``.

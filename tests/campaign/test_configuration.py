@@ -104,9 +104,7 @@ def near(draw: random.Random, value: Any) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, (int, float)):
-        return draw.choice(
-            (0, -value, value + 1, value * 2, value / 2, int(value), float(value), 1 - value, str(value))
-        )
+        return draw.choice((0, -value, value + 1, value * 2, value / 2, int(value), float(value), str(value)))
     if isinstance(value, list):
         return draw.choice((value[::-1], value[1:], [*value, *value], value[0] if value else 0, [value]))
     return draw.choice((str(value).upper(), str(value)[:-1], f"{value}x", [value], str(value)))
