@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snnrl.envs import EnvConfig
+from snnrl.envs import LONGEST, EnvConfig, has_limit
 from snnrl.errors import ConfigError, did_you_mean, require, shown
 from snnrl.textfiles import read_yaml, usable, write_yaml
 from snnrl.training.loggers import validate_logger_names
@@ -67,9 +67,15 @@ class RunConfig:
     def announcement(self, steps: int) -> str:
         """What a run is going to do, after ``steps``."""
         start = f"going on at {steps:,} of" if steps else "training for"
+        limit = (
+            ""
+            if has_limit(self.env)
+            else f"\n{self.env.id} has no time limit: evaluation episodes are cut after {LONGEST:,} steps; "
+            "env.max_episode_steps sets another limit"
+        )
         return (
             f"{self.env.id}, agent {self.agent['name']}, seed {self.seed}: {start} {self.env_steps:,} env steps in "
-            f"{self.num_envs} environments, then {self.eval_episodes} evaluation episodes"
+            f"{self.num_envs} environments, then {self.eval_episodes} evaluation episodes{limit}"
         )
 
     @classmethod

@@ -56,6 +56,7 @@ def convert_run(words: Sequence[str]) -> int:
     from snnrl.loading import is_sb3, load_player, make_agent_for
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.evaluation import evaluate
+    from snnrl.training.folders import keeping, require_writable
     from snnrl.training.summary import bootstrap_interval, write_json
 
     run_dir, settings = read_run(options)
@@ -70,12 +71,16 @@ def convert_run(words: Sequence[str]) -> int:
     steps = sorted(options["sim_steps"])
     recipes = {count: spiking_recipe(config.agent, count) for count in steps}
     require(not out.exists(), "out", out, "a new folder")
+    require_writable(out, "out")
     leave_cores_to_environments()
     agent = load_player(config, run_dir, device=str(options["device"]))
     observations = gather(agent, config.env, options["samples"], config.seed)
 
     def play(player: Any) -> Any:
-        return evaluate(player, config.env, episodes=options["episodes"], seed=config.seed).returns
+        found = evaluate(player, config.env, episodes=options["episodes"], seed=config.seed)
+        if found.cut:
+            print(found.remark, file=sys.stderr, flush=True)
+        return found.returns
 
     before = play(agent)
     random = play(make_agent_for(config.env, {"name": "random"}, config.seed))
@@ -109,12 +114,13 @@ def convert_run(words: Sequence[str]) -> int:
         "rows": rows,
         **{key: options[key] for key in ("percentile", "calibrate", "samples", "episodes")},
     }
-    _write_run(out, settings, recipes[steps[-1]], spiking)
-    write_json(out / "convert.json", result)
     table = _table(result)
-    (out / "convert.md").write_text(table, encoding="utf-8")
-    _draw(result, out / "convert.png")
     print(table)
+    with keeping(out):
+        _write_run(out, settings, recipes[steps[-1]], spiking)
+        write_json(out / "convert.json", result)
+        (out / "convert.md").write_text(table, encoding="utf-8")
+        _draw(result, out / "convert.png")
     print(f"written to {out}: a run of {steps[-1]} steps, convert.md, convert.json, convert.png")
     return 0
 

@@ -41,6 +41,7 @@ def count_run(words: Sequence[str]) -> int:
     from snnrl.config import RunConfig, read_run
     from snnrl.loading import is_sb3, load_player
     from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.folders import keeping
     from snnrl.training.summary import write_json
 
     run_dir, settings = read_run(options)
@@ -70,9 +71,10 @@ def count_run(words: Sequence[str]) -> int:
         "parameters": cost.parameters,
         "nanojoules": found,
     }
-    write_json(run_dir / "energy.json", result)
-    (run_dir / "energy.md").write_text(table, encoding="utf-8")
     print(table)
+    with keeping(run_dir):
+        write_json(run_dir / "energy.json", result)
+        (run_dir / "energy.md").write_text(table, encoding="utf-8")
     print(f"written to {run_dir}: energy.md, energy.json")
     return 0
 

@@ -1,11 +1,12 @@
-"""The one error that a user's setting can raise."""
+"""The one error that a user's setting can raise, and the one of a run that cannot go on."""
 
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 
 class ConfigError(ValueError):
@@ -28,6 +29,13 @@ _LONG = re.compile(r"(\S{200})\S{800,}")
 
 class UntrustedCodeError(ConfigError):
     """A run's folder names code outside snnrl, which nobody has allowed to run."""
+
+
+class RunError(RuntimeError):
+    """A run cannot go on, and no setting of snnrl's is to blame: an environment that breaks its word, say.
+
+    The commands print it as one line and leave with exit code 1.
+    """
 
 
 def require(condition: bool, setting: str, value: Any, expected: str) -> None:
@@ -54,6 +62,37 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"there are: {', '.join(known)}"
+
+
+def refuse_unknown(cls: type, given: Mapping[str, Any], known: Iterable[str] = ()) -> None:
+    """Raise :class:`ConfigError` for a keyword that the constructor of ``cls`` does not take.
+
+    A constructor that takes any keyword is asked about none of them, unless ``known`` lists those that go through it.
+
+    >>> class Layer:
+    ...     def __init__(self, size, *, bias=True): ...
+    >>> refuse_unknown(Layer, {"baias": False})
+    Traceback (most recent call last):
+        ...
+    snnrl.errors.ConfigError: baias=False: Layer has no such setting; did you mean bias?
+    """
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    known = list(known)
+    if not known and any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    takes = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = [parameter.name for parameter in parameters if parameter.kind in takes] + known
+    for name, value in given.items():
+        if name not in names:
+            raise ConfigError(f"{name}={value}: {cls.__name__} has no such setting; {did_you_mean(name, names)}")
+
+
+class KnownSettings:
+    """Mixin of classes whose constructors refuse an unknown keyword as :func:`refuse_unknown` does."""
+
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        refuse_unknown(cls, settings)
+        return super().__new__(cls)
 
 
 def one_line(error: BaseException | str, limit: int = 200) -> str:

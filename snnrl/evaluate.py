@@ -75,6 +75,7 @@ def evaluate_run(words: Sequence[str]) -> int:
 
     from snnrl.loading import load_player
     from snnrl.training.evaluation import evaluate
+    from snnrl.training.folders import keeping
     from snnrl.training.summary import bootstrap_interval, versions, write_json
 
     config = RunConfig.from_mapping(settings)
@@ -82,6 +83,10 @@ def evaluate_run(words: Sequence[str]) -> int:
     given = options["deterministic"]
     deterministic = config.eval_deterministic if given is None else given
     agent = load_player(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    if options["video"]:
+        from snnrl.training.video import check_drawing
+
+        check_drawing(config.env)
     found = evaluate(agent, config.env, episodes=options["episodes"], seed=seed, deterministic=deterministic)
     low, high = bootstrap_interval(found.returns)
     result = {
@@ -97,16 +102,23 @@ def evaluate_run(words: Sequence[str]) -> int:
         "env": config.env.id,
         "versions": versions(),
     }
-    path = run_dir / "evaluation.json"
-    write_json(path, result)
+    if found.cut:
+        result["cut_episodes"] = found.cut
+        print(found.remark, file=sys.stderr)
     print(
         f"return {result['return_mean']:.1f} ± {result['return_std']:.1f}, 95 % interval {low:.1f} to {high:.1f}, "
-        f"{len(found.returns)} episodes of {config.env.id}, written to {path}"
+        f"{len(found.returns)} episodes of {config.env.id}"
     )
+    path = run_dir / "evaluation.json"
+    with keeping(run_dir):
+        write_json(path, result)
+    print(f"written to {path}")
     if options["video"]:
         from snnrl.training.video import record_episode
 
-        print(f"video written to {record_episode(agent, config.env, run_dir / 'video.gif', seed=seed)}")
+        path = run_dir / "video.gif"
+        record_episode(agent, config.env, path, seed=seed, deterministic=deterministic)
+        print(f"video written to {path}")
     return 0
 
 
@@ -119,6 +131,7 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
 
     from snnrl.pipelines.config import PipelineConfig
     from snnrl.pipelines.studying import confuse, draws_apart, load_learner, read_split
+    from snnrl.training.folders import keeping
     from snnrl.training.summary import versions, write_json
 
     overridden = {key: options[key] for key in ("data_dir",) if options[key] is not None}
@@ -148,9 +161,11 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
         "checkpoint": str(options["checkpoint"]),
         "versions": versions(),
     }
+    print(f"accuracy {100 * right / total:.2f} % of {total:,} {split} images of {config.dataset}")
     path = run_dir / "evaluation.json"
-    write_json(path, result)
-    print(f"accuracy {100 * right / total:.2f} % of {total:,} {split} images of {config.dataset}, written to {path}")
+    with keeping(run_dir):
+        write_json(path, result)
+    print(f"written to {path}")
     return 0
 
 

@@ -44,6 +44,7 @@ def export_run(words: Sequence[str]) -> int:
     from snnrl.loading import load_player
     from snnrl.textfiles import read_json
     from snnrl.training.checkpoints import CheckpointStore
+    from snnrl.training.folders import keeping, require_writable
 
     for word in words:
         key = word.partition("=")[0]
@@ -58,6 +59,7 @@ def export_run(words: Sequence[str]) -> int:
     require((run / "summary.json").is_file(), "run", run, "finished; python -m snnrl.train resume= goes on")
     read_json(run / "summary.json", f"run={run}: its summary.json")
     require(not out.exists(), "out", out, "a new folder")
+    require_writable(out, "out")
     load_player(config, run, options["checkpoint"])
     named: Mapping[str, Path | None] = {
         "last": CheckpointStore(run / "checkpoints").latest(),
@@ -65,9 +67,10 @@ def export_run(words: Sequence[str]) -> int:
     }
     source = named.get(options["checkpoint"], Path(options["checkpoint"]))
     assert source is not None
-    size = _slim(source, out)
-    for name in ("config.yaml", "summary.json"):
-        shutil.copy(run / name, out / name)
+    with keeping(out):
+        size = _slim(source, out)
+        for name in ("config.yaml", "summary.json"):
+            shutil.copy(run / name, out / name)
     print(f"written to {out}, {size / 1e6:.2f} MB; play it: python -m snnrl.evaluate run={out}")
     return 0
 

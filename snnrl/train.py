@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime
-import shlex
+import secrets
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snnrl.cli import run_command
 from snnrl.errors import ConfigError, did_you_mean, require, shown
 from snnrl.recipes import compose_run, has_pipeline, recipe_names
 from snnrl.textfiles import usable
+from snnrl.training.shutdown import stoppable
 
 if TYPE_CHECKING:
     from snnrl.config import RunConfig
@@ -32,7 +33,7 @@ usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [ke
   seed              of all randomness (0)
   device            auto, cpu, cuda or cuda:<n>
   run_dir           folder to write to (a new one under runs/)
-  resume            folder of a run to go on with
+  resume            folder of a run to go on with; checkpoint=last, best or a file of it to go on from
   trust             with resume: true lets code run that the run's config.yaml names (agents, environments of your own)
   logger            tensorboard, wandb, tensorboard,wandb or none; metrics.jsonl is always written
   eval.every        environment steps between evaluations, 0 for none; eval.during episodes each
@@ -69,80 +70,92 @@ PIPELINE_CHANGEABLE = (
     *("eval.every", "eval.during", "checkpoint.every"),
 )
 """The same for a run that learns from a data set."""
+_ABOUT_RESUMING = ("resume", "checkpoint", "trust")
+"""Words that say which run goes on, from where and how; they are no settings."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
     names = {f"{group}s": ", ".join(recipe_names(group)) for group in ("env", "agent", "experiment")}
     names["pipelines"] = ", ".join(name for name in recipe_names("experiment") if has_pipeline(name))
-    return run_command(train, USAGE.format(**names), words)
+    return run_command(stoppable(train), USAGE.format(**names), words)
 
 
 def train(words: Sequence[str]) -> int:
-    """Train as the command line says; 0 at the end of the run; 130 or 143 if SIGINT or SIGTERM stopped it, saved.
+    """Train as the command line says; 0 at the end of the run; 129, 130 or 143 if a signal stopped it, saved.
 
     Raises:
         ConfigError: a wrong setting.
     """
-    run_dir, trust = _resumes(words)
-    settings = compose_run(words) if run_dir is None else _resumed(run_dir, words, trust)
+    resumed = _resumes(words)
+    settings = compose_run(words) if resumed is None else _resumed(resumed, words)
 
-    from snnrl.config import write_settings
     from snnrl.loading import make_runner
     from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.folder import resume_line
 
     config, make_session = make_runner(settings)
     if "pipeline" not in settings:
         leave_cores_to_environments()
-    resume = run_dir is not None
-    run_dir = _new_run_dir(config) if run_dir is None else run_dir
-    runner = make_session(run_dir, resume=resume)
-    write_settings(run_dir, settings)
-    again = _resume_line(run_dir, settings)
-    _announce(config, run_dir, runner.steps, again)
+    run_dir = _new_run_dir(config) if resumed is None else resumed.run_dir
+    runner = make_session(run_dir, resume=False if resumed is None else resumed.checkpoint)
+    _announce(config, run_dir, settings, runner.steps)
     summary = runner.train()
     if summary is None:
         signal_name = runner.shutdown.requested
         reached = f"{runner.steps:,} {runner.workload.unit}"
+        again = resume_line(run_dir, settings)
         print(f"stopped by {signal_name} at {reached}, saved. Go on: {again}", file=sys.stderr)
         return 128 + signal.Signals[str(signal_name)]
     print(f"{runner.workload.result(summary)}, written to {run_dir}")
     return 0
 
 
-def _resumes(words: Sequence[str]) -> tuple[Path | None, bool]:
-    """The folder of the run that goes on, if one does, and whether code that it names may run.
+class _Resumed(NamedTuple):
+    """What the command line says of a run that goes on."""
+
+    run_dir: Path
+    checkpoint: str | bool
+    """The checkpoint to go on from; true for the last, or for the start where there is none."""
+    trust: bool
+    """Whether code that the run names may run."""
+
+
+def _resumes(words: Sequence[str]) -> _Resumed | None:
+    """The run that goes on, if one does.
 
     Raises:
         ConfigError: ``resume=`` with nothing behind it, as from an unset variable of the shell.
     """
     from snnrl.words import as_text, split
 
-    given = {word.key: word for word in map(split, words) if word.key in ("resume", "trust")}
+    given = {word.key: word for word in map(split, words) if word.key in _ABOUT_RESUMING}
     resumed = as_text(given["resume"].value) if "resume" in given else None
     if resumed is None:
         if "trust" in given:
             raise ConfigError(
                 f"{shown(given['trust'].written)}: goes with resume=; what a new run names is your own word"
             )
-        return None, False
-    from snnrl.config import path_or_none
+        return None
+    from snnrl.config import folder
 
     if resumed == "":
         raise ConfigError("resume=: must be the folder of a run, and nothing stands behind it")
     trust = given["trust"].value if "trust" in given else "false"
     require(trust in ("true", "false"), "trust", trust, "true or false")
-    return path_or_none("resume", resumed), trust == "true"
+    checkpoint = as_text(given["checkpoint"].value) if "checkpoint" in given else None
+    require(checkpoint != "", "checkpoint", checkpoint, "last, best or a file of the run")
+    return _Resumed(folder("resume", resumed), checkpoint or True, trust == "true")
 
 
-def _resumed(run_dir: Path, words: Sequence[str], trust: bool) -> dict[str, Any]:
+def _resumed(resumed: _Resumed, words: Sequence[str]) -> dict[str, Any]:
     """The settings of a run that goes on, with what the command line changes."""
     from snnrl.config import read_settings
     from snnrl.words import TEXT, merge, read_words, split
 
-    settings = read_settings(run_dir, "resume", trust=trust)
+    settings = read_settings(resumed.run_dir, "resume", trust=resumed.trust)
     changeable = PIPELINE_CHANGEABLE if "pipeline" in settings else CHANGEABLE
-    changes = [word for word in words if split(word).key not in ("resume", "trust")]
+    changes = [word for word in words if split(word).key not in _ABOUT_RESUMING]
     for word in changes:
         key = split(word).key
         if key not in changeable:
@@ -151,28 +164,23 @@ def _resumed(run_dir: Path, words: Sequence[str], trust: bool) -> dict[str, Any]
 
 
 def _new_run_dir(config: RunConfig | PipelineConfig) -> Path:
+    from snnrl.training.folder import exists_already
+
     if config.run_dir is None:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-        return Path("runs") / f"{config.title}-{stamp}"
+        return Path("runs") / f"{config.title}-{stamp}-{secrets.token_hex(2)}"
     if usable("run_dir", config.run_dir).exists():
-        raise ConfigError(
-            f"run_dir={config.run_dir}: exists already and is never overwritten; "
-            f"must be a new folder, or resume={config.run_dir} to go on with it"
-        )
+        raise ConfigError(exists_already(config.run_dir))
     return config.run_dir
 
 
-def _resume_line(run_dir: Path, settings: Mapping[str, Any]) -> str:
-    """The command that goes on with a run; whoever named code of their own trusts it."""
-    from snnrl.trust import names_code
+def _announce(config: RunConfig | PipelineConfig, run_dir: Path, settings: Mapping[str, Any], steps: int) -> None:
+    from snnrl.training.folder import resume_line
 
-    trust = " trust=true" if names_code(settings) else ""
-    return f"python -m snnrl.train resume={shlex.quote(str(run_dir))}{trust}"
-
-
-def _announce(config: RunConfig | PipelineConfig, run_dir: Path, steps: int, again: str) -> None:
     print(
-        f"{config.announcement(steps)}\nwriting to {run_dir}\nCtrl-C saves and stops; go on with: {again}",
+        f"{config.announcement(steps)}\n"
+        f"writing to {run_dir}\n"
+        f"Ctrl-C saves and stops; go on with: {resume_line(run_dir, settings)}",
         file=sys.stderr,
         flush=True,
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,15 @@ def test_a_video_shows_an_episode(run_dir: Path) -> None:
         assert getattr(picture, "n_frames", 1) > 5
         assert picture.size == (600, 400)
     found(run_dir, "episodes=1", "video=false")
+
+
+def test_a_video_that_cannot_be_drawn_is_refused_before_episodes_are_played(
+    run_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    assert evaluate.main([f"run={run_dir}", "episodes=1", "video=true"]) == 2
+    assert one_line(capsys).startswith("error: video=true: CartPole-v1 cannot be drawn without a package")
+    assert not (run_dir / "evaluation.json").exists()
 
 
 def test_the_best_checkpoint_can_be_chosen_and_a_file_too(run_dir: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from snnrl.encoders.base import FixedPrecision
 from snnrl.errors import require
 
 
-class RateAdaptation(nn.Module):
+class RateAdaptation(FixedPrecision):
     """Amplitude of each neuron's spikes, ``min(1, sqrt(target / rate))`` of its running rate.
 
     Keeps features that are nearly always on from acting as one large bias that drowns the rest: their contribution to
@@ -32,7 +33,7 @@ class RateAdaptation(nn.Module):
         require(0 < target <= 1, "target", target, "in (0, 1]")
         require(horizon >= 1, "horizon", horizon, "at least 1")
         self.target, self.horizon = target, horizon
-        self.register_buffer("rate", torch.full((size,), target))
+        self.register_buffer("rate", torch.full((size,), target, dtype=torch.float32))
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()

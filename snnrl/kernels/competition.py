@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnrl.kernels.compiling import compiled
+from snnrl.kernels.sums import add_rows
 from snnrl.kernels.threads import share_range
 
 _ROWS = 8
@@ -69,10 +70,11 @@ def compete(current: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
 def compete_stepwise(current: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
     """The plain twin of :func:`compete`."""
     potential = torch.zeros_like(current[0])
+    decay = potential.new_full((), rivalry.decay)
     neurons = torch.arange(len(threshold), device=current.device)
     winners = []
     for step in range(rivalry.steps):
-        potential = torch.addcmul(current[min(step, len(current) - 1)], potential, potential.new_tensor(rivalry.decay))
+        potential = torch.addcmul(current[min(step, len(current) - 1)], potential, decay)
         foremost, winner = (potential - threshold).max(1)
         fires = foremost > rivalry.excess
         winners.append(torch.where(fires, winner, -1))
@@ -206,10 +208,10 @@ def _fired(winners: Tensor, neurons: int) -> tuple[Tensor, Tensor, Tensor]:
 def add_wins(winners: Tensor, trace: Tensor, row: Tensor, total: Tensor) -> None:
     """The plain twin of the compiled loop in :func:`gather_wins`: ``total[row[winner]] += trace``, in place."""
     step, image = (winners >= 0).nonzero(as_tuple=True)
-    total.index_add_(0, row[winners[step, image]], trace[step.clamp(max=len(trace) - 1), image])
+    add_rows(total, row[winners[step, image]], trace[step.clamp(max=len(trace) - 1), image])
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_REORDER)
+@compiled(fastmath=_REORDER)
 def _compete(
     current: NDArray[np.float32],
     threshold: NDArray[np.float32],
@@ -243,7 +245,7 @@ def _compete(
                 potential[winners[step, row]] = after_win
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _gather(
     winners: NDArray[np.int64], trace: NDArray[np.float32], row: NDArray[np.int64], total: NDArray[np.float32]
 ) -> None:
@@ -257,7 +259,7 @@ def _gather(
                     total[target, source] += trace[min(step, last), image, source]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_REORDER)
+@compiled(fastmath=_REORDER)
 def _compete_spikes(
     fires: NDArray[np.bool_],
     source: NDArray[np.int64],
@@ -299,7 +301,7 @@ def _compete_spikes(
                 potential[winners[step, row]] = after_win
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _gather_spikes(
     winners: NDArray[np.int64],
     fires: NDArray[np.bool_],

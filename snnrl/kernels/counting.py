@@ -11,12 +11,12 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import Any, cast
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnrl.kernels.compiling import compiled
 from snnrl.kernels.lif import LIFWindow, spike_derivative
 from snnrl.kernels.threads import share_range
 
@@ -76,7 +76,7 @@ class _Count(torch.autograd.Function):
 def _compile(soft: bool, shape: int, steady: bool) -> Any:
     """The loop for one kind of neuron and of current."""
 
-    @numba.njit(cache=True, nogil=True)
+    @compiled()
     def count_steady(
         current: NDArray[np.float32],
         count: NDArray[np.float32],
@@ -115,7 +115,7 @@ def _compile(soft: bool, shape: int, steady: bool) -> Any:
                     v[n] = lowered if fired else charged
                     rise[n] = rising if soft or not fired else zero
 
-    @numba.njit(cache=True, nogil=True)
+    @compiled()
     def count_varying(
         current: NDArray[np.float32],
         count: NDArray[np.float32],

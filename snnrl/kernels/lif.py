@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnrl.kernels.compiling import compiled
 from snnrl.kernels.threads import share_range
 
 _STRETCH = 1024
@@ -64,7 +65,9 @@ class LIFWindow:
         """The six numbers as contiguous ``[columns]`` with the dtype and on the device of ``like``."""
         values = (self.decay, self.gain, self.v_rest, self.v_threshold, self.v_reset, self.drop)
         return tuple(
-            torch.as_tensor(value, dtype=like.dtype, device=like.device).expand(like.shape).contiguous()
+            value.to(like).expand(like.shape).contiguous()
+            if isinstance(value, Tensor)
+            else like.new_full(like.shape, value)
             for value in values
         )
 
@@ -174,7 +177,7 @@ def _compile_scan(soft: bool, silence: int, keep: bool) -> Any:
     """The loop for one kind of neuron: what it does not do costs nothing, and the rest becomes vector instructions."""
     zero, one, quiet = np.float32(0), np.float32(1), np.float32(silence)
 
-    @numba.njit(cache=True, nogil=True)
+    @compiled()
     def scan(
         current: NDArray[np.float32],
         decay: NDArray[np.float32],
@@ -227,7 +230,7 @@ def spike_derivative(x: Any, shape: int, slope: Any) -> Any:
     return one / (below * below)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _scan_back(
     to_spikes: NDArray[np.float32],
     potential: NDArray[np.float32],

@@ -11,12 +11,12 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import Any, cast
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnrl.kernels.compiling import compiled
 from snnrl.kernels.counting import plain_numbers
 from snnrl.kernels.lif import LIFWindow, spike_derivative
 from snnrl.kernels.threads import share_range
@@ -74,7 +74,7 @@ class _Train(torch.autograd.Function):
 def _compile(soft: bool, steady: bool, keep: bool) -> Any:
     """The loop for one kind of neuron and of current; ``keep`` also gives how far it was above threshold."""
 
-    @numba.njit(cache=True, nogil=True)
+    @compiled()
     def fire(
         current: NDArray[np.float32],
         spikes: NDArray[np.float32],
@@ -116,7 +116,7 @@ def _compile(soft: bool, steady: bool, keep: bool) -> Any:
 def _compile_back(soft: bool, shape: int, steady: bool) -> Any:
     """From the gradient of the spikes to that of the current."""
 
-    @numba.njit(cache=True, nogil=True)
+    @compiled()
     def back(
         to_spikes: NDArray[np.float32],
         above: NDArray[np.float32],

@@ -77,6 +77,10 @@ class JsonlLogger:
     def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
         """The file holds numbers only, so the picture is not written."""
 
+    def fileno(self) -> int:
+        """The file's descriptor."""
+        return self._file.fileno()
+
     def position(self) -> int:
         """The length of the file in bytes."""
         return self._file.seek(0, 2)

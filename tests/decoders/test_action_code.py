@@ -118,12 +118,12 @@ def test_credit_is_zero_in_the_mean_over_choices(preference: list[float]) -> Non
 @pytest.mark.parametrize(
     "space",
     [
-        spaces.MultiDiscrete([2, 3]),
-        spaces.MultiBinary(3),
-        spaces.Dict({"a": spaces.Discrete(2)}),
+        spaces.Text(3),
+        spaces.Dict({"a": spaces.Discrete(2), "b": spaces.Sequence(spaces.Discrete(2))}),
+        spaces.Tuple([]),
         spaces.Box(-np.inf, np.inf, (2,)),
         spaces.Box(0.0, np.inf, (2,)),
-        spaces.Box(0, 5, (2,), np.int64),
+        spaces.Box(np.finfo(np.float32).min, np.finfo(np.float32).max, (2,)),
     ],
     ids=lambda space: type(space).__name__,
 )

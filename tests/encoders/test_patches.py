@@ -78,5 +78,5 @@ def test_grey_images_are_seen_by_patches_where_the_recipe_speaks_of_them() -> No
 
 def test_images_of_another_shape_are_refused() -> None:
     encoder = PatchEncoder(9, 7)
-    with pytest.raises(ValueError, match=r"must be uint8 \(n, 1, 9, 7\)"):
+    with pytest.raises(ConfigError, match=r"must be uint8 \(n, 1, 9, 7\)"):
         encoder(images(2, 7, 9), encoder.init_state(2))

@@ -87,8 +87,10 @@ class AlgorithmConfig:
     """Frames of an Atari game that are seen together."""
 
     ALGORITHM: ClassVar[type[BaseAlgorithm]]
-    POLICIES: ClassVar[tuple[type, type]]
-    """For vectors and for images."""
+    POLICIES: ClassVar[tuple[type, type, type]]
+    """For vectors, for images, and for Dicts with images among their parts."""
+    ACTIONS: ClassVar[str] = "any"
+    """Those that it takes: ``discrete``, ``continuous`` or ``any``."""
     OWN: ClassVar[tuple[str, ...]] = ()
     """Settings that are handed to the algorithm as they are."""
 
@@ -126,30 +128,20 @@ class AlgorithmConfig:
         """The algorithm, untrained.
 
         Args:
-            env: what it will learn in.
+            env: what it will learn in, its actions being what :attr:`ACTIONS` says.
             seed: of its first weights and, through torch's and NumPy's global generators, of all its draws.
             device: to compute on.
-
-        Raises:
-            ConfigError: an action space that it cannot take.
         """
         self.check(env)
         kind: Any = self.ALGORITHM
         settings: dict[str, Any] = {name: getattr(self, name) for name in self.OWN}
         settings |= {"learning_rate": falling(self.learning_rate, self.learning_rate_end), "gamma": self.gamma}
         settings |= self.further(env)
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
-                algorithm: BaseAlgorithm = kind(
-                    self.policy(env), env, policy_kwargs=self.policy_kwargs(), seed=seed, device=device, **settings
-                )
-        except AssertionError as error:
-            if "action spaces" not in str(error):
-                raise
-            need = "continuous" if kind in (SAC, TD3) else "discrete"
-            name = kind.__name__.lower()
-            raise ConfigError(f"agent={name}: cannot take the actions {env.action_space}; must be {need}") from error
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
+            algorithm: BaseAlgorithm = kind(
+                self.policy(env), env, policy_kwargs=self.policy_kwargs(), seed=seed, device=device, **settings
+            )
         return algorithm
 
     def check(self, env: VecEnv) -> None:
@@ -160,10 +152,9 @@ class AlgorithmConfig:
 
     def policy(self, env: VecEnv) -> Any:
         """The policy's class, or SB3's name for it."""
-        images = isinstance(env.observation_space, spaces.Box) and len(env.observation_space.shape) == 3
-        if self.network == "ann":
-            return "CnnPolicy" if images else "MlpPolicy"
-        return self.POLICIES[images]
+        space = env.observation_space
+        kind = 2 if isinstance(space, spaces.Dict) else int(isinstance(space, spaces.Box) and len(space.shape) == 3)
+        return ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")[kind] if self.network == "ann" else self.POLICIES[kind]
 
     def policy_kwargs(self) -> dict[str, Any]:
         """Keyword arguments of the policy."""
@@ -215,7 +206,11 @@ class OnPolicyConfig(ActorCriticConfig):
         super().__post_init__()
         require(math.isfinite(self.ent_coef), "agent.ent_coef", self.ent_coef, "a finite number")
 
-    POLICIES = (policies.SpikingActorCriticPolicy, policies.SpikingActorCriticCnnPolicy)
+    POLICIES = (
+        policies.SpikingActorCriticPolicy,
+        policies.SpikingActorCriticCnnPolicy,
+        policies.SpikingActorCriticMultiInputPolicy,
+    )
     OWN: ClassVar[tuple[str, ...]] = (
         "n_steps",
         "gae_lambda",
@@ -309,7 +304,8 @@ class DQNConfig(OffPolicyConfig):
     exploration_final_eps: float = 0.05
 
     ALGORITHM = DQN
-    POLICIES = (policies.SpikingDQNPolicy, policies.SpikingDQNCnnPolicy)
+    ACTIONS = "discrete"
+    POLICIES = (policies.SpikingDQNPolicy, policies.SpikingDQNCnnPolicy, policies.SpikingDQNMultiInputPolicy)
     OWN: ClassVar[tuple[str, ...]] = (
         *OffPolicyConfig.OWN,
         "target_update_interval",
@@ -333,7 +329,8 @@ class SACConfig(OffPolicyConfig, ActorCriticConfig):
         require(fits, "agent.ent_coef", coefficient, "a number of at least 0, or null to learn it")
 
     ALGORITHM = SAC
-    POLICIES = (policies.SpikingSACPolicy, policies.SpikingSACCnnPolicy)
+    ACTIONS = "continuous"
+    POLICIES = (policies.SpikingSACPolicy, policies.SpikingSACCnnPolicy, policies.SpikingSACMultiInputPolicy)
     OWN: ClassVar[tuple[str, ...]] = (*OffPolicyConfig.OWN, "use_sde")
 
     def further(self, env: VecEnv) -> dict[str, Any]:
@@ -350,7 +347,8 @@ class TD3Config(OffPolicyConfig, ActorCriticConfig):
     policy_delay: int = 2
 
     ALGORITHM = TD3
-    POLICIES = (policies.SpikingTD3Policy, policies.SpikingTD3CnnPolicy)
+    ACTIONS = "continuous"
+    POLICIES = (policies.SpikingTD3Policy, policies.SpikingTD3CnnPolicy, policies.SpikingTD3MultiInputPolicy)
     OWN: ClassVar[tuple[str, ...]] = (*OffPolicyConfig.OWN, "policy_delay")
 
     def further(self, env: VecEnv) -> dict[str, Any]:
@@ -379,8 +377,11 @@ def read_recipe(settings: Mapping[str, Any]) -> AlgorithmConfig:
 
 
 def falling(start: float, share: float) -> Callable[[float], float]:
-    """A schedule of SB3's, from ``start`` linearly to ``share`` of it."""
-    return lambda left: start * (share + (1 - share) * left)
+    """A schedule of SB3's, from ``start`` linearly to ``share`` of it, where it stays.
+
+    SB3 gathers whole rollouts, so a run may pass its end, and what it says is left then is below 0.
+    """
+    return lambda left: start * (share + (1 - share) * max(left, 0.0))
 
 
 def _whole(value: Any, least: int) -> bool:
