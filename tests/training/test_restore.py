@@ -117,7 +117,10 @@ def test_a_run_goes_on_from_its_best_or_a_file_by_its_path(run_dir: Path, tmp_pa
     config = read_config(run_dir)
     best = load_checkpoint(run_dir / "checkpoints" / "best.pt")["steps"]
     for checkpoint, steps in ((str(kept), 200), ("best", best)):
-        assert Runner(config, run_dir, resume=checkpoint).steps == steps
+        runner = Runner(config, run_dir, resume=checkpoint)
+        assert runner.steps == steps
+        runner.metrics_file.close()
+        runner.folder.release()
     with pytest.raises(ConfigError, match=r"nothing\.pt does not exist: there are: step_000000000300\.pt"):
         Runner(config, run_dir, resume="nothing.pt")
 
