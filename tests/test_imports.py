@@ -13,7 +13,8 @@ from snnrl.errors import __file__ as errors_file
 PACKAGE = Path(errors_file).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "output"),
+    ("textfiles",),
     ("datafiles", "noise", "traces", "spikes", "state", "surrogate"),
     ("kernels", "spaces"),
     ("neurons", "connections", "encoders", "decoders"),
@@ -21,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("networks",),
     ("envs",),
     ("agents",),
+    ("words", "trust", "composition"),
     ("config", "recipes", "training"),
     ("pipelines",),
     ("integrations",),
@@ -33,12 +35,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 NARROWER: dict[str, set[str]] = {
     "errors": set(),
+    "output": set(),
     "noise": set(),
-    "datafiles": {"errors"},
+    "textfiles": {"errors"},
+    "datafiles": {"errors", "textfiles"},
     "state": set(),
     "traces": {"errors"},
     "spikes": {"errors"},
-    "kernels": {"errors"},
+    "kernels": {"errors", "surrogate"},
     "spaces": {"errors"},
     "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels"},
     "connections": {"errors", "noise", "traces", "spikes", "kernels"},
@@ -46,8 +50,11 @@ NARROWER: dict[str, set[str]] = {
     "decoders": {"errors", "noise", "traces", "spikes", "spaces"},
     "plasticity": {"errors", "noise", "traces", "spikes", "state", "connections"},
     "envs": {"errors", "datafiles"},
-    "recipes": {"errors"},
-    "cli": {"errors"},
+    "words": {"errors", "textfiles"},
+    "trust": {"errors"},
+    "composition": set(),
+    "recipes": {"errors", "textfiles", "words", "composition"},
+    "cli": {"errors", "output"},
 }
 """Rooms that may import less than their row says, besides themselves."""
 
@@ -207,7 +214,15 @@ def uses_of_autograd(tree: ast.AST) -> list[str]:
     return found
 
 
-GRADIENTS = {"surrogate", "kernels.lif", "kernels.counting", "kernels.trains", "pipelines.surrogate", "pipelines.adam"}
+GRADIENTS = {
+    "surrogate",
+    "kernels.lif",
+    "kernels.counting",
+    "kernels.trains",
+    "connections.descent",
+    "pipelines.surrogate",
+    "pipelines.adam",
+}
 """Modules that serve training by gradient; nothing that learns locally uses them for it."""
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from snnrl.encoders.base import FixedPrecision, as_values
 from snnrl.errors import require
 
 
-class Normaliser(nn.Module):
+class Normaliser(FixedPrecision):
     """Maps a vector observation onto [-1, 1] in each dimension.
 
     Where ``scale`` is given, ``(x - centre) / scale`` is clipped, or squashed by tanh in the dimensions that ``squash``
@@ -85,8 +86,7 @@ class Normaliser(nn.Module):
 
     def forward(self, observation: Tensor) -> Tensor:
         """``[batch, dims]`` of any range to ``[batch, dims]`` in [-1, 1]."""
-        x = observation.flatten(1)
-        x = x if x.dtype == torch.float64 else x.to(torch.float32)
+        x = as_values(observation, self.dims)
         middle, reach = (self.get_buffer(name).to(x.dtype) for name in ("_middle", "_reach"))
         scaled = ((x - middle) / reach).to(torch.float32)
         out = torch.where(self.get_buffer("_squash"), torch.tanh(scaled), scaled.clamp(-1, 1))

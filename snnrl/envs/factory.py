@@ -6,14 +6,15 @@ import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from snnrl.envs.atari import AtariEnv, VectorAtari, atari_game
+from snnrl.envs.checked import Checked, numbered
 from snnrl.envs.config import ATARI_PREFIX, AtariConfig, EnvConfig
 from snnrl.envs.emulator import IdleStart, emulator_arguments
 from snnrl.envs.masks import with_masks
@@ -50,14 +51,16 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
         with _construction(config, spec):
             return VectorMNIST(num_envs, **config.kwargs)
     with _construction(config, spec):
-        return gymnasium.make_vec(
+        envs = gymnasium.make_vec(
             config.id,
             num_envs=num_envs,
             vectorization_mode="sync",
             vector_kwargs={"autoreset_mode": AutoresetMode.NEXT_STEP},
-            wrappers=_wrappers(config),
+            wrappers=[Checked, *_wrappers(config)],
             **given,
         )
+    numbered(cast(SyncVectorEnv, envs).envs)
+    return envs
 
 
 def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
@@ -77,7 +80,7 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasi
     spec = _registered(config.id)
     rendering: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
     with _construction(config, spec):
-        env: gymnasium.Env[Any, Any] = gymnasium.make(config.id, **rendering, **given)
+        env: gymnasium.Env[Any, Any] = Checked(gymnasium.make(config.id, **rendering, **given))
         for wrapper in _wrappers(config):
             env = wrapper(env)
         return env

@@ -11,13 +11,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, cast
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from snnrl.kernels.compiling import compiled
 from snnrl.kernels.threads import share_range
 
 
@@ -91,7 +91,7 @@ def earliest_winners(fired: Tensor, margin: Tensor, steps: int, winners: int, ra
     return torch.from_numpy(found[:count]).to(fired.device)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _sort(latency: NDArray[np.uint8], steps: int, order: NDArray[np.int32], start: NDArray[np.int64]) -> None:
     """Places ``order`` of the input spikes by step; those of ``t`` from ``start[t]`` to ``start[t + 1]``."""
     start[:] = 0
@@ -107,7 +107,7 @@ def _sort(latency: NDArray[np.uint8], steps: int, order: NDArray[np.int32], star
             free[fires] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _run(
     latency: NDArray[np.uint8],
     weight: NDArray[np.float32],
@@ -159,7 +159,7 @@ def _run(
                             left[row, column] -= 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _pick(
     fired: NDArray[np.uint8],
     margin: NDArray[np.float32],

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from snnrl.kernels.compiling import compiled
 
 
 class FrameGeometry(NamedTuple):
@@ -48,7 +49,7 @@ def frame_events(
     return row, index, columns, centres
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _events(
     seen: NDArray[np.uint8],
     words: NDArray[np.uint32],
@@ -129,7 +130,7 @@ def _events(
     return row, index, columns, centres
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _list(tile_bits: NDArray[np.uint8], channels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and neurons of the set bits, by row, tile and channel; the last of a row is the one that always fires."""
     batch, tiles = tile_bits.shape

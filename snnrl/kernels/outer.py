@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+
+from snnrl.kernels.compiling import compiled
 
 
 def add_outer_events(out: Tensor, row: Tensor, index: Tensor, value: Tensor, post: Tensor) -> None:
@@ -30,7 +31,7 @@ def add_outer_events(out: Tensor, row: Tensor, index: Tensor, value: Tensor, pos
     _add(out.numpy(), row.numpy(), index.numpy(), value.detach().numpy(), post.detach().contiguous().numpy())
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _within(index: NDArray[np.int64], size: int) -> bool:
     """Whether all are in ``0 .. size - 1``; the loop below would write outside its memory without a word."""
     outside = 0
@@ -39,7 +40,7 @@ def _within(index: NDArray[np.int64], size: int) -> bool:
     return outside == 0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _add(
     out: NDArray[np.float32],
     row: NDArray[np.int64],

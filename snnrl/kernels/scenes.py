@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from snnrl.kernels.compiling import compiled
 
 DIRECTIONS = 8
 """Signs of a displacement ``(rows, columns)``, without standing still."""
@@ -95,7 +96,7 @@ def scene_events(
     return row, index, objects, centre
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _root(parent: NDArray[np.int32], label: int) -> int:
     while parent[label] != label:
         parent[label] = parent[parent[label]]
@@ -103,7 +104,7 @@ def _root(parent: NDArray[np.int32], label: int) -> int:
     return label
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _see(
     frames: NDArray[np.uint8],
     background: NDArray[np.uint8],
@@ -133,7 +134,7 @@ def _see(
     return bits, after, centres
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _locate(frame: NDArray[np.uint8], background: NDArray[np.uint8], figure: Figure, centre: NDArray[np.int64]) -> None:
     """Put the figure's mean row and column into ``centre``, which stays where nothing of it is seen."""
     luminance, top, bottom, left, right, _, _ = figure
@@ -149,7 +150,7 @@ def _locate(frame: NDArray[np.uint8], background: NDArray[np.uint8], figure: Fig
         centre[1] = total_column // found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _label(
     frame: NDArray[np.uint8],
     background: NDArray[np.uint8],
@@ -202,7 +203,7 @@ def _label(
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _follow(
     count: int,
     parent: NDArray[np.int32],
@@ -245,7 +246,7 @@ def _follow(
             kept += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _direction(down: int, to_right: int) -> int:
     """Place in a square of three by three that a displacement points to; 4 is its middle."""
     direction = 4
@@ -256,7 +257,7 @@ def _direction(down: int, to_right: int) -> int:
     return direction
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _mark(
     labels: NDArray[np.int32],
     parent: NDArray[np.int32],
@@ -300,7 +301,7 @@ def _mark(
             bits[3 * tiles + (around_y // BLOCK) * blocks_across + around_x // BLOCK] |= seen
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _list(bits: NDArray[np.uint16], tiles: int, channels: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows and neurons of the set bits, by row and tile; the last of a row is the one that always fires."""
     batch, everywhere = bits.shape

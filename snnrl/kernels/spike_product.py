@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from snnrl.kernels.compiling import compiled
 from snnrl.kernels.threads import share_range
 
 SPARSE_BELOW = 0.08
@@ -40,7 +41,7 @@ def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
         weight: ``[post, pre]`` in float32 or bfloat16, laid out by presynaptic neuron (``weight.t()`` is contiguous).
 
     Returns:
-        ``[rows, post]`` in the dtype of ``spikes``, float32 for bool.
+        ``[rows, post]`` in the dtype of ``spikes``; for bool in that of ``weight``, float32 at least.
     """
     if _event_driven(spikes, weight):
         found = collect_events(spikes.detach().contiguous().numpy(), most=SPARSE_BELOW)
@@ -51,7 +52,7 @@ def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
 
 def dense_product(spikes: Tensor, weight: Tensor) -> Tensor:
     """The plain twin of :func:`spike_product`."""
-    dtype = torch.float32 if spikes.dtype == torch.bool else spikes.dtype
+    dtype = torch.promote_types(weight.dtype, torch.float32) if spikes.dtype == torch.bool else spikes.dtype
     return functional.linear(spikes.to(weight.dtype), weight).to(dtype)
 
 
@@ -111,7 +112,7 @@ def _multiplies_bfloat16() -> bool:
     return bool(torch.cpu._is_amx_tile_supported())
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _count(spikes: NDArray[np.float32], offsets: NDArray[np.int64]) -> None:
     offsets[0] = 0
     for row in range(spikes.shape[0]):
@@ -121,7 +122,7 @@ def _count(spikes: NDArray[np.float32], offsets: NDArray[np.int64]) -> None:
         offsets[row + 1] = offsets[row] + active
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _collect(
     spikes: NDArray[np.float32], offsets: NDArray[np.int64], index: NDArray[np.int64], value: NDArray[np.float32]
 ) -> None:
@@ -180,7 +181,7 @@ def _sum_rows(
             out[row, first + unit] = total[unit]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _block(
     table: NDArray[np.float32],
     index: NDArray[np.int64],
@@ -204,7 +205,7 @@ def _block(
             _sum_rows(packed[block], index, value, offsets, out, first, min(_WIDTH, high - first))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _stream(
     table: NDArray[np.float32],
     index: NDArray[np.int64],

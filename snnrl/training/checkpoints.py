@@ -7,23 +7,21 @@ is written beside and then renamed; it is read without unpickling objects, so th
 from __future__ import annotations
 
 import os
-import pickle
 import re
-import zipfile
-from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
-from torch import nn
 
-from snnrl.errors import ConfigError, require
+from snnrl.errors import ConfigError, one_line, require
+from snnrl.training.archives import ForeignObject, check_plain, fault, most_bytes
 
 CHECKPOINT_VERSION = 1
 """The layout that this snnrl writes; it reads this one and the older ones."""
 
 _STEP_FILE = re.compile(r"step_(\d{12,})\.pt")
-_LEAVES: tuple[type, ...] = (torch.Tensor, nn.Parameter, str, bytes, int, float, bool, type(None))
 
 
 def save_checkpoint(path: str | Path, payload: dict[str, Any]) -> None:
@@ -36,16 +34,21 @@ def save_checkpoint(path: str | Path, payload: dict[str, Any]) -> None:
 
     Raises:
         TypeError: something in ``payload`` could be written but not be read back; found now, not at the resume.
+        OSError: the disk is full, or the folder cannot be written to; the old file is as it was.
     """
     path = Path(path)
     if type(payload.get("architecture")) is not str:
         raise TypeError('a checkpoint needs payload["architecture"], a string')
-    _check_plain(payload, "payload")
+    check_plain(payload, "payload")
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.tmp")
     try:
         with open(unfinished, "wb") as file:
-            torch.save({**payload, "version": CHECKPOINT_VERSION}, file)
+            sink = _Sink(file)
+            try:
+                torch.save({**payload, "version": CHECKPOINT_VERSION}, cast(IO[bytes], sink))
+            except RuntimeError as error:
+                raise sink.failure or error from error
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -68,16 +71,23 @@ def load_checkpoint(
         ConfigError: the file is missing, damaged, newer than this snnrl, of another architecture, or no checkpoint.
     """
     path = Path(path)
-    if not path.is_file():
+    if not _is_file(path):
         raise ConfigError(f"checkpoint {path} does not exist: {_alternatives(path, 'there are')}")
-    _check_bytes(path)
     try:
-        payload = torch.load(path, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError:
+        wrong = fault(path)
+        payload: Any = None if wrong else torch.load(path, map_location=map_location, weights_only=True)
+        check_plain(payload, "it", most_bytes(path))
+    except ForeignObject:
         raise ConfigError(
             f"checkpoint {path} holds objects other than tensors and plain containers, and loading those could run "
             "code: refused; convert it with the program that wrote it"
         ) from None
+    except OSError as error:
+        raise ConfigError(f"checkpoint {path} cannot be read ({error.strerror or one_line(error)})") from error
+    except Exception as error:  # torch documents none; whatever it is, the file is not one that was written here
+        raise damaged(path, one_line(error)) from error
+    if wrong:
+        raise damaged(path, wrong)
     version = payload.get("version") if isinstance(payload, dict) else None
     if type(version) is not int or type(payload.get("architecture")) is not str:
         raise ConfigError(f"{path} was not written by snnrl: {_alternatives(path, 'checkpoints in its folder')}")
@@ -98,6 +108,33 @@ def check_architecture(checkpoint: str, found: str, expected: str) -> None:
             f"{checkpoint} is of another architecture (expected {expected}, found {found}): give the "
             "settings that it was trained with, or another checkpoint"
         )
+
+
+def damaged(path: Path | None, why: str) -> ConfigError:
+    """The error for a checkpoint that cannot be used, with what can be used in its place; ``None`` is the run's."""
+    if path is None:
+        return ConfigError(f"the run's checkpoint is damaged ({why}): give checkpoint= another one")
+    advice = _alternatives(path, "give checkpoint= an earlier one")
+    return ConfigError(f"checkpoint {path} is damaged ({why}): {advice}, or delete it")
+
+
+@contextmanager
+def taking_over(path: Path | None = None) -> Iterator[None]:
+    """Around the lines that take over what a checkpoint holds: a part that is missing or wrong is said in one line.
+
+    The file may be whole and still not fit, as when another program or another version wrote its parts.
+
+    Raises:
+        ConfigError: as said.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except KeyError as error:
+        raise damaged(path, f"it has no {error.args[0]!r}") from error
+    except (ArithmeticError, AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise damaged(path, one_line(error)) from error
 
 
 class CheckpointStore:
@@ -146,6 +183,26 @@ class CheckpointStore:
         path = self.folder / "best.pt"
         return path if path.is_file() else None
 
+    def find(self, checkpoint: str) -> Path:
+        """The file of ``last``, of ``best``, or of a path or a name in the folder.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if checkpoint == "best" and self.best() is None:
+            raise ConfigError(
+                f"checkpoint=best: {self.folder.parent} has none, as no evaluation was made while training; "
+                "must be last"
+            )
+        named = {"last": self.latest(), "best": self.best()}
+        if checkpoint not in named:
+            within = self.folder / checkpoint
+            return within if _is_file(within) or Path(checkpoint).name == checkpoint else Path(checkpoint)
+        found = named[checkpoint]
+        if found is None:
+            raise ConfigError(f"there is no checkpoint in {self.folder}: start the run anew, or name another folder")
+        return found
+
     def load(
         self,
         path: str | Path | None = None,
@@ -154,9 +211,7 @@ class CheckpointStore:
         architecture: str | None = None,
     ) -> dict[str, Any]:
         """Read ``path``, or the latest; see :func:`load_checkpoint`."""
-        chosen = self.latest() if path is None else path
-        if chosen is None:
-            raise ConfigError(f"there is no checkpoint in {self.folder}: start the run anew, or name another folder")
+        chosen = self.find("last") if path is None else path
         return load_checkpoint(chosen, map_location=map_location, architecture=architecture)
 
     def _save(self, path: Path, payload: dict[str, Any]) -> None:
@@ -172,32 +227,30 @@ class CheckpointStore:
         return {int(match[1]): path for match, path in named if match}
 
 
-def _check_plain(value: Any, where: str) -> None:
-    """Raise unless ``torch.load(weights_only=True)`` takes ``value`` back; types are exact, a subclass is an object."""
-    kind = type(value)
-    if kind is dict or kind is OrderedDict:
-        for key, item in value.items():
-            _check_plain(key, f"the key {key!r} of {where}")
-            _check_plain(item, f"{where}[{key!r}]")
-    elif kind is list or kind is tuple:
-        for position, item in enumerate(value):
-            _check_plain(item, f"{where}[{position}]")
-    elif kind not in _LEAVES:
-        raise TypeError(f"{where} is a {kind.__name__}: a checkpoint holds only tensors and plain Python containers")
+class _Sink:
+    """A file that remembers why it could not be written, of which torch says only that it was."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.failure: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.failure = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
-def _check_bytes(path: Path) -> None:
-    """Raise unless the archive is whole, by its checksums: torch itself would load tensors with flipped bits."""
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            whole = archive.testzip() is None and any(name.endswith("/data.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
-        whole = False
-    if not whole:
-        raise ConfigError(
-            f"checkpoint {path} is damaged (truncated or not a checkpoint): "
-            f"{_alternatives(path, 'resume from an earlier one')}, or delete it"
-        )
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _alternatives(path: Path, words: str) -> str:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from snnrl.errors import require
+from snnrl.output import lasting
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -28,6 +29,7 @@ class Progress:
 
     The rate is that of the last minute, so that the time left follows a run which changes pace; the last line
     gives the rate of the whole session. Steps before ``start`` were another session's and count in no rate.
+    A terminal that goes away ends no run: what it cannot show is dropped.
     The bar is drawn from :meth:`update`, not from a thread: environments fork workers, and a fork beside a thread can
     hang.
 
@@ -54,7 +56,7 @@ class Progress:
         score: str = "return {:.1f}",
     ) -> None:
         require(mode in ("auto", "bar", "plain", "none"), "progress", mode, "auto, bar, plain or none")
-        self._stream = sys.stderr if stream is None else stream
+        self._stream = lasting(sys.stderr if stream is None else stream)
         if mode == "auto":
             mode = "bar" if self._stream.isatty() and os.environ.get("TERM") != "dumb" else "plain"
         self.mode: ProgressMode = mode

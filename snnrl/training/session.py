@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from snnrl.errors import ConfigError
-from snnrl.training.checkpoints import CheckpointStore
+from torch import Tensor
+
+from snnrl.config import write_settings
+from snnrl.errors import ConfigError, one_line
+from snnrl.output import lasting_output
+from snnrl.training.checkpoints import CheckpointStore, taking_over
 from snnrl.training.clock import Clock
+from snnrl.training.device import repeat_results
+from snnrl.training.divergence import check_finite
 from snnrl.training.evaluation import Stopped
+from snnrl.training.folder import RunFolder
 from snnrl.training.loggers import JsonlLogger, Logger, make_loggers
 from snnrl.training.memory import FreeMemory
 from snnrl.training.metrics import RunningMetrics
@@ -45,13 +54,14 @@ class Session:
         workload: what is learned from, and what learns.
         config: the settings.
         run_dir: the run's folder; made here once everything that can be wrong has been found right.
-        resume: go on from the folder's latest checkpoint, or from the start where it was stopped before the first.
+        resume: go on from the folder's latest checkpoint, or from the start where it was stopped before the first; or
+            from the checkpoint of this name: ``last``, ``best``, or a file.
 
     Raises:
-        ConfigError: a checkpoint that does not fit, or a folder that cannot be made.
+        ConfigError: a checkpoint that does not fit, a folder that cannot be made, or one that another process uses.
     """
 
-    def __init__(self, workload: Workload, config: SessionConfig, run_dir: Path, *, resume: bool = False) -> None:
+    def __init__(self, workload: Workload, config: SessionConfig, run_dir: Path, *, resume: bool | str = False) -> None:
         self.workload, self.settings, self.run_dir = workload, config, run_dir
         self.checkpoints = CheckpointStore(run_dir / "checkpoints")
         self.steps = self.epoch = 0
@@ -60,45 +70,71 @@ class Session:
         self.evaluated_at = 0
         self.training_clock, self.wall_clock = Clock(), Clock()
         self.wandb_id: str | None = None
-        metrics_position = 0
-        if resume and self.checkpoints.latest() is not None:
-            metrics_position = self._restore(
-                self.checkpoints.load(map_location=workload.device, architecture=architecture(workload.model))
-            )
-        workload.begin(self.epoch, self.steps)
+        self.loggers: list[Logger] = []
+        self.folder = RunFolder(run_dir, config.resolved)
         try:
-            run_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(f"run_dir={run_dir}: cannot be made ({error.strerror}); must be a folder") from error
-        self.metrics_file = JsonlLogger(run_dir / "metrics.jsonl")
-        self.metrics_file.truncate(metrics_position)
+            self._begin(resume)
+        except BaseException:
+            self.folder.release()
+            raise
+
+    def _begin(self, resume: bool | str) -> None:
+        """Take over what there is, and then the folder."""
+        metrics_position = 0
+        if resume:
+            self.folder.take("resume")
+            path = self.checkpoints.find(resume) if isinstance(resume, str) else self.checkpoints.latest()
+            if path is not None:
+                saved = self.checkpoints.load(path, architecture=architecture(self.workload.model))
+                with taking_over(path):
+                    metrics_position = self._restore(saved)
+        repeat_results(self.workload.device)
+        self.workload.begin(self.epoch, self.steps)
+        if not resume:
+            self.folder.make()
+        with self.folder.writing(lambda: "its start"):
+            if resume:
+                write_settings(self.run_dir, self.settings.resolved)
+            self.metrics_file = JsonlLogger(self.run_dir / "metrics.jsonl")
+            self.metrics_file.truncate(metrics_position)
 
     def train(self) -> dict[str, Any] | None:
-        """Run to the end and return the summary, or ``None`` if a signal stopped it, its state saved."""
-        workload = self.workload
+        """Run to the end and return the summary, or ``None`` if a signal stopped it, its state saved.
+
+        Raises:
+            ConfigError: the folder cannot be written to any more; what it holds is whole.
+        """
         self.wall_clock.start()
-        self.loggers = self._open_loggers()
-        summary = None
-        with (
-            GracefulShutdown() as self.shutdown,
-            Progress(
-                workload.total,
-                self.steps,
-                cast(ProgressMode, self.settings.progress),
-                unit=workload.unit,
-                score=workload.score,
-            ) as self.progress,
-        ):
+        with lasting_output(), GracefulShutdown() as self.shutdown:
+            try:
+                with self._writing():
+                    self._open_loggers()
+                summary = self._run()
+                with self._writing():
+                    self._close(summary)
+            except Exception:
+                self._abandon()
+                raise
+            finally:
+                self.folder.release()
+        return summary
+
+    def _run(self) -> dict[str, Any] | None:
+        workload, mode = self.workload, cast(ProgressMode, self.settings.progress)
+        with Progress(workload.total, self.steps, mode, unit=workload.unit, score=workload.score) as self.progress:
             try:
                 self._loop()
-                summary = self._finish()
+                return self._finish()
             except Stopped:
                 if self.saved_at != self.steps:
                     self._save()
-        self._close(summary)
-        return summary
+        return None
 
-    def _open_loggers(self) -> list[Logger]:
+    def _writing(self) -> AbstractContextManager[None]:
+        """Around what writes to the folder."""
+        return self.folder.writing(lambda: f"{self.steps:,} {self.workload.unit}", self.metrics_file.fileno())
+
+    def _open_loggers(self) -> None:
         others = make_loggers(
             self.settings.logger,
             self.run_dir,
@@ -108,7 +144,7 @@ class Session:
             purge_step=self.steps + 1 if self.steps else None,
         )
         self.wandb_id = next((logger.id for logger in others if hasattr(logger, "id")), None)
-        return [self.metrics_file, *others]
+        self.loggers = [self.metrics_file, *others]
 
     def _loop(self) -> None:
         workload, settings = self.workload, self.settings
@@ -142,8 +178,9 @@ class Session:
             raise Stopped
 
     def _log(self, metrics: Mapping[str, float]) -> None:
-        for logger in self.loggers:
-            logger.log(metrics, self.steps)
+        with self._writing():
+            for logger in self.loggers:
+                logger.log(metrics, self.steps)
 
     def _evaluate(self) -> None:
         """An evaluation on the way; the best one's weights are kept."""
@@ -153,7 +190,8 @@ class Session:
         self.progress.message(f"{self.steps:,} {self.workload.unit}: {found.message}")
         if found.score is not None and (self.best is None or found.score > self.best):
             self.best = found.score
-            self.checkpoints.save_best(self._payload())
+            with self._writing():
+                self.checkpoints.save_best(self._payload())
 
     def _finish(self) -> dict[str, Any]:
         """Save, make the final evaluation and write ``summary.json``."""
@@ -161,7 +199,8 @@ class Session:
             self._save()
         found = self.workload.finish(self._stop_if_asked, self.progress.message)
         self._log(found.metrics)
-        self.workload.picture(self.run_dir, self.loggers, self.steps)
+        with self._writing():
+            self.workload.picture(self.run_dir, self.loggers, self.steps)
         self.wall_clock.stop()
         seconds = self.training_clock.seconds
         summary = {
@@ -173,7 +212,8 @@ class Session:
             "device": str(self.workload.device),
             "versions": versions(),
         }
-        write_json(self.run_dir / "summary.json", summary)
+        with self._writing():
+            write_json(self.run_dir / "summary.json", summary)
         self.progress.message(found.message)
         return summary
 
@@ -182,8 +222,16 @@ class Session:
             logger.close(summary)
         self.workload.close()
 
+    def _abandon(self) -> None:
+        """Close what a failure has left open; wandb is not told that the run has finished."""
+        closing = [logger.close for logger in self.loggers if not hasattr(logger, "id")]
+        for close in (*closing, self.metrics_file.close, self.workload.close):
+            with suppress(Exception):
+                close()
+
     def _payload(self) -> dict[str, Any]:
         model = self.workload.model
+        check_finite(model, f"after {self.steps:,} {self.workload.unit}")
         return {
             "architecture": architecture(model),
             self.workload.part: model.state_dict(),
@@ -202,7 +250,8 @@ class Session:
     def _save(self) -> None:
         """Write a checkpoint, after which a workload begins anew."""
         self.epoch += 1
-        self.checkpoints.save(self._payload(), self.steps)
+        with self._writing():
+            self.checkpoints.save(self._payload(), self.steps)
         self.saved_at = self.steps
 
     def _restore(self, saved: Mapping[str, Any]) -> int:
@@ -212,6 +261,11 @@ class Session:
             raise ConfigError(
                 f"resume={self.run_dir}: holds weights alone, to be played; must be a run that was trained"
             )
+        for name, (kinds, least) in _HELD.items():
+            value = saved[name]
+            fits = type(value) in kinds and not (isinstance(value, int | float) and not value >= least)
+            if not fits:
+                raise ValueError(f"its {name!r} is {one_line(repr(value), 40)}")
         workload.model.load_state_dict(saved[workload.part])
         workload.model.generator.set_state(saved["generator"].cpu())
         self.steps, self.epoch = saved["steps"], saved["epoch"]
@@ -227,9 +281,26 @@ class Session:
         return int(saved["metrics_position"])
 
     def _summarised(self) -> bool:
-        """Whether the folder's summary is of the steps that its last checkpoint has."""
-        path = self.run_dir / "summary.json"
-        return path.is_file() and json.loads(path.read_text()).get(self.workload.key) == self.steps
+        """Whether the folder's summary is of the steps that its last checkpoint has; one that is damaged is not."""
+        try:
+            summary = json.loads((self.run_dir / "summary.json").read_text(encoding="utf-8"))
+        except (OSError, RecursionError, ValueError):
+            return False
+        return isinstance(summary, dict) and summary.get(self.workload.key) == self.steps
+
+
+_HELD: Mapping[str, tuple[tuple[type, ...], float]] = {
+    "steps": ((int,), 0),
+    "epoch": ((int,), 0),
+    "best": ((float, int, type(None)), -math.inf),
+    "evaluated_at": ((int,), 0),
+    "train_seconds": ((float, int), 0),
+    "wall_seconds": ((float, int), 0),
+    "metrics_position": ((int,), 0),
+    "wandb_id": ((str, type(None)), 0),
+    "generator": ((Tensor,), 0),
+}
+"""What every checkpoint of a run holds: its types, and the least number."""
 
 
 def _passed(every: int, before: int, now: int) -> bool:

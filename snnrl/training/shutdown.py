@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: tuple[signal.Signals, ...] = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()),
+)
 
 
 class GracefulShutdown:
-    """Turn the first SIGINT or SIGTERM into :attr:`requested`, which the training loop polls.
+    """Turn the first SIGINT, SIGTERM or SIGHUP into :attr:`requested`, which the training loop polls.
 
-    So Ctrl-C, or a scheduler that takes the machine back, ends a run with a checkpoint. A SIGINT after that interrupts
-    at once. Workers forked inside are covered: the Ctrl-C that a terminal sends to all of them does not take an
-    environment from under the last step, and ``terminate()`` still ends them. Outside the main thread, where Python
-    allows no handlers, it does nothing.
+    So Ctrl-C, a scheduler that takes the machine back, or a window that is closed ends a run with a checkpoint; under
+    ``nohup`` a run outlives its window. A SIGINT after that interrupts at once. Workers forked inside are covered: the
+    Ctrl-C that a terminal sends to all of them does not take an environment from under the last step, and
+    ``terminate()`` still ends them. Outside the main thread, where Python allows no handlers, it does nothing.
 
     >>> with GracefulShutdown() as shutdown:
     ...     signal.raise_signal(signal.SIGTERM)
@@ -34,7 +41,7 @@ class GracefulShutdown:
     def __enter__(self) -> GracefulShutdown:
         self._owner = os.getpid()
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+            self._previous = {number: signal.signal(number, self._handle) for number in _heeded()}
         return self
 
     def __exit__(
@@ -57,7 +64,65 @@ class GracefulShutdown:
             raise KeyboardInterrupt
 
     def _handle_in_fork(self, number: int) -> None:
-        """In a forked worker, which inherits the handlers: SIGTERM ends it, SIGINT is its parent's business."""
+        """In a forked worker, which inherits the handlers: SIGTERM ends it, the others are its parent's business."""
         if number == signal.SIGTERM:
             self._restore(number)
             os.kill(os.getpid(), number)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal where there is no state to save; ``number`` is its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP raise :class:`Interrupted`, for what surrounds a :class:`GracefulShutdown`.
+
+    Outside the main thread, where Python allows no handlers, it does nothing.
+    """
+    owner = os.getpid()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == owner:
+            raise Interrupted(number)
+        if number == signal.SIGTERM:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    previous: dict[int, Any] = {}
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in _heeded():
+                previous[number] = signal.getsignal(number)
+                signal.signal(number, interrupt)
+        yield
+    finally:
+        for heeded, handler in previous.items():
+            signal.signal(heeded, signal.SIG_DFL if handler is None else handler)
+
+
+def stoppable(command: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
+    """A command that a signal ends with one line and the exit code that shells expect, 128 and the signal's number."""
+
+    def run(words: Sequence[str]) -> int:
+        try:
+            with interruptible():
+                return command(words)
+        except Interrupted as interrupted:
+            print(f"stopped by {interrupted}", file=sys.stderr)
+            return 128 + interrupted.number
+
+    return run
+
+
+def _heeded() -> list[signal.Signals]:
+    """The signals that end a run: all but a SIGHUP that ``nohup`` has turned off."""
+    return [
+        number
+        for number in _SIGNALS
+        if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) is not signal.SIG_IGN
+    ]

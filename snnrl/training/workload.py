@@ -10,8 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import ConfigError
-from snnrl.training.checkpoints import CheckpointStore, check_architecture
+from snnrl.training.checkpoints import CheckpointStore, check_architecture, taking_over
 from snnrl.training.loggers import Logger
 
 Metrics = Mapping[str, Tensor | float]
@@ -129,25 +128,18 @@ def architecture(model: nn.Module) -> str:
     return f"{type(model).__name__}({', '.join(shapes)})"
 
 
-def read_checkpoint(run_dir: Path, checkpoint: str, place: torch.device) -> dict[str, Any]:
-    """What a run's checkpoint holds, on the device ``place``.
+def read_checkpoint(run_dir: Path, checkpoint: str) -> dict[str, Any]:
+    """What a run's checkpoint holds, on the CPU: what is replayed may be larger than a GPU's memory.
 
     Args:
         run_dir: the run's folder.
-        checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
-        place: the device.
+        checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's name or path.
 
     Raises:
         ConfigError: there is no such checkpoint, or it is damaged.
     """
     store = CheckpointStore(run_dir / "checkpoints")
-    if checkpoint == "best" and store.best() is None:
-        raise ConfigError(
-            f"checkpoint=best: {run_dir} has none, as no evaluation was made while training; must be last"
-        )
-    named: Mapping[str, Path | None] = {"last": store.latest(), "best": store.best()}
-    path = named[checkpoint] if checkpoint in named else Path(checkpoint)
-    return store.load(path, map_location=place)
+    return store.load(store.find(checkpoint))
 
 
 M = TypeVar("M", bound=nn.Module)
@@ -163,11 +155,12 @@ def fit(model: M, part: str, saved: Mapping[str, Any], place: torch.device) -> M
         place: the device.
 
     Raises:
-        ConfigError: the weights are of another architecture.
+        ConfigError: the weights are of another architecture, or a part is missing.
     """
     expected = architecture(model)
     check_architecture("the run's checkpoint", saved["architecture"], expected)
-    model.load_state_dict(saved[part])
     generator: Any = model.generator
-    generator.set_state(saved["generator"].cpu())
-    return model.to(place).eval()
+    with taking_over():
+        model.to(place).load_state_dict(saved[part])
+        generator.set_state(saved["generator"].cpu())
+    return model.eval()

@@ -149,7 +149,7 @@ def test_damaged_file_names_the_earlier_ones(tmp_path: Path, damage: str) -> Non
     with pytest.raises(ConfigError) as caught:
         store.load()
     assert str(caught.value) == (
-        f"checkpoint {path} is damaged (truncated or not a checkpoint): resume from an earlier one: "
+        f"checkpoint {path} is damaged (truncated or not a checkpoint): give checkpoint= an earlier one: "
         "step_000000000020.pt, step_000000000010.pt, or delete it"
     )
 

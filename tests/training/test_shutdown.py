@@ -5,20 +5,25 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
+import gymnasium
 import pytest
+from gymnasium import spaces
 
-from snnrl.training.shutdown import GracefulShutdown
+from snnrl import train
+from snnrl.training.shutdown import GracefulShutdown, interruptible, stoppable
 
 FORKS = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 
 @pytest.fixture(autouse=True)
 def handlers_unchanged() -> Iterator[None]:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     yield
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
 def send(number: int) -> None:
@@ -103,3 +108,75 @@ def test_forked_workers_survive_ctrl_c_and_obey_terminate() -> None:
         worker.join(10)
         assert worker.exitcode == -signal.SIGTERM
         assert shutdown.requested is None
+
+
+def test_a_closed_window_is_a_request_like_any_other() -> None:
+    with GracefulShutdown() as shutdown:
+        send(signal.SIGHUP)
+        assert shutdown.requested == "SIGHUP"
+
+
+def test_under_nohup_a_closed_window_is_none() -> None:
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible(), GracefulShutdown() as shutdown:
+            send(signal.SIGHUP)
+            assert shutdown.requested is None
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_where_nothing_is_to_be_saved_ends_a_command_with_its_code(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(words: Sequence[str]) -> int:
+        with GracefulShutdown():
+            pass
+        send(number)
+        return 0
+
+    assert stoppable(command)([]) == 128 + number
+    assert capsys.readouterr().err == f"stopped by {number.name}\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "when"), [(signal.SIGINT, "made"), (signal.SIGTERM, "reset"), (signal.SIGHUP, "stepped")]
+)
+def test_a_signal_at_any_time_leaves_no_run_or_one_that_goes_on(
+    tmp_path: Path, number: signal.Signals, when: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Signalling(gymnasium.Env[int, int]):
+        observation_space = action_space = spaces.Discrete(2)
+
+        def happen(self, now: str) -> None:
+            if now == when and not happened:
+                happened.append(when)
+                send(number)
+
+        def __init__(self) -> None:
+            self.happen("made")
+
+        def reset(
+            self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        ) -> tuple[int, dict[str, Any]]:
+            super().reset(seed=seed)
+            self.happen("reset")
+            return 0, {}
+
+        def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+            self.happen("stepped")
+            return 0, 1.0, True, False, {}
+
+    happened: list[str] = []
+    run_dir = tmp_path / "run"
+    words = ("env.id=Signalling-v0", "agent=random", "num_envs=1", "env_steps=20", "progress=none", "logger=none")
+    gymnasium.register("Signalling-v0", Signalling)
+    try:
+        assert train.main([*words, "eval.episodes=1", f"run_dir={run_dir}"]) == 128 + number
+        assert f"stopped by {number.name}" in capsys.readouterr().err
+        assert run_dir.exists() == (when == "stepped")
+        if run_dir.exists():
+            assert train.main([f"resume={run_dir}"]) == 0
+    finally:
+        del gymnasium.registry["Signalling-v0"]

@@ -21,14 +21,16 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from snnrl.config import RunConfig
-from snnrl.envs import EnvConfig, env_seeds, make_env
+from snnrl.envs import EnvConfig, env_seeds, make_env, numbered
 from snnrl.errors import require
+from snnrl.integrations.sb3.capacity import check_memory
 from snnrl.integrations.sb3.player import SB3Agent
 from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, read_recipe
 from snnrl.integrations.sb3.sight import make_vec_env, normalised
 from snnrl.integrations.sb3.translation import translation_of
 from snnrl.spaces import Several
 from snnrl.training.device import choose_device
+from snnrl.training.divergence import check_finite
 from snnrl.training.playing import Playing
 from snnrl.training.session import Session
 from snnrl.training.workload import Step, fit, read_checkpoint
@@ -62,6 +64,7 @@ def build(agent: Mapping[str, Any], env: EnvConfig, num_envs: int, seed: int, de
     fits = not (recipe.normalise_observation and isinstance(translation.view, Several))
     require(fits, "agent.normalise_observation", True, "false for observations that are pictures and numbers")
     envs = make_vec_env(env, num_envs, recipe.frame_stack, translation)
+    numbered(getattr(envs.unwrapped, "envs", ()))
     envs = normalised(envs, recipe.normalise_observation, recipe.normalise_reward, recipe.gamma)
     model = recipe.build(envs, seed, device)
     assert model.get_env() is envs, "the environments that are stepped are those that the model knows"
@@ -88,6 +91,7 @@ class Descending(Playing):
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self.device = choose_device(config.device)
+        check_memory(config)
         self.model, self.envs, self.recipe = build(config.agent, config.env, config.num_envs, config.seed, self.device)
         self._log = Logger(None, [])
         self._algorithm.set_logger(self._log)
@@ -120,17 +124,24 @@ class Descending(Playing):
         """Gather experience, and learn from it."""
         algorithm: Any = self._algorithm
         before = algorithm.num_timesteps
+        try:
+            self._gather_and_train(algorithm)
+        except ValueError:  # how torch's distributions refuse the output of a network that has diverged
+            check_finite(self.model, f"after {self.steps:,} {self.unit}")
+            raise
+        taken = algorithm.num_timesteps - before
+        self.steps += taken
+        metrics = {key: float(value) for key, value in self._log.name_to_value.items() if key.startswith("train/")}
+        self._log.dump()
+        return Step(taken, metrics)
+
+    def _gather_and_train(self, algorithm: Any) -> None:
         if isinstance(algorithm, OnPolicyAlgorithm):
             algorithm.collect_rollouts(self.envs, self._callback, algorithm.rollout_buffer, algorithm.n_steps)
             algorithm._update_current_progress_remaining(algorithm.num_timesteps, self.total)
             algorithm.train()
         else:
             self._replay(algorithm)
-        taken = algorithm.num_timesteps - before
-        self.steps += taken
-        metrics = {key: float(value) for key, value in self._log.name_to_value.items() if key.startswith("train/")}
-        self._log.dump()
-        return Step(taken, metrics)
 
     def _replay(self, algorithm: Any) -> None:
         """A round of DQN, SAC or TD3."""
@@ -210,13 +221,13 @@ class SB3Runner(Session):
     Args:
         config: the settings.
         run_dir: the run's folder; made here once everything that can be wrong has been found right.
-        resume: go on from the folder's latest checkpoint, or from the start where it was stopped before the first.
+        resume: go on, see :class:`~snnrl.training.session.Session`.
 
     Raises:
         ConfigError: a wrong setting, or a checkpoint that does not fit.
     """
 
-    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool = False) -> None:
+    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool | str = False) -> None:
         descending = Descending(config)
         super().__init__(descending, config, run_dir, resume=resume)
         self.agent = descending.model
@@ -237,7 +248,7 @@ def load_sb3_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last", d
     place = choose_device(device)
     agent, envs, _ = build(config.agent, config.env, 1, config.seed, place)
     envs.close()
-    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint, place), place)
+    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint), place)
 
 
 def _find(algorithm: Any, name: str) -> Any:

@@ -1,0 +1,66 @@
+"""How every loop here is compiled: by numba, without the interpreter lock, and kept on disk where that is possible."""
+
+# mypy: allow-untyped-calls
+# numba has no annotations.
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import cache
+from typing import Any, TypeVar
+
+import numba
+from numba.core.caching import FunctionCache
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(*, fastmath: Collection[str] = ()) -> Callable[[F], F]:
+    """A decorator that compiles a function for numbers and arrays.
+
+    The code is kept where numba keeps it: beside the source, or in the user's cache folder, or in ``NUMBA_CACHE_DIR``.
+    Where none of them can be written to, or the disk is full, each process compiles for itself and says so once.
+
+    Args:
+        fastmath: rules of floating-point arithmetic that the compiler may break, by LLVM's names.
+    """
+
+    def compile_(function: F) -> F:
+        dispatcher: Any = numba.njit(nogil=True, fastmath=set(fastmath))(function)
+        try:
+            dispatcher._cache = _Cache(function)
+        except RuntimeError:  # numba has found no folder that it can write to
+            _say_that_nothing_is_kept()
+        found: F = dispatcher
+        return found
+
+    return compile_
+
+
+class _Cache(FunctionCache):
+    """numba's cache, whose troubles with the disk end no run: what cannot be read or kept is compiled anew."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a damaged pickle raises anything
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            _say_that_nothing_is_kept()
+
+
+@cache
+def _say_that_nothing_is_kept() -> None:
+    warnings.warn(
+        "compiled loops cannot be kept on disk, so every process compiles them for itself; "
+        "set NUMBA_CACHE_DIR to a folder that can be written to",
+        RuntimeWarning,
+        stacklevel=3,
+    )

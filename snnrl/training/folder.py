@@ -1,0 +1,127 @@
+"""The folder of a run: made whole or not at all, and written to by one process at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shlex
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from snnrl.config import write_settings
+from snnrl.errors import ConfigError, one_line
+from snnrl.trust import names_code
+
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+
+
+class RunFolder:
+    """A run's folder, which is this process's from :meth:`make` or :meth:`take` until :meth:`release`.
+
+    The lock dies with its process, however that ends. Where a file system knows no locks, a warning says so.
+
+    Args:
+        path: of the folder.
+        settings: those of the whole run.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        self.path, self.settings = path, settings
+        self._lock = FileLock(path / ".lock", timeout=0, thread_local=False)
+
+    def make(self) -> None:
+        """Make the folder, with its ``config.yaml`` from the first instant on, so that it can always be gone on with.
+
+        Raises:
+            ConfigError: it exists already, or cannot be made.
+        """
+        unfinished = self.path.parent / f".{secrets.token_hex(8)}.tmp"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.mkdir()
+            write_settings(unfinished, self.settings)
+            unfinished.rename(self.path)
+        except OSError as error:
+            if os.path.lexists(self.path):
+                raise ConfigError(exists_already(self.path)) from error
+            raise ConfigError(f"run_dir={self.path}: cannot be made ({error.strerror}); must be a folder") from error
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        self.take("run_dir")
+
+    def take(self, setting: str) -> None:
+        """Take the folder for this process; ``setting`` is the name that an error gives to it.
+
+        Raises:
+            ConfigError: another process has it, or it cannot be written to.
+        """
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise ConfigError(
+                f"{setting}={self.path}: another process is training in this folder; "
+                "must be left to it until it has ended or was stopped"
+            ) from None
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+                raise ConfigError(
+                    f"{setting}={self.path}: cannot be written to ({error.strerror}); must be a folder that can"
+                ) from error
+            warnings.warn(f"{self.path} cannot be locked ({error}): let no other run write to it", stacklevel=2)
+
+    def release(self) -> None:
+        """Leave the folder to others."""
+        self._lock.release(force=True)
+
+    @contextmanager
+    def writing(self, reached: Callable[[], str], written: int | None = None) -> Iterator[None]:
+        """Around what writes to the folder: a disk that is full, or a folder that is gone, is said in one line.
+
+        Args:
+            reached: what the run has done so far.
+            written: the descriptor of ``metrics.jsonl``, by which it is seen whether the folder is still there.
+
+        Raises:
+            ConfigError: as said; what was written before is as it was.
+        """
+        try:
+            if written is not None and not self._holds(written):
+                raise ConfigError(
+                    f"run_dir={self.path}: was removed or renamed while the run wrote to it, so the run stopped at "
+                    f"{reached()}; if it was renamed, go on with: python -m snnrl.train resume=ITS_NEW_NAME"
+                )
+            yield
+        except OSError as error:
+            raise ConfigError(
+                f"run_dir={self.path}: cannot be written to ({error.strerror or one_line(error)}), so the run stopped "
+                f"at {reached()}; its last checkpoint is whole, and when there is room go on with: "
+                f"{resume_line(self.path, self.settings)}"
+            ) from error
+
+    def _holds(self, written: int) -> bool:
+        """Whether the open ``metrics.jsonl`` is the one in the folder."""
+        try:
+            return os.path.samestat(os.fstat(written), os.stat(self.path / "metrics.jsonl"))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+
+def exists_already(run_dir: Path) -> str:
+    """What to say where a new run would write over something."""
+    return (
+        f"run_dir={run_dir}: exists already and is never overwritten; "
+        f"must be a new folder, or resume={run_dir} to go on with it"
+    )
+
+
+def resume_line(run_dir: Path, settings: Mapping[str, Any]) -> str:
+    """The command that goes on with a run; whoever named code of their own trusts it."""
+    trust = " trust=true" if names_code(settings) else ""
+    return f"python -m snnrl.train resume={shlex.quote(str(run_dir))}{trust}"
