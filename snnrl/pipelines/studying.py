@@ -53,7 +53,7 @@ class Studying(Workload):
         def weigh(recipe: Mapping[str, Any]) -> int:
             return state_bytes(make_learner(recipe, data.shape, data.classes).state_dict())
 
-        check_settings(config.pipeline, weigh, self.device)
+        check_settings("pipeline", config.pipeline, weigh, self.device)
         self.data = Data(data.train.to(self.device), data.held.to(self.device), data.classes)
         self.model: Learner = make_learner(config.pipeline, data.shape, data.classes, config.seed).to(self.device)
         self.total = self.model.training_images = config.passes * len(data.train)

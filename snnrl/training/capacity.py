@@ -46,13 +46,14 @@ def require_memory(need: int, setting: str, value: Any, device: torch.device, pu
 
 
 def check_settings(
-    settings: Mapping[str, Any], weigh: Callable[[Mapping[str, Any]], int], device: torch.device
+    section: str, settings: Mapping[str, Any], weigh: Callable[[Mapping[str, Any]], int], device: torch.device
 ) -> None:
     """Raise where a setting asks for more neurons than memory holds.
 
     Weights and traces grow linearly with the number of neurons, so two tiny models tell how many bytes each one costs.
 
     Args:
+        section: that the settings stand in, ``agent`` or ``pipeline``.
         settings: of an agent or a learner.
         weigh: makes one by such settings and says how many bytes it takes.
         device: where the memory is taken.
@@ -70,7 +71,7 @@ def check_settings(
             one, two = (weigh({**settings, **dict.fromkeys(large, 1), key: count}) for count in (1, 2))
         except ConfigError:  # making the model says it, of the values that are asked for
             return
-        require_memory(one + (value - 1) * (two - one), key, value, device, "weights")
+        require_memory(one + (value - 1) * (two - one), f"{section}.{key}", value, device, "weights")
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -46,7 +46,7 @@ class Acting(Playing):
             agent = make(recipe)
             return state_bytes(agent.state_dict()) + config.num_envs * state_bytes(agent.begin(1))
 
-        check_settings(config.agent, weigh, self.device)
+        check_settings("agent", config.agent, weigh, self.device)
         self.model: Agent[Any] = make(config.agent).to(self.device)
         self._check_memory(config)
         self.envs = make_envs(config.env, config.num_envs)
