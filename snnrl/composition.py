@@ -23,29 +23,51 @@ class Recipes:
     """Configurations that Hydra composes, kept in a store of their own."""
 
     def __init__(self) -> None:
+        import hydra.conf  # noqa: F401  registers Hydra's own configurations in the caller's store
+
+        theirs = ConfigStore.instance().repo
         with _apart():
-            self._store = ConfigStore.instance()
+            self._store = _Store()
+        self._store.repo.update({name: entry for name, entry in theirs.items() if _is_hydras(name, entry)})
+        self._unresolved: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def add(self, name: str, node: Any, group: str | None = None) -> None:
         """Keep a configuration; one of a group is merged at the root."""
-        self._store.store(name=name, node=node, group=group, package=None if group is None else "_global_")
+        with _apart(self._store):
+            self._store.store(name=name, node=node, group=group, package=None if group is None else "_global_")
 
-    def compose(self, name: str, words: Sequence[str], *, resolve: bool) -> dict[str, Any]:
-        """What ``name`` and its defaults come to, with overrides in Hydra's grammar.
-
-        Args:
-            name: the configuration to begin with.
-            words: overrides.
-            resolve: whether interpolations are replaced by what they stand for.
+    def compose(self, name: str, words: Sequence[str]) -> dict[str, Any]:
+        """What ``name`` and its defaults come to, with overrides in Hydra's grammar and all interpolations resolved.
 
         Raises:
             HydraException: a word that does not fit.
             OmegaConfBaseException: a value that does not.
         """
+        return self._compose(name, words, resolve=True)
+
+    def unresolved(self, name: str, words: Sequence[str]) -> dict[str, Any]:
+        """The same with interpolations as they are written; not to be changed by the caller.
+
+        Raises:
+            HydraException: a word that does not fit.
+        """
+        chosen = (name, *words)
+        if chosen not in self._unresolved:
+            self._unresolved[chosen] = self._compose(name, words, resolve=False)
+        return self._unresolved[chosen]
+
+    def _compose(self, name: str, words: Sequence[str], resolve: bool) -> dict[str, Any]:
         with _apart(self._store), initialize(version_base="1.3", config_path=None):
             composed = OmegaConf.to_container(compose(name, list(words)), resolve=resolve)
         assert isinstance(composed, dict)
         return {str(key): value for key, value in composed.items()}
+
+
+class _Store(ConfigStore):
+    """A store that Hydra does not copy as a whole for each composition; what it loads from it is a copy anyway."""
+
+    def __deepcopy__(self, memo: Any) -> _Store:
+        return self
 
 
 @contextmanager
@@ -55,20 +77,14 @@ def _apart(store: ConfigStore | None = None) -> Iterator[None]:
     Hydra has one ConfigStore, one initialised application and one ``version_base`` for a process, and the process may
     be a user's own Hydra application.
     """
-    import hydra.conf  # noqa: F401  what Hydra and its plugins register on import belongs to the caller's state
-
     with _LOCK:
-        Plugins.instance()
+        Plugins.instance()  # what plugins register when they are found belongs to the caller's state
         outside, resolvers = Singleton._instances, dict(BaseContainer._resolvers)
-        own = {kind: instance for kind, instance in outside.items() if kind.__name__ in _SHARED}
-        theirs = ConfigStore.instance()
+        own: dict[Any, Any] = {kind: instance for kind, instance in outside.items() if kind.__name__ in _SHARED}
+        if store is not None:
+            own[ConfigStore] = store
         Singleton._instances = own
         try:
-            if store is None:
-                mine = ConfigStore.instance()
-                mine.repo.update({name: entry for name, entry in theirs.repo.items() if _is_hydras(name, entry)})
-            else:
-                own[ConfigStore] = store
             yield
         finally:
             Singleton._instances = outside

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
@@ -12,14 +13,18 @@ class ConfigError(ValueError):
     r"""A setting is wrong; the message names the setting, its value and what would be right.
 
     The commands print it as one line and leave with exit code 2. What a user typed, or a stranger's file says, is part
-    of it, so whatever would break the line, move a terminal's cursor or not be text is written as an escape.
+    of it, so whatever would break the line, move a terminal's cursor or not be text is written as an escape, and words
+    of more than 1,000 characters are cut.
 
     >>> str(ConfigError("run_dir=a\nb: exists already"))
     'run_dir=a\\nb: exists already'
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+        super().__init__(_LONG.sub(r"\1…", printable(message)))
+
+
+_LONG = re.compile(r"(\S{200})\S{800,}")
 
 
 class UntrustedCodeError(ConfigError):

@@ -109,11 +109,11 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     ]
     recipes = _recipes()
     try:
-        choices = recipes.compose(base, chosen, resolve=False)
+        choices = recipes.unresolved(base, chosen)
         if base == _PIPELINE:
             words = words.under("pipeline", [key for key in choices["pipeline"] if key not in choices])
         _check_keys(words, choices)
-        resolved = recipes.compose(base, [*chosen, *(_force_free(word) for word in words.settings)], resolve=True)
+        resolved = recipes.compose(base, [*chosen, *(_force_free(word) for word in words.settings)])
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
     except RecursionError as error:
@@ -200,8 +200,21 @@ def _implied(words: Words) -> list[str]:
     return [f"env={ANY_ATARI if env_id.startswith('ALE/') else ANY_GYMNASIUM}"]
 
 
+_KEPT: dict[tuple[Any, ...], Recipes] = {}
+"""The recipes of the last call, by their files and the times of these."""
+
+
 def _recipes() -> Recipes:
     """All recipes that are there now."""
+    paths = [(group, name, path) for group in GROUPS for name, path in recipe_paths(group).items()]
+    state = tuple((*named, _state(named[2], named[1])) for named in paths)
+    if state not in _KEPT:
+        _KEPT.clear()
+        _KEPT[state] = _load_recipes()
+    return _KEPT[state]
+
+
+def _load_recipes() -> Recipes:
     recipes = Recipes()
     recipes.add(_ACTING, OmegaConf.create(dict(BASE)))
     recipes.add(_PIPELINE, OmegaConf.create(dict(PIPELINE_BASE)))
@@ -221,14 +234,19 @@ _READ: dict[Path, tuple[tuple[int, int], dict[str, Any]]] = {}
 
 def _read(path: Path, name: str) -> dict[str, Any]:
     """What a recipe's file holds."""
+    state = _state(path, name)
+    if path not in _READ or _READ[path][0] != state:
+        _READ[path] = state, read_yaml(path, f"{name}: {path}", aliases=True)
+    return _READ[path][1]
+
+
+def _state(path: Path, name: str) -> tuple[int, int]:
+    """Time and size of a file."""
     try:
         status = path.stat()
     except OSError as error:
         raise ConfigError(f"{name}: {path} cannot be read ({error.strerror})") from error
-    state = (status.st_mtime_ns, status.st_size)
-    if path not in _READ or _READ[path][0] != state:
-        _READ[path] = state, read_yaml(path, f"{name}: {path}", aliases=True)
-    return _READ[path][1]
+    return status.st_mtime_ns, status.st_size
 
 
 def _at_root(group: str, written: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,8 +89,7 @@ class SparseSpikes:
     @cached_property
     def offsets(self) -> Tensor:
         """``[row_count]`` int64: where each row's events begin."""
-        counts = torch.bincount(self.row, minlength=self.row_count)
-        return torch.cumsum(counts, 0) - counts
+        return torch.searchsorted(self.row, torch.arange(self.row_count, device=self.row.device))
 
     def reshape_rows(self, *rows: int) -> SparseSpikes:
         """The same events under another leading shape of equal extent."""

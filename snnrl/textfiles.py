@@ -112,7 +112,7 @@ def write_text(path: Path, text: str) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML as data, without aliases."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
@@ -137,7 +137,7 @@ class _AliasLoader(_Loader):
     _aliases = True
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
     """Text is quoted where :class:`_Loader` would read something else."""
 
     def ignore_aliases(self, data: Any) -> bool:

@@ -118,9 +118,9 @@ def as_text(value: str) -> str | None:
 
 
 def quoted(text: str) -> str:
-    """``text`` as a quoted value in Hydra's grammar, which never reads it as anything else."""
-    escaped = "".join(f"\\{character}" if character in "'$" else character for character in text)
-    return f"'{escaped}'" if not text.replace("_", "").isalnum() else text
+    """``text`` as a quoted value in Hydra's grammar."""
+    escaped = text.replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def check_grammar(word: Word) -> None:

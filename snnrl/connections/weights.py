@@ -49,9 +49,10 @@ class WeightSettings(TypedDict, total=False):
 class Weights(nn.Module):
     """The weights of a connection, and what constrains them.
 
-    Constraints hold after :meth:`apply_`, after every step of an optimiser of torch, after loading, and after any other
-    change in place as soon as the weights are read through the connection or its ``state_dict``: gradient descent is
-    projected onto what was set.
+    Constraints hold after :meth:`apply_`, after every step of an optimiser of torch, and after any other change in place
+    of weights that are trained as soon as they are read through the connection or its ``state_dict``: gradient descent
+    is projected onto what was set. Weights that are loaded are held to bounds, signs and mask; a norm they were saved
+    with, and scaling to it once more would change the last bits of a run that goes on.
 
     Attributes:
         bounds: lowest and highest weight.
@@ -67,14 +68,27 @@ class Weights(nn.Module):
     @property
     def weight(self) -> nn.Parameter:
         """The synaptic weights; ``[post, pre]`` for a dense connection."""
-        weight = self._parameters.get("weight")
+        weight = self._parameters.get("weight", self.__dict__.get("weight"))
         if weight is None:
             raise AttributeError(f"'{type(self).__name__}' object has no attribute 'weight'")
-        if weight.requires_grad and not torch.compiler.is_compiling() and self._is_constrained():
-            hold_after_steps(self)
-            if self._held not in (None, _version(weight)) and isinstance(weight, nn.Parameter):
-                self.constrain_()
+        if weight.requires_grad and isinstance(weight, nn.Parameter) and not torch.compiler.is_compiling():
+            self._catch_up(weight)
         return weight
+
+    @weight.setter
+    def weight(self, value: Tensor) -> None:
+        self.__dict__["weight"] = value  # torch sets parameters itself; this is a tensor that is made of others
+
+    @weight.deleter
+    def weight(self) -> None:
+        del self.__dict__["weight"]
+
+    def _catch_up(self, weight: nn.Parameter) -> None:
+        """Hold weights that a gradient trains to what was set, if they were changed since."""
+        if self._is_constrained():
+            hold_after_steps(self)
+            if self._held not in (None, _version(weight)):
+                self.constrain_()
 
     @property
     def compute_dtype(self) -> torch.dtype:

@@ -187,6 +187,7 @@ class Stretch:
             current = functional_call(connection, {"weight": self.weights[edge.key]}, (shaped,))
         else:
             current = connection(shaped)
+        current = as_dtype(current, self.neurons[edge.post][0].dtype, f"{edge.key}, current")
         return current.reshape(*leading, *self.network.shapes[edge.post])
 
     def _changes_under_gradient(self, edge: Edge, spikes: Tensor) -> bool:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.kernels.plain import needs_torch
 
 Value = float | Tensor
 """A setting: a number, or a tensor with one number for each neuron ``[*shape]``."""
@@ -40,9 +41,15 @@ class Limits(NamedTuple):
 
     def nearest(self, parameter: Tensor) -> Tensor:
         """A parameter where it is among them, else the nearest value that is; the gradient stays alive out there."""
-        low, high = (_inner(end, side) if self.open else end for end, side in ((self.low, 1), (self.high, -1)))
-        ends = [None if isinstance(end, float) and math.isinf(end) else end for end in (low, high)]
-        return parameter if ends == [None, None] else cast(Tensor, _Nearest.apply(parameter, *ends))
+        low, high = (self.low, self.high) if not self.open else (_inner(self.low, 1), _inner(self.high, -1))
+        if not isinstance(low, Tensor) and not isinstance(high, Tensor):
+            if low == -math.inf and high == math.inf:
+                return parameter
+            known = parameter.dim() == 0 and parameter.device.type == "cpu" and not needs_torch()
+            if known and low <= parameter.item() <= high:  # which needs no operation, and there no waiting either
+                return parameter
+        ends = [end if isinstance(end, Tensor) or math.isfinite(end) else None for end in (low, high)]
+        return cast(Tensor, _Nearest.apply(parameter, *ends))
 
 
 FINITE = Limits("a finite number")
@@ -133,12 +140,17 @@ def _inner(end: Value, side: int) -> Value:
 class _Nearest(torch.autograd.Function):
     """A clamp whose gradient is held back only where a step along it would lead further out."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, parameter: Tensor, low: Any, high: Any) -> Tensor:
-        ctx.save_for_backward(parameter)
-        ctx.ends = low, high
+    def forward(parameter: Tensor, low: Any, high: Any) -> Tensor:
         within = parameter if low is None else parameter.clamp(min=low)
         return within if high is None else within.clamp(max=high)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        parameter, *ctx.ends = inputs
+        ctx.save_for_backward(parameter)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:

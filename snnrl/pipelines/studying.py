@@ -160,7 +160,9 @@ class Studying(Workload):
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        self._calibrated, self._accuracy, self._curve = saved["calibrated"], saved["accuracy"], saved["curve"]
+        accuracy = saved["accuracy"]
+        self._calibrated, self._accuracy = bool(saved["calibrated"]), None if accuracy is None else float(accuracy)
+        self._curve = [[float(steps), float(part)] for steps, part in saved["curve"]]
 
     def _note(self, confusion: Tensor) -> float:
         accuracy = int(confusion.diagonal().sum()) / int(confusion.sum())

@@ -27,6 +27,8 @@ _OWN_NAMES = re.compile(
     r"|torch\._utils _rebuild_(tensor_v2|tensor_v3|sparse_tensor|parameter|parameter_with_state)"
 )
 """What a pickle of tensors and plain containers names."""
+_END = b"PK\x05\x06"
+"""What the last record of an archive begins with; without a comment it is 22 bytes long."""
 _LEAVES: tuple[type, ...] = (torch.Tensor, nn.Parameter, str, bytes, int, float, bool, type(None))
 
 
@@ -50,8 +52,12 @@ def fault(path: Path) -> str | None:
         OSError: the disk cannot be read.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _fault(archive, most_bytes(path))
+        with open(path, "rb") as file:
+            file.seek(max(path.stat().st_size - 22, 0))
+            if not file.read().startswith(_END):
+                return "truncated or not a checkpoint"
+            with zipfile.ZipFile(file) as archive:
+                return _fault(archive, most_bytes(path))
     except (ForeignObject, OSError):
         raise
     except Exception:  # what zipfile and pickletools raise for bytes that are none of theirs is not documented

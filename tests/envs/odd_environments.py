@@ -74,9 +74,11 @@ IMPOSSIBLE: Mapping[str, tuple[spaces.Space[Any], spaces.Space[Any]]] = {
     "TextActions": (VECTOR, spaces.Text(5)),
     "SequenceActions": (VECTOR, spaces.Sequence(spaces.Discrete(3))),
 }
+PUSH = spaces.Box(-1.0, 1.0, (2,))
 POSSIBLE: Mapping[str, tuple[spaces.Space[Any], spaces.Space[Any]]] = {
     **{f"Sees{name}": (space, CHOICE) for name, space in OBSERVATIONS.items()},
     **{f"Does{name}": (VECTOR, space) for name, space in ACTIONS.items()},
+    **{f"Pushes{name}": (space, PUSH) for name, space in OBSERVATIONS.items()},
 }
 TABLE: Mapping[str, tuple[spaces.Space[Any], spaces.Space[Any]]] = {**POSSIBLE, **IMPOSSIBLE}
 
@@ -100,7 +102,8 @@ class Odd(gymnasium.Env[Any, Any]):
         return self.observation_space.sample(), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        if not self.action_space.contains(action):
+        taken = np.asarray(action) if isinstance(self.action_space, spaces.Box) else action
+        if not self.action_space.contains(taken):
             raise ValueError(f"the action {action!r} is not in {self.action_space}")
         self._steps += 1
         return self.observation_space.sample(), 1.0, self._steps >= LENGTH, False, {}
