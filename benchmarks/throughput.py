@@ -43,10 +43,10 @@ class Alone:
 class Learning:
     """The same environments with the recipe's agent."""
 
-    def __init__(self, settings: dict[str, Any], env: EnvConfig, num_envs: int) -> None:
+    def __init__(self, settings: dict[str, Any], env: EnvConfig, num_envs: int, device: str = "cpu") -> None:
         self.envs = make_envs(env, num_envs)
         spaces = self.envs.single_observation_space, self.envs.single_action_space
-        agent = make_agent(settings["agent"], *spaces, env, seed=0)
+        agent = make_agent(settings["agent"], *spaces, env, seed=0).to(device)
         self.rollout = Rollout(agent, self.envs, env, env_seeds(0, "train", 0, num_envs))
 
     def step(self) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snnrl.cli import run_command
 from snnrl.errors import ConfigError, require
+
+if TYPE_CHECKING:
+    from snnrl.config import RunConfig
 
 USAGE = """
 usage: python -m snnrl.compare [experiment=RECIPE] [env=RECIPE] [agent=RECIPE] [key=value ...]
@@ -17,7 +19,8 @@ usage: python -m snnrl.compare [experiment=RECIPE] [env=RECIPE] [agent=RECIPE] [
   seeds          how many seeds, from seed= upwards (5)
   episodes       episodes that each run is evaluated on (the recipe's number)
   against        what makes the other one (agent.network=ann)
-  out            folder to write to (runs/compare-<experiment or agent>); what is there already is not done again
+  out            folder to write to (runs/compare-<experiment or agent>-<env_steps>); runs of the same settings that
+                 are there already are not done again
   progress       auto, bar, plain or none (plain)
 
 Everything else is as for python -m snnrl.train, and chooses the first of the two. Both train on the same budget and
@@ -39,7 +42,7 @@ DEFAULTS: dict[str, Any] = {
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
-    return run_command(run_comparison, USAGE, words)
+    return run_command(run_comparison, USAGE, words, goes_on=True)
 
 
 def run_comparison(words: Sequence[str]) -> int:
@@ -49,10 +52,13 @@ def run_comparison(words: Sequence[str]) -> int:
         ConfigError: a wrong setting.
     """
     from snnrl.config import SEED_LIMIT, RunConfig
+    from snnrl.config import folder as folder_named
     from snnrl.recipes import compose_run
+    from snnrl.textfiles import read_json
     from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.folders import keeping, require_writable
     from snnrl.training.summary import write_json
-    from snnrl.trials import draw_curves, for_seed, played, read_options, stopped_by, train_run
+    from snnrl.trials import check_reusable, draw_curves, for_seed, played, read_options, stopped_by, train_run
 
     options = read_options([word for word in words if _key(word) in DEFAULTS], DEFAULTS, ("against", "out", "progress"))
     chosen = [word for word in words if _key(word) not in DEFAULTS]
@@ -66,36 +72,42 @@ def run_comparison(words: Sequence[str]) -> int:
     require(first.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
     seeds = range(first.seed, first.seed + options["seeds"])
     episodes = first.eval_episodes if options["episodes"] is None else options["episodes"]
-    out = Path("runs") / f"compare-{_title(chosen, first.title)}" if options["out"] is None else Path(options["out"])
+    title = f"compare-{_title(chosen, first.title)}-{first.env_steps}"
+    out = Path("runs") / title if options["out"] is None else folder_named("out", options["out"])
+    runs = {
+        name: [(out / f"{name}-{seed}", for_seed(settings, seed, options["progress"])) for seed in seeds]
+        for name, settings in both.items()
+    }
+    for folder, settings in (run for pairs in runs.values() for run in pairs):
+        check_reusable(settings, folder)
+    require_writable(out, "out")
     leave_cores_to_environments()
 
     results: dict[str, list[dict[str, Any]]] = {}
-    folders = {name: [out / f"{name}-{seed}" for seed in seeds] for name in both}
-    for name, settings in both.items():
-        for seed, folder in zip(seeds, folders[name], strict=True):
+    for name, pairs in runs.items():
+        for seed, (folder, settings) in zip(seeds, pairs, strict=True):
             print(f"{name}, seed {seed}: {folder}", file=sys.stderr, flush=True)
-            stopped = train_run(for_seed(settings, seed, options["progress"]), folder)
+            stopped = train_run(settings, folder)
             if stopped is not None:
                 return stopped_by(stopped)
-            summary = json.loads((folder / "summary.json").read_text())
-            score = played(folder, episodes, "compare", ("best",))["best"]
+            summary = read_json(folder / "summary.json", f"out={out}: {folder / 'summary.json'}")
+            score = played(folder, episodes, folder / f"compare-{episodes}.json", ("best",), settings)["best"]
             row = {"seed": seed, "score": score, "train_seconds": summary["train_seconds"]}
-            results.setdefault(name, []).append({**row, **_cost(folder)})
-    write_json(out / "compare.json", {"words": chosen, "against": against, "results": results})
+            results.setdefault(name, []).append({**row, **_cost(folder, RunConfig.from_mapping(settings))})
     table = _table(results, first, episodes, against)
-    (out / "compare.md").write_text(table)
-    draw_curves(folders, out / "compare.png", {})
     print(table)
+    with keeping(out):
+        write_json(out / "compare.json", {"words": chosen, "against": against, "results": results})
+        (out / "compare.md").write_text(table, encoding="utf-8")
+        draw_curves({name: [folder for folder, _ in pairs] for name, pairs in runs.items()}, out / "compare.png", {})
     print(f"written to {out}: compare.md, compare.json, compare.png")
     return 0
 
 
-def _cost(folder: Path) -> dict[str, float]:
+def _cost(folder: Path, config: RunConfig) -> dict[str, float]:
     """Spikes and operations of a decision of a spiking policy, nothing of another agent."""
-    from snnrl.config import read_config
     from snnrl.loading import is_sb3, load_player
 
-    config = read_config(folder)
     if not is_sb3(config) or config.agent["network"] != "spiking":
         return {}
     from snnrl.integrations.sb3.cost import decision_cost

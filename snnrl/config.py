@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from snnrl.envs import EnvConfig
-from snnrl.errors import ConfigError, did_you_mean, one_line, require
+from snnrl.envs import LONGEST, EnvConfig, has_limit
+from snnrl.errors import ConfigError, did_you_mean, require, shown
+from snnrl.textfiles import read_yaml, usable, write_yaml
 from snnrl.training.loggers import validate_logger_names
+from snnrl.trust import check_trust
+from snnrl.words import read_words as read_words
 
 SEED_LIMIT = 2**32
 PROGRESS_MODES = ("auto", "bar", "plain", "none")
@@ -66,9 +67,15 @@ class RunConfig:
     def announcement(self, steps: int) -> str:
         """What a run is going to do, after ``steps``."""
         start = f"going on at {steps:,} of" if steps else "training for"
+        limit = (
+            ""
+            if has_limit(self.env)
+            else f"\n{self.env.id} has no time limit: evaluation episodes are cut after {LONGEST:,} steps; "
+            "env.max_episode_steps sets another limit"
+        )
         return (
             f"{self.env.id}, agent {self.agent['name']}, seed {self.seed}: {start} {self.env_steps:,} env steps in "
-            f"{self.num_envs} environments, then {self.eval_episodes} evaluation episodes"
+            f"{self.num_envs} environments, then {self.eval_episodes} evaluation episodes{limit}"
         )
 
     @classmethod
@@ -97,14 +104,14 @@ class RunConfig:
             isinstance(agent, Mapping) and isinstance(agent.get("name"), str), "agent", agent, "a recipe with a name"
         )
         check_outputs(mapping)
-        run_dir, deterministic = mapping["run_dir"], evaluation.get("deterministic", True)
+        deterministic = evaluation.get("deterministic", True)
         require(isinstance(deterministic, bool), "eval.deterministic", deterministic, "true or false")
         return cls(
             seed=checked_seed(mapping["seed"]),
             device=str(mapping["device"]),
             env_steps=env_steps,
             num_envs=whole("num_envs", mapping["num_envs"], 1),
-            run_dir=None if run_dir is None else Path(str(run_dir)),
+            run_dir=path_or_none("run_dir", mapping["run_dir"]),
             logger=str(mapping["logger"]),
             eval_every=interval("eval.every", evaluation["every"], env_steps, shares=5),
             eval_episodes=whole("eval.episodes", evaluation["episodes"], 1),
@@ -123,11 +130,37 @@ _TOP_LEVEL = ("seed", "device", "env_steps", "num_envs", "run_dir", "resume", "l
 
 def check_outputs(mapping: Mapping[str, Any]) -> None:
     """Raise a ConfigError unless ``progress``, ``device`` and ``logger`` are what every run knows."""
-    progress, device = mapping["progress"], mapping["device"]
+    progress, device, logger = mapping["progress"], mapping["device"], mapping["logger"]
     require(progress in PROGRESS_MODES, "progress", progress, f"one of {', '.join(PROGRESS_MODES)}")
-    kind = str(device).split(":")[0]
-    require(kind in ("auto", "cpu", "cuda"), "device", device, "auto, cpu, cuda or cuda:<n>")
-    validate_logger_names(str(mapping["logger"]))
+    known = isinstance(device, str) and re.fullmatch(r"auto|cpu(:0)?|cuda(:[0-9]{1,3})?", device) is not None
+    require(known, "device", device, "auto, cpu, cuda or cuda:<n>")
+    require(isinstance(logger, str), "logger", logger, "a logger's name, or none")
+    validate_logger_names(logger)
+
+
+def path_or_none(setting: str, value: Any) -> Path | None:
+    """The path that a setting names, ``~`` being the home folder; ``None`` where it is not set.
+
+    Raises:
+        ConfigError: the value is no text, or empty.
+    """
+    if value is None:
+        return None
+    is_text = isinstance(value, (str, Path, int, float)) and not isinstance(value, bool) and str(value) != ""
+    require(is_text, setting, value, "a path")
+    return Path(os.path.expanduser(value if isinstance(value, (str, Path)) else str(value)))
+
+
+def folder(setting: str, value: Any) -> Path:
+    """The path that an option names, found fit to be one by the file system; it need not exist.
+
+    Raises:
+        ConfigError: nothing is named, as by an unset variable of the shell, or no file can have this name.
+    """
+    path = path_or_none(setting, value)
+    if path is None:
+        raise ConfigError(f"{setting}={value}: must be a path")
+    return usable(setting, path)
 
 
 def whole(setting: str, value: Any, least: int) -> int:
@@ -149,30 +182,36 @@ def interval(setting: str, value: Any, total: int, shares: int) -> int:
     return max(total // shares, 1) if value is None else whole(setting, value, 0) or total + 1
 
 
-def read_settings(run_dir: str | Path, setting: str = "run") -> dict[str, Any]:
-    """What a run's ``config.yaml`` holds.
+def read_settings(run_dir: str | Path, setting: str = "run", *, trust: bool = False) -> dict[str, Any]:
+    """What a run's ``config.yaml`` holds, found whole.
 
     Args:
         run_dir: the run's folder.
         setting: the name that an error message gives to it.
+        trust: whether code that it names may run, be it an agent, a learner or an environment of somebody's own.
 
     Raises:
         ConfigError: the folder is not that of a run, or the file is damaged.
+        UntrustedCodeError: it names code that may not run.
     """
-    path = Path(run_dir) / "config.yaml"
+    if run_dir is None or str(run_dir) == "":
+        raise ConfigError(f"{setting}={run_dir}: must be the folder of a run")
+    path = folder(setting, run_dir) / "config.yaml"
+    source = f"{setting}={shown(run_dir)}"
     if not path.is_file():
-        raise ConfigError(f"{setting}={run_dir}: there is no config.yaml in it; must be the folder of a run")
-    try:
-        settings = OmegaConf.to_container(OmegaConf.load(path))
-    except (YAMLError, OmegaConfBaseException) as error:
-        raise ConfigError(f"{setting}={run_dir}: its config.yaml is damaged ({one_line(error)})") from error
-    if not isinstance(settings, dict) or not settings:
-        raise ConfigError(f"{setting}={run_dir}: its config.yaml is damaged (it holds no settings)")
-    return {str(key): value for key, value in settings.items()}
+        raise ConfigError(f"{source}: there is no config.yaml in it; must be the folder of a run")
+    settings = read_yaml(path, f"{source}: its config.yaml")
+    check_trust(settings, source, trust)
+    if "pipeline" not in settings:
+        try:
+            RunConfig.from_mapping(settings)
+        except ConfigError as error:
+            raise ConfigError(f"{source}: its config.yaml is damaged: {error}") from error
+    return settings
 
 
 def write_settings(run_dir: Path, settings: Mapping[str, Any]) -> None:
-    """Write a run's ``config.yaml``; a reader, or a run killed meanwhile, finds the old one or the whole new one.
+    """Write a run's ``config.yaml``, so that a reader finds the old one or the whole new one.
 
     Args:
         run_dir: the run's folder.
@@ -181,39 +220,25 @@ def write_settings(run_dir: Path, settings: Mapping[str, Any]) -> None:
     Raises:
         OSError: the folder cannot be written to.
     """
-    unfinished = run_dir / ".config.yaml.tmp"
-    try:
-        OmegaConf.save(OmegaConf.create(dict(settings)), unfinished)
-        unfinished.replace(run_dir / "config.yaml")
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_yaml(run_dir / "config.yaml", settings)
 
 
-def read_config(run_dir: str | Path) -> RunConfig:
-    """The checked settings of a run.
+def read_config(run_dir: str | Path, *, trust: bool = False) -> RunConfig:
+    """The checked settings of a run; see :func:`read_settings`.
 
     Raises:
-        ConfigError: the folder is not that of a run, or its settings are damaged.
+        ConfigError: the folder is not that of a run, its settings are damaged, or name code that may not run.
     """
-    return RunConfig.from_mapping(read_settings(run_dir))
+    return RunConfig.from_mapping(read_settings(run_dir, trust=trust))
 
 
-def read_words(words: Sequence[str], as_written: Collection[str] = ()) -> dict[str, Any]:
-    """``key=value`` words as nested settings; values are YAML, except those of the keys ``as_written``, which are text.
+def read_run(options: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """The folder and the settings of the run that a command's options ``run`` and ``trust`` name.
 
     Raises:
-        ConfigError: a value that is not valid YAML.
+        ConfigError: see :func:`read_settings`.
     """
-    given = OmegaConf.create({})
-    for word in words:
-        key, _, value = word.partition("=")
-        try:
-            if key in as_written:
-                OmegaConf.update(given, key, value)
-            else:
-                given.merge_with_dotlist([word])
-        except (YAMLError, OmegaConfBaseException) as error:
-            raise ConfigError(f"{word}: is not valid YAML ({one_line(error)})") from error
-    read = OmegaConf.to_container(given)
-    assert isinstance(read, dict)
-    return {str(key): value for key, value in read.items()}
+    trust = options["trust"]
+    require(isinstance(trust, bool), "trust", trust, "true or false")
+    settings = read_settings(options["run"], trust=trust)
+    return folder("run", options["run"]), settings

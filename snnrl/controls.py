@@ -16,8 +16,10 @@ usage: python -m snnrl.controls run=RUN_DIR [key=value ...]
   run            folder of a finished run of an agent that learns by plasticity
   seeds          how many seeds, from the run's own upwards (3)
   episodes       episodes that each is evaluated on (the run's own number)
-  out            folder to write to (RUN_DIR/controls); what is there already is not done again
+  out            folder to write to (RUN_DIR/controls-<env_steps>); runs of the same settings that are there already are
+                 not done again
   progress       auto, bar, plain or none (plain)
+  trust          true lets code run that the run's config.yaml names (agents and environments of your own)
 
 Trains the same network on the same budget, environments and seeds, once more for each seed and with
 
@@ -28,7 +30,7 @@ Trains the same network on the same budget, environments and seeds, once more fo
 and plays random and the best constant actions. Writes controls.md, controls.json and controls.png.
 """
 
-DEFAULTS: dict[str, Any] = {"run": None, "seeds": 3, "episodes": None, "out": None, "progress": "plain"}
+DEFAULTS: dict[str, Any] = {"run": None, "seeds": 3, "episodes": None, "out": None, "progress": "plain", "trust": False}
 
 
 class Control(NamedTuple):
@@ -53,7 +55,7 @@ TRIAL_EPISODES = 8
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
-    return run_command(run_controls, USAGE, words)
+    return run_command(run_controls, USAGE, words, goes_on=True)
 
 
 def run_controls(words: Sequence[str]) -> int:
@@ -63,52 +65,64 @@ def run_controls(words: Sequence[str]) -> int:
         ConfigError: a wrong setting, or a run that has no plasticity to take away.
     """
     options = _options(words)
-    run_dir = Path(str(options["run"]))
 
-    from snnrl.config import SEED_LIMIT, RunConfig, read_settings
+    from snnrl.config import SEED_LIMIT, RunConfig, folder, read_run
     from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.folders import keeping, require_writable
     from snnrl.training.summary import write_json
-    from snnrl.trials import draw_curves, played, stopped_by, train_run
+    from snnrl.trials import check_reusable, draw_curves, played, stopped_by, train_run
 
-    settings = read_settings(run_dir)
+    run_dir, settings = read_run(options)
     config = RunConfig.from_mapping(settings)
     for control in CONTROLS:
         for key in control.agent:
             require(key in config.agent, "run", run_dir, f"of an agent that has agent.{key}, such as rstdp")
     require((run_dir / "summary.json").is_file(), "run", run_dir, "finished; python -m snnrl.train resume= goes on")
     require(config.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
-    out = run_dir / "controls" if options["out"] is None else Path(str(options["out"]))
+    name = f"controls-{config.env_steps}"
+    out = run_dir / name if options["out"] is None else folder("out", options["out"])
     episodes = config.eval_episodes if options["episodes"] is None else options["episodes"]
     seeds = range(config.seed, config.seed + options["seeds"])
-    leave_cores_to_environments()
 
-    def folder(control: Control, seed: int) -> Path:
+    def place(control: Control, seed: int) -> Path:
         return (
             run_dir if not control.agent and seed == config.seed else out / f"{control.name}-{seed}".replace(" ", "-")
         )
 
+    varied = {
+        (control.name, seed): _varied(settings, control, seed, options["progress"])
+        for control in CONTROLS
+        for seed in seeds
+    }
+    for control in CONTROLS:
+        for seed in seeds:
+            check_reusable(varied[control.name, seed], place(control, seed))
+    require_writable(out, "out")
+    leave_cores_to_environments()
+
     results: dict[str, Any] = {}
     for control in CONTROLS:
         for seed in seeds:
-            own = folder(control, seed)
-            varied = _varied(settings, control, seed, options["progress"])
+            own = place(control, seed)
             print(f"{control.name}, seed {seed}: {own}", file=sys.stderr, flush=True)
-            stopped = train_run(varied, own)
+            stopped = train_run(varied[control.name, seed], own)
             if stopped is not None:
                 return stopped_by(stopped)
-            results.setdefault(control.name, []).append(played(own, episodes, "controls", ("best", "sampled")))
+            memory = (out if own == run_dir else own) / f"controls-{episodes}.json"
+            kinds, trained = ("best", "sampled"), varied[control.name, seed]
+            results.setdefault(control.name, []).append(played(own, episodes, memory, kinds, trained))
     results["best constant action"] = _constant(settings, seeds, episodes)
     results["random actions"] = [_played(settings, {"name": "random"}, seed, episodes) for seed in seeds]
 
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "controls.json", {"env": config.env.id, "seeds": list(seeds), "results": results})
     table = _table(results, config.env.id, config.env_steps, episodes)
-    (out / "controls.md").write_text(table)
-    drawn = {c.name: [folder(c, seed) for seed in seeds] for c in CONTROLS if c.trains}
+    print(table)
+    drawn = {c.name: [place(c, seed) for seed in seeds] for c in CONTROLS if c.trains}
     others = ("best constant action", "random actions")
     levels = {name: sum(r["best"] for r in results[name]) / len(seeds) for name in others if results[name]}
-    draw_curves(drawn, out / "controls.png", levels)
-    print(table)
+    with keeping(out):
+        write_json(out / "controls.json", {"env": config.env.id, "seeds": list(seeds), "results": results})
+        (out / "controls.md").write_text(table, encoding="utf-8")
+        draw_curves(drawn, out / "controls.png", levels)
     print(f"written to {out}: controls.md, controls.json, controls.png")
     return 0
 
@@ -139,13 +153,15 @@ def _played(settings: Mapping[str, Any], agent: Mapping[str, Any], seed: int, ep
 
 def _constant(settings: Mapping[str, Any], seeds: Sequence[int], episodes: int) -> list[dict[str, float]]:
     """The constant action that does best in a few episodes, for each seed; none where actions are not numbered."""
+    from gymnasium.spaces import Discrete
+
     from snnrl.config import RunConfig
     from snnrl.envs import make_envs
 
     envs = make_envs(RunConfig.from_mapping(settings).env, 1)
     space: Any = envs.single_action_space
     envs.close()
-    if not hasattr(space, "n"):
+    if not isinstance(space, Discrete):
         return []
     actions = range(int(space.start), int(space.start) + int(space.n))
     trials = {

@@ -21,6 +21,7 @@ usage: python -m snnrl.convert run=RUN_DIR [key=value ...]
   episodes       episodes that each is evaluated on (100)
   out            folder for the spiking run of the most steps (RUN_DIR/converted)
   device         auto, cpu, cuda or cuda:<n> (auto)
+  trust          true lets code run that the run's config.yaml names (agents and environments of your own)
 
 Writes convert.md, convert.json and convert.png: what is kept of the score, against sim_steps.
 """
@@ -34,6 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "episodes": 100,
     "out": None,
     "device": "auto",
+    "trust": False,
 }
 
 
@@ -49,16 +51,16 @@ def convert_run(words: Sequence[str]) -> int:
         ConfigError: a wrong setting, or a run that cannot be converted.
     """
     options = _options(words)
-    run_dir = Path(str(options["run"]))
-    out = run_dir / "converted" if options["out"] is None else Path(str(options["out"]))
 
-    from snnrl.config import RunConfig, read_settings
+    from snnrl.config import RunConfig, folder, read_run
     from snnrl.loading import is_sb3, load_player, make_agent_for
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.evaluation import evaluate
+    from snnrl.training.folders import keeping, require_writable
     from snnrl.training.summary import bootstrap_interval, write_json
 
-    settings = read_settings(run_dir)
+    run_dir, settings = read_run(options)
+    out = run_dir / "converted" if options["out"] is None else folder("out", options["out"])
     config = RunConfig.from_mapping(settings)
     require(is_sb3(config), "run", run_dir, "of an algorithm of stable-baselines3, such as agent=ppo_ann")
 
@@ -69,12 +71,16 @@ def convert_run(words: Sequence[str]) -> int:
     steps = sorted(options["sim_steps"])
     recipes = {count: spiking_recipe(config.agent, count) for count in steps}
     require(not out.exists(), "out", out, "a new folder")
+    require_writable(out, "out")
     leave_cores_to_environments()
     agent = load_player(config, run_dir, device=str(options["device"]))
     observations = gather(agent, config.env, options["samples"], config.seed)
 
     def play(player: Any) -> Any:
-        return evaluate(player, config.env, episodes=options["episodes"], seed=config.seed).returns
+        found = evaluate(player, config.env, episodes=options["episodes"], seed=config.seed)
+        if found.cut:
+            print(found.remark, file=sys.stderr, flush=True)
+        return found.returns
 
     before = play(agent)
     random = play(make_agent_for(config.env, {"name": "random"}, config.seed))
@@ -108,24 +114,25 @@ def convert_run(words: Sequence[str]) -> int:
         "rows": rows,
         **{key: options[key] for key in ("percentile", "calibrate", "samples", "episodes")},
     }
-    _write_run(out, settings, recipes[steps[-1]], spiking)
-    write_json(out / "convert.json", result)
     table = _table(result)
-    (out / "convert.md").write_text(table)
-    _draw(result, out / "convert.png")
     print(table)
+    with keeping(out):
+        _write_run(out, settings, recipes[steps[-1]], spiking)
+        write_json(out / "convert.json", result)
+        (out / "convert.md").write_text(table, encoding="utf-8")
+        _draw(result, out / "convert.png")
     print(f"written to {out}: a run of {steps[-1]} steps, convert.md, convert.json, convert.png")
     return 0
 
 
 def _write_run(out: Path, settings: Mapping[str, Any], recipe: Mapping[str, Any], agent: Any) -> None:
     """A run's folder that can be loaded and played."""
+    from snnrl.config import write_settings
     from snnrl.training.checkpoints import CheckpointStore
-    from snnrl.training.summary import write_json
     from snnrl.training.workload import architecture
 
     out.mkdir(parents=True)
-    write_json(out / "config.yaml", {**settings, "agent": dict(recipe)})  # JSON is YAML
+    write_settings(out, {**settings, "agent": dict(recipe)})
     payload = {
         "architecture": architecture(agent),
         "agent": agent.state_dict(),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.errors import ConfigError
+from snnrl.textfiles import usable
 
 PREFIXES: dict[str, tuple[str, str]] = {
     "MNIST": ("train", "t10k"),
@@ -28,10 +29,10 @@ HELD_OUT = 10_000
 def data_folder(data_dir: Path | None = None) -> Path:
     """Where data sets are looked for: ``data_dir``, else ``$SNNRL_DATA``, else a cache of the user's."""
     if data_dir is not None:
-        return data_dir
+        return usable("data_dir", Path(os.path.expanduser(data_dir)))
     given = os.environ.get("SNNRL_DATA")
     if given:
-        return Path(given)
+        return usable("SNNRL_DATA", Path(os.path.expanduser(given)))
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "snnrl"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from snnrl.cli import run_command
@@ -17,12 +16,13 @@ usage: python -m snnrl.energy run=RUN_DIR [key=value ...]
   decisions      of its own play, over which the means are taken (2048)
   checkpoint     last, best or a file (last)
   device         auto, cpu, cuda or cuda:<n> (auto)
+  trust          true lets code run that the run's config.yaml names (agents and environments of your own)
 
 Writes energy.md and energy.json: spikes, synaptic operations, multiplications of the twin without spikes, and estimates
 of energy with and without memory traffic. Counted is what acts, not the critic.
 """
 
-DEFAULTS: dict[str, Any] = {"run": None, "decisions": 2048, "checkpoint": "last", "device": "auto"}
+DEFAULTS: dict[str, Any] = {"run": None, "decisions": 2048, "checkpoint": "last", "device": "auto", "trust": False}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -37,14 +37,15 @@ def count_run(words: Sequence[str]) -> int:
         ConfigError: a wrong setting, or a run without spiking layers.
     """
     options = _options(words)
-    run_dir = Path(str(options["run"]))
 
-    from snnrl.config import read_config
+    from snnrl.config import RunConfig, read_run
     from snnrl.loading import is_sb3, load_player
     from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.folders import keeping
     from snnrl.training.summary import write_json
 
-    config = read_config(run_dir)
+    run_dir, settings = read_run(options)
+    config = RunConfig.from_mapping(settings)
     kind = f"{config.agent['name']}, {config.agent.get('network', '')}"
     spiking = is_sb3(config) and config.agent["network"] == "spiking"
     require(spiking, "run", kind, "of an algorithm of stable-baselines3 with agent.network=spiking")
@@ -70,9 +71,10 @@ def count_run(words: Sequence[str]) -> int:
         "parameters": cost.parameters,
         "nanojoules": found,
     }
-    write_json(run_dir / "energy.json", result)
-    (run_dir / "energy.md").write_text(table)
     print(table)
+    with keeping(run_dir):
+        write_json(run_dir / "energy.json", result)
+        (run_dir / "energy.md").write_text(table, encoding="utf-8")
     print(f"written to {run_dir}: energy.md, energy.json")
     return 0
 

@@ -1,16 +1,40 @@
-"""The one error that a user's setting can raise."""
+"""The one error that a user's setting can raise, and the one of a run that cannot go on."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 
 class ConfigError(ValueError):
-    """A setting is wrong; the message names the setting, its value and what would be right.
+    r"""A setting is wrong; the message names the setting, its value and what would be right.
 
-    The commands print it as one line and leave with exit code 2.
+    The commands print it as one line and leave with exit code 2. What a user typed, or a stranger's file says, is part
+    of it, so whatever would break the line, move a terminal's cursor or not be text is written as an escape, and words
+    of more than 1,000 characters are cut.
+
+    >>> str(ConfigError("run_dir=a\nb: exists already"))
+    'run_dir=a\\nb: exists already'
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_LONG.sub(r"\1…", printable(message)))
+
+
+_LONG = re.compile(r"(\S{200})\S{800,}")
+
+
+class UntrustedCodeError(ConfigError):
+    """A run's folder names code outside snnrl, which nobody has allowed to run."""
+
+
+class RunError(RuntimeError):
+    """A run cannot go on, and no setting of snnrl's is to blame: an environment that breaks its word, say.
+
+    The commands print it as one line and leave with exit code 1.
     """
 
 
@@ -23,21 +47,52 @@ def require(condition: bool, setting: str, value: Any, expected: str) -> None:
     snnrl.errors.ConfigError: num_envs=0: must be an integer of at least 1
     """
     if not condition:
-        raise ConfigError(f"{setting}={value}: must be {expected}")
+        raise ConfigError(f"{setting}={shown(value)}: must be {expected}")
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Name what lies nearest to a misspelt word, or else everything there is.
 
     >>> did_you_mean("CartPloe", ["CartPole", "Pong"])
     'did you mean CartPole?'
     """
-    known = sorted(set(known))
+    known = sorted(map(str, set(known)))
     folded = {word.lower(): word for word in known}
-    near = [folded[hit] for hit in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.6)]
+    near = [folded[hit] for hit in difflib.get_close_matches(str(name)[:100].lower(), folded, n=3, cutoff=0.6)]
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"there are: {', '.join(known)}"
+
+
+def refuse_unknown(cls: type, given: Mapping[str, Any], known: Iterable[str] = ()) -> None:
+    """Raise :class:`ConfigError` for a keyword that the constructor of ``cls`` does not take.
+
+    A constructor that takes any keyword is asked about none of them, unless ``known`` lists those that go through it.
+
+    >>> class Layer:
+    ...     def __init__(self, size, *, bias=True): ...
+    >>> refuse_unknown(Layer, {"baias": False})
+    Traceback (most recent call last):
+        ...
+    snnrl.errors.ConfigError: baias=False: Layer has no such setting; did you mean bias?
+    """
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    known = list(known)
+    if not known and any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    takes = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = [parameter.name for parameter in parameters if parameter.kind in takes] + known
+    for name, value in given.items():
+        if name not in names:
+            raise ConfigError(f"{name}={value}: {cls.__name__} has no such setting; {did_you_mean(name, names)}")
+
+
+class KnownSettings:
+    """Mixin of classes whose constructors refuse an unknown keyword as :func:`refuse_unknown` does."""
+
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        refuse_unknown(cls, settings)
+        return super().__new__(cls)
 
 
 def one_line(error: BaseException | str, limit: int = 200) -> str:
@@ -47,4 +102,29 @@ def one_line(error: BaseException | str, limit: int = 200) -> str:
     'too long…'
     """
     text = " ".join(str(error).split())
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def printable(text: str) -> str:
+    r"""``text`` with escapes for what would not be seen as it is: control characters, line breaks, lone surrogates.
+
+    >>> printable("Ünï\t\udcff")
+    'Ünï\\t\\udcff'
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def shown(value: Any, limit: int = 200) -> str:
+    """``value`` for a message, shortened where it is long.
+
+    >>> shown([1] * 100, limit=10)
+    '[1, 1, 1, …'
+    """
+    try:
+        text = str(value)
+    except (ValueError, RecursionError):
+        text = f"a value too large to be shown ({type(value).__name__})"
     return text if len(text) <= limit else f"{text[:limit]}…"

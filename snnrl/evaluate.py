@@ -19,9 +19,10 @@ usage: python -m snnrl.evaluate run=RUN_DIR [key=value ...]
   checkpoint     last, best or a file (last)
   deterministic  best actions rather than random ones (as the run's own evaluations)
   device         auto, cpu, cuda or cuda:<n> (auto)
+  trust          true lets code run that the run's config.yaml names (agents and environments of your own)
   video          also write one episode as video.gif (false)
 
-Of a run on a data set, which images are named right; besides run, checkpoint and device
+Of a run on a data set, which images are named right; besides run, checkpoint, device and trust
 
   split          test, validation (if the run held those images out) or train (the run's own)
   images         the first so many only
@@ -36,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "checkpoint": "last",
     "deterministic": None,
     "device": "auto",
+    "trust": False,
     "video": False,
 }
 
@@ -46,6 +48,7 @@ STUDY_DEFAULTS: dict[str, Any] = {
     "voting": None,
     "checkpoint": "last",
     "device": "auto",
+    "trust": False,
     "data_dir": None,
 }
 _TEXT = ("run", "checkpoint", "device", "data_dir")
@@ -62,24 +65,28 @@ def evaluate_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be read.
     """
-    from snnrl.config import RunConfig, read_settings
+    from snnrl.config import RunConfig, read_run, read_words
 
-    run = next((word.partition("=")[2] for word in words if word.startswith("run=")), "")
-    settings = read_settings(run) if (Path(run) / "config.yaml").is_file() else {}
+    named = [word for word in words if word.partition("=")[0] in ("run", "trust")]
+    run_dir, settings = read_run({"run": None, "trust": False, **read_words(named, as_written=_TEXT)})
     if "pipeline" in settings:
-        return _evaluate_learner(settings, words)
+        return _evaluate_learner(run_dir, settings, words)
     options = _options(words)
-    run_dir = Path(str(options["run"]))
 
     from snnrl.loading import load_player
     from snnrl.training.evaluation import evaluate
+    from snnrl.training.folders import keeping
     from snnrl.training.summary import bootstrap_interval, versions, write_json
 
-    config = RunConfig.from_mapping(settings or read_settings(run_dir))
+    config = RunConfig.from_mapping(settings)
     seed = config.seed if options["seed"] is None else options["seed"]
     given = options["deterministic"]
     deterministic = config.eval_deterministic if given is None else given
     agent = load_player(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    if options["video"]:
+        from snnrl.training.video import check_drawing
+
+        check_drawing(config.env)
     found = evaluate(agent, config.env, episodes=options["episodes"], seed=seed, deterministic=deterministic)
     low, high = bootstrap_interval(found.returns)
     result = {
@@ -95,28 +102,36 @@ def evaluate_run(words: Sequence[str]) -> int:
         "env": config.env.id,
         "versions": versions(),
     }
-    path = run_dir / "evaluation.json"
-    write_json(path, result)
+    if found.cut:
+        result["cut_episodes"] = found.cut
+        print(found.remark, file=sys.stderr)
     print(
         f"return {result['return_mean']:.1f} ± {result['return_std']:.1f}, 95 % interval {low:.1f} to {high:.1f}, "
-        f"{len(found.returns)} episodes of {config.env.id}, written to {path}"
+        f"{len(found.returns)} episodes of {config.env.id}"
     )
+    path = run_dir / "evaluation.json"
+    with keeping(run_dir):
+        write_json(path, result)
+    print(f"written to {path}")
     if options["video"]:
         from snnrl.training.video import record_episode
 
-        print(f"video written to {record_episode(agent, config.env, run_dir / 'video.gif', seed=seed)}")
+        path = run_dir / "video.gif"
+        record_episode(agent, config.env, path, seed=seed, deterministic=deterministic)
+        print(f"video written to {path}")
     return 0
 
 
-def _evaluate_learner(settings: Mapping[str, Any], words: Sequence[str]) -> int:
+def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequence[str]) -> int:
     """Evaluate a learner as the command line says, and write ``evaluation.json`` into the run's folder."""
     options = _read(words, STUDY_DEFAULTS)
-    run_dir, images, split, voting = Path(options["run"]), options["images"], options["split"], options["voting"]
+    images, split, voting = options["images"], options["split"], options["voting"]
     whole = images is None or (isinstance(images, int) and not isinstance(images, bool) and images >= 1)
     require(whole, "images", images, "an integer of at least 1")
 
     from snnrl.pipelines.config import PipelineConfig
     from snnrl.pipelines.studying import confuse, draws_apart, load_learner, read_split
+    from snnrl.training.folders import keeping
     from snnrl.training.summary import versions, write_json
 
     overridden = {key: options[key] for key in ("data_dir",) if options[key] is not None}
@@ -146,9 +161,11 @@ def _evaluate_learner(settings: Mapping[str, Any], words: Sequence[str]) -> int:
         "checkpoint": str(options["checkpoint"]),
         "versions": versions(),
     }
+    print(f"accuracy {100 * right / total:.2f} % of {total:,} {split} images of {config.dataset}")
     path = run_dir / "evaluation.json"
-    write_json(path, result)
-    print(f"accuracy {100 * right / total:.2f} % of {total:,} {split} images of {config.dataset}, written to {path}")
+    with keeping(run_dir):
+        write_json(path, result)
+    print(f"written to {path}")
     return 0
 
 

@@ -18,12 +18,13 @@ usage: python -m snnrl.export run=RUN_DIR out=FOLDER [checkpoint=last]
   run            folder of a finished run
   out            a new folder
   checkpoint     last, best or a file (last)
+  trust          true lets code run that the run's config.yaml names (agents and environments of your own)
 
 Writes the run's config.yaml and summary.json, and a checkpoint with weights in half precision, compressed. It is a run
 folder for python -m snnrl.evaluate and snnrl.load; training cannot go on from it.
 """
 
-DEFAULTS: dict[str, Any] = {"run": None, "out": None, "checkpoint": "last"}
+DEFAULTS: dict[str, Any] = {"run": None, "out": None, "checkpoint": "last", "trust": False}
 LARGE = 1024
 """Tensors of more values than this are halved."""
 
@@ -39,21 +40,26 @@ def export_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, a run that is not finished, or a folder that is there already.
     """
-    from snnrl.config import read_config, read_words
+    from snnrl.config import RunConfig, folder, read_run, read_words
     from snnrl.loading import load_player
+    from snnrl.textfiles import read_json
     from snnrl.training.checkpoints import CheckpointStore
+    from snnrl.training.folders import keeping, require_writable
 
     for word in words:
         key = word.partition("=")[0]
         if key not in DEFAULTS or "=" not in word:
             raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
-    options = {**DEFAULTS, **read_words(words, as_written=tuple(DEFAULTS))}
+    options = {**DEFAULTS, **read_words(words, as_written=("run", "out", "checkpoint"))}
     for key in ("run", "out"):
         require(options[key] is not None, key, options[key], "a folder")
-    run, out = Path(options["run"]), Path(options["out"])
-    config = read_config(run)
+    out = folder("out", options["out"])
+    run, settings = read_run(options)
+    config = RunConfig.from_mapping(settings)
     require((run / "summary.json").is_file(), "run", run, "finished; python -m snnrl.train resume= goes on")
+    read_json(run / "summary.json", f"run={run}: its summary.json")
     require(not out.exists(), "out", out, "a new folder")
+    require_writable(out, "out")
     load_player(config, run, options["checkpoint"])
     named: Mapping[str, Path | None] = {
         "last": CheckpointStore(run / "checkpoints").latest(),
@@ -61,9 +67,10 @@ def export_run(words: Sequence[str]) -> int:
     }
     source = named.get(options["checkpoint"], Path(options["checkpoint"]))
     assert source is not None
-    size = _slim(source, out)
-    for name in ("config.yaml", "summary.json"):
-        shutil.copy(run / name, out / name)
+    with keeping(out):
+        size = _slim(source, out)
+        for name in ("config.yaml", "summary.json"):
+            shutil.copy(run / name, out / name)
     print(f"written to {out}, {size / 1e6:.2f} MB; play it: python -m snnrl.evaluate run={out}")
     return 0
 

@@ -13,7 +13,7 @@ from gymnasium.vector import VectorEnv
 from snnrl import envs
 from snnrl.agents import AGENTS
 from snnrl.agents import make_agent as _make_agent
-from snnrl.config import RunConfig, read_config, read_settings
+from snnrl.config import RunConfig, read_config, read_run
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, did_you_mean
 from snnrl.pipelines.config import PipelineConfig
@@ -29,7 +29,7 @@ ALGORITHMS = ("a2c", "dqn", "ppo", "sac", "td3")
 __all__ = ["load", "make_agent", "make_env", "make_envs", "make_runner", "read_config"]
 
 
-def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto") -> Any:
+def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto", *, trust: bool = False) -> Any:
     """The trained agent of a run, or the learner of one on a data set, ready for ``predict``.
 
     Of an algorithm of stable-baselines3 the agent's ``model`` is SB3's own object.
@@ -38,14 +38,16 @@ def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto") ->
         run_dir: the run's folder.
         checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
+        trust: whether code may run that the run's ``config.yaml`` names, such as an agent ``my_module:MyAgent``; what
+            is imported already needs none.
 
     Raises:
-        ConfigError: the folder is not that of a run, or the checkpoint does not fit.
+        ConfigError: the folder is not that of a run, it names code that may not run, or the checkpoint does not fit.
     """
-    settings = read_settings(run_dir)
+    path, settings = read_run({"run": run_dir, "trust": trust})
     if "pipeline" in settings:
-        return load_learner(PipelineConfig.from_mapping(settings), Path(run_dir), checkpoint, device)
-    return load_player(RunConfig.from_mapping(settings), Path(run_dir), checkpoint, device)
+        return load_learner(PipelineConfig.from_mapping(settings), path, checkpoint, device)
+    return load_player(RunConfig.from_mapping(settings), path, checkpoint, device)
 
 
 def load_player(config: RunConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> Any:

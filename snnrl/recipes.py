@@ -12,17 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-from hydra import compose, initialize
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from snnrl.errors import ConfigError, did_you_mean
+from snnrl.composition import Recipes
+from snnrl.errors import ConfigError, did_you_mean, shown
+from snnrl.textfiles import read_yaml
+from snnrl.words import Word, Words, quoted, read_line
 
 GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "experiments"}
 ANY_GYMNASIUM, ANY_ATARI = "Gymnasium", "Atari"
@@ -94,32 +91,38 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     """The resolved configuration that a command line asks for.
 
     Args:
-        overrides: ``key=value`` words in Hydra's grammar, ``env=``, ``agent=`` and ``experiment=`` choosing recipes.
+        overrides: ``key=value`` words, ``env=``, ``agent=`` and ``experiment=`` choosing recipes; values are in Hydra's
+            grammar, but for those of :data:`snnrl.words.TEXT`, which are text whatever they look like.
 
     Raises:
         ConfigError: a word that is no override, or names an unknown recipe or key; the message names the nearest.
     """
-    overrides = [_as_written(word) for word in overrides]
-    parsed = _parse(overrides)
-    _check_recipes(parsed)
-    _register()
-    base = _base(parsed)
+    words = read_line(overrides, GROUPS)
+    _check_recipes(words.choices)
+    experiment = words.choices.get("experiment")
+    base = _ACTING if experiment is None or not has_pipeline(experiment) else _PIPELINE
+    if base == _PIPELINE:
+        _check_pipeline(words, str(experiment))
+    chosen = [
+        *_implied(words),
+        *(f"{group}={quoted(name)}" for group, name in words.choices.items() if name is not None),
+    ]
+    recipes = _recipes()
     try:
-        with initialize(version_base="1.3", config_path=None):
-            choices = compose(base, [word for word in [*_implied(parsed), *overrides] if _is_choice(word)])
-            if base == _PIPELINE:
-                overrides = [_of_pipeline(word, choices) for word in overrides]
-                parsed = _parse(overrides)
-            words = [*_implied(parsed), *(_force_free(word) for word in overrides)]
-            _check_keys(parsed, OmegaConf.to_container(choices))
-            resolved = OmegaConf.to_container(compose(base, words), resolve=True)
+        choices = recipes.unresolved(base, chosen)
+        if base == _PIPELINE:
+            words = words.under("pipeline", [key for key in choices["pipeline"] if key not in choices])
+        _check_keys(words, choices)
+        resolved = recipes.compose(base, [*chosen, *(_force_free(word) for word in words.settings)])
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
-    finally:
-        GlobalHydra.instance().clear()
-    assert isinstance(resolved, dict)
+    except RecursionError as error:
+        raise ConfigError("a setting is nested too deeply; must be a value, or a short list of values") from error
+    words.put_texts(resolved)
+    if resolved["resume"] is not None:
+        raise ConfigError(f"resume={shown(resolved['resume'])}: goes on with a run as it is; must be left out here")
     resolved.pop("experiment", None)
-    return {str(key): value for key, value in resolved.items()}
+    return resolved
 
 
 def choice(env: str) -> str:
@@ -131,85 +134,46 @@ _ACTING, _PIPELINE = "snnrl", "snnrl_pipeline"
 """Names of what runs build on, with environments and with data sets."""
 
 
-def _base(parsed: Sequence[Override]) -> str:
-    """What the chosen experiment builds on; with a ``pipeline`` there is neither environment nor agent."""
-    given = {override.key_or_group: override for override in parsed}
-    experiment = given["experiment"].value() if "experiment" in given else None
-    if experiment is None or not has_pipeline(str(experiment)):
-        return _ACTING
-    for group in ("env", "agent"):
-        for key, override in given.items():
-            if key == group or key.startswith(f"{group}."):
-                raise ConfigError(
-                    f"{override.input_line}: experiment={experiment} learns from a data set; must be left out, "
-                    "dataset= chooses another one"
-                )
-    return _PIPELINE
+def _check_pipeline(words: Words, experiment: str) -> None:
+    """With a ``pipeline`` there is neither environment nor agent."""
+    for word in words.all:
+        if word.key.partition(".")[0] in ("env", "agent"):
+            raise ConfigError(
+                f"{shown(word.written)}: experiment={experiment} learns from a data set; must be left out, "
+                "dataset= chooses another one"
+            )
 
 
 def has_pipeline(experiment: str, seen: tuple[str, ...] = ()) -> bool:
     """Whether an experiment, or one that it begins with, names a learner."""
     path = recipe_paths("experiment").get(experiment)
+    if path is None or experiment in seen:
+        return False
     try:
-        written = yaml.safe_load(path.read_text()) if path is not None else None
-    except yaml.YAMLError:
+        written = _read(path, experiment)
+    except ConfigError:
         return False
-    if not isinstance(written, Mapping) or experiment in seen:
-        return False
-    parents = [name for name in written.get("defaults", []) if isinstance(name, str)]
-    return "pipeline" in written or any(has_pipeline(name, (*seen, experiment)) for name in parents)
+    parents = written.get("defaults")
+    names = [name for name in parents if isinstance(name, str)] if isinstance(parents, list) else []
+    return "pipeline" in written or any(has_pipeline(name, (*seen, experiment)) for name in names)
 
 
-def _of_pipeline(word: str, choices: DictConfig) -> str:
-    """The word, with a setting that the learner alone has under ``pipeline``."""
-    key = word.partition("=")[0]
-    return f"pipeline.{word}" if key not in choices and key in choices["pipeline"] else word
+def _check_recipes(choices: Mapping[str, str | None]) -> None:
+    for group, name in choices.items():
+        known = recipe_paths(group)
+        if name is None and group != "experiment":
+            raise ConfigError(f"{group}=null: must be a recipe; there are: {', '.join(sorted(known))}")
+        if name is not None and name not in known:
+            raise ConfigError(f"{group}={shown(name)}: there is no such recipe; {did_you_mean(name, known)}")
 
 
-_TEXT = ("logger", "run_dir", "device", "data_dir")
-"""Settings whose values are text, whatever Hydra's grammar makes of a comma or a number."""
-
-
-def _as_written(word: str) -> str:
-    """The word with quotes around a value that is text."""
-    key, _, value = word.partition("=")
-    if key not in _TEXT or value in ("", "null") or value[0] in "'\"":
-        return word
-    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"{key}='{quoted}'"
-
-
-def _parse(overrides: Sequence[str]) -> list[Override]:
-    parser = OverridesParser.create()
-    parsed = []
-    for word in overrides:
-        try:
-            parsed.append(parser.parse_override(word))
-        except HydraException as error:
-            raise ConfigError(f"{word}: must be key=value, such as env=CartPole or env_steps=80000") from error
-    return parsed
-
-
-def _check_recipes(parsed: Sequence[Override]) -> None:
-    for override in parsed:
-        key = override.key_or_group
-        if override.is_delete():
-            raise ConfigError(f"{override.input_line}: a setting cannot be left out; must be key=value")
-        value = override.value()
-        if key in ("env", "agent") and value is None:
-            raise ConfigError(f"{key}={value}: must be a recipe; there are: {', '.join(recipe_names(key))}")
-        if key in GROUPS and value is not None and value not in recipe_paths(key):
-            raise ConfigError(f"{key}={value}: there is no such recipe; {did_you_mean(str(value), recipe_paths(key))}")
-
-
-def _check_keys(parsed: Sequence[Override], config: Any) -> None:
+def _check_keys(words: Words, config: Any) -> None:
     known = set(_keys(config))
-    for override in parsed:
-        key = override.key_or_group
-        free = any(key.startswith(f"{prefix}.") for prefix in _FREE)
-        if key not in GROUPS and key not in known and not free and not override.is_add():
-            written = override.input_line or key
-            raise ConfigError(f"{written}: there is no such setting; {did_you_mean(key, known | set(GROUPS))}")
+    for word in words.all:
+        free = any(word.key.startswith(f"{prefix}.") for prefix in _FREE)
+        if word.key not in GROUPS and word.key not in known and not free and not word.adds:
+            hint = did_you_mean(word.key, known | set(GROUPS))
+            raise ConfigError(f"{shown(word.written)}: there is no such setting; {hint}")
 
 
 _FREE = ("env.kwargs", "env.eval_kwargs", "env.observation", "env.frames")
@@ -224,46 +188,76 @@ def _keys(config: Any, prefix: str = "") -> Iterator[str]:
             yield from _keys(config[key], f"{name}.")
 
 
-def _force_free(word: str) -> str:
-    return f"++{word}" if word.startswith(tuple(f"{prefix}." for prefix in _FREE)) else word
+def _force_free(word: Word) -> str:
+    return f"++{word.written}" if word.key.startswith(tuple(f"{prefix}." for prefix in _FREE)) else word.written
 
 
-def _is_choice(word: str) -> bool:
-    return word.split("=", 1)[0].lstrip("+") in GROUPS
-
-
-def _implied(parsed: Sequence[Override]) -> list[str]:
+def _implied(words: Words) -> list[str]:
     """``env.id=X`` without a recipe means the recipe for any environment, or for any Atari game."""
-    given = {override.key_or_group: override.value() for override in parsed}
-    if "env.id" not in given or "env" in given or given.get("experiment") is not None:
+    env_id = words.texts.get("env.id")
+    if env_id is None or "env" in words.choices or words.choices.get("experiment") is not None:
         return []
-    return [f"env={ANY_ATARI if str(given['env.id']).startswith('ALE/') else ANY_GYMNASIUM}"]
+    return [f"env={ANY_ATARI if env_id.startswith('ALE/') else ANY_GYMNASIUM}"]
 
 
-def _register() -> None:
-    store = ConfigStore.instance()
-    for stale in (*GROUPS, f"{_ACTING}.yaml", f"{_PIPELINE}.yaml"):
-        store.repo.pop(stale, None)
-    store.store(name=_ACTING, node=OmegaConf.create(dict(BASE)))
-    store.store(name=_PIPELINE, node=OmegaConf.create(dict(PIPELINE_BASE)))
+_KEPT: dict[tuple[Any, ...], Recipes] = {}
+"""The recipes of the last call, by their files and the times of these."""
+
+
+def _recipes() -> Recipes:
+    """All recipes that are there now."""
+    paths = [(group, name, path) for group in GROUPS for name, path in recipe_paths(group).items()]
+    state = tuple((*named, _state(named[2], named[1])) for named in paths)
+    if state not in _KEPT:
+        _KEPT.clear()
+        _KEPT[state] = _load_recipes()
+    return _KEPT[state]
+
+
+def _load_recipes() -> Recipes:
+    recipes = Recipes()
+    recipes.add(_ACTING, OmegaConf.create(dict(BASE)))
+    recipes.add(_PIPELINE, OmegaConf.create(dict(PIPELINE_BASE)))
     for group in GROUPS:
         for name, path in recipe_paths(group).items():
+            written = _read(path, f"{group}={name}")
             try:
-                node = OmegaConf.load(path)
-                written = yaml.safe_load(path.read_text())
-            except Exception as error:
-                raise ConfigError(f"{group}={name}: {path} is not valid YAML: {_first_line(error)}") from error
-            if not isinstance(node, DictConfig) or not isinstance(written, Mapping):
-                raise ConfigError(f"{group}={name}: {path} must hold settings, one `key: value` a line")
-            store.store(group=group, name=name, node=_at_root(group, node), package="_global_")
+                recipes.add(name, OmegaConf.create(_at_root(group, written)), group)
+            except (OmegaConfBaseException, RecursionError) as error:
+                raise ConfigError(f"{group}={name}: {path} is not a recipe: {_first_line(error)}") from error
+    return recipes
 
 
-def _at_root(group: str, node: DictConfig) -> DictConfig:
+_READ: dict[Path, tuple[tuple[int, int], dict[str, Any]]] = {}
+"""Recipes as they were read, with time and size of their files."""
+
+
+def _read(path: Path, name: str) -> dict[str, Any]:
+    """What a recipe's file holds."""
+    state = _state(path, name)
+    if path not in _READ or _READ[path][0] != state:
+        _READ[path] = state, read_yaml(path, f"{name}: {path}", aliases=True)
+    return _READ[path][1]
+
+
+def _state(path: Path, name: str) -> tuple[int, int]:
+    """Time and size of a file."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ConfigError(f"{name}: {path} cannot be read ({error.strerror})") from error
+    return status.st_mtime_ns, status.st_size
+
+
+def _at_root(group: str, written: Mapping[str, Any]) -> dict[str, Any]:
     """The recipe's settings under their group, its defaults beside them, where they may override other groups."""
     if group == "experiment":
-        return node
-    defaults = node.pop("defaults", [])
-    return OmegaConf.create({"defaults": [*defaults, "_self_"], group: node})
+        return dict(written)
+    defaults = written.get("defaults") or []
+    if not isinstance(defaults, list):
+        raise ConfigError(f"{group}: defaults must be a list of recipes, not {shown(defaults)}")
+    settings = {key: value for key, value in written.items() if key != "defaults"}
+    return {"defaults": [*defaults, "_self_"], group: settings}
 
 
 def _first_line(error: BaseException) -> str:

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
+
+from snnrl.errors import ConfigError
+
+
+def as_dtype(values: Tensor, dtype: torch.dtype, setting: str = "spikes") -> Tensor:
+    """Real numbers of any dtype, bools among them, in the dtype of what takes them; not copied if they have it.
+
+    Everything that takes spikes or currents from outside casts them by this once, so that nothing behind it asks.
+
+    Args:
+        values: any shape.
+        dtype: a floating-point type.
+        setting: the name that an error message gives to ``values``.
+
+    Raises:
+        ConfigError: complex numbers, or no tensor at all.
+    """
+    if not isinstance(values, Tensor):
+        raise ConfigError(f"{setting}={type(values).__name__}: must be a tensor")
+    if values.dtype == dtype:
+        return values
+    if values.is_complex():
+        raise ConfigError(f"{setting}={values.dtype}: must be real numbers")
+    return values.to(dtype)
 
 
 @dataclass(frozen=True)
@@ -40,6 +64,17 @@ class SparseSpikes:
         row, index = spikes.flatten(0, -2).nonzero(as_tuple=True)
         return cls(row, index, spikes.flatten(0, -2)[row, index], tuple(spikes.shape[:-1]), spikes.shape[-1])
 
+    def to(self, dtype: torch.dtype) -> SparseSpikes:
+        """The same events with amplitudes of ``dtype``."""
+        value = as_dtype(self.value, dtype)
+        return self if value is self.value else replace(self, value=value)
+
+    def rows_between(self, first: int, last: int) -> SparseSpikes:
+        """The events of the flattened rows ``first .. last - 1``, as spikes ``[last - first, size]``."""
+        start, end = (int(torch.searchsorted(self.row, bound)) for bound in (first, last))
+        part = slice(start, end)
+        return SparseSpikes(self.row[part] - first, self.index[part], self.value[part], (last - first,), self.size)
+
     def dense(self) -> Tensor:
         """The dense tensor ``[*rows, size]``."""
         flat = self.value.new_zeros(self.row_count * self.size)
@@ -54,8 +89,7 @@ class SparseSpikes:
     @cached_property
     def offsets(self) -> Tensor:
         """``[row_count]`` int64: where each row's events begin."""
-        counts = torch.bincount(self.row, minlength=self.row_count)
-        return torch.cumsum(counts, 0) - counts
+        return torch.searchsorted(self.row, torch.arange(self.row_count, device=self.row.device))
 
     def reshape_rows(self, *rows: int) -> SparseSpikes:
         """The same events under another leading shape of equal extent."""

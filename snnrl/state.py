@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
 
 S = TypeVar("S", bound=tuple[Any, ...])
+
+
+def mapped(change: Callable[[Tensor], Tensor], state: S) -> S:
+    """The same nested state with ``change`` of every tensor."""
+    parts = [change(part) if isinstance(part, Tensor) else mapped(change, part) for part in state]
+    return cast(S, type(state)(*parts) if hasattr(state, "_fields") else tuple(parts))
+
+
+def detach(state: S) -> S:
+    """The same state without its history: gradients of what follows end here.
+
+    For truncated backpropagation through time (Williams & Peng 1990, Neural Comput. 2:490): after each stretch of steps
+    the optimiser has used, go on from ``detach(state)``. Memory is shared with ``state``.
+
+    Args:
+        state: of neurons, rules, encoders or a whole network: nested NamedTuples of tensors of any shape.
+    """
+    return mapped(Tensor.detach, state)
 
 
 def reset_rows(state: S, fresh: S, rows: Tensor) -> S:
@@ -34,5 +52,9 @@ def leaves(state: Any) -> Iterator[Tensor]:
 
 def copied(state: S) -> S:
     """The same state in memory of its own."""
-    parts = [part.clone() if isinstance(part, Tensor) else copied(part) for part in state]
-    return cast(S, type(state)(*parts) if hasattr(state, "_fields") else tuple(parts))
+    return mapped(Tensor.clone, state)
+
+
+def compact(state: S) -> S:
+    """The same state, whose tensors hold no more memory than their numbers take; views are copied for it."""
+    return mapped(lambda part: part if part.untyped_storage().nbytes() <= part.nbytes else part.clone(), state)

@@ -33,7 +33,9 @@ class Surrogate(ABC):
 
     def __call__(self, x: Tensor) -> Tensor:
         """1 where ``x >= 0``, else 0; differentiable by :meth:`derivative`. Any shape."""
-        return cast(Tensor, _Step.apply(x, self))
+        if torch.is_grad_enabled() and x.requires_grad and not torch.jit.is_tracing():
+            return cast(Tensor, _Step.apply(x, self))
+        return (x >= 0).to(x.dtype)
 
     @property
     def kernel_code(self) -> int:
@@ -127,11 +129,16 @@ def make_surrogate(surrogate: Surrogate | str | None) -> Surrogate | None:
 
 
 class _Step(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, surrogate: Surrogate) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.surrogate = surrogate
+    def forward(x: Tensor, surrogate: Surrogate) -> Tensor:
         return (x >= 0).to(x.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate], output: Tensor) -> None:
+        x, ctx.surrogate = inputs
+        ctx.save_for_backward(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:

@@ -6,13 +6,14 @@ import datetime
 import secrets
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snnrl.cli import run_command
-from snnrl.errors import ConfigError, did_you_mean
+from snnrl.errors import ConfigError, did_you_mean, require, shown
 from snnrl.recipes import compose_run, has_pipeline, recipe_names
+from snnrl.textfiles import usable
 from snnrl.training.shutdown import stoppable
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 USAGE = """
 usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value ...]
        python -m snnrl.train experiment=mnist_unsupervised [dataset=NAME] [n_neurons=N] [key=value ...]
-       python -m snnrl.train resume=RUN_DIR [env_steps=N] [passes=N] [key=value ...]
+       python -m snnrl.train resume=RUN_DIR [trust=true] [env_steps=N] [passes=N] [key=value ...]
 
   env               a recipe: {envs}; or env.id=ANY_GYMNASIUM_ID
   agent             a recipe: {agents}; agent.KEY=VALUE changes one of its settings
@@ -33,6 +34,7 @@ usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [ke
   device            auto, cpu, cuda or cuda:<n>
   run_dir           folder to write to (a new one under runs/)
   resume            folder of a run to go on with; checkpoint=last, best or a file of it to go on from
+  trust             with resume: true lets code run that the run's config.yaml names (agents, environments of your own)
   logger            tensorboard, wandb, tensorboard,wandb or none; metrics.jsonl is always written
   eval.every        environment steps between evaluations, 0 for none; eval.during episodes each
   eval.episodes     episodes of the evaluation at the end
@@ -68,6 +70,8 @@ PIPELINE_CHANGEABLE = (
     *("eval.every", "eval.during", "checkpoint.every"),
 )
 """The same for a run that learns from a data set."""
+_ABOUT_RESUMING = ("resume", "checkpoint", "trust")
+"""Words that say which run goes on, from where and how; they are no settings."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -83,15 +87,8 @@ def train(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting.
     """
-    resumed = next((word.partition("=")[2] for word in words if word.startswith("resume=")), None)
-    resume: bool | str = False
-    if resumed in (None, "", "null"):
-        settings = compose_run(words)
-        run_dir = None
-    else:
-        run_dir = Path(str(resumed))
-        resume = next((word.partition("=")[2] for word in words if word.startswith("checkpoint=")), True)
-        settings = _resumed(run_dir, [word for word in words if not word.startswith(("resume=", "checkpoint="))])
+    resumed = _resumes(words)
+    settings = compose_run(words) if resumed is None else _resumed(resumed, words)
 
     from snnrl.loading import make_runner
     from snnrl.training.device import leave_cores_to_environments
@@ -100,35 +97,70 @@ def train(words: Sequence[str]) -> int:
     config, make_session = make_runner(settings)
     if "pipeline" not in settings:
         leave_cores_to_environments()
-    run_dir = _new_run_dir(config) if run_dir is None else run_dir
-    runner = make_session(run_dir, resume=resume)
-    _announce(config, run_dir, runner.steps)
+    run_dir = _new_run_dir(config) if resumed is None else resumed.run_dir
+    runner = make_session(run_dir, resume=False if resumed is None else resumed.checkpoint)
+    _announce(config, run_dir, settings, runner.steps)
     summary = runner.train()
     if summary is None:
         signal_name = runner.shutdown.requested
         reached = f"{runner.steps:,} {runner.workload.unit}"
-        print(f"stopped by {signal_name} at {reached}, saved. Go on: {resume_line(run_dir)}", file=sys.stderr)
+        again = resume_line(run_dir, settings)
+        print(f"stopped by {signal_name} at {reached}, saved. Go on: {again}", file=sys.stderr)
         return 128 + signal.Signals[str(signal_name)]
     print(f"{runner.workload.result(summary)}, written to {run_dir}")
     return 0
 
 
-def _resumed(run_dir: Path, words: Sequence[str]) -> dict[str, Any]:
+class _Resumed(NamedTuple):
+    """What the command line says of a run that goes on."""
+
+    run_dir: Path
+    checkpoint: str | bool
+    """The checkpoint to go on from; true for the last, or for the start where there is none."""
+    trust: bool
+    """Whether code that the run names may run."""
+
+
+def _resumes(words: Sequence[str]) -> _Resumed | None:
+    """The run that goes on, if one does.
+
+    Raises:
+        ConfigError: ``resume=`` with nothing behind it, as from an unset variable of the shell.
+    """
+    from snnrl.words import as_text, split
+
+    given = {word.key: word for word in map(split, words) if word.key in _ABOUT_RESUMING}
+    resumed = as_text(given["resume"].value) if "resume" in given else None
+    if resumed is None:
+        if "trust" in given:
+            raise ConfigError(
+                f"{shown(given['trust'].written)}: goes with resume=; what a new run names is your own word"
+            )
+        return None
+    from snnrl.config import folder
+
+    if resumed == "":
+        raise ConfigError("resume=: must be the folder of a run, and nothing stands behind it")
+    trust = given["trust"].value if "trust" in given else "false"
+    require(trust in ("true", "false"), "trust", trust, "true or false")
+    checkpoint = as_text(given["checkpoint"].value) if "checkpoint" in given else None
+    require(checkpoint != "", "checkpoint", checkpoint, "last, best or a file of the run")
+    return _Resumed(folder("resume", resumed), checkpoint or True, trust == "true")
+
+
+def _resumed(resumed: _Resumed, words: Sequence[str]) -> dict[str, Any]:
     """The settings of a run that goes on, with what the command line changes."""
-    from omegaconf import OmegaConf
+    from snnrl.config import read_settings
+    from snnrl.words import TEXT, merge, read_words, split
 
-    from snnrl.config import read_settings, read_words
-
-    settings = read_settings(run_dir, "resume")
+    settings = read_settings(resumed.run_dir, "resume", trust=resumed.trust)
     changeable = PIPELINE_CHANGEABLE if "pipeline" in settings else CHANGEABLE
-    for word in words:
-        key = word.partition("=")[0]
+    changes = [word for word in words if split(word).key not in _ABOUT_RESUMING]
+    for word in changes:
+        key = split(word).key
         if key not in changeable:
-            raise ConfigError(f"{word}: cannot change when a run is resumed; {did_you_mean(key, changeable)}")
-    changed = OmegaConf.merge(settings, read_words(words, as_written=("device", "logger", "progress", "data_dir")))
-    merged = OmegaConf.to_container(changed)
-    assert isinstance(merged, dict)
-    return {str(key): value for key, value in merged.items()}
+            raise ConfigError(f"{shown(word)}: cannot change when a run is resumed; {did_you_mean(key, changeable)}")
+    return merge(settings, read_words(changes, as_written=TEXT))
 
 
 def _new_run_dir(config: RunConfig | PipelineConfig) -> Path:
@@ -137,18 +169,18 @@ def _new_run_dir(config: RunConfig | PipelineConfig) -> Path:
     if config.run_dir is None:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
         return Path("runs") / f"{config.title}-{stamp}-{secrets.token_hex(2)}"
-    if config.run_dir.exists():
+    if usable("run_dir", config.run_dir).exists():
         raise ConfigError(exists_already(config.run_dir))
     return config.run_dir
 
 
-def _announce(config: RunConfig | PipelineConfig, run_dir: Path, steps: int) -> None:
+def _announce(config: RunConfig | PipelineConfig, run_dir: Path, settings: Mapping[str, Any], steps: int) -> None:
     from snnrl.training.folder import resume_line
 
     print(
         f"{config.announcement(steps)}\n"
         f"writing to {run_dir}\n"
-        f"Ctrl-C saves and stops; go on with: {resume_line(run_dir)}",
+        f"Ctrl-C saves and stops; go on with: {resume_line(run_dir, settings)}",
         file=sys.stderr,
         flush=True,
     )

@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snnrl.config import PROGRESS_MODES, RunConfig, read_config, read_words
+from snnrl.config import PROGRESS_MODES, RunConfig, read_settings, read_words
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.loading import load_player, make_runner
+from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.evaluation import evaluate
 from snnrl.training.summary import bootstrap_interval, write_json
 
+NO_MATTER = ("logger", "progress", "run_dir", "resume")
+"""Settings that change nothing in what a run learns."""
+
+
+def check_reusable(settings: Mapping[str, Any], folder: Path) -> None:
+    """Raise unless the folder is new, or of a run of the same settings, which counts as this one.
+
+    Args:
+        settings: of the whole run.
+        folder: the run's, within the one that is called ``out``.
+
+    Raises:
+        ConfigError: the run in the folder has other settings.
+    """
+    if not (folder / "config.yaml").is_file():
+        return
+    wanted, found = dict(_plain(settings)), dict(_plain(read_settings(folder, "out", trust=True)))
+    different = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
+    if different:
+        named = ", ".join(f"{key} is {found.get(key)}, now {wanted.get(key)}" for key in different[:3])
+        raise ConfigError(
+            f"out={folder.parent}: {folder.name} is a run of other settings ({named}); must be another one"
+        )
+
+
+def _plain(settings: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every setting that matters by its dotted name, its value as JSON."""
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from _plain(value, f"{name}.")
+        elif name not in NO_MATTER:
+            yield name, json.dumps(value)
+
 
 def train_run(settings: Mapping[str, Any], folder: Path) -> str | None:
-    """Train unless the folder has a finished run, going on where it was stopped.
+    """Train unless the folder has a finished run of the same settings, going on where it was stopped.
 
     Args:
         settings: of the whole run.
@@ -25,12 +61,15 @@ def train_run(settings: Mapping[str, Any], folder: Path) -> str | None:
 
     Returns:
         The name of the signal that stopped it, if one did.
+
+    Raises:
+        ConfigError: the folder has a run of other settings.
     """
+    check_reusable(settings, folder)
     if (folder / "summary.json").is_file():
         return None
     _, make_session = make_runner(settings)
     runner = make_session(folder, resume=folder.exists())
-    write_json(folder / "config.yaml", settings)  # JSON is YAML
     return None if runner.train() is not None else runner.shutdown.requested
 
 
@@ -40,26 +79,51 @@ def stopped_by(name: str) -> int:
     return 128 + signal.Signals[name]
 
 
-def played(folder: Path, episodes: int, name: str, kinds: Sequence[str]) -> dict[str, float]:
-    """Mean return of a trained agent, remembered beside the run.
+def played(
+    folder: Path, episodes: int, path: Path, kinds: Sequence[str], settings: Mapping[str, Any]
+) -> dict[str, float]:
+    """Mean return of a trained agent, remembered as long as the agent is the same.
 
     Args:
         folder: the run's.
         episodes: full ones, that training did not see.
-        name: of the file that remembers.
+        path: the file that remembers.
         kinds: ``best`` for the best actions, ``sampled`` for random ones.
+        settings: that the run was trained by.
     """
-    path = folder / f"{name}-{episodes}.json"
-    if not path.is_file():
-        config = read_config(folder)
+    of = {"episodes": episodes, "checkpoint": _digest(folder)}
+    remembered = _remembered(path)
+    if any(remembered.get(key) != value for key, value in of.items()) or not set(kinds) <= remembered.keys():
+        config = RunConfig.from_mapping(settings)
         agent = load_player(config, folder)
         found = {
             kind: evaluate(agent, config.env, episodes=episodes, seed=config.seed, deterministic=kind == "best")
             for kind in kinds
         }
-        write_json(path, {kind: float(evaluation.returns.mean()) for kind, evaluation in found.items()})
-    remembered: dict[str, float] = json.loads(path.read_text())
-    return remembered
+        for remark in {evaluation.remark for evaluation in found.values() if evaluation.cut}:
+            print(remark, file=sys.stderr)
+        remembered = {**of, **{kind: float(evaluation.returns.mean()) for kind, evaluation in found.items()}}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, remembered)
+    return {kind: float(remembered[kind]) for kind in kinds}
+
+
+def _digest(folder: Path) -> str | None:
+    """What tells a run's last checkpoint from any other."""
+    latest = CheckpointStore(folder / "checkpoints").latest()
+    if latest is None:
+        return None
+    with latest.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remembered(path: Path) -> dict[str, Any]:
+    """What a file remembers; nothing where it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[str, float]) -> None:
@@ -96,7 +160,7 @@ def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[
 def _curve(folder: Path) -> tuple[Any, Any]:
     import numpy as np
 
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     points = [(row["step"], row["rollout/return_mean"]) for row in rows if "rollout/return_mean" in row]
     require(bool(points), "run", folder, "long enough to have finished an episode")
     steps, values = zip(*points, strict=True)

@@ -52,6 +52,44 @@ def test_what_is_there_is_not_done_again(out: Path) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("step_*.pt")}
 
 
+def test_runs_of_other_settings_are_neither_reused_nor_overwritten(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert main([*(word for word in WORDS if "env_steps" not in word), "env_steps=1024", f"out={out}"]) == 2
+    assert (
+        f"out={out}: spiking-3 is a run of other settings (env_steps is 512, now 1024); must be another one"
+        in capsys.readouterr().err
+    )
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+
+
+def test_a_folder_that_cannot_be_written_to_is_found_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main([*WORDS, f"out={tmp_path / 'file' / 'out'}"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: out={tmp_path}/file/out: cannot be written to (Not a directory); must be a folder that can\n"
+    )
+
+
+def test_the_default_folder_names_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders: list[Path] = []
+
+    def stop(settings: object, folder: Path) -> str:
+        folders.append(folder)
+        return "SIGINT"
+
+    monkeypatch.setattr("snnrl.trials.train_run", stop)
+    monkeypatch.chdir(tmp_path)
+    assert main(WORDS) == 130
+    assert folders == [Path("runs/compare-ppo_cartpole-512/spiking-3")]
+    assert capsys.readouterr().err.endswith("stopped by SIGINT; the same command goes on\n")
+
+
 @pytest.mark.parametrize(
     ("word", "message"),
     [

@@ -24,7 +24,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_control_is_evaluated_for_every_seed(run: Path) -> None:
-    written = json.loads((run / "controls" / "controls.json").read_text())
+    written = json.loads((run / "controls-4000" / "controls.json").read_text())
     assert written["seeds"] == [7, 8]
     assert list(written["results"]) == [
         *(control.name for control in CONTROLS),
@@ -38,7 +38,7 @@ def test_a_control_differs_from_the_run_in_what_it_takes_away_alone(run: Path) -
     import yaml
 
     own = yaml.safe_load((run / "config.yaml").read_text())
-    shuffled = yaml.safe_load((run / "controls" / "shuffled-7" / "config.yaml").read_text())
+    shuffled = yaml.safe_load((run / "controls-4000" / "shuffled-7" / "config.yaml").read_text())
     assert shuffled["agent"] == {**own["agent"], "modulator": "shuffled"}
     assert {key: shuffled[key] for key in ("seed", "env_steps", "num_envs")} == {
         key: own[key] for key in ("seed", "env_steps", "num_envs")
@@ -47,20 +47,21 @@ def test_a_control_differs_from_the_run_in_what_it_takes_away_alone(run: Path) -
 
 
 def test_the_run_itself_counts_as_the_first_seed_and_is_not_trained_again(run: Path) -> None:
-    assert not (run / "controls" / "learned-7").exists()
-    assert (run / "controls" / "learned-8" / "summary.json").is_file()
+    assert not (run / "controls-4000" / "learned-7").exists()
+    assert (run / "controls-4000" / "learned-8" / "summary.json").is_file()
 
 
 def test_the_table_names_the_constant_action_and_the_figure_is_drawn(run: Path) -> None:
-    table = (run / "controls" / "controls.md").read_text()
+    table = (run / "controls-4000" / "controls.md").read_text()
     assert "| best constant action (" in table
-    assert (run / "controls" / "controls.png").stat().st_size > 10_000
+    assert (run / "controls-4000" / "controls.png").stat().st_size > 10_000
 
 
 def test_what_is_there_is_not_done_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {path: path.stat().st_mtime_ns for path in run.rglob("checkpoints/*")}
+    kept = [*run.rglob("checkpoints/*"), *run.rglob("controls-[0-9].json")]
+    before = {path: path.stat().st_mtime_ns for path in kept}
     assert main([f"run={run}", "seeds=2", f"episodes={EPISODES}", "progress=none"]) == 0
-    assert {path: path.stat().st_mtime_ns for path in run.rglob("checkpoints/*")} == before
+    assert {path: path.stat().st_mtime_ns for path in kept} == before
     assert "learned" in capsys.readouterr().out
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def test_the_result_holds_every_episode_and_what_they_come_to(
     assert min(result["returns"]) <= low < result["return_mean"] < high <= max(result["returns"])
     assert (result["seed"], result["env"], result["checkpoint"]) == (3, "CartPole-v1", "last")
     assert "torch" in result["versions"]
-    (line,) = capsys.readouterr().out.splitlines()
+    line, written = capsys.readouterr().out.splitlines()
+    assert written == "written to run/evaluation.json"
     assert f"return {result['return_mean']:.1f} ± {result['return_std']:.1f}" in line
     assert "7 episodes of CartPole-v1" in line
 
@@ -88,6 +90,15 @@ def test_a_video_shows_an_episode(run_dir: Path) -> None:
         assert getattr(picture, "n_frames", 1) > 5
         assert picture.size == (600, 400)
     found(run_dir, "episodes=1", "video=false")
+
+
+def test_a_video_that_cannot_be_drawn_is_refused_before_episodes_are_played(
+    run_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    assert evaluate.main([f"run={run_dir}", "episodes=1", "video=true"]) == 2
+    assert one_line(capsys).startswith("error: video=true: CartPole-v1 cannot be drawn without a package")
+    assert not (run_dir / "evaluation.json").exists()
 
 
 def test_the_best_checkpoint_can_be_chosen_and_a_file_too(run_dir: Path) -> None:
@@ -188,3 +199,15 @@ def test_a_run_whose_evaluations_draw_actions_is_evaluated_so_unless_told_otherw
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["eval/deterministic"] is False
     assert found(tmp_path / "run", "episodes=4")["deterministic"] is False
     assert found(tmp_path / "run", "episodes=4", "deterministic=true")["deterministic"] is True
+
+
+def test_a_result_that_cannot_be_kept_is_printed_all_the_same(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run_dir / ".evaluation.json.tmp").mkdir()
+    assert evaluate.main([f"run={run_dir}", "episodes=2"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out.startswith("return ")
+    assert shown.err == (
+        "error: run cannot be written to (Is a directory); nothing is kept there but what was before\n"
+    )

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from snnrl.spikes import SparseSpikes, stack_spikes
+from snnrl.errors import ConfigError
+from snnrl.spikes import SparseSpikes, as_dtype, stack_spikes
 
 quick = settings(deadline=None, max_examples=40)
 
@@ -81,3 +82,42 @@ def test_spikes_cannot_be_exchanged_after_they_were_made() -> None:
     sparse = SparseSpikes.from_dense(train(2, 2))
     with pytest.raises(AttributeError, match="cannot assign to field 'size'"):
         sparse.size = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16, torch.bool, torch.uint8, torch.int64])
+@pytest.mark.parametrize("wanted", [torch.float32, torch.float64])
+def test_numbers_of_any_dtype_are_cast_to_what_takes_them(dtype: torch.dtype, wanted: torch.dtype) -> None:
+    values = torch.tensor([0, 1, 1]).to(dtype)
+    cast = as_dtype(values, wanted)
+    assert cast.dtype == wanted
+    assert cast.tolist() == [0.0, 1.0, 1.0]
+
+
+def test_numbers_that_have_the_dtype_are_not_copied() -> None:
+    values, sparse = torch.ones(3), SparseSpikes.from_dense(train(2, 3))
+    assert as_dtype(values, torch.float32) is values
+    assert sparse.to(torch.float32) is sparse
+
+
+def test_what_is_no_real_number_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"^current=torch.complex64: must be real numbers$"):
+        as_dtype(torch.zeros(2, dtype=torch.complex64), torch.float32, "current")
+    with pytest.raises(ConfigError, match=r"^spikes=list: must be a tensor$"):
+        as_dtype([1.0], torch.float32)  # type: ignore[arg-type]
+
+
+def test_amplitudes_are_cast_and_events_stay() -> None:
+    spikes = train(2, 3, 4) != 0
+    cast = SparseSpikes.from_dense(spikes).to(torch.float64)
+    assert torch.equal(cast.dense(), spikes.double())
+
+
+@given(shape=shapes, density=densities, seed=st.integers(0, 1000))
+@quick
+def test_rows_are_cut_out_as_those_of_the_dense_tensor(shape: list[int], density: float, seed: int) -> None:
+    spikes = train(*shape, seed=seed, density=density)
+    flat = spikes.flatten(0, -2)
+    for first in range(len(flat)):
+        for last in range(first + 1, len(flat) + 1):
+            part = SparseSpikes.from_dense(spikes).rows_between(first, last)
+            assert torch.equal(part.dense(), flat[first:last])

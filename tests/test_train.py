@@ -194,7 +194,7 @@ WRONG = {
     "env=SpaceInvader": "env=SpaceInvader: .* did you mean SpaceInvaders?",
     "agent=rstp": "agent=rstp: .* did you mean rstdp?",
     "experiment=xyzzy": "experiment=xyzzy: there is no such recipe",
-    "agent=null": "agent=None: must be a recipe; .*rstdp",
+    "agent=null": "agent=null: must be a recipe; .*rstdp",
     "~agent": "~agent: a setting cannot be left out",
     "eval=3": "eval=3: must be settings .*eval.every",
     "seed=18446744073709551616": "seed=18446744073709551616: must be an integer from 0",

@@ -34,6 +34,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    name = f"snnrl {arguments.rule}, window {arguments.window}"
+    report(name, snnrl.__version__, sim_steps_per_second=speed(arguments))
+
+
+def speed(arguments: argparse.Namespace) -> float:
+    """Simulation steps of the whole batch per second."""
     torch.manual_seed(0)
     network = Network()
     network.add("inputs", arguments.pre)
@@ -48,12 +54,12 @@ def main() -> None:
     )
     reward = torch.ones(arguments.batch, device=arguments.device)
     _, state = network.run({"inputs": spikes[:warm_up]}, modulator=reward, window=arguments.window)
+    if arguments.device == "cuda":
+        torch.cuda.synchronize()
     began = time.perf_counter()
     recording, _ = network.run({"inputs": spikes[warm_up:]}, state, modulator=reward, window=arguments.window)
     int(recording["neurons"]["spikes"].sum())
-    seconds = time.perf_counter() - began
-    name = f"snnrl {arguments.rule}, window {arguments.window}"
-    report(name, snnrl.__version__, sim_steps_per_second=arguments.steps / seconds)
+    return float(arguments.steps / (time.perf_counter() - began))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,12 @@ def measure(peer: str, version: str, network: torch.nn.Module, arguments: argpar
     """Prints the averages over `arguments.rounds` for input spikes [steps, batch, n] of density 0.1."""
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
+    forward, backward = seconds(network, arguments)
+    report(peer, version, n=arguments.n, forward_seconds=forward, backward_seconds=backward)
+
+
+def seconds(network: torch.nn.Module, arguments: argparse.Namespace) -> tuple[float, float]:
+    """Of forward and backward, averaged."""
     network.to(arguments.device)
     shape = arguments.steps, arguments.batch, arguments.n
     spikes = (torch.rand(shape, device=arguments.device) < 0.1).float()
@@ -45,13 +51,7 @@ def measure(peer: str, version: str, network: torch.nn.Module, arguments: argpar
         if turn:
             forward += computed - began
             backward += ended - computed
-    report(
-        peer,
-        version,
-        n=arguments.n,
-        forward_seconds=forward / arguments.rounds,
-        backward_seconds=backward / arguments.rounds,
-    )
+    return forward / arguments.rounds, backward / arguments.rounds
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from snnrl.agents.base import Agent
 from snnrl.envs import EnvConfig
-from snnrl.errors import ConfigError, did_you_mean
+from snnrl.errors import ConfigError, did_you_mean, shown
 
 AGENTS: Mapping[str, str] = {
     "constant": "snnrl.agents.constant:Constant",
@@ -90,8 +90,11 @@ def _typed(setting: str, value: Any, default: Any) -> Any:
     ):
         return value
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ConfigError(f"{setting}={shown(value)}: must be a number that fits in 64 bits") from error
     if isinstance(default, tuple) and isinstance(value, list) and len(value) == len(default):
         return tuple(_typed(setting, entry, like) for entry, like in zip(value, default, strict=True))
     names = {bool: "true or false", int: "an integer", float: "a number", str: "a word", tuple: "a list"}
-    raise ConfigError(f"{setting}={value}: must be {names.get(type(default), type(default).__name__)}")
+    raise ConfigError(f"{setting}={shown(value)}: must be {names.get(type(default), type(default).__name__)}")

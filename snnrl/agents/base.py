@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -12,12 +12,18 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from snnrl.envs.feedback import Feedback
-from snnrl.errors import ConfigError
+from snnrl.envs.feedback import Feedback, action_mask
+from snnrl.spaces import as_batch, assemble, check_actions, check_observations
 
 S = TypeVar("S")
 
 Metrics = Mapping[str, Tensor | float]
+
+
+def permitted(agent: Any, info: Mapping[str, Any]) -> dict[str, NDArray[np.bool_]]:
+    """What an agent's ``predict`` can be told besides, of what ``info`` of a vector environment says of actions."""
+    mask = action_mask(info) if getattr(agent, "takes_masks", False) else None
+    return {} if mask is None else {"action_masks": mask}
 
 
 class Agent(nn.Module, ABC, Generic[S]):
@@ -33,16 +39,19 @@ class Agent(nn.Module, ABC, Generic[S]):
         action_space: of one environment.
         seed: of the agent's random generator.
 
+    Attributes:
+        takes_masks: whether it can be told which actions are permitted; see :meth:`predict`.
+
     Raises:
-        ConfigError: an observation that is a Dict or Tuple of arrays.
+        ConfigError: a space that is not made of numbers, or unbounded actions.
     """
+
+    takes_masks: ClassVar[bool] = False
 
     def __init__(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int) -> None:
         super().__init__()
-        if observation_space.shape is None:
-            raise ConfigError(
-                f"observation space {observation_space}: must be one array; gymnasium.wrappers.FlattenObservation helps"
-            )
+        check_observations(observation_space)
+        check_actions(action_space)
         self.observation_space, self.action_space = observation_space, action_space
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -51,16 +60,16 @@ class Agent(nn.Module, ABC, Generic[S]):
         """The training state of ``num_envs`` environments that are about to start their episodes."""
 
     @abstractmethod
-    def act(self, observation: NDArray[Any], feedback: Feedback, state: S) -> tuple[NDArray[Any], S]:
+    def act(self, observation: Any, feedback: Feedback, state: S) -> tuple[Any, S]:
         """Choose an action for each environment.
 
         Args:
-            observation: ``[num_envs, *observation_shape]``.
-            feedback: the outcome of the actions chosen last.
+            observation: ``[num_envs, *observation_shape]``, of a Tuple or Dict a tuple or dict of such arrays.
+            feedback: the outcome of the actions chosen last, and which are permitted now.
             state: from :meth:`begin` or :meth:`learn`.
 
         Returns:
-            Actions ``[num_envs, *action_shape]`` and the new state.
+            Actions ``[num_envs, *action_shape]``, of a Tuple or Dict a tuple or dict of such arrays; the new state.
         """
 
     def learn(self, state: S) -> tuple[S, Metrics]:
@@ -92,20 +101,18 @@ class Agent(nn.Module, ABC, Generic[S]):
             episode_start: ``[batch]``, true where the observation begins an episode.
             deterministic: take the best action rather than a random one.
 
+        Agents that have :attr:`takes_masks` also take ``action_masks``, as those of sb3-contrib do: true for each value
+        of each number of the action that is permitted, ``[values]`` or ``[batch, values]``.
+
         Returns:
             The action, or a batch of them, and the state for the next call.
         """
 
-    def as_batch(self, observation: Any) -> tuple[NDArray[Any], bool]:
+    def as_batch(self, observation: Any) -> tuple[Any, bool]:
         """The observation with a leading batch dimension, and whether it had one already.
 
         Raises:
             ValueError: the shape is neither that of one observation nor that of a batch.
         """
-        array = np.asarray(observation)
-        shape = self.observation_space.shape or ()
-        if array.shape == shape:
-            return array[None], False
-        if array.shape[1:] == shape and array.ndim == len(shape) + 1:
-            return array, True
-        raise ValueError(f"observation of shape {array.shape}: must be {shape} or a batch (n, *{shape})")
+        arrays, batched = as_batch(self.observation_space, observation)
+        return assemble(self.observation_space, arrays), batched

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from snnrl.agents.blind import Blind
 from snnrl.envs import EnvConfig
 from snnrl.errors import require
+from snnrl.spaces import Leaf, assemble, leaves, named, split
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class ConstantConfig:
     """Recipe of :class:`Constant`."""
 
     action: Any = None
-    """The action: a number, or a list for a Box; ``None`` is the first action of a Discrete space."""
+    """The action: a number, a list for a Box or Tuple, a mapping for a Dict; ``None`` is the first of named ones."""
 
 
 class Constant(Blind):
@@ -40,15 +43,33 @@ class Constant(Blind):
         seed: int = 0,
     ) -> None:
         super().__init__(observation_space, action_space, seed)
-        first = getattr(action_space, "start", 0)
-        chosen = first if config.action is None else config.action
+        action = None
         try:
-            exact = np.asarray(chosen)
-            self.action = exact.astype(action_space.dtype)
-            fits = action_space.contains(self.action) and np.allclose(self.action, exact)
-        except (TypeError, ValueError):
+            parts = [_typed(leaf, config.action) for leaf in leaves(action_space)]
+            action = assemble(action_space, parts)
+            fits = bool(action_space.contains(action))
+        except (TypeError, ValueError, KeyError, IndexError, OverflowError):
             fits = False
-        require(fits, "agent.action", config.action, f"in {action_space}")
+        require(fits, "agent.action", config.action, f"in {named(action_space)}")
+        self.action = action
 
-    def choose(self, count: int) -> NDArray[Any]:
-        return np.repeat(self.action[None], count, axis=0)
+    def choose(self, count: int, action_masks: NDArray[np.bool_] | None = None) -> Any:
+        parts = split(self.action_space, self.action)
+        return assemble(self.action_space, [np.repeat(part[None], count, axis=0) for part in parts])
+
+
+def _typed(leaf: Leaf, action: Any) -> NDArray[Any]:
+    """The part of a leaf of the action that a recipe gives.
+
+    Raises:
+        ValueError: it is of another type than the leaf.
+    """
+    if action is None and isinstance(leaf.space, spaces.Box):
+        raise ValueError("a Box has no first action")
+    if action is None:
+        return np.broadcast_to(np.asarray(getattr(leaf.space, "start", 0)), leaf.shape).astype(leaf.space.dtype)
+    given = np.asarray(reduce(getitem, leaf.path, action))
+    typed: NDArray[Any] = given.astype(leaf.space.dtype)
+    if not np.allclose(typed, given):
+        raise ValueError("another type")
+    return typed

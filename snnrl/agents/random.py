@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from snnrl.agents.blind import Blind
 from snnrl.envs import EnvConfig
+from snnrl.spaces import Actions, assemble, split
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,20 @@ class Random(Blind):
     ) -> None:
         super().__init__(observation_space, action_space, seed)
 
-    def choose(self, count: int) -> NDArray[Any]:
+    def choose(self, count: int, action_masks: NDArray[np.bool_] | None = None) -> Any:
         """``count`` actions, drawn through :attr:`generator` so that they are resumed exactly."""
         seed = int(torch.randint(2**31, (), generator=self.generator))
+        if action_masks is not None:
+            return self._permitted(seed, action_masks)
         self.action_space.seed(seed)
-        return np.stack([np.asarray(self.action_space.sample()) for _ in range(count)])
+        samples = [split(self.action_space, self.action_space.sample()) for _ in range(count)]
+        return assemble(self.action_space, [np.stack(parts) for parts in zip(*samples, strict=True)])
+
+    def _permitted(self, seed: int, masks: NDArray[np.bool_]) -> Any:
+        """One of the values that are permitted for each number of the action."""
+        actions = Actions(self.action_space)
+        score = np.random.default_rng(seed).random(masks.shape)
+        score[~actions.permitted(masks)] = -1.0
+        ends = np.cumsum(actions.choices(1))[:-1]
+        chosen = np.stack([part.argmax(1) for part in np.split(score, ends, axis=1)], axis=1)
+        return actions.assemble(chosen + actions.low.astype(np.int64))

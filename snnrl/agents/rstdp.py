@@ -9,12 +9,11 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from snnrl import noise
 from snnrl.agents.base import Agent, Metrics
 from snnrl.agents.rstdp_config import RSTDPConfig
-from snnrl.agents.sight import make_encoder
+from snnrl.agents.sight import make_sight
 from snnrl.connections import Connection
 from snnrl.decoders import ActionCode
 from snnrl.encoders import SceneEncoder
@@ -22,6 +21,7 @@ from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.neurons import EscapeNoise, IntegrateAndFire
 from snnrl.plasticity import RunningScale, Shuffler, ThreeFactor, ThreeFactorState
+from snnrl.spaces import as_batch, first, split
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import reset_rows
 
@@ -88,8 +88,8 @@ class RSTDP(Agent[RSTDPState]):
     mean of its trace is zero, and only what follows the choice, not what precedes it, moves the weight.
 
     Args:
-        observation_space: Box (a vector or grey frames) or Discrete.
-        action_space: Discrete or a bounded Box.
+        observation_space: any made of numbers: vectors, pictures, numbers with a name, Tuples and Dicts of them.
+        action_space: the same, with bounds; every number of an action is chosen by itself.
         config: the recipe.
         env: what the environment's recipe says of values, observation ranges and frames.
         seed: of all the agent's randomness.
@@ -99,6 +99,7 @@ class RSTDP(Agent[RSTDPState]):
     """
 
     Config = RSTDPConfig
+    takes_masks = True
 
     def __init__(
         self,
@@ -111,14 +112,16 @@ class RSTDP(Agent[RSTDPState]):
         super().__init__(observation_space, action_space, seed)
         self.config = config
         self.code = ActionCode(action_space, bins=config.action_bins)
+        sight = make_sight(
+            observation_space,
+            env,
+            sim_steps=config.sim_steps,
+            spikes_per_step=config.spikes_per_step,
+            target_rate=config.target_rate,
+        )
+        self.view = sight.view
         self.network = ActorCritic(
-            make_encoder(
-                observation_space,
-                env,
-                sim_steps=config.sim_steps,
-                spikes_per_step=config.spikes_per_step,
-                target_rate=config.target_rate,
-            ),
+            sight.encoder,
             EscapeNoise(
                 self.code.populations * config.actor_neurons,
                 tau_mem=config.tau,
@@ -177,23 +180,26 @@ class RSTDP(Agent[RSTDPState]):
         self.get_buffer("learning_rate_scale").fill_(left)
 
     @torch.no_grad()
-    def act(self, observation: NDArray[Any], feedback: Feedback, state: RSTDPState) -> tuple[NDArray[Any], RSTDPState]:
+    def act(self, observation: Any, feedback: Feedback, state: RSTDPState) -> tuple[Any, RSTDPState]:
         if not self.training:
             self.train()
+        seen = self.view(split(self.observation_space, observation))
+        permitted = self._permitted(feedback.action_mask)
         if not self.settled:
-            return self._look_around(observation, feedback, state)
-        signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback))
+            return self._look_around(seen, feedback, permitted, state)
+        signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback[: len(Signal._fields)]))
         network = state.network
         if feedback.reset.any():
-            network = reset_rows(network, self.network.init_state(len(observation)), signal.reset)
-        activity, network = self.network(torch.as_tensor(observation, device=self.device), network)
+            network = reset_rows(network, self.network.init_state(len(seen)), signal.reset)
+        activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
         stretch = state.stretch
         if state.decision is not None:
             stretch = (*stretch, self._outcome(state.decision, signal, activity.value))
-        policy = self.code.policy(activity.preference, self.config.temperature)
+        temperature = self.config.temperature
+        policy = self.code.policy(activity.preference, temperature, permitted)
         urge = self._urge(state.urge, activity.preference) if self.config.urge else None
-        urged = policy if urge is None else self.code.policy(activity.preference + urge, self.config.temperature)
-        choice = self.code.explore(urged, self.generator)
+        urged = policy if urge is None else self.code.policy(activity.preference + urge, temperature, permitted)
+        choice = self.code.explore(urged, self.generator, permitted)
         decision = Decision(activity, self.code.credit(choice, policy), _surprise(choice, policy))
         after = state._replace(network=network, decision=decision, stretch=stretch, urge=urge)
         return self.code.chosen(choice), after
@@ -206,20 +212,23 @@ class RSTDP(Agent[RSTDPState]):
         on reward is observed (Fiete & Seung 2006, Phys. Rev. Lett. 97:048104).
         """
         batch = len(preference)
-        choice = noise.integers(self.code.choices, (batch, self.code.dims), self.device, self.generator)
-        drawn = self.config.urge * functional.one_hot(choice, self.code.choices).to(preference.dtype).flatten(1)
+        choice = self.code.at_random(batch, self.device, self.generator)
+        drawn = self.config.urge * self.code.indicator(choice, preference.dtype)
         if urge is None:
             return drawn
         anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.urge_decisions
         return torch.where(anew, drawn, urge)
 
+    def _permitted(self, mask: NDArray[Any] | None) -> Tensor | None:
+        return None if mask is None else self.code.permitted(mask, self.device)
+
     def _look_around(
-        self, observation: NDArray[Any], feedback: Feedback, state: RSTDPState
-    ) -> tuple[NDArray[Any], RSTDPState]:
+        self, observation: NDArray[Any], feedback: Feedback, permitted: Tensor | None, state: RSTDPState
+    ) -> tuple[Any, RSTDPState]:
         """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
         batch = len(observation)
-        even = torch.full((batch, self.code.dims, self.code.choices), 1 / self.code.choices, device=self.device)
-        choice = self.code.explore(even, self.generator)
+        even = self.code.even(batch, self.device, permitted)
+        choice = self.code.explore(even, self.generator, permitted)
         action = self.code.chosen(choice)
         number = (choice.cpu() * self.code.choices ** torch.arange(self.code.dims)).sum(-1)
         glimpses = (*state.glimpses, Glimpse(observation.copy(), number.numpy(), feedback.reset))
@@ -326,21 +335,25 @@ class RSTDP(Agent[RSTDPState]):
         state: Any | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
+        action_masks: NDArray[Any] | None = None,
     ) -> tuple[Any, Any]:
         if self.training:
             self.eval()
-        batch, batched = self.as_batch(observation)
-        fresh = self.network.init_state(len(batch))
+        arrays, batched = as_batch(self.observation_space, observation)
+        seen = self.view(arrays)
+        permitted = None if action_masks is None else self._permitted(np.reshape(action_masks, (len(seen), -1)))
+        fresh = self.network.init_state(len(seen))
         network: ActorCriticState = fresh if state is None else state
         if episode_start is not None and state is not None and np.any(episode_start):
             rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
             network = reset_rows(network, fresh, rows)
-        activity, network = self.network(torch.as_tensor(batch, device=self.device), network, expected=deterministic)
-        policy = self.code.policy(activity.preference, self.config.temperature)
-        action = (
-            self.code.best(policy) if deterministic else self.code.chosen(self.code.explore(policy, self.generator))
-        )
-        return (action if batched else action[0]), network
+        activity, network = self.network(torch.as_tensor(seen, device=self.device), network, expected=deterministic)
+        policy = self.code.policy(activity.preference, self.config.temperature, permitted)
+        if deterministic:
+            action = self.code.best(policy)
+        else:
+            action = self.code.chosen(self.code.explore(policy, self.generator, permitted))
+        return (action if batched else first(self.action_space, action)), network
 
 
 def _surprise(choice: Tensor, policy: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -20,43 +20,91 @@ from snnrl.encoders import (
 )
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, did_you_mean
+from snnrl.spaces import AsItIs, Grey, Pictures, Table, Vector, View, check_observations, is_offset, leaves, named
 
-MOST_DIMENSIONS = 64
-"""Place cells tile a vector of at most so many values; longer ones have too many pairs."""
+MOST_DIMENSIONS = 4096
+"""Place cells tile a vector of at most so many values."""
+MOST_COMBINATIONS = 2**12
+"""Numbers with a name have a neuron for each combination of their values if these are at most so many."""
+MOST_NUMBERS = 2**17
+"""A Discrete observation of at most so many values has a neuron for each."""
+MOST_PIXELS = 100_000
+"""Of larger frames every second pixel is seen, or every third, and so on, unless the recipe speaks of frames."""
+COLUMNS = 16
+"""Frames have a multiple of so many."""
 
 
-def make_encoder(
+class Sight(NamedTuple):
+    """How an agent sees."""
+
+    view: View
+    """From observations to what the encoder takes."""
+    encoder: Encoder[Any]
+
+
+def make_sight(
     space: spaces.Space[Any], env: EnvConfig, *, sim_steps: int, spikes_per_step: float, target_rate: float
-) -> Encoder[Any]:
-    """The encoder for an observation space.
+) -> Sight:
+    """The encoder for an observation space, and what makes its input of an observation.
 
-    Discrete observations are one-hot, grey frames ``(1, height, width)`` of uint8 become volleys (of patches where
-    the recipe speaks of them, of tiles where it tells what is to be seen, else of a scene that the encoder makes out
-    by itself), other Boxes are flattened to place cells.
+    Numbers with a name are one-hot, a neuron for each combination of their values where that is feasible. Pictures
+    (uint8, at least 36 pixels a side, in any layout) become grey frames, and these volleys: of patches where the recipe
+    speaks of them, of tiles where it tells what is to be seen, else of a scene that the encoder makes out by itself.
+    Everything else is a vector to place cells.
 
     Raises:
-        ConfigError: a space of another kind, or settings in ``env.observation`` or ``env.frames`` that do not fit.
+        ConfigError: a space that is not made of numbers or has too many, or settings in ``env.observation`` or
+            ``env.frames`` that do not fit.
     """
-    if isinstance(space, spaces.Discrete):
-        return OneHotEncoder(int(space.n), start=int(space.start), sim_steps=sim_steps)
-    if isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[0] == 1:
-        _, height, width = space.shape
-        given = env.frames or {}
-        kind, known = next((kind for kind in _TOLD if set(given) & set(kind[1])), (SceneEncoder, ()))
-        with _named("env.frames", given, known if kind is PatchEncoder else ("rows", *known)) as settings:
-            return kind(height, width, target_rate=target_rate, **settings)
-    if isinstance(space, spaces.Box) and 0 < int(np.prod(space.shape)) <= MOST_DIMENSIONS:
-        with _named("env.observation", env.observation, _RANGE_SETTINGS) as settings:
-            normaliser = Normaliser(space.low.flatten().tolist(), space.high.flatten().tolist(), **settings)
-        lines, grids = PopulationEncoder.resolution(normaliser.dims)
-        most = PopulationEncoder.groups(normaliser.dims, lines, grids)
-        return PopulationEncoder(
-            normaliser, sim_steps=sim_steps, spikes_per_step=min(spikes_per_step, most), lines=lines, grids=grids
+    check_observations(space)
+    found = leaves(space)
+    whole, space = space, found[0].space if len(found) == 1 else space
+    if isinstance(space, spaces.Discrete) and space.n <= MOST_NUMBERS:
+        return Sight(AsItIs(space), OneHotEncoder(int(space.n), start=int(space.start), sim_steps=sim_steps))
+    if Table.combinations(space) <= MOST_COMBINATIONS:
+        table = Table(space)
+        return Sight(table, OneHotEncoder(int(table.space.n), sim_steps=sim_steps))
+    if _is_seen(space, env):
+        return _frames(space, env, target_rate)
+    plain = isinstance(space, spaces.Box) and space.shape and (env.observation or not is_offset(space))
+    view: View = AsItIs(space) if plain else Vector(space)
+    seen = view.space
+    assert isinstance(seen, spaces.Box)
+    values = int(np.prod(seen.shape))
+    if values > MOST_DIMENSIONS:
+        raise ConfigError(
+            f"observation space {named(whole)}: has {values:,} values; must have at most {MOST_DIMENSIONS:,}, or be "
+            "pictures of uint8 from 0 to 255 (gymnasium.wrappers has what turns others into one)"
         )
-    raise ConfigError(
-        f"observation space {space}: must be Discrete, a Box of up to {MOST_DIMENSIONS} values, or grey uint8 frames "
-        "(1, height, width); gymnasium.wrappers has what turns others into one"
+    with _named("env.observation", env.observation, _RANGE_SETTINGS) as settings:
+        normaliser = Normaliser(seen.low.flatten().tolist(), seen.high.flatten().tolist(), **settings)
+    lines, grids = PopulationEncoder.resolution(normaliser.dims)
+    most = PopulationEncoder.groups(normaliser.dims, lines, grids)
+    rate = min(spikes_per_step, most)
+    return Sight(
+        view, PopulationEncoder(normaliser, sim_steps=sim_steps, spikes_per_step=rate, lines=lines, grids=grids)
     )
+
+
+def _is_seen(space: spaces.Space[Any], env: EnvConfig) -> bool:
+    """Whether a space is one of frames: pictures, or small grey ones that fit or of which the recipe speaks."""
+    if Pictures.suits(space):
+        return True
+    grey = isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[0] == 1
+    return bool(grey and (env.frames or space.shape[2] % COLUMNS == 0))
+
+
+def _frames(space: spaces.Space[Any], env: EnvConfig, target_rate: float) -> Sight:
+    assert isinstance(space, spaces.Box)
+    given = env.frames or {}
+    kind, known = next((kind for kind in _TOLD if set(given) & set(kind[1])), (SceneEncoder, ()))
+    patches = kind is PatchEncoder
+    view: View = Grey(space, 1 if patches else COLUMNS, np.inf if given else MOST_PIXELS)
+    shape = view.space.shape or ()
+    if shape == space.shape:
+        view = AsItIs(space)
+    with _named("env.frames", given, known if patches else ("rows", *known)) as settings:
+        return Sight(view, kind(shape[1], shape[2], target_rate=target_rate, **settings))
 
 
 _TOLD: tuple[tuple[Callable[..., Encoder[Any]], tuple[str, ...]], ...] = (

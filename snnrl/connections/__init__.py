@@ -1,12 +1,13 @@
 """Connections, one file for each kind."""
 
-from snnrl.connections.base import Connection, Projection, WeightSettings
+from snnrl.connections.base import Connection, Projection
 from snnrl.connections.conv import Conv1d, Conv2d, Conv3d
 from snnrl.connections.dense import Dense, Lateral
 from snnrl.connections.local import Local1d, Local2d, Local3d
 from snnrl.connections.one_to_one import MeanField, OneToOne
 from snnrl.connections.pooling import Pool
 from snnrl.connections.sparse import Sparse
+from snnrl.connections.weights import WeightSettings
 
 __all__ = [
     "Connection",

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-import math
+import inspect
 from abc import ABC, abstractmethod
-from typing import ClassVar, TypedDict
+from collections.abc import Callable
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import ConfigError, did_you_mean, require
-from snnrl.spikes import SparseSpikes
+from snnrl.connections.weights import Weights, WeightSettings
+from snnrl.errors import refuse_unknown, require
+from snnrl.spikes import SparseSpikes, as_dtype
+
+Forward = TypeVar("Forward", bound=Callable[..., Tensor])
+
+
+def new_memory(forward: Forward) -> Forward:
+    """Mark a ``forward`` whose currents lie in memory that nobody else holds, so that spikes may take their place."""
+    vars(forward)["new_memory"] = True
+    return forward
+
+
+def gives_new_memory(projection: nn.Module) -> bool:
+    """Whether it is known that nobody else holds the currents of ``projection``: its ``forward`` is so marked.
+
+    A mark is not inherited by a ``forward`` that overrides another, and hooks may keep what they see.
+    """
+    return getattr(projection.forward, "new_memory", False) and not projection._forward_hooks
 
 
 class Projection(nn.Module, ABC):
     """Carries spikes of one population to another; without weights unless it is a :class:`Connection`.
 
-    Spikes are numbers or bools.
+    Spikes are numbers of any real dtype, or bools. What it returns may be what it was given, or a tensor that it keeps:
+    nothing is written to it.
 
     Attributes:
         TAKES_FLAT: whether a population of more than one dimension is flattened for it.
@@ -24,127 +43,40 @@ class Projection(nn.Module, ABC):
 
     TAKES_FLAT: ClassVar[bool] = False
 
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        annotations = [str(each.annotation) for each in inspect.signature(cls.__init__).parameters.values()]
+        through = WeightSettings.__annotations__ if any("WeightSettings" in each for each in annotations) else ()
+        refuse_unknown(cls, settings, through)
+        return super().__new__(cls)
+
     @abstractmethod
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         """Synaptic current ``[..., *post_shape]`` of spikes ``[..., *pre_shape]``; at least one leading dimension."""
 
 
-class WeightSettings(TypedDict, total=False):
-    """What every connection can be told about its weights.
-
-    - ``weight``: the initial weights; else they are drawn from a normal distribution.
-    - ``weight_mean``, ``weight_std``: of that distribution; 0 unless given.
-    - ``bounds``: lowest and highest weight.
-    - ``mask``: 0 where there is no synapse, else 1; a shape that broadcasts to the weight's.
-    - ``signs``: Dale's law: +1 for weights that stay at or above 0, -1 for those that stay at or below; a shape that
-      broadcasts to the weight's, ``[pre]`` for a dense connection.
-    - ``norm``: to what the absolute weights of every postsynaptic neuron (or kernel) are scaled to sum up, after each
-      change.
-    - ``dtype``: of the weights, ``torch.float32`` unless given; ``torch.bfloat16`` halves the memory.
-    - ``trainable``: whether a gradient trains the weights; ``False`` unless given.
-    - ``generator``: where the initial weights are drawn from; ``None`` is torch's global generator.
-    """
-
-    weight: Tensor
-    weight_mean: float
-    weight_std: float
-    bounds: tuple[float, float]
-    mask: Tensor
-    signs: Tensor
-    norm: float
-    dtype: torch.dtype
-    trainable: bool
-    generator: torch.Generator | None
-
-
-class Connection(Projection):
+class Connection(Weights, Projection):
     """A connection that is linear in its weights.
 
     For such a connection the Hebbian product of ``post`` and ``pre`` is the vector-Jacobian product of its forward
     pass with respect to the weights. Every plasticity rule is written over :meth:`hebbian` alone and so never asks
     which kind of connection it works on.
 
-    Attributes:
-        weight: the synaptic weights; ``[post, pre]`` for a dense connection.
-        bounds: lowest and highest weight, held by :meth:`apply_`.
+    Spikes and factors of the Hebbian product may have any real dtype.
     """
 
-    weight: nn.Parameter
-    bounds: tuple[float, float]
-    mask: Tensor | None
-    signs: Tensor | None
-    norm: float | None
-
-    def _set_weight(self, shape: tuple[int, ...], settings: WeightSettings, *, by_pre: bool = False) -> None:
-        """Make the weights and what constrains them.
-
-        Args:
-            shape: of the weights.
-            settings: see :class:`WeightSettings`.
-            by_pre: lay a matrix out by presynaptic neuron.
+    def as_dense(self, spikes: Tensor | SparseSpikes) -> Tensor:
+        """Spikes as a tensor that the weights can be multiplied by: the door at which they are cast, once.
 
         Raises:
-            ConfigError: a setting that does not fit.
+            ConfigError: spikes that are no real numbers.
         """
-        known = WeightSettings.__annotations__
-        for key in settings:
-            if key not in known:
-                raise ConfigError(f"{key}: there is no such setting; {did_you_mean(key, known)}")
-        low, high = self.bounds = settings.get("bounds", (-math.inf, math.inf))
-        pair = "a pair (lowest, highest) with lowest below highest"
-        require(not math.isnan(low) and low < high, "bounds", self.bounds, pair)
-        generator, given = settings.get("generator"), settings.get("weight")
-        for name in ("weight_mean", "weight_std"):
-            value = float(settings.get(name, 0.0))  # type: ignore[arg-type]
-            require(math.isfinite(value), name, value, "finite")
-        if given is None:
-            drawn = torch.randn(shape[::-1] if by_pre else shape, generator=generator)
-            weight = drawn.mul_(settings.get("weight_std", 0.0)).add_(settings.get("weight_mean", 0.0))
-        else:
-            require(given.shape == shape, "weight", list(given.shape), f"of shape {list(shape)}")
-            require(bool(torch.isfinite(given).all()), "weight", "not finite", "finite in every entry")
-            weight = (given.t() if by_pre else given).detach().clone().contiguous()
-        dtype = settings.get("dtype", weight.dtype)
-        require(dtype.is_floating_point, "dtype", dtype, "a floating-point type; give weight and dtype in one")
-        weight = weight.to(dtype)
-        weight = weight.t() if by_pre else weight
-        self._set_constraint("mask", settings.get("mask"), shape, (0, 1))
-        self._set_constraint("signs", settings.get("signs"), shape, (-1, 1))
-        self.norm = settings.get("norm")
-        require(self.norm is None or 0 < self.norm < math.inf, "norm", self.norm, "a positive sum of absolute weights")
-        self.weight = nn.Parameter(weight, requires_grad=settings.get("trainable", False))
-        self._constrain_()
+        dense = spikes.dense() if isinstance(spikes, SparseSpikes) else spikes
+        return as_dtype(dense, self._cast_of(dense))
 
-    def _set_constraint(
-        self, name: str, value: Tensor | None, shape: tuple[int, ...], allowed: tuple[int, int]
-    ) -> None:
-        if value is not None:
-            lacking = len(shape) - value.dim()
-            fits = lacking >= 0 and all(a in (1, b) for a, b in zip((1,) * lacking + value.shape, shape, strict=True))
-            require(fits, name, list(value.shape), f"of a shape that broadcasts to {list(shape)}")
-            low, high = allowed
-            require(bool(((value == low) | (value == high)).all()), name, value, f"{low} or {high} in every entry")
-            value = value.to(torch.float32)
-        self.register_buffer(name, value, persistent=False)
-
-    @torch.no_grad()
-    def _constrain_(self) -> None:
-        """Bounds, Dale's law, mask and norm, in this order; bounds hold whatever the norm asks for."""
-        weight = self.weight
-        weight.clamp_(*self.bounds)
-        if self.signs is not None:
-            weight.mul_((weight * self.signs >= 0).to(weight.dtype))
-        if self.mask is not None:
-            weight.mul_(self.mask)
-        if self.norm is not None:
-            strength = self.input_strength()
-            tiny = torch.finfo(weight.dtype).tiny
-            weight.mul_(torch.where(strength > tiny, self.norm / strength.clamp_min(tiny), 1.0).to(weight.dtype))
-            weight.clamp_(*self.bounds)
-
-    def input_strength(self) -> Tensor:
-        """The sum of each postsynaptic neuron's or kernel's absolute weights; broadcasts to the weight's shape."""
-        return self.weight.abs().sum(tuple(range(1, self.weight.dim())), keepdim=True)
+    def _cast_of(self, spikes: Tensor) -> torch.dtype:
+        """The dtype that spikes get: what is in the dtype of the weights keeps it, all else gets the wider one."""
+        same = isinstance(spikes, Tensor) and spikes.dtype == self.weight.dtype
+        return spikes.dtype if same else self.compute_dtype
 
     @abstractmethod
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
@@ -161,19 +93,16 @@ class Connection(Projection):
 
     def new_eligibility(self, batch: int) -> Tensor:
         """Zeros ``[batch, *weight.shape]`` in the memory layout that :meth:`hebbian` writes fastest."""
-        return self.weight.new_zeros(
-            (batch, *self.weight.shape), dtype=torch.promote_types(self.weight.dtype, torch.float32)
-        )
+        return self.weight.new_zeros((batch, *self.weight.shape), dtype=self.compute_dtype)
 
     def sum_rows(self, eligibility: Tensor, factor: Tensor) -> Tensor:
         """The sum over rows of ``factor`` ``[batch]`` times ``eligibility`` ``[batch, *weight.shape]``."""
-        return (factor @ eligibility.flatten(1)).view_as(self.weight)
+        return (as_dtype(factor, eligibility.dtype, "factor") @ eligibility.flatten(1)).view_as(self.weight)
 
-    @torch.no_grad()
-    def apply_(self, delta: Tensor) -> None:
-        """Add ``delta`` to the weights and hold them to what was set: the one door to the weights."""
-        self.weight.add_(delta)
-        self._constrain_()
+    def _factors(self, post: Tensor, pre: Tensor | SparseSpikes) -> tuple[Tensor, Tensor]:
+        """The two factors of :meth:`hebbian` as tensors in :attr:`compute_dtype`."""
+        dense = pre if isinstance(pre, Tensor) else pre.dense()
+        return as_dtype(post, self.compute_dtype, "post"), as_dtype(dense, self.compute_dtype, "pre")
 
 
 def add_to(out: Tensor | None, product: Tensor) -> Tensor:
@@ -182,9 +111,9 @@ def add_to(out: Tensor | None, product: Tensor) -> Tensor:
 
 
 def as_dense(spikes: Tensor | SparseSpikes) -> Tensor:
-    """Spikes as a tensor."""
+    """Spikes as a tensor of floating-point numbers, for what has no weights."""
     dense = spikes if isinstance(spikes, Tensor) else spikes.dense()
-    return dense.to(torch.get_default_dtype()) if dense.dtype == torch.bool else dense
+    return dense if dense.is_floating_point() else as_dtype(dense, torch.get_default_dtype())
 
 
 def require_shape(spikes: Tensor, shape: tuple[int, ...], what: str = "spikes") -> None:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snnrl.connections.base import Connection, WeightSettings, add_to, as_dense
+from snnrl.connections.base import Connection, add_to, new_memory
 from snnrl.connections.fields import Fields, Size
+from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.spikes import SparseSpikes
 
@@ -26,7 +27,7 @@ class Conv(Connection):
         kernel_size: extent of the kernel, a number or one for each dimension.
         stride: step between receptive fields.
         padding: zeros around the presynaptic population.
-        **settings: see :class:`~snnrl.connections.base.WeightSettings`.
+        **settings: see :class:`~snnrl.connections.weights.WeightSettings`.
 
     Raises:
         ConfigError: sizes or settings out of range.
@@ -51,8 +52,9 @@ class Conv(Connection):
         self.fields = Fields.of(self.DIMENSIONS, kernel_size, stride, padding)
         self._set_weight((post_channels, pre_channels, *self.fields.kernel), settings)
 
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
-        dense = as_dense(spikes)
+        dense = self.as_dense(spikes)
         fits = dense.dim() > self.DIMENSIONS + 1 and dense.shape[-self.DIMENSIONS - 1] == self.weight.shape[1]
         require(fits, "spikes", list(dense.shape), f"of shape [..., {self.weight.shape[1]}, *space]")
         self.fields.out_shape(tuple(dense.shape[-self.DIMENSIONS :]))
@@ -62,8 +64,9 @@ class Conv(Connection):
         return current.view(*dense.shape[: -self.DIMENSIONS - 1], *current.shape[1:])
 
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
+        post, dense = self._factors(post, pre)
         events, batch = post.shape[:2]
-        fields = self.fields.unfold(as_dense(pre).flatten(0, 1))
+        fields = self.fields.unfold(dense.flatten(0, 1))
         product = torch.einsum("ebol,ebkl->bok", post.flatten(3), fields.view(events, batch, *fields.shape[1:]))
         return add_to(out, product.reshape(batch, *self.weight.shape))
 

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snnrl.connections.base import Connection, WeightSettings, require_shape
+from snnrl.connections.base import Connection, new_memory, require_shape
+from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
-from snnrl.kernels import add_outer_events, spike_product
-from snnrl.spikes import SparseSpikes
+from snnrl.kernels import add_outer_events, add_rows, spike_product
+from snnrl.spikes import SparseSpikes, as_dtype
 
 
 class Dense(Connection):
@@ -23,7 +24,7 @@ class Dense(Connection):
     Args:
         pre: number of presynaptic neurons.
         post: number of postsynaptic neurons.
-        **settings: see :class:`~snnrl.connections.base.WeightSettings`.
+        **settings: see :class:`~snnrl.connections.weights.WeightSettings`.
 
     Raises:
         ConfigError: sizes or settings out of range.
@@ -37,35 +38,35 @@ class Dense(Connection):
         require(post > 0, "post", post, "a positive number of neurons")
         self._set_weight((post, pre), settings, by_pre=True)
 
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
-        if isinstance(spikes, Tensor):
-            require_shape(spikes, (self.weight.shape[1],))
-            return spike_product(spikes.flatten(0, -2), self.weight).view(*spikes.shape[:-1], -1)
-        current = functional.embedding_bag(
-            spikes.index,
-            self.weight.t(),
-            spikes.offsets,
-            mode="sum",
-            per_sample_weights=spikes.value.to(self.weight.dtype),
-        )
-        return current.view(*spikes.rows, -1).to(spikes.value.dtype)
+        weight = self.weight
+        if isinstance(spikes, SparseSpikes):
+            value = spikes.to(self._cast_of(spikes.value)).value
+            current = functional.embedding_bag(
+                spikes.index, weight.t(), spikes.offsets, mode="sum", per_sample_weights=value.to(weight.dtype)
+            )
+            return current.view(*spikes.rows, -1).to(value.dtype)
+        bits = isinstance(spikes, Tensor) and spikes.dtype == torch.bool and self.compute_dtype == torch.float32
+        dense = spikes if bits else self.as_dense(spikes)
+        require_shape(dense, (weight.shape[1],))
+        return spike_product(dense.flatten(0, -2), weight).view(*dense.shape[:-1], -1)
 
     def new_eligibility(self, batch: int) -> Tensor:
         post, pre = self.weight.shape
-        dtype = torch.promote_types(self.weight.dtype, torch.float32)
-        return self.weight.new_zeros((batch, pre, post), dtype=dtype).transpose(1, 2)
+        return self.weight.new_zeros((batch, pre, post), dtype=self.compute_dtype).transpose(1, 2)
 
     def sum_rows(self, eligibility: Tensor, factor: Tensor) -> Tensor:
         by_pre = eligibility.transpose(1, 2)
-        return (factor @ by_pre.flatten(1)).view(by_pre.shape[1:]).t()
+        return (as_dtype(factor, by_pre.dtype, "factor") @ by_pre.flatten(1)).view(by_pre.shape[1:]).t()
 
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
         out = self.new_eligibility(post.shape[1]) if out is None else out
-        by_pre = out.transpose(1, 2)
+        by_pre, post = out.transpose(1, 2), as_dtype(post, out.dtype, "post")
         if isinstance(pre, Tensor):
-            by_pre.baddbmm_(pre.permute(1, 2, 0), post.transpose(0, 1))
+            by_pre.baddbmm_(as_dtype(pre, out.dtype, "pre").permute(1, 2, 0), post.transpose(0, 1))
         else:
-            self._add_events(by_pre, post.reshape(-1, by_pre.shape[2]), pre)
+            self._add_events(by_pre, post.reshape(-1, by_pre.shape[2]), pre.to(out.dtype))
         return out
 
     @staticmethod
@@ -77,7 +78,7 @@ class Dense(Connection):
         batch, size, width = by_pre.shape
         synapses = by_pre.reshape(batch * size, width)
         at = (pre.row % batch) * size + pre.index
-        synapses.index_add_(0, at, post.index_select(0, pre.row) * pre.value[:, None])
+        add_rows(synapses, at, post.index_select(0, pre.row) * pre.value[:, None])
         if synapses.data_ptr() != by_pre.data_ptr():
             by_pre.copy_(synapses.view_as(by_pre))
 
@@ -87,7 +88,7 @@ class Lateral(Dense):
 
     Args:
         size: number of neurons.
-        **settings: see :class:`~snnrl.connections.base.WeightSettings`; a ``mask`` is applied on top.
+        **settings: see :class:`~snnrl.connections.weights.WeightSettings`; a ``mask`` is applied on top.
 
     Raises:
         ConfigError: sizes or settings out of range.

@@ -8,8 +8,9 @@ from typing import ClassVar, Unpack
 import torch
 from torch import Tensor
 
-from snnrl.connections.base import Connection, WeightSettings, add_to, as_dense, require_shape
+from snnrl.connections.base import Connection, add_to, new_memory, require_shape
 from snnrl.connections.fields import Fields, Size
+from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.spikes import SparseSpikes
 
@@ -26,7 +27,7 @@ class Local(Connection):
         kernel_size: extent of a receptive field, a number or one for each dimension.
         stride: step between receptive fields.
         padding: zeros around the presynaptic population.
-        **settings: see :class:`~snnrl.connections.base.WeightSettings`.
+        **settings: see :class:`~snnrl.connections.weights.WeightSettings`.
 
     Raises:
         ConfigError: sizes or settings out of range.
@@ -56,8 +57,9 @@ class Local(Connection):
         places = math.prod(self.out_space)
         self._set_weight((post_channels, places, pre_channels * self.fields.volume), settings)
 
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
-        dense = as_dense(spikes)
+        dense = self.as_dense(spikes)
         require_shape(dense, self.pre_shape)
         fields = self.fields.unfold(dense.flatten(0, -self.DIMENSIONS - 2))
         current = torch.einsum("rkl,olk->rol", fields, self.weight.to(fields.dtype))
@@ -67,8 +69,9 @@ class Local(Connection):
         return self.weight.abs().sum(2, keepdim=True)
 
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
+        post, dense = self._factors(post, pre)
         events, batch = post.shape[:2]
-        fields = self.fields.unfold(as_dense(pre).flatten(0, 1))
+        fields = self.fields.unfold(dense.flatten(0, 1))
         product = torch.einsum("ebol,ebkl->bolk", post.flatten(3), fields.view(events, batch, *fields.shape[1:]))
         return add_to(out, product)
 

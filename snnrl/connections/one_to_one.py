@@ -6,9 +6,10 @@ from typing import ClassVar, Unpack
 
 from torch import Tensor
 
-from snnrl.connections.base import Connection, WeightSettings, add_to, as_dense, require_shape
+from snnrl.connections.base import Connection, add_to, new_memory, require_shape
+from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
-from snnrl.spikes import SparseSpikes
+from snnrl.spikes import SparseSpikes, as_dtype
 
 
 class OneToOne(Connection):
@@ -16,7 +17,7 @@ class OneToOne(Connection):
 
     Args:
         shape: of both populations.
-        **settings: see :class:`~snnrl.connections.base.WeightSettings`.
+        **settings: see :class:`~snnrl.connections.weights.WeightSettings`.
 
     Raises:
         ConfigError: sizes or settings out of range.
@@ -28,8 +29,9 @@ class OneToOne(Connection):
         require(min(sizes, default=0) > 0, "shape", sizes, "positive sizes")
         self._set_weight(sizes, settings)
 
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
-        dense = as_dense(spikes)
+        dense = self.as_dense(spikes)
         require_shape(dense, tuple(self.weight.shape))
         return dense * self.weight.to(dense.dtype)
 
@@ -37,7 +39,8 @@ class OneToOne(Connection):
         return self.weight.abs()
 
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
-        return add_to(out, (post * as_dense(pre)).sum(0))
+        post, dense = self._factors(post, pre)
+        return add_to(out, (post * dense).sum(0))
 
 
 class MeanField(Connection):
@@ -46,7 +49,7 @@ class MeanField(Connection):
     Args:
         pre: number of presynaptic neurons.
         post: number of postsynaptic neurons.
-        **settings: see :class:`~snnrl.connections.base.WeightSettings`.
+        **settings: see :class:`~snnrl.connections.weights.WeightSettings`.
 
     Raises:
         ConfigError: sizes or settings out of range.
@@ -61,13 +64,23 @@ class MeanField(Connection):
         self.pre_size = pre
         self._set_weight((post,), settings)
 
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
-        dense = as_dense(spikes)
-        require_shape(dense, (self.pre_size,))
-        return dense.mean(-1, keepdim=True) * self.weight.to(dense.dtype)
+        mean = self._mean(spikes)
+        return mean * self.weight.to(mean.dtype)
 
     def input_strength(self) -> Tensor:
         return self.weight.abs()
 
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
-        return add_to(out, (post * as_dense(pre).mean(-1, keepdim=True)).sum(0))
+        post, mean = as_dtype(post, self.compute_dtype, "post"), self._mean(pre)
+        return add_to(out, (post * as_dtype(mean, post.dtype, "pre")).sum(0))
+
+    def _mean(self, spikes: Tensor | SparseSpikes) -> Tensor:
+        """The share of the presynaptic population that fires ``[..., 1]``."""
+        if isinstance(spikes, SparseSpikes):
+            value = spikes.to(self._cast_of(spikes.value)).value
+            total = value.new_zeros(spikes.row_count).index_add_(0, spikes.row, value)
+            return total.view(*spikes.rows, 1) / self.pre_size
+        require_shape(spikes, (self.pre_size,))
+        return self.as_dense(spikes).mean(-1, keepdim=True)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from snnrl.connections.base import Projection, as_dense
+from snnrl.connections.base import Projection, as_dense, new_memory
 from snnrl.connections.fields import Fields, Size
 from snnrl.errors import require
 from snnrl.spikes import SparseSpikes
@@ -36,6 +36,7 @@ class Pool(Projection):
         self.fields = Fields.of(dimensions, kernel_size, kernel_size if stride is None else stride, 0)
         self.mode = mode
 
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         dense = as_dense(spikes)
         space = self.fields.dimensions

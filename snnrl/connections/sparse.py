@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar, Self, Unpack
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snnrl.connections.base import Connection, WeightSettings, add_to, as_dense, require_shape
-from snnrl.errors import require
+from snnrl.connections.base import Connection, add_to, new_memory, require_shape
+from snnrl.connections.synapses import AT_ONCE, random_pairs
+from snnrl.connections.weights import WeightSettings
+from snnrl.errors import ConfigError, require
+from snnrl.kernels import add_rows
 from snnrl.spikes import SparseSpikes
 
 
@@ -19,8 +22,9 @@ class Sparse(Connection):
     Args:
         pre: number of presynaptic neurons.
         post: number of postsynaptic neurons.
-        index: ``[2, synapses]`` int64, the postsynaptic and the presynaptic neuron of each synapse; no pair twice.
-        **settings: see :class:`~snnrl.connections.base.WeightSettings`; ``weight`` follows the order of ``index``.
+        index: ``[2, synapses]`` int64, the postsynaptic and the presynaptic neuron of each synapse; no pair twice, on
+            any device. The connection is made where a given ``weight`` is, else on the CPU, as every other.
+        **settings: see :class:`~snnrl.connections.weights.WeightSettings`; ``weight`` follows the order of ``index``.
 
     Raises:
         ConfigError: sizes, indices or settings out of range.
@@ -31,20 +35,33 @@ class Sparse(Connection):
     pre_index: Tensor
     offsets: Tensor
 
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        if "density" in settings:
+            density = settings["density"]
+            raise ConfigError(f"density={density}: must be given to Sparse.random, which draws the synapses")
+        return super().__new__(cls, *args, **settings)
+
     def __init__(self, pre: int, post: int, index: Tensor, **settings: Unpack[WeightSettings]) -> None:
         super().__init__()
         require(pre > 0, "pre", pre, "a positive number of neurons")
         require(post > 0, "post", post, "a positive number of neurons")
+        index = torch.as_tensor(index)
         fits = index.dim() == 2 and index.shape[0] == 2 and index.shape[1] > 0
         require(fits, "index", list(index.shape), "of shape [2, synapses] with at least one synapse")
-        within = bool(((index >= 0) & (index < torch.tensor([[post], [pre]]))).all())
-        require(within, "index", f"up to {index.amax(1).tolist()}", f"within [{post}, {pre}] neurons")
-        order = torch.argsort(index[0] * pre + index[1])
-        place = (index[0] * pre + index[1])[order]
+        whole = not index.is_floating_point() and not index.is_complex() and index.dtype != torch.bool
+        require(whole, "index", index.dtype, "integers, the neurons' numbers")
+        index = index.long().to(settings["weight"].device if "weight" in settings else "cpu")
+        lowest, highest = index.amin(1).tolist(), index.amax(1).tolist()
+        within = min(lowest) >= 0 and highest[0] < post and highest[1] < pre
+        require(within, "index", f"up to {highest}", f"within [{post}, {pre}] neurons")
+        place = index[0] * pre + index[1]
+        order = torch.argsort(place)
+        place = place[order]
         require(bool((place[1:] != place[:-1]).all()), "index", "a pair twice", "a pair of neurons at most once")
+        del place
         self.pre_size, self.post_size = pre, post
-        self.register_buffer("post_index", index[0][order].clone())
-        self.register_buffer("pre_index", index[1][order].clone())
+        self.register_buffer("post_index", index[0][order])
+        self.register_buffer("pre_index", index[1][order])
         counts = torch.bincount(self.post_index, minlength=post)
         self.register_buffer("offsets", torch.cumsum(counts, 0) - counts)
         for name in ("weight", "mask", "signs"):
@@ -53,8 +70,9 @@ class Sparse(Connection):
 
     @staticmethod
     def _sort(settings: Any, name: str, order: Tensor) -> None:
-        if name in settings and settings[name].shape == order.shape:
-            settings[name] = settings[name][order]
+        if name in settings:
+            given = torch.as_tensor(settings[name])
+            settings[name] = given[order] if given.shape == order.shape else given
 
     @classmethod
     def random(
@@ -62,28 +80,47 @@ class Sparse(Connection):
     ) -> Sparse:
         """Each pair of neurons is connected with probability ``density``.
 
-        Raises:
-            ConfigError: a density that is not in (0, 1], or no synapse at all.
-        """
-        require(0 < density <= 1, "density", density, "in (0, 1]")
-        index = (torch.rand(post, pre, generator=generator) < density).nonzero().t()
-        return cls(pre, post, index, generator=generator, **settings)
+        Memory goes by the synapses that there are; time by all pairs, or by the synapses where pairs are very many.
 
+        Raises:
+            ConfigError: a size or density out of range, or no synapse at all.
+        """
+        require(pre > 0, "pre", pre, "a positive number of neurons")
+        require(post > 0, "post", post, "a positive number of neurons")
+        require(0 < density <= 1, "density", density, "in (0, 1]")
+        place = random_pairs(pre * post, density, generator)
+        return cls(pre, post, torch.stack([place // pre, place % pre]), generator=generator, **settings)
+
+    @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
-        dense = as_dense(spikes)
-        require_shape(dense, (self.pre_size,))
-        table = dense.flatten(0, -2).t().contiguous()
-        current = functional.embedding_bag(
-            self.pre_index, table, self.offsets, mode="sum", per_sample_weights=self.weight.to(table.dtype)
-        )
-        return current.t().reshape(*dense.shape[:-1], self.post_size)
+        if isinstance(spikes, SparseSpikes):
+            require(spikes.size == self.pre_size, "spikes", list(spikes.shape), f"of shape [..., {self.pre_size}]")
+            rows = max(1, max(AT_ONCE, len(self.pre_index), len(spikes.index)) // self.pre_size)
+            cuts = range(0, spikes.row_count, rows)
+            parts = (spikes.rows_between(first, min(first + rows, spikes.row_count)) for first in cuts)
+            return torch.cat([self._transmit(part.dense()) for part in parts]).view(*spikes.rows, self.post_size)
+        require_shape(spikes, (self.pre_size,))
+        return self._transmit(spikes.flatten(0, -2)).view(*spikes.shape[:-1], self.post_size)
+
+    def _transmit(self, spikes: Tensor) -> Tensor:
+        """The currents ``[rows, post]`` of spikes ``[rows, pre]``."""
+        table = self.as_dense(spikes).t().contiguous()
+        weight = self.weight.to(table.dtype)
+        current = functional.embedding_bag(self.pre_index, table, self.offsets, mode="sum", per_sample_weights=weight)
+        return current.t()
 
     def input_strength(self) -> Tensor:
         strength = self.weight.abs()
-        return strength.new_zeros(self.post_size).index_add(0, self.post_index, strength)[self.post_index]
+        total = strength.new_zeros(self.post_size)
+        add_rows(total, self.post_index, strength)
+        return total[self.post_index]
 
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
         product = self.new_eligibility(post.shape[1])
-        for now, before in zip(post, as_dense(pre), strict=True):
-            product += now[:, self.post_index] * before[:, self.pre_index]
+        batch = post.shape[1]
+        for event, now in enumerate(post):
+            first = event * batch
+            before = pre.rows_between(first, first + batch) if isinstance(pre, SparseSpikes) else pre[event]
+            now, dense = self._factors(now, before)
+            product += now[:, self.post_index] * dense[:, self.pre_index]
         return add_to(out, product)

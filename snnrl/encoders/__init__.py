@@ -2,19 +2,26 @@
 
 from snnrl.encoders.adaptation import RateAdaptation
 from snnrl.encoders.base import Encoder, regular_spikes
+from snnrl.encoders.delta import DeltaEncoder, DeltaState
 from snnrl.encoders.frames import FrameEncoder, FrameState
+from snnrl.encoders.latency import LatencyEncoder, LatencyState
 from snnrl.encoders.normalise import Normaliser
 from snnrl.encoders.onehot import OneHotEncoder, OneHotState
 from snnrl.encoders.patches import PatchEncoder
 from snnrl.encoders.poisson import BernoulliEncoder, PoissonEncoder, RandomSpikesState
 from snnrl.encoders.population import PopulationEncoder, PopulationState
+from snnrl.encoders.rank_order import RankOrderEncoder, RankOrderState
 from snnrl.encoders.scenes import SceneEncoder, SceneState
 
 __all__ = [
     "BernoulliEncoder",
+    "DeltaEncoder",
+    "DeltaState",
     "Encoder",
     "FrameEncoder",
     "FrameState",
+    "LatencyEncoder",
+    "LatencyState",
     "Normaliser",
     "OneHotEncoder",
     "OneHotState",
@@ -23,6 +30,8 @@ __all__ = [
     "PopulationEncoder",
     "PopulationState",
     "RandomSpikesState",
+    "RankOrderEncoder",
+    "RankOrderState",
     "RateAdaptation",
     "SceneEncoder",
     "SceneState",

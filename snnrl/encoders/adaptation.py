@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from snnrl.encoders.base import FixedPrecision
 from snnrl.errors import require
+from snnrl.kernels import count_each
 
 
-class RateAdaptation(nn.Module):
+class RateAdaptation(FixedPrecision):
     """Amplitude of each neuron's spikes, ``min(1, sqrt(target / rate))`` of its running rate.
 
     Keeps features that are nearly always on from acting as one large bias that drowns the rest: their contribution to
@@ -32,7 +34,7 @@ class RateAdaptation(nn.Module):
         require(0 < target <= 1, "target", target, "in (0, 1]")
         require(horizon >= 1, "horizon", horizon, "at least 1")
         self.target, self.horizon = target, horizon
-        self.register_buffer("rate", torch.full((size,), target))
+        self.register_buffer("rate", torch.full((size,), target, dtype=torch.float32))
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
@@ -40,7 +42,7 @@ class RateAdaptation(nn.Module):
         """Take note of the neurons ``index`` ``[events]`` that spiked in ``batch`` observations."""
         self.seen.add_(batch)
         share = (batch / self.seen.clamp_max(self.horizon)).to(self.rate.dtype).clamp_max(0.1)
-        counts = torch.bincount(index, minlength=len(self.rate)).to(self.rate.dtype)
+        counts = count_each(index, len(self.rate)).to(self.rate.dtype)
         self.rate.lerp_(counts / batch, share)
 
     def forward(self, index: Tensor) -> Tensor:

@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, Self, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from snnrl.errors import ConfigError, KnownSettings, require
 from snnrl.spikes import SparseSpikes
 
 S = TypeVar("S", bound=tuple[Any, ...])
 
 
-class Encoder(nn.Module, ABC, Generic[S]):
+class FixedPrecision(KnownSettings, nn.Module):
+    """A module whose buffers are moved from device to device, but keep the precision that they were made with.
+
+    What observations are measured against, and running statistics above all, would be damaged by a network's
+    ``.half()`` or ``.float()``.
+    """
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        before = dict(self._buffers)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, buffer in before.items():
+            moved = self._buffers[name]
+            if buffer is not None and moved is not None and moved.dtype != buffer.dtype:
+                self._buffers[name] = buffer.to(moved.device)
+        return self
+
+
+class _SpikeDtype(nn.Module):
+    """Knows which dtype a network around it was made or converted to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("anchor", torch.zeros(()), persistent=False)
+
+
+class Encoder(FixedPrecision, ABC, Generic[S]):
     """Turns a batch of observations into spikes.
 
     An encoder returns either a spike train, a tensor ``[time, batch, size]``, or a volley: the spikes of one instant at
     the window's start, as :class:`~snnrl.spikes.SparseSpikes` with rows ``(batch,)``. What it must remember from one
     observation to the next within an episode is its state; what it learns for life is in its buffers, and changes
     only while the module is in training mode.
+
+    Observations may have any dtype: what is made of them is computed in single precision at least, so that the same
+    spikes come out whatever the precision of the network; ``.double()``, ``.to(dtype)`` and torch's default dtype
+    decide the dtype of the spikes alone.
 
     Attributes:
         size: number of neurons.
@@ -29,6 +61,15 @@ class Encoder(nn.Module, ABC, Generic[S]):
     size: int
     fires_volleys: bool = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._spikes = _SpikeDtype()
+
+    @property
+    def spike_dtype(self) -> torch.dtype:
+        """The dtype of spikes: torch's default when the encoder was made, or what it has been converted to since."""
+        return self._spikes.get_buffer("anchor").dtype
+
     @abstractmethod
     def init_state(self, batch: int) -> S:
         """The state at the start of an episode."""
@@ -36,6 +77,82 @@ class Encoder(nn.Module, ABC, Generic[S]):
     @abstractmethod
     def forward(self, observation: Tensor, state: S) -> tuple[Tensor | SparseSpikes, S]:
         """Spikes of one window for observations ``[batch, *observation_shape]``."""
+
+
+def require_steps(sim_steps: Any) -> int:
+    """The length of a window.
+
+    Raises:
+        ConfigError: it is no integer of at least 1.
+    """
+    return require_count("sim_steps", sim_steps, "an integer of at least 1")
+
+
+def require_count(setting: str, value: Any, expected: str) -> int:
+    """A number of things of which there is one at least.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    require(whole, setting, value, expected)
+    return cast(int, value)
+
+
+def as_values(observation: Tensor, size: int) -> Tensor:
+    """Observations ``[batch, *shape]`` as ``[batch, size]``, in single precision at least.
+
+    Raises:
+        ConfigError: another number of values in an observation, or one that is NaN or infinite.
+    """
+    shape = list(observation.shape)
+    if not shape or math.prod(shape[1:]) != size:
+        raise ConfigError(f"observation={shape}: must be [batch, {size}], or of another shape of {size} values a row")
+    values = observation.reshape(shape[0], size)
+    if not values.is_floating_point():
+        require(not values.is_complex(), "observation", values.dtype, "of real numbers")
+        return values.to(torch.float32)
+    if values.dtype.itemsize < torch.float32.itemsize:
+        values = values.to(torch.float32)
+    if not bool(torch.isfinite(values).all()):
+        row = int(torch.isfinite(values).all(1).logical_not().nonzero()[0])
+        raise ConfigError(f"observation[{row}]={values[row].tolist()}: must be finite")
+    return values
+
+
+def as_intensities(observation: Tensor, size: int) -> Tensor:
+    """Observations ``[batch, *shape]`` as intensities ``[batch, size]`` in [0, 1], float32; others are clipped.
+
+    Raises:
+        ConfigError: as :func:`as_values`, or whole numbers above 1, which are pixels that nobody has divided.
+    """
+    values = as_values(observation, size)
+    if not observation.is_floating_point() and observation.dtype != torch.bool and values.numel():
+        most = int(values.max())
+        expected = "intensities in [0, 1]; divide the pixels of an image by 255.0"
+        require(most <= 1, "observation", f"{observation.dtype} up to {most}", expected)
+    return values.to(torch.float32).clamp(0, 1)
+
+
+def require_frames(observation: Tensor, height: int, width: int) -> None:
+    """Refuse what are no grey frames.
+
+    Raises:
+        ConfigError: another dtype than uint8, or another shape than ``[batch, 1, height, width]``.
+    """
+    shape = tuple(observation.shape)
+    if observation.dtype != torch.uint8 or len(shape) != 4 or shape[1:] != (1, height, width):
+        raise ConfigError(f"observation={observation.dtype} {shape}: must be uint8 (n, 1, {height}, {width})")
+
+
+def require_rows(state: Tensor, batch: int) -> None:
+    """Refuse a state ``[rows, ...]`` of another number of rows than the observations have.
+
+    Raises:
+        ConfigError: it has.
+    """
+    if len(state) != batch:
+        raise ConfigError(f"state={len(state)} rows: must have the {batch} of the observation, as init_state({batch})")
 
 
 def regular_spikes(rate: Tensor, phase: Tensor, steps: int) -> tuple[Tensor, Tensor]:

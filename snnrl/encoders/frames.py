@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder
+from snnrl.encoders.base import Encoder, require_frames, require_rows
 from snnrl.errors import require
 from snnrl.kernels import frame_events
 from snnrl.kernels.frames import FrameGeometry
@@ -159,11 +159,8 @@ class FrameEncoder(Encoder[FrameState]):
         return torch.where(extent > 0, column, last)
 
     def forward(self, observation: Tensor, state: FrameState) -> tuple[SparseSpikes, FrameState]:
-        if observation.dtype != torch.uint8 or tuple(observation.shape[1:]) != (1, self.height, self.width):
-            raise ValueError(
-                f"frames {observation.dtype} {tuple(observation.shape)}: "
-                f"must be uint8 (n, 1, {self.height}, {self.width})"
-            )
+        require_frames(observation, self.height, self.width)
+        require_rows(state.centre, len(observation))
         if observation.device.type == "cpu":
             seen = observation[:, 0, self.top : self.bottom]
             row, index, columns, centre = frame_events(
@@ -173,7 +170,7 @@ class FrameEncoder(Encoder[FrameState]):
             row, index, columns, centre = self.plain_events(observation, state)
         if self.training:
             self.adaptation.observe(index, len(observation))
-        spikes = SparseSpikes(row, index, self.adaptation(index), (len(observation),), self.size)
+        spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (len(observation),), self.size)
         return spikes, FrameState(columns, centre)
 
     def plain_events(self, observation: Tensor, state: FrameState) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from snnrl.encoders.base import FixedPrecision, as_values
 from snnrl.errors import require
 
 
-class Normaliser(nn.Module):
+class Normaliser(FixedPrecision):
     """Maps a vector observation onto [-1, 1] in each dimension.
 
     Where ``scale`` is given, ``(x - centre) / scale`` is clipped, or squashed by tanh in the dimensions that ``squash``
@@ -66,7 +67,7 @@ class Normaliser(nn.Module):
         self.adaptive = not bool(bounded.all())
         squashed = np.asarray(squash if squash is not None else np.zeros(dims), dtype=bool)
         for name, array in (("_middle", middle), ("_reach", np.maximum(reach, 1e-9))):
-            self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32), persistent=False)
+            self.register_buffer(name, torch.as_tensor(array, dtype=torch.float64), persistent=False)
         for name, flags in (("_bounded", bounded), ("_squash", squashed)):
             self.register_buffer(name, torch.as_tensor(flags), persistent=False)
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
@@ -85,8 +86,9 @@ class Normaliser(nn.Module):
 
     def forward(self, observation: Tensor) -> Tensor:
         """``[batch, dims]`` of any range to ``[batch, dims]`` in [-1, 1]."""
-        x = observation.flatten(1).to(torch.float32)
-        scaled = (x - self.get_buffer("_middle")) / self.get_buffer("_reach")
+        x = as_values(observation, self.dims)
+        middle, reach = (self.get_buffer(name).to(x.dtype) for name in ("_middle", "_reach"))
+        scaled = ((x - middle) / reach).to(torch.float32)
         out = torch.where(self.get_buffer("_squash"), torch.tanh(scaled), scaled.clamp(-1, 1))
         if self.adaptive:
             if self.training:

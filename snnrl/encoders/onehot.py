@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from snnrl.encoders.base import Encoder, regular_spikes
-from snnrl.errors import require
+from snnrl.encoders.base import Encoder, as_values, regular_spikes, require_count, require_steps
+from snnrl.errors import ConfigError, require
 
 
 class OneHotState(NamedTuple):
@@ -26,19 +25,40 @@ class OneHotEncoder(Encoder[OneHotState]):
         spikes_per_step: rate of the active neuron, in (0, 1].
 
     Raises:
-        ConfigError: a count below 1 or a rate out of range.
+        ConfigError: a setting out of range, or an observation that is none of the values.
     """
 
     def __init__(self, count: int, *, start: int = 0, sim_steps: int, spikes_per_step: float = 1.0) -> None:
         super().__init__()
-        require(count >= 1, "count", count, "at least 1")
+        require_count("count", count, "an integer of at least 1")
+        require_steps(sim_steps)
         require(0 < spikes_per_step <= 1, "spikes_per_step", spikes_per_step, "in (0, 1]")
         self.size, self.start, self.sim_steps, self.rate = count, start, sim_steps, spikes_per_step
+        train, _ = regular_spikes(torch.full((1, 1), float(spikes_per_step)), torch.zeros((1, 1)), sim_steps)
+        self.register_buffer("_train", train, persistent=False)
 
     def init_state(self, batch: int) -> OneHotState:
         return OneHotState()
 
     def forward(self, observation: Tensor, state: OneHotState) -> tuple[Tensor, OneHotState]:
-        rate = self.rate * functional.one_hot(observation.flatten().long() - self.start, self.size).float()
-        spikes, _ = regular_spikes(rate, torch.zeros_like(rate), self.sim_steps)
-        return spikes, state
+        index = self._index(observation)
+        active = torch.zeros((len(index), self.size), device=index.device, dtype=self.spike_dtype)
+        return self.get_buffer("_train").to(active.dtype) * active.scatter_(1, index, 1), state
+
+    def _index(self, observation: Tensor) -> Tensor:
+        """The neuron ``[batch, 1]`` of each observation."""
+        given = observation.reshape(1) if observation.dim() == 0 else observation
+        if given.is_floating_point():
+            given = as_values(given, 1)
+        values = given.reshape(len(given), -1).long()
+        if values.shape[1] != 1:
+            raise ConfigError(f"observation={list(given.shape)}: must be [batch], one value of each")
+        wrong = (values < self.start) | (values >= self.start + self.size)
+        if given.is_floating_point():
+            wrong |= values != given
+        if bool(wrong.any()):
+            first = given.reshape(-1)[int(wrong.nonzero()[0, 0])].item()
+            raise ConfigError(
+                f"observation={first}: must be an integer from {self.start} to {self.start + self.size - 1}"
+            )
+        return values - self.start

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder
+from snnrl.encoders.base import Encoder, require_frames
 from snnrl.errors import require
 from snnrl.spikes import SparseSpikes
 
@@ -54,15 +54,13 @@ class PatchEncoder(Encoder[PatchState]):
         return PatchState()
 
     def forward(self, observation: Tensor, state: PatchState) -> tuple[SparseSpikes, PatchState]:
-        if observation.dtype != torch.uint8 or tuple(observation.shape[1:]) != (1, self.height, self.width):
-            raise ValueError(
-                f"images {observation.dtype} {tuple(observation.shape)}: "
-                f"must be uint8 (n, 1, {self.height}, {self.width})"
-            )
+        require_frames(observation, self.height, self.width)
         row, index = self._events(observation[:, 0])
         if self.training:
             self.adaptation.observe(index, len(observation))
-        return SparseSpikes(row, index, self.adaptation(index), (len(observation),), self.size), state
+        return SparseSpikes(
+            row, index, self.adaptation(index).to(self.spike_dtype), (len(observation),), self.size
+        ), state
 
     def _events(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Rows and neurons ``[events]`` of what images ``[batch, height, width]`` show."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from snnrl.encoders.base import Encoder
+from snnrl.encoders.base import Encoder, as_intensities, require_count, require_steps
 from snnrl.errors import require
 from snnrl.noise import uniform
 
@@ -20,10 +21,11 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
     """Each neuron spikes at each step with the probability ``probability_max * intensity``.
 
     Args:
-        size: number of values in an observation, one neuron each; intensities are clipped to [0, 1].
+        size: number of values in an observation, one neuron each; intensities are clipped to [0, 1], and pixels from 0
+            to 255 are refused.
         sim_steps: length of the window.
         probability_max: probability of a spike at intensity 1, in (0, 1].
-        dtype: of the spikes; ``torch.bool`` takes the least memory.
+        dtype: of the spikes; ``torch.bool`` takes the least memory. ``None`` is :attr:`spike_dtype`.
         generator: where the draws come from; ``None`` is torch's global generator.
 
     Raises:
@@ -36,12 +38,12 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
         *,
         sim_steps: int,
         probability_max: float = 1.0,
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        require(size > 0, "size", size, "a positive number of neurons")
-        require(sim_steps > 0, "sim_steps", sim_steps, "at least 1")
+        require_count("size", size, "a positive number of neurons")
+        require_steps(sim_steps)
         require(0 < probability_max <= 1, "probability_max", probability_max, "in (0, 1]")
         self.size, self.sim_steps, self.generator = size, sim_steps, generator
         self.probability_max, self.dtype = probability_max, dtype
@@ -54,9 +56,9 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
         return self.probability_max * intensity
 
     def forward(self, observation: Tensor, state: RandomSpikesState) -> tuple[Tensor, RandomSpikesState]:
-        probability = self.probability(observation.flatten(1).to(torch.float32).clamp(0, 1))
+        probability = self.probability(as_intensities(observation, self.size))
         noise = uniform((self.sim_steps, *probability.shape), probability, self.generator)
-        return (noise < probability).to(self.dtype), state
+        return (noise < probability).to(self.dtype or self.spike_dtype), state
 
 
 class PoissonEncoder(BernoulliEncoder):
@@ -66,11 +68,12 @@ class PoissonEncoder(BernoulliEncoder):
     (Dayan & Abbott 2001, Theoretical Neuroscience, sec. 1.4).
 
     Args:
-        size: number of values in an observation, one neuron each; intensities are clipped to [0, 1].
+        size: number of values in an observation, one neuron each; intensities are clipped to [0, 1], and pixels from 0
+            to 255 are refused.
         sim_steps: length of the window.
         rate_max: rate at intensity 1 in Hz.
         dt: simulation step in ms.
-        dtype: of the spikes; ``torch.bool`` takes the least memory.
+        dtype: of the spikes; ``torch.bool`` takes the least memory. ``None`` is :attr:`spike_dtype`.
         generator: where the draws come from; ``None`` is torch's global generator.
 
     Raises:
@@ -84,12 +87,12 @@ class PoissonEncoder(BernoulliEncoder):
         sim_steps: int,
         rate_max: float = 100.0,
         dt: float = 1.0,
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(size, sim_steps=sim_steps, dtype=dtype, generator=generator)
-        require(rate_max > 0, "rate_max", rate_max, "a positive rate in Hz")
-        require(dt > 0, "dt", dt, "a positive number of ms")
+        require(math.isfinite(rate_max) and rate_max > 0, "rate_max", rate_max, "a positive rate in Hz")
+        require(math.isfinite(dt) and dt > 0, "dt", dt, "a positive number of ms")
         self.events_per_step = rate_max * dt / 1000.0
 
     def probability(self, intensity: Tensor) -> Tensor:

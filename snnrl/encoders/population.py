@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from snnrl.encoders.base import Encoder, regular_spikes
+from snnrl.encoders.base import Encoder, regular_spikes, require_rows, require_steps
 from snnrl.encoders.normalise import Normaliser
 from snnrl.errors import require
 
@@ -59,9 +60,11 @@ class PopulationEncoder(Encoder[PopulationState]):
         width: float = 0.7,
     ) -> None:
         super().__init__()
+        require_steps(sim_steps)
+        require(math.isfinite(width) and width > 0, "width", width, "above 0")
         self.normaliser, self.sim_steps, self.width = normaliser, sim_steps, width
         dims = normaliser.dims
-        pairs = list(combinations(range(dims), 2))
+        pairs = list(combinations(range(dims), 2)) if grids else []
         self.lines, self.grids = tuple(lines), tuple(grids) if pairs else ()
         require(bool(self.lines or self.grids), "lines", list(lines), "at least one group of cells")
         for name, cells in (("lines", self.lines), ("grids", self.grids)):
@@ -77,7 +80,7 @@ class PopulationEncoder(Encoder[PopulationState]):
         self.size = dims * sum(self.lines) + len(pairs) * sum(side**2 for side in self.grids)
         self.register_buffer("_first", torch.tensor([a for a, _ in pairs], dtype=torch.long), persistent=False)
         self.register_buffer("_second", torch.tensor([b for _, b in pairs], dtype=torch.long), persistent=False)
-        phase = (torch.arange(self.size) * 0.6180339887) % 1.0
+        phase = (torch.arange(self.size, dtype=torch.float32) * 0.6180339887) % 1.0
         self.register_buffer("_phase", phase, persistent=False)
 
     @staticmethod
@@ -114,5 +117,6 @@ class PopulationEncoder(Encoder[PopulationState]):
         return torch.cat(parts, dim=1) * self.group_rate
 
     def forward(self, observation: Tensor, state: PopulationState) -> tuple[Tensor, PopulationState]:
+        require_rows(state.phase, len(observation))
         spikes, phase = regular_spikes(self.rates(observation), state.phase, self.sim_steps)
-        return spikes, PopulationState(phase)
+        return spikes.to(self.spike_dtype), PopulationState(phase)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder
+from snnrl.encoders.base import Encoder, require_frames, require_rows
 from snnrl.encoders.survey import Scene, survey
 from snnrl.errors import require
 from snnrl.kernels.scenes import BLOCK, MOST_OBJECTS, Figure, Layout, scene_events
@@ -98,13 +98,8 @@ class SceneEncoder(Encoder[SceneState]):
         )
 
     def forward(self, observation: Tensor, state: SceneState) -> tuple[SparseSpikes, SceneState]:
-        if observation.dtype != torch.uint8 or tuple(observation.shape[1:]) != (1, self.height, self.width):
-            raise ValueError(
-                f"frames {observation.dtype} {tuple(observation.shape)}: "
-                f"must be uint8 (n, 1, {self.height}, {self.width})"
-            )
-        if len(state.objects) != len(observation):
-            raise ValueError(f"a state of {len(state.objects)} rows: must have the {len(observation)} of the frames")
+        require_frames(observation, self.height, self.width)
+        require_rows(state.objects, len(observation))
         device = observation.device
         luminance, top, bottom, left, right, moves_rows, moves_columns = self.figure.tolist()
         found = scene_events(
@@ -119,5 +114,5 @@ class SceneEncoder(Encoder[SceneState]):
         row, index, objects, centre = (torch.from_numpy(part).to(device) for part in found)
         if self.training:
             self.adaptation.observe(index, len(observation))
-        spikes = SparseSpikes(row, index, self.adaptation(index), (len(observation),), self.size)
+        spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (len(observation),), self.size)
         return spikes, SceneState(objects, centre)

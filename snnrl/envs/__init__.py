@@ -1,15 +1,19 @@
 """Environments: recipes, vectors of them, and what a learner is told. Knows nothing of spikes."""
 
 from snnrl.envs.atari import AtariEnv, VectorAtari
+from snnrl.envs.checked import Checked, numbered
 from snnrl.envs.config import AtariConfig, EnvConfig, RewardConfig
 from snnrl.envs.factory import make_env, make_envs
-from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder
+from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder, action_mask
+from snnrl.envs.limits import LONGEST, for_evaluation, has_limit
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.seeding import env_seeds
 
 __all__ = [
+    "LONGEST",
     "AtariConfig",
     "AtariEnv",
+    "Checked",
     "EnvConfig",
     "Episode",
     "EpisodeStats",
@@ -19,7 +23,11 @@ __all__ = [
     "RewardConfig",
     "VectorAtari",
     "VectorMNIST",
+    "action_mask",
     "env_seeds",
+    "for_evaluation",
+    "has_limit",
     "make_env",
     "make_envs",
+    "numbered",
 ]

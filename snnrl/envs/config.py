@@ -163,6 +163,11 @@ class EnvConfig:
         """Whether the id names an Atari game of ``ale_py``."""
         return self.id.startswith(ATARI_PREFIX)
 
+    @property
+    def shows_frames(self) -> bool:
+        """Whether it is an Atari game that is seen as grey frames, and not by ``obs_type`` as bytes or colours."""
+        return self.is_atari and self.kwargs.get("obs_type", "grayscale") == "grayscale"
+
     def for_evaluation(self) -> EnvConfig:
         """The recipe of the environments in which an agent is evaluated."""
         return replace(self, kwargs={**self.kwargs, **self.eval_kwargs})

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from snnrl.envs.atari import AtariEnv, VectorAtari, atari_game
+from snnrl.envs.checked import Checked, numbered
 from snnrl.envs.config import ATARI_PREFIX, AtariConfig, EnvConfig
+from snnrl.envs.emulator import IdleStart, emulator_arguments
+from snnrl.envs.masks import with_masks
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.errors import ConfigError, did_you_mean, require
 
-_ATARI_KWARGS = ("full_action_space",)
+_ATARI_KWARGS = ("full_action_space", "obs_type")
+_OBS_TYPES = ("grayscale", "ram", "rgb")
 
 
 def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -> VectorEnv[Any, Any, Any]:
     """Environments that are stepped together; one that has ended is reset by the next step (``NEXT_STEP``).
 
     Atari games are :class:`~snnrl.envs.atari.VectorAtari`, images :class:`~snnrl.envs.mnist.VectorMNIST`, anything else
-    Gymnasium's ``SyncVectorEnv``. All take ``reset(seed=env_seeds(...))``.
+    Gymnasium's ``SyncVectorEnv``. All take ``reset(seed=env_seeds(...))``. What an environment says by a method
+    ``action_masks()`` is in ``info["action_mask"]``.
 
     Args:
         config: a recipe, or a registered Gymnasium id for a recipe of defaults.
@@ -37,20 +43,24 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
     require(num_envs >= 1, "num_envs", num_envs, "an integer of at least 1")
     require(max_threads >= 0, "max_threads", max_threads, "an integer of at least 0")
     config = EnvConfig(config) if isinstance(config, str) else config
-    if config.is_atari:
-        return VectorAtari(num_envs=num_envs, max_threads=max_threads, **_atari_arguments(config))
+    given = _arguments(config)
+    if config.shows_frames:
+        return VectorAtari(num_envs=num_envs, max_threads=max_threads, **given)
     spec = _registered(config.id)
     if spec.entry_point is MNISTEnv:
         with _construction(config, spec):
             return VectorMNIST(num_envs, **config.kwargs)
     with _construction(config, spec):
-        return gymnasium.make_vec(
+        envs = gymnasium.make_vec(
             config.id,
             num_envs=num_envs,
             vectorization_mode="sync",
             vector_kwargs={"autoreset_mode": AutoresetMode.NEXT_STEP},
-            **_gymnasium_arguments(config),
+            wrappers=[Checked, *_wrappers(config)],
+            **given,
         )
+    numbered(cast(SyncVectorEnv, envs).envs)
+    return envs
 
 
 def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
@@ -64,12 +74,25 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasi
         ConfigError: an unknown id, wrong ``env.kwargs``, or a package that is not installed.
     """
     config = EnvConfig(config) if isinstance(config, str) else config
-    if config.is_atari:
-        return AtariEnv(render_mode=render_mode, **_atari_arguments(config))
+    given = _arguments(config)
+    if config.shows_frames:
+        return AtariEnv(render_mode=render_mode, **given)
     spec = _registered(config.id)
     rendering: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
     with _construction(config, spec):
-        return gymnasium.make(config.id, **rendering, **_gymnasium_arguments(config))
+        env: gymnasium.Env[Any, Any] = Checked(gymnasium.make(config.id, **rendering, **given))
+        for wrapper in _wrappers(config):
+            env = wrapper(env)
+        return env
+
+
+def _arguments(config: EnvConfig) -> dict[str, Any]:
+    """What the environment is made from, besides its id."""
+    if config.is_atari:
+        return _atari_arguments(config)
+    if config.max_episode_steps is None:
+        return config.kwargs
+    return {**config.kwargs, "max_episode_steps": config.max_episode_steps}
 
 
 def _atari_arguments(config: EnvConfig) -> dict[str, Any]:
@@ -77,18 +100,20 @@ def _atari_arguments(config: EnvConfig) -> dict[str, Any]:
         if key not in _ATARI_KWARGS:
             hint = did_you_mean(key, _ATARI_KWARGS)
             raise ConfigError(f"env.kwargs.{key}={value}: there is no such setting of an Atari game; {hint}")
-    return {
-        "game": atari_game(config.id),
-        "config": config.atari or AtariConfig(),
-        "max_episode_steps": config.max_episode_steps,
-        **config.kwargs,
-    }
+    seen = config.kwargs.get("obs_type", "grayscale")
+    require(seen in _OBS_TYPES, "env.kwargs.obs_type", seen, f"one of {', '.join(_OBS_TYPES)}")
+    game, played, limit = atari_game(config.id), config.atari or AtariConfig(), config.max_episode_steps
+    if not config.shows_frames:
+        return {**emulator_arguments(played, limit), **config.kwargs}
+    settings = {key: value for key, value in config.kwargs.items() if key != "obs_type"}
+    return {"game": game, "config": played, "max_episode_steps": limit, **settings}
 
 
-def _gymnasium_arguments(config: EnvConfig) -> dict[str, Any]:
-    if config.max_episode_steps is None:
-        return config.kwargs
-    return {**config.kwargs, "max_episode_steps": config.max_episode_steps}
+def _wrappers(config: EnvConfig) -> list[Callable[[gymnasium.Env[Any, Any]], gymnasium.Env[Any, Any]]]:
+    """What lies around each environment."""
+    if config.is_atari:
+        return [partial(IdleStart, config=config.atari or AtariConfig())]
+    return [with_masks]
 
 
 def _registered(env_id: str) -> EnvSpec:

@@ -27,12 +27,25 @@ class Feedback(NamedTuple):
         terminated: the value beyond this observation is zero, also at a lost life where the recipe says so.
         truncated: a time limit was reached, and the value beyond is bootstrapped; never together with ``terminated``.
         reset: this observation begins an episode, and the step that led here was no decision.
+        action_mask: ``[num_envs, values]``, true for each value of each number of an action that the environment
+            permits now; None where it says nothing of that. It is ``info["action_mask"]``, as in Taxi-v3.
     """
 
     reward: npt.NDArray[np.float32]
     terminated: Bools
     truncated: Bools
     reset: Bools
+    action_mask: Bools | None = None
+
+
+def action_mask(info: Mapping[str, Any]) -> Bools | None:
+    """``info["action_mask"]`` of a vector environment as ``[num_envs, values]``; all true in rows that have none."""
+    given = info.get("action_mask")
+    if given is None:
+        return None
+    mask = np.asarray(given).astype(np.bool_)
+    mask = mask.reshape(len(mask), -1)
+    return mask | ~np.asarray(info.get("_action_mask", True)).reshape(-1, 1)
 
 
 class FeedbackBuilder:
@@ -69,7 +82,7 @@ class FeedbackBuilder:
                 raise ConfigError("env.reward.life_loss_ends=True: must be false for an environment without lives")
             self._lives = np.array(info["lives"])
         no = np.zeros(self._num_envs, dtype=np.bool_)
-        return Feedback(np.zeros(self._num_envs, dtype=np.float32), no, no.copy(), ~no)
+        return Feedback(np.zeros(self._num_envs, dtype=np.float32), no, no.copy(), ~no, action_mask(info))
 
     def __call__(self, reward: Numbers, terminated: Bools, truncated: Bools, info: Mapping[str, Any]) -> Feedback:
         """What goes with the observation of one ``envs.step``; the arguments are its results, ``[num_envs]`` each."""
@@ -85,7 +98,7 @@ class FeedbackBuilder:
             terminated = terminated | ((lives < self._lives) & ~reset)
             self._lives = lives
         learned = np.where(reset, 0.0, learned)
-        return Feedback(learned.astype(np.float32), terminated, truncated & ~terminated, reset)
+        return Feedback(learned.astype(np.float32), terminated, truncated & ~terminated, reset, action_mask(info))
 
 
 class Episode(NamedTuple):

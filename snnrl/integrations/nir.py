@@ -11,10 +11,10 @@ What NIR has no word for, soft reset, the potential at the start and the number 
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast, get_args
 
 import nir
 import numpy as np
@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnrl.cli import run_command
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import ConfigError, did_you_mean, one_line, require
+from snnrl.integrations.nir_reading import Imported, from_nir, positive_dt
 from snnrl.networks.layered import LayeredNetwork, LayerSettings, SpikingLayer
 from snnrl.neurons import IF, LIF
 
@@ -34,24 +35,14 @@ usage: python -m snnrl.integrations.nir run=RUN_DIR out=FILE [key=value ...]
   out            file to write
   resistance     scaled, or unit for readers that take R = 1 (norse)
   dt             seconds of a step (0.001; snnTorch takes 0.0001)
+  trust          true lets code run that the run's config.yaml names (environments of your own)
 """
 
-DEFAULTS: dict[str, Any] = {"run": None, "out": None, "resistance": "scaled", "dt": 0.001}
+DEFAULTS: dict[str, Any] = {"run": None, "out": None, "resistance": "scaled", "dt": 0.001, "trust": False}
+
+__all__ = ["Imported", "from_nir", "main", "policy_to_nir", "to_nir"]
 
 Resistance = Literal["scaled", "unit"]
-
-
-class Imported(NamedTuple):
-    """What a graph comes to."""
-
-    network: LayeredNetwork
-    readout: nn.Linear | None
-    """A linear layer after the last neurons, applied to their mean spikes."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The mean output of a step for inputs ``[batch, ...]``."""
-        features: Tensor = self.network(x)
-        return features if self.readout is None else cast(Tensor, self.readout(features))
 
 
 def to_nir(
@@ -72,13 +63,13 @@ def to_nir(
         dt: seconds of a step; snnTorch takes 0.0001 for granted.
 
     Raises:
-        ConfigError: what NIR cannot say.
+        ConfigError: what NIR cannot say, or an input shape that the network cannot take.
     """
     settings = network.settings
     require(settings.coding == "direct", "coding", settings.coding, "direct to be exported")
     require(settings.readout in ("rate", "count"), "readout", settings.readout, "rate or count to be exported")
     require(resistance in ("scaled", "unit"), "resistance", resistance, "scaled or unit")
-    require(dt > 0, "dt", dt, "a positive number of seconds")
+    dt = positive_dt(dt)
     shape = tuple(int(size) for size in input_shape)
     nodes: list[Any] = [nir.Input({"input": np.array(shape)})]
     for layer in cast(Sequence[SpikingLayer], network.layers):
@@ -86,49 +77,14 @@ def to_nir(
         shape = _add_synapses(nodes, layer.synapses, shape, weight_scale)
         nodes.append(node)
     if readout is not None:
+        if len(shape) > 1:
+            nodes.append(nir.Flatten({"input": np.array(shape)}, 0, -1))
         scale = settings.sim_steps if settings.readout == "count" else 1
         bias = np.zeros(readout.out_features, np.float32) if readout.bias is None else _array(readout.bias)
         nodes.append(nir.Affine(_array(readout.weight) * scale, bias))
     graph = nir.NIRGraph.from_list(*nodes, nir.Output({"output": nodes[-1].output_type["output"]}))
     graph.metadata = {"sim_steps": settings.sim_steps, "dt": dt, "written_by": "snnrl"}
     return graph
-
-
-def from_nir(graph: nir.NIRGraph, *, dt: float | None = None, sim_steps: int | None = None) -> Imported:
-    """The network that a feed-forward graph describes.
-
-    Args:
-        graph: affine, linear, convolutional and flattening nodes, each followed by LIF or IF neurons, and perhaps a
-            last affine node that reads them.
-        dt: seconds of a step; ``None`` is what the graph's metadata say, else 0.001.
-        sim_steps: steps for each input; ``None`` is what the metadata say, else 4.
-
-    Raises:
-        ConfigError: a graph with loops or branches, or a node of another kind.
-    """
-    dt = float(graph.metadata.get("dt", 1e-3)) if dt is None else dt
-    steps = int(graph.metadata.get("sim_steps", 4)) if sim_steps is None else sim_steps
-    synapses: list[nn.Module] = []
-    populations: list[Any] = []
-    waiting: list[nn.Module] = []
-    initial: float | None = None
-    for name, node in _in_order(graph):
-        if isinstance(node, nir.LIF | nir.IF):
-            require(bool(waiting), name, type(node).__name__, "neurons behind weights")
-            populations.append(_population(name, node, dt))
-            synapses.append(waiting[0] if len(waiting) == 1 else nn.Sequential(*waiting))
-            start = float(node.metadata.get("initial_potential", 0.0))
-            require(initial in (None, start), name, start, f"neurons that start alike, at {initial}")
-            initial, waiting = start, []
-        elif not isinstance(node, nir.Input | nir.Output):
-            waiting.append(_synapses(name, node))
-    require(bool(populations), "graph", sorted(graph.nodes), "a graph with spiking neurons")
-    readout = waiting[0] if waiting else None
-    alone = len(waiting) <= 1 and (readout is None or isinstance(readout, nn.Linear))
-    require(alone, "graph", [type(module).__name__ for module in waiting], "one linear layer after the last neurons")
-    settings = LayerSettings(sim_steps=steps, tonic=0.0, initial_potential=initial or 0.0)
-    network = LayeredNetwork.of(synapses, populations, settings)
-    return Imported(network, cast("nn.Linear | None", readout))
 
 
 def policy_to_nir(policy: Any, *, resistance: Resistance = "scaled", dt: float = 1e-3) -> nir.NIRGraph:
@@ -165,7 +121,7 @@ def export(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be exported.
     """
-    from snnrl.config import read_config, read_words
+    from snnrl.config import RunConfig, folder, read_run, read_words
     from snnrl.integrations.sb3.training import load_sb3_agent
 
     for word in words:
@@ -175,13 +131,23 @@ def export(words: Sequence[str]) -> int:
     options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "out", "resistance"))}
     for key in ("run", "out"):
         require(options[key] is not None, key, options[key], "a folder" if key == "run" else "a file to write")
-    config = read_config(options["run"])
+    dt, resistance = options["dt"], options["resistance"]
+    number = isinstance(dt, int | float) and not isinstance(dt, bool) and 0 < dt < math.inf
+    require(number, "dt", dt, "seconds above 0")
+    require(resistance in get_args(Resistance), "resistance", resistance, " or ".join(get_args(Resistance)))
+    run_dir, settings = read_run(options)
+    require("pipeline" not in settings, "run", run_dir, "of an algorithm of stable-baselines3")
+    config = RunConfig.from_mapping(settings)
+    out = folder("out", options["out"])
     spiking = config.agent.get("network") == "spiking"
     require(spiking, "run", options["run"], "of an algorithm of stable-baselines3 with agent.network=spiking")
-    agent = load_sb3_agent(config, Path(options["run"]), device="cpu")
-    graph = policy_to_nir(agent.policy, resistance=options["resistance"], dt=float(options["dt"]))
-    nir.write(options["out"], graph)
-    print(f"{len(graph.nodes)} nodes written to {options['out']}: nir.read(...) takes it anywhere")
+    agent = load_sb3_agent(config, run_dir, device="cpu")
+    graph = policy_to_nir(agent.policy, resistance=resistance, dt=float(dt))
+    try:
+        nir.write(str(out), graph)
+    except OSError as error:
+        raise ConfigError(f"out={out}: cannot be written; {one_line(error)}") from error
+    print(f"{len(graph.nodes)} nodes written to {out}: nir.read(...) takes it anywhere")
     return 0
 
 
@@ -192,9 +158,8 @@ def _array(tensor: Tensor) -> NDArray[np.float32]:
 
 def _neuron(neurons: Any, settings: LayerSettings, resistance: Resistance, dt: float) -> tuple[Any, Any]:
     """The node of a population, and by what the weights before it are multiplied."""
-    require(isinstance(neurons, LIF | IF), "neuron", settings.neuron, "lif or if to be exported")
-    if isinstance(neurons, LIF):
-        require(not neurons.refractory_steps, "t_refractory", neurons.refractory_steps, "0 to be exported")
+    require(type(neurons) in (LIF, IF), "neuron", settings.neuron, "lif or if to be exported")
+    require(not neurons.refractory_steps, "t_refractory", neurons.refractory_steps, "0 to be exported")
 
     def filled(value: Any) -> NDArray[np.float64]:
         array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
@@ -202,10 +167,13 @@ def _neuron(neurons: Any, settings: LayerSettings, resistance: Resistance, dt: f
 
     threshold = filled(neurons.v_threshold)
     reset = filled(neurons.v_rest if neurons.soft_reset else neurons.v_reset)
-    metadata = {"reset": "soft" if neurons.soft_reset else "hard", "initial_potential": settings.initial_potential}
+    metadata: dict[str, Any] = {"reset": "soft" if neurons.soft_reset else "hard"}
+    metadata["initial_potential"] = settings.initial_potential
     gain, decay = filled(neurons.gain), filled(neurons.decay)
     if isinstance(neurons, IF):
         unit = resistance == "unit"
+        if not neurons.soft_reset:
+            metadata["v_rest"] = filled(neurons.v_rest)
         node: Any = nir.IF(filled(1.0 if unit else 1 / dt), threshold, reset, metadata={**metadata, "unit": unit})
         return node, 1.0
     leak = 1 - decay
@@ -220,100 +188,38 @@ def _add_synapses(nodes: list[Any], synapses: nn.Module, shape: tuple[int, ...],
     """Add the nodes of a layer's weights; returns the shape of what they give."""
     parts = list(synapses) if isinstance(synapses, nn.Sequential) else [synapses]
     for part in parts:
+        if not isinstance(part, nn.Flatten | nn.Linear | nn.Conv2d):
+            raise ConfigError(f"synapses={type(part).__name__}: must be Linear, Conv2d or Flatten to be exported")
+        after = _shape_after(part, shape)
         if isinstance(part, nn.Flatten):
-            nodes.append(nir.Flatten({"input": np.array(shape)}, 0, -1))
-            shape = (int(np.prod(shape)),)
+            node: Any = nir.Flatten({"input": np.array(shape)}, 0, -1)
         elif isinstance(part, nn.Linear):
             row = np.broadcast_to(scale, (part.out_features,))
             bias = np.zeros(part.out_features, np.float32) if part.bias is None else _array(part.bias)
-            nodes.append(nir.Affine(_array(part.weight) * row[:, None], bias * row))
-            shape = (part.out_features,)
-        elif isinstance(part, nn.Conv2d):
+            node = nir.Affine(_array(part.weight) * row[:, None], bias * row)
+        else:
             one = np.unique(scale)
             require(one.size == 1, "resistance", "unit", "scaled where neurons behind a convolution differ")
+            require(part.padding_mode == "zeros", "padding_mode", part.padding_mode, "zeros to be exported")
             bias = np.zeros(part.out_channels, np.float32) if part.bias is None else _array(part.bias)
             spatial: Any = (part.stride, part.padding, part.dilation, part.groups)
-            nodes.append(nir.Conv2d(shape[1:], _array(part.weight) * one[0], *spatial, bias * one[0]))
-            with torch.no_grad():
-                shape = tuple(part(torch.zeros(1, *shape, device=part.weight.device)).shape[1:])
-        else:
-            raise ConfigError(f"synapses={type(part).__name__}: must be Linear, Conv2d or Flatten to be exported")
+            node = nir.Conv2d(shape[1:], _array(part.weight) * one[0], *spatial, bias * one[0])
+        told = tuple(node.input_type["input"]) == shape and tuple(node.output_type["output"]) == after
+        expected = "of shapes that NIR can tell to be exported: one group, a square kernel, everything flattened"
+        require(told, "synapses", part, expected)
+        nodes.append(node)
+        shape = after
     return shape
 
 
-def _in_order(graph: nir.NIRGraph) -> list[tuple[str, Any]]:
-    """The nodes of a chain from its input to its output."""
-    after: dict[str, str] = {}
-    for source, target in graph.edges:
-        if source in after or target in after.values():
-            raise ConfigError(f"graph={source} -> {target}: must be a chain, without branches and loops")
-        after[source] = target
-    (name,) = [name for name, node in graph.nodes.items() if isinstance(node, nir.Input)]
-    found = [(name, graph.nodes[name])]
-    while name in after:
-        name = after[name]
-        found.append((name, graph.nodes[name]))
-    return found
-
-
-def _population(name: str, node: Any, dt: float) -> LIF | IF:
-    """The neurons of a node."""
-    reset = node.metadata.get("reset", "hard")
-    shape = tuple(int(size) for size in node.v_threshold.shape)
-
-    def value(array: Any) -> Any:
-        same = np.unique(array)
-        return float(same[0]) if same.size == 1 else torch.as_tensor(np.asarray(array), dtype=torch.float32)
-
-    common: dict[str, Any] = {"reset": reset, "surrogate": "atan", "v_threshold": value(node.v_threshold)}
-    if reset == "hard":
-        common["v_reset"] = value(node.v_reset)
-    if isinstance(node, nir.IF):
-        unit = node.metadata.get("unit", False) or np.allclose(node.r * dt, 1)
-        require(bool(unit), f"{name}.r", float(np.mean(node.r)), f"1 / dt ({1 / dt}), one unit of potential a step")
-        return IF(shape, v_rest=value(node.v_reset) if reset == "soft" else 0.0, **common)
-    decay = 1 - dt / np.asarray(node.tau, np.float64)
-    require(bool(((decay > 0) & (decay < 1)).all()), f"{name}.tau", float(np.min(node.tau)), f"above dt ({dt})")
-    full = np.asarray(node.r, np.float64)
-    if np.allclose(full, 1):
-        decay_input = True
-    else:
-        plain = np.allclose(full * (1 - decay), 1, rtol=1e-4)
-        require(
-            bool(plain), f"{name}.r", float(np.mean(full)), "1, or tau / dt: a current's gain of 1 - decay, or of 1"
-        )
-        decay_input = False
-    tau = -1 / np.log(decay)
-    require(bool((tau >= 1).all()), f"{name}.tau", float(np.min(node.tau)), f"at least {dt / (1 - np.exp(-1)):.3g}")
-    return LIF(shape, tau_mem=value(tau), v_rest=value(node.v_leak), decay_input=decay_input, **common)
-
-
-def _synapses(name: str, node: Any) -> nn.Module:
-    """The module of a node of weights."""
-    if isinstance(node, nir.Flatten):
-        return nn.Flatten()
-    if isinstance(node, nir.Affine | nir.Linear):
-        weight = torch.as_tensor(np.asarray(node.weight), dtype=torch.float32)
-        linear = nn.Linear(weight.shape[1], weight.shape[0], bias=isinstance(node, nir.Affine))
-        linear.weight.data.copy_(weight)
-        if isinstance(node, nir.Affine):
-            linear.bias.data.copy_(torch.as_tensor(np.asarray(node.bias)))
-        return linear
-    if isinstance(node, nir.Conv2d):
-        weight = torch.as_tensor(np.asarray(node.weight), dtype=torch.float32)
-        along: Any = (_pair(node.stride), _pair(node.padding), _pair(node.dilation), int(node.groups))
-        kernel: Any = tuple(weight.shape[2:])
-        convolution = nn.Conv2d(weight.shape[1] * int(node.groups), weight.shape[0], kernel, *along)
-        convolution.weight.data.copy_(weight)
-        cast(Tensor, convolution.bias).data.copy_(torch.as_tensor(np.asarray(node.bias)))
-        return convolution
-    raise ConfigError(f"{name}={type(node).__name__}: must be Affine, Linear, Conv2d, Flatten, LIF or IF")
-
-
-def _pair(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
-    return tuple(int(number) for number in np.broadcast_to(value, (2,)))
+def _shape_after(module: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of what weights give for one input of ``shape``."""
+    place = next((parameter.device for parameter in module.parameters()), None)
+    try:
+        with torch.no_grad():
+            return tuple(module(torch.zeros(1, *shape, device=place)).shape[1:])
+    except (RuntimeError, IndexError) as error:
+        raise ConfigError(f"input_shape: {list(shape)} arrives at {module}; {one_line(error)}") from error
 
 
 if __name__ == "__main__":

@@ -1,9 +1,14 @@
-"""The window of :mod:`snnrl.kernels.lif` on a GPU: one Triton program takes a block of columns through all steps."""
+"""The window of :mod:`snnrl.kernels.lif` on a GPU: one Triton program takes a block of columns through all steps.
+
+Multiplications and additions are rounded one by one, as the compiled loops of the CPU and torch round them, so that the
+same spikes are fired; the kernels run on the device of their tensors, whichever is torch's current one.
+"""
 
 # mypy: allow-untyped-defs, allow-untyped-decorators, allow-incomplete-defs
 # Triton reads the annotations of its kernels, so these have none but for what is constant.
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 try:
@@ -12,6 +17,8 @@ try:
 except ImportError:  # torch brings Triton along on Linux only
     triton = None
 
+OPTIONS = {"enable_fp_fusion": False}
+"""Of Triton's compiler."""
 _BLOCK = 256
 
 
@@ -33,9 +40,9 @@ def forward(
     """Fill ``spikes`` and, if it has as many steps as ``current``, ``potential``; ``v`` and ``refractory`` in place."""
     steps, size = current.shape
     keep = potential.shape == current.shape
-    _scan[(triton.cdiv(size, _BLOCK),)](
-        current, *columns, v, refractory, spikes, potential, steps, size, soft, refractory_steps, keep, _BLOCK
-    )
+    tensors, settings = (current, *columns, v, refractory, spikes, potential), (soft, refractory_steps, keep, _BLOCK)
+    with torch.cuda.device_of(current):
+        _scan[(triton.cdiv(size, _BLOCK),)](*tensors, steps, size, *settings, **OPTIONS)
 
 
 def backward(
@@ -52,9 +59,9 @@ def backward(
 ) -> None:
     """Fill ``to_current``; ``carry``, the gradient of the state after the window, becomes that of the one before."""
     steps, size = potential.shape
-    _scan_back[(triton.cdiv(size, _BLOCK),)](
-        to_spikes, potential, decay, gain, threshold, carry, to_current, steps, size, slope, soft, surrogate, _BLOCK
-    )
+    tensors, settings = (to_spikes, potential, decay, gain, threshold, carry, to_current), (soft, surrogate, _BLOCK)
+    with torch.cuda.device_of(potential):
+        _scan_back[(triton.cdiv(size, _BLOCK),)](*tensors, steps, size, slope, *settings, **OPTIONS)
 
 
 if triton is not None:
@@ -134,15 +141,15 @@ if triton is not None:
             x = tl.load(potential + at, mask=inside) - threshold
             if shape == 0:
                 scaled = 1.5707963267948966 * slope * x
-                derivative = 0.5 * slope / (1 + scaled * scaled)
+                derivative = tl.div_rn(0.5 * slope, 1 + scaled * scaled)
             elif shape == 1:
-                sigmoid = 1 / (1 + tl.exp(-slope * x))
+                sigmoid = tl.div_rn(1.0, 1 + tl.exp(-slope * x))
                 derivative = slope * sigmoid * (1 - sigmoid)
             elif shape == 2:
                 derivative = slope * tl.maximum(1 - slope * tl.abs(x), 0)
             else:
                 below = 1 + slope * tl.abs(x)
-                derivative = 1 / (below * below)
+                derivative = tl.div_rn(1.0, below * below)
             if not soft:
                 carry = tl.where(x < 0, carry, 0.0)
             charged = tl.load(to_spikes + at, mask=inside) * derivative + carry

@@ -41,7 +41,7 @@ def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
         weight: ``[post, pre]`` in float32 or bfloat16, laid out by presynaptic neuron (``weight.t()`` is contiguous).
 
     Returns:
-        ``[rows, post]`` in the dtype of ``spikes``, float32 for bool.
+        ``[rows, post]`` in the dtype of ``spikes``; for bool in that of ``weight``, float32 at least.
     """
     if _event_driven(spikes, weight):
         found = collect_events(spikes.detach().contiguous().numpy(), most=SPARSE_BELOW)
@@ -52,7 +52,7 @@ def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
 
 def dense_product(spikes: Tensor, weight: Tensor) -> Tensor:
     """The plain twin of :func:`spike_product`."""
-    dtype = torch.float32 if spikes.dtype == torch.bool else spikes.dtype
+    dtype = torch.promote_types(weight.dtype, torch.float32) if spikes.dtype == torch.bool else spikes.dtype
     return functional.linear(spikes.to(weight.dtype), weight).to(dtype)
 
 

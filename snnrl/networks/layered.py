@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.kernels import LIFWindow
 from snnrl.kernels.counting import count_spikes
 from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
 from snnrl.neurons import IF, LIF, AdaptiveLIF, CurrentLIF, Neuron
+from snnrl.neurons.settings import accepted
 from snnrl.surrogate import make_surrogate
 from snnrl.traces import decay_factor, decay_kernel
 
@@ -34,7 +37,7 @@ class LayerSettings:
         reset: ``soft`` subtracts the threshold, so that a count is the integral of what came in; ``hard`` sets 0.
         surrogate: shape of the surrogate gradient: ``atan``, ``sigmoid``, ``triangle`` or ``fast_sigmoid``.
         learnable: settings of each layer that the gradient trains: ``tau_mem``, ``v_threshold``.
-        initial_potential: potential before the first step, as a share of the threshold.
+        initial_potential: potential before the first step, as a share of the way from rest to threshold.
         tonic: highest bias at the start; each neuron's is drawn from 0 up to it.
         coding: ``direct`` gives the input as a constant current to the first synapses; ``population`` has cells with
             Gaussian receptive fields spike in its place.
@@ -70,6 +73,10 @@ class LayerSettings:
             raise ConfigError(f"neuron={self.neuron}: {did_you_mean(str(self.neuron), NEURONS)}")
         if not isinstance(self.neuron_kwargs, Mapping):
             raise ConfigError(f"neuron_kwargs={self.neuron_kwargs}: must be a mapping of settings")
+        known = accepted(NEURONS[self.neuron])
+        for name in self.neuron_kwargs:
+            if name not in known:
+                raise ConfigError(f"neuron_kwargs={dict(self.neuron_kwargs)}: {name}: {did_you_mean(str(name), known)}")
         make_surrogate(self.surrogate)
         require(self.reset in ("soft", "hard"), "reset", self.reset, "soft or hard")
         require(self.coding in ("direct", "population"), "coding", self.coding, "direct or population")
@@ -115,8 +122,6 @@ class SpikingLayer(nn.Module):
     def __init__(self, synapses: nn.Module, neurons: Neuron[Any], settings: LayerSettings) -> None:
         super().__init__()
         self.synapses, self.neurons, self.settings = synapses, neurons, settings
-        self._window = neurons.window() if isinstance(neurons, (LIF, IF)) else None
-        self._start = settings.initial_potential if settings.initial_potential else None
 
     def trains(self, current: Tensor) -> Tensor:
         """Spikes ``[time, batch, *shape]``.
@@ -124,27 +129,49 @@ class SpikingLayer(nn.Module):
         Args:
             current: ``[time, batch, *shape]``, or ``[1, batch, *shape]`` for a current that stays on.
         """
-        steps, shape = self.settings.sim_steps, current.shape[1:]
-        if self._window is not None:
-            spikes = spike_trains(current.flatten(1), steps, self._window, self._potential())
+        steps, shape, window, start = self.settings.sim_steps, current.shape[1:], self._window(), self._start()
+        if window is not None:
+            spikes = spike_trains(current.flatten(1), steps, window, start)
             if spikes is not None:
                 return spikes.view(steps, *shape)
         state = self.neurons.init_state(shape[0])
-        if self.settings.initial_potential:
-            state = state._replace(v=state.v + self._potential())
+        if start is not None:
+            state = state._replace(v=torch.zeros_like(state.v) + start)
         scanned: Tensor = self.neurons.scan(current.expand(steps, *shape), state)[0]
         return scanned
 
-    def counts(self, current: Tensor) -> Tensor:
-        """Spikes of the whole window ``[batch, *shape]``; of a ``current`` that changes the memory is written to."""
-        if self._window is not None:
-            counted = count_spikes(current.flatten(1), self.settings.sim_steps, self._window, self._potential())
+    def counts(self, current: Tensor, again: Callable[[], Tensor] | None = None) -> Tensor:
+        """Spikes of the whole window ``[batch, *shape]``.
+
+        Args:
+            current: as for :meth:`trains`.
+            again: gives the current once more; its memory may then be written to.
+        """
+        window, steps = self._window(), self.settings.sim_steps
+        if window is not None:
+            anew = None if again is None else lambda: again().flatten(1)
+            start, reuse = self._start(), again is not None
+            counted = count_spikes(current.flatten(1), steps, window, start, reuse=reuse, again=anew)
             if counted is not None:
                 return counted.view(current.shape[1:])
         return self.trains(current).sum(0)
 
-    def _potential(self) -> Any:
-        return self.settings.initial_potential * cast(Any, self.neurons).v_threshold
+    def gives_new_memory(self) -> bool:
+        """Whether the synapses' currents are nobody else's, their arguments' and their own way back's included."""
+        synapses = self._modules["synapses"]
+        return isinstance(synapses[-1] if isinstance(synapses, nn.Sequential) else synapses, (nn.Linear, nn.Conv2d))
+
+    def _window(self) -> LIFWindow | None:
+        neurons = self._modules["neurons"]
+        return neurons.window() if isinstance(neurons, LIF) else None
+
+    def _start(self) -> Any:
+        """The potential before the first step; ``None`` is rest."""
+        share = self.settings.initial_potential
+        if not share:
+            return None
+        neurons = cast(Any, self.neurons)
+        return neurons.v_rest + share * (neurons.value("v_threshold") - neurons.v_rest)
 
 
 class LayeredNetwork(nn.Module):
@@ -178,6 +205,8 @@ class LayeredNetwork(nn.Module):
         network = cls.__new__(cls)
         network._compose(synapses, neurons, settings, None)
         return network
+
+    _held: Tensor
 
     def _compose(
         self,
@@ -218,6 +247,7 @@ class LayeredNetwork(nn.Module):
     def spikes(self, x: Tensor) -> list[Tensor]:
         """The spikes of each layer ``[time, batch, *shape]`` for inputs ``[batch, ...]``."""
         trains: list[Tensor] = []
+        x = self._numbers(x)
         for layer in self._layers():
             trains.append(layer.trains(self._current(layer, x, trains[-1] if trains else None)))
         return trains
@@ -225,16 +255,24 @@ class LayeredNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Features ``[batch, last layer]`` of inputs ``[batch, ...]``."""
         *hidden, last = self._layers()
-        spikes = None
+        x, spikes = self._numbers(x), None
         for layer in hidden:
             spikes = layer.trains(self._current(layer, x, spikes))
         current = self._current(last, x, spikes)
-        if self.settings.readout == "count":
-            return last.counts(current).flatten(1)
-        if self.settings.readout == "rate":
-            return last.counts(current).flatten(1) / self.settings.sim_steps
-        weighted: Tensor = torch.tensordot(self.get_buffer("_held"), last.trains(current), 1)
+        if self.settings.readout != "leaky":
+            again = partial(self._current, last, x, spikes) if last.gives_new_memory() else None
+            counts = last.counts(current, again).flatten(1)
+            return counts if self.settings.readout == "count" else counts / self.settings.sim_steps
+        weighted: Tensor = torch.tensordot(self._held, last.trains(current), 1)
         return weighted.flatten(1)
+
+    def _numbers(self, x: Tensor) -> Tensor:
+        """Inputs in the dtype of the network."""
+        dtype = self._held.dtype
+        if x.dtype == dtype:
+            return x
+        require(not x.is_complex(), "x", x.dtype, "a tensor of real numbers")
+        return x.to(dtype)
 
     def _layers(self) -> Sequence[SpikingLayer]:
         return cast(Sequence[SpikingLayer], self.layers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, cast
 
 import torch
@@ -17,7 +18,7 @@ from snnrl.networks.recording import Recorder, Recording
 from snnrl.networks.running import Drive, NetworkState, Stretch
 from snnrl.neurons import Neuron
 from snnrl.plasticity import Rule
-from snnrl.state import copied, leaves
+from snnrl.state import compact, copied, leaves
 
 
 class Network(nn.Module):
@@ -161,22 +162,25 @@ class Network(nn.Module):
             unclamp: neurons that do not fire, likewise.
             inject: potential that is added to ``v`` before each step, likewise.
 
+        Numbers may have any real dtype; they are cast to that of the neurons.
+
         Returns:
             The recording, by population and variable ``[time, batch, *shape]``, and the state after the run.
 
         Raises:
-            ConfigError: an unknown name, a shape that does not fit, input that is not finite, a recording that is too
-                large.
+            ConfigError: an unknown name, a shape that does not fit, input that is not finite or on another device than
+                the network, a recording that is too large.
         """
         require(window >= 1, "window", window, "at least 1 step")
         drive = self._drive(inputs, clamp or {}, unclamp or {}, inject or {})
-        third = _third_factor(modulator, drive)
+        third = _third_factor(modulator, drive, self._device())
         state = self.init_state(drive.batch) if state is None else state
         for leaf in leaves(state):
             require(len(leaf) == drive.batch, "state", f"{len(leaf)} rows", f"of {drive.batch} rows, as the inputs are")
         wanted = dict.fromkeys(self.neurons, ("spikes",)) if record is None else record
         recorder = Recorder(wanted, record_every, record_limit)
         recorder.check(self.shapes, list(self.neurons), state.neurons, drive.steps, drive.batch)
+        drive = drive.cast({name: own[0].dtype for name, own in zip(self.neurons, state.neurons, strict=True)})
         learning = self.training and len(self.rules) > 0
         if learning:
             state = state._replace(rules=copied(state.rules))  # rules work in place, on what is theirs
@@ -188,7 +192,7 @@ class Network(nn.Module):
             if learning:
                 stretch.learn(None if third is None else third[first:last])
             state = stretch.state()
-        return recorder.stacked(), state
+        return recorder.stacked(), compact(state)
 
     def _drive(
         self,
@@ -198,18 +202,24 @@ class Network(nn.Module):
         inject: Mapping[str, Tensor],
     ) -> Drive:
         require(len(inputs) > 0, "inputs", "{}", "a tensor [time, batch, *shape] for each input")
+        for what, given in (("inputs", inputs), ("clamp", clamp), ("unclamp", unclamp), ("inject", inject)):
+            for name, value in given.items():
+                require(isinstance(value, Tensor), f"{what}.{name}", type(value).__name__, "a tensor")
         for name in self.shapes:
             require(name in inputs or name in self.neurons, "inputs", sorted(inputs), f"complete: {name} is missing")
         first = next(iter(inputs.values()))
         require(first.dim() >= 2 and first.numel() > 0, "inputs", list(first.shape), "of shape [time, batch, *shape]")
         steps, batch = first.shape[:2]
+        device = self._device()
 
         def part(what: str, given: Mapping[str, Tensor], known: Mapping[str, Any]) -> dict[str, Tensor]:
             for name in given:
                 if name not in known:
                     raise ConfigError(f"{what}={name}: {did_you_mean(name, known)}")
             whole = {name: (steps, batch, *self.shapes[name]) for name in given}
-            return {name: _sequence(f"{what}.{name}", value, whole[name], what) for name, value in given.items()}
+            return {
+                name: _sequence(f"{what}.{name}", value, whole[name], what, device) for name, value in given.items()
+            }
 
         for name in inputs:
             spikes = name not in self.neurons or inputs[name].is_floating_point()
@@ -223,6 +233,11 @@ class Network(nn.Module):
             steps=steps,
             batch=batch,
         )
+
+    def _device(self) -> torch.device:
+        """Where the network is, by the first of its tensors."""
+        first = next(chain(self.parameters(), self.buffers()), None)
+        return torch.device("cpu") if first is None else first.device
 
     def neuron(self, name: str) -> Any:
         """The neurons of a population."""
@@ -303,12 +318,11 @@ def _shapes_seen(
     return shape, given
 
 
-def _sequence(setting: str, value: Tensor, shape: tuple[int, ...], what: str) -> Tensor:
-    """A tensor of ``shape``, or for other things than inputs one that broadcasts to it; finite."""
+def _sequence(setting: str, value: Tensor, shape: tuple[int, ...], what: str, device: torch.device) -> Tensor:
+    """A tensor of ``shape``, or for other things than inputs one that broadcasts to it; finite, and on ``device``."""
+    _require_device(setting, value, device)
     if what == "inputs":
         require(tuple(value.shape) == shape, setting, list(value.shape), f"of shape {list(shape)}")
-        if not value.is_floating_point() and value.dtype != torch.bool:
-            value = value.to(torch.get_default_dtype())
     elif what != "inject":
         require(value.dtype == torch.bool, setting, value.dtype, "a bool tensor")
     require(_finite(value), setting, "nan or inf", "finite in every entry")
@@ -323,9 +337,14 @@ def _finite(value: Tensor) -> bool:
     return bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())
 
 
-def _third_factor(modulator: Tensor | None, drive: Drive) -> Tensor | None:
+def _require_device(setting: str, value: Tensor, device: torch.device) -> None:
+    require(value.device == device, f"{setting}.device", value.device, f"{device}, where the network is")
+
+
+def _third_factor(modulator: Tensor | None, drive: Drive, device: torch.device) -> Tensor | None:
     if modulator is None:
         return None
+    _require_device("modulator", modulator, device)
     whole = (drive.steps, drive.batch)
     fits = modulator.shape in ((drive.batch,), whole)
     require(fits, "modulator", list(modulator.shape), f"of shape [{drive.batch}] or {list(whole)}")

@@ -32,9 +32,7 @@ class Recorder:
         self.wanted = {name: (names,) if isinstance(names, str) else tuple(names) for name, names in wanted.items()}
         self.every, self.limit = every, limit
         self.done = 0
-        self.kept: dict[str, dict[str, list[Tensor]]] = {
-            name: {variable: [] for variable in variables} for name, variables in self.wanted.items()
-        }
+        self.kept: dict[str, dict[str, _Track]] = {}
 
     def check(
         self, shapes: Mapping[str, tuple[int, ...]], names: Sequence[str], states: Sequence[Any], steps: int, batch: int
@@ -42,16 +40,17 @@ class Recorder:
         """Raise :class:`~snnrl.errors.ConfigError` for what does not exist and for what would be too large."""
         fields = dict(zip(names, (state._fields for state in states), strict=True))
         width = dict(zip(names, (state[0].element_size() for state in states), strict=True))
-        need = 0
+        kept, need = math.ceil(steps / self.every), 0
         for name, variables in self.wanted.items():
             if name not in fields:
                 raise ConfigError(f"record={name}: {did_you_mean(name, names)}")
             for variable in variables:
                 if variable != "spikes" and variable not in fields[name]:
                     raise ConfigError(f"record.{name}={variable}: {did_you_mean(variable, ['spikes', *fields[name]])}")
-                need += math.ceil(steps / self.every) * batch * math.prod(shapes[name]) * width[name]
+                need += kept * batch * math.prod(shapes[name]) * width[name]
         sizes = f"at least the {need / 1e6:.3g} MB that this needs, or fewer steps by record_every"
         require(need <= self.limit, "record_limit", self.limit, sizes)
+        self.kept = {name: {variable: _Track(kept) for variable in known} for name, known in self.wanted.items()}
 
     def wants_state(self, name: str) -> bool:
         """Whether variables other than spikes are kept of a population."""
@@ -61,13 +60,14 @@ class Recorder:
         """Keep the spikes ``[time, batch, *shape]`` of the window's steps."""
         if name in self.kept and "spikes" in self.kept[name]:
             first = -self.done % self.every
-            self.kept[name]["spikes"].append(spikes[first :: self.every])
+            self.kept[name]["spikes"].add(spikes[first :: self.every], whole=self.every == 1)
 
     def take_step(self, name: str, step: int, spikes: Tensor, state: Any) -> None:
         """Keep what is wanted of one step of the window."""
         if (self.done + step) % self.every == 0:
-            for variable, values in self.kept.get(name, {}).items():
-                values.append((spikes if variable == "spikes" else getattr(state, variable)).unsqueeze(0))
+            for variable, track in self.kept.get(name, {}).items():
+                value = spikes if variable == "spikes" else getattr(state, variable)
+                track.add(value.unsqueeze(0), whole=True)
 
     def advance(self, steps: int) -> None:
         """The window is over."""
@@ -76,10 +76,38 @@ class Recorder:
     def stacked(self) -> Recording:
         """All that was kept."""
         return {
-            name: {variable: _joined(values) for variable, values in variables.items() if values}
-            for name, variables in self.kept.items()
+            name: {variable: track.joined() for variable, track in tracks.items() if track.done}
+            for name, tracks in self.kept.items()
         }
 
 
-def _joined(pieces: list[Tensor]) -> Tensor:
-    return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+class _Track:
+    """What is kept of one variable, in memory of its own that holds so many steps and no more."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.done = steps, 0
+        self._memory: Tensor | None = None
+        self._pieces: list[Tensor] = []
+
+    def add(self, values: Tensor, *, whole: bool) -> None:
+        """Keep ``[time, batch, *shape]``, which are the ``whole`` of the steps that their memory holds or some of them.
+
+        What a gradient passes through is joined at the end, since writing each piece would cost its way back as much
+        as all of them. A window that is all there will be is not copied.
+        """
+        time = len(values)
+        self.done += time
+        if not time:
+            return
+        if self._memory is None and (values.requires_grad or self._pieces or (whole and time == self.steps)):
+            self._pieces.append(values if whole else values.clone())
+            return
+        if self._memory is None:
+            self._memory = values.new_empty((self.steps, *values.shape[1:]))
+        self._memory[self.done - time : self.done] = values
+
+    def joined(self) -> Tensor:
+        """All steps."""
+        if self._memory is not None:
+            return self._memory
+        return self._pieces[0] if len(self._pieces) == 1 else torch.cat(self._pieces)

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
+from snnrl.connections.base import gives_new_memory
 from snnrl.errors import ConfigError
 from snnrl.networks.graph import Edge, Loop
 from snnrl.networks.recording import Recorder
+from snnrl.spikes import as_dtype
 
 if TYPE_CHECKING:
     from snnrl.networks.network import Network
@@ -45,6 +48,20 @@ class Drive(NamedTuple):
         parts = cut(self.inputs), cut(self.clamp), cut(self.unclamp), cut(self.inject)
         return Drive(*parts, steps=last - first, batch=self.batch)
 
+    def cast(self, neurons: dict[str, torch.dtype]) -> Drive:
+        """Currents, potentials and spikes in the dtype of the neurons that they drive; bools remain."""
+        spikes = next(iter(neurons.values()), torch.get_default_dtype())
+
+        def cast(what: str, whole: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {
+                name: value
+                if value.dtype == torch.bool and name not in neurons
+                else as_dtype(value, neurons.get(name, spikes), f"{what}.{name}")
+                for name, value in whole.items()
+            }
+
+        return self._replace(inputs=cast("inputs", self.inputs), inject=cast("inject", self.inject))
+
 
 class Stretch:
     """Runs the parts of a network in their order, each over all steps before the next.
@@ -60,13 +77,14 @@ class Stretch:
     def __init__(
         self, network: Network, drive: Drive, state: NetworkState, recorder: Recorder, *, learning: bool
     ) -> None:
-        self.network, self.drive, self.recorder = network, drive, recorder
+        self.network, self.drive, self.recorder, self.learning = network, drive, recorder, learning
         self.neurons = dict(zip(network.neurons, state.neurons, strict=True))
         self.under_way = dict(zip(network.connections, state.arriving, strict=True))
         self.rules = state.rules
         self.spikes = {name: drive.inputs[name] for name in network.shapes if name not in network.neurons}
         self.arrived: dict[str, Tensor] = {}
         self.scores: dict[str, Tensor] = {}
+        self.weights: dict[str, Tensor] = {}
         self.scored = {edge.post for edge in network.plastic() if learning and network.rule(edge).uses_score}
 
     def run(self, loops: list[Loop]) -> None:
@@ -86,8 +104,7 @@ class Stretch:
                 raise ConfigError(f"modulator=None: must be given, {edge.key} learns by {type(rule).__name__}")
             pre = _viewed(self.arrived[edge.key], edge.pre_shape)
             post = _viewed((self.scores if rule.uses_score else self.spikes)[edge.post], edge.post_shape)
-            third = None if modulator is None else modulator.to(post.dtype)
-            change, state = rule(connection, pre, post, state, third)
+            change, state = rule(connection, pre, post, state, modulator)
             changes.append(change)
             after.append(state)
         for edge, change in zip(self.network.plastic(), changes, strict=True):
@@ -100,6 +117,7 @@ class Stretch:
 
     def _run_part(self, loop: Loop, names: list[str]) -> None:
         current = {name: self.drive.inputs.get(name) for name in names}
+        shared = set(self.drive.inputs)
         for edge in loop.entering:
             delay = self.network.delay(edge)
             arrived, self.under_way[edge.key] = delay.shift(self.spikes[edge.pre], self.under_way[edge.key])
@@ -107,6 +125,8 @@ class Stretch:
             transmitted = self._transmit(edge, arrived)
             held = current[edge.post]
             current[edge.post] = transmitted if held is None else held + transmitted
+            if held is None and not gives_new_memory(self.network.connection(edge)):
+                shared.add(edge.post)
         whole = {name: self._silence(name) if value is None else value for name, value in current.items()}
         by_steps = loop.inside or any(
             name in self.drive.inject or name in self.scored or self.recorder.wants_state(name) for name in names
@@ -116,13 +136,14 @@ class Stretch:
             return
         for name in names:
             fired, self.neurons[name] = self.network.neuron(name).scan(
-                whole[name], self.neurons[name], reuse=name not in self.drive.inputs
+                whole[name], self.neurons[name], reuse=name not in shared
             )
             self.spikes[name] = self._held(name, fired, slice(None))
             self.recorder.take_window(name, self.spikes[name])
 
     def _step(self, inside: tuple[Edge, ...], names: list[str], current: dict[str, Tensor]) -> None:
-        past = {edge.key: list(self.under_way[edge.key].unbind(1)) for edge in inside}
+        under_way = {edge.key: self.under_way[edge.key].to(self.neurons[edge.pre][0].dtype) for edge in inside}
+        past = {key: list(spikes.unbind(1)) for key, spikes in under_way.items()}
         heard: dict[str, list[Tensor]] = {edge.key: [] for edge in inside}
         fired: dict[str, list[Tensor]] = {name: [] for name in names}
         scores: dict[str, list[Tensor]] = {name: [] for name in names if name in self.scored}
@@ -158,13 +179,26 @@ class Stretch:
     def _transmit(self, edge: Edge, spikes: Tensor) -> Tensor:
         """The current ``[..., *post_shape]`` of spikes ``[..., *pre_shape]``."""
         leading = spikes.shape[: spikes.dim() - len(self.network.shapes[edge.pre])]
-        current: Tensor = self.network.connection(edge)(spikes.reshape(*leading, *edge.pre_shape))
+        connection, shaped = self.network.connection(edge), spikes.reshape(*leading, *edge.pre_shape)
+        current: Tensor
+        if self._changes_under_gradient(edge, shaped):
+            if edge.key not in self.weights:
+                self.weights[edge.key] = connection.weight.clone()
+            current = functional_call(connection, {"weight": self.weights[edge.key]}, (shaped,))
+        else:
+            current = connection(shaped)
+        current = as_dtype(current, self.neurons[edge.post][0].dtype, f"{edge.key}, current")
         return current.reshape(*leading, *self.network.shapes[edge.post])
 
+    def _changes_under_gradient(self, edge: Edge, spikes: Tensor) -> bool:
+        """Whether a rule will change weights that the backward pass through this stretch reads as they are now."""
+        if not (self.learning and edge.key in self.network.rules and torch.is_grad_enabled()):
+            return False
+        return spikes.requires_grad or self.network.connection(edge).weight.requires_grad
+
     def _silence(self, name: str) -> Tensor:
-        like = next(iter(self.drive.inputs.values()))
-        shape = (self.drive.steps, self.drive.batch, *self.network.shapes[name])
-        return torch.zeros(shape, dtype=torch.get_default_dtype(), device=like.device)
+        potential: Tensor = self.neurons[name][0]
+        return potential.new_zeros((self.drive.steps, *potential.shape))
 
     def _held(self, name: str, spikes: Tensor, steps: slice | int) -> Tensor:
         """Spikes after clamping."""
@@ -175,6 +209,5 @@ class Stretch:
 
 
 def _viewed(activity: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """``[time, batch, ...]`` as a connection sees it, in numbers."""
-    numbers = activity.to(torch.get_default_dtype()) if activity.dtype == torch.bool else activity
-    return numbers.reshape(*activity.shape[:2], *shape)
+    """``[time, batch, ...]`` as a connection sees it."""
+    return activity.reshape(*activity.shape[:2], *shape)

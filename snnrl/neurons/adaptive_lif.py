@@ -7,8 +7,8 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor
 
 from snnrl.errors import require
-from snnrl.neurons.base import Value
 from snnrl.neurons.lif import LeakyMembrane
+from snnrl.neurons.settings import Limits, Value, at_least
 from snnrl.traces import decay_trace
 
 
@@ -49,8 +49,11 @@ class AdaptiveLIF(LeakyMembrane[AdaptiveLIFState]):
         self, shape: int | tuple[int, ...], *, tau_adaptation: Value = 100.0, increment: Value = 0.1, **settings: Any
     ) -> None:
         super().__init__(shape, **settings)
-        self._set_tau("tau_adaptation", tau_adaptation)
-        self._set("increment", increment, lambda rise: rise >= 0, "at least 0")
+        self._set("tau_adaptation", tau_adaptation)
+        self._set("increment", increment)
+
+    def limits(self, name: str) -> Limits:
+        return at_least(0) if name in ("increment", "beta") else super().limits(name)
 
     def init_state(self, batch: int) -> AdaptiveLIFState:
         return AdaptiveLIFState(v=self._zeros(batch) + self.v_rest, adaptation=self._zeros(batch), **self._rest(batch))
@@ -60,10 +63,12 @@ class AdaptiveLIF(LeakyMembrane[AdaptiveLIFState]):
         return state._replace(v=self._charged(state.v, current), adaptation=adaptation)
 
     def excess(self, state: AdaptiveLIFState) -> Tensor:
-        return state.v - (self.v_threshold + state.adaptation)
+        return state.v - (self.value("v_threshold") + state.adaptation)
 
     def reset(self, state: AdaptiveLIFState, spikes: Tensor) -> AdaptiveLIFState:
-        return state._replace(v=self._lowered(state.v, spikes), adaptation=state.adaptation + self.increment * spikes)
+        return state._replace(
+            v=self._lowered(state.v, spikes), adaptation=state.adaptation + self.value("increment") * spikes
+        )
 
 
 class LSNN(AdaptiveLIF):
@@ -85,6 +90,7 @@ class LSNN(AdaptiveLIF):
     """
 
     LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_adaptation", "beta", "v_threshold")
+    LEFT_OUT: ClassVar[tuple[str, ...]] = ("increment",)
     beta: Value
 
     def __init__(
@@ -92,19 +98,19 @@ class LSNN(AdaptiveLIF):
     ) -> None:
         require(settings.pop("reset", "soft") == "soft", "reset", "hard", "soft, the reset of this model")
         LeakyMembrane.__init__(self, shape, reset="soft", **settings)
-        self._set_tau("tau_adaptation", tau_adaptation)
-        self._set("beta", beta, lambda factor: factor >= 0, "at least 0")
+        self._set("tau_adaptation", tau_adaptation)
+        self._set("beta", beta)
 
     def charge(self, current: Tensor, state: AdaptiveLIFState) -> AdaptiveLIFState:
         return state._replace(v=self._charged(state.v, current))
 
     def excess(self, state: AdaptiveLIFState) -> Tensor:
-        return state.v - (self.v_threshold + self.beta * state.adaptation)
+        return state.v - (self.value("v_threshold") + self.value("beta") * state.adaptation)
 
     def forward(self, current: Tensor, state: AdaptiveLIFState) -> tuple[Tensor, AdaptiveLIFState]:
         spikes, after = super().forward(current, state)
-        rho = self._decay("tau_adaptation")
-        return spikes, after._replace(adaptation=decay_trace(state.adaptation, (1 - rho) * spikes, rho))
+        rho, gain = self._decay("tau_adaptation"), self._loss("tau_adaptation")
+        return spikes, after._replace(adaptation=decay_trace(state.adaptation, gain * spikes, rho))
 
     def reset(self, state: AdaptiveLIFState, spikes: Tensor) -> AdaptiveLIFState:
         return state._replace(v=self._lowered(state.v, spikes))

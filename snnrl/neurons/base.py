@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.neurons.settings import FINITE, Limits, Value, at_least, number, refuse_unknown
 from snnrl.surrogate import Surrogate, make_surrogate
 from snnrl.traces import decay_factor, decay_trace
 
 S = TypeVar("S", bound=NamedTuple)
-
-Value = float | Tensor
-"""A setting: a number, or a tensor with one number for each neuron ``[*shape]``."""
 
 
 class Neuron(nn.Module, ABC, Generic[S]):
@@ -25,14 +23,47 @@ class Neuron(nn.Module, ABC, Generic[S]):
 
     The state is a NamedTuple of tensors, every one ``[batch, *shape]``, which goes in and comes out; the module itself
     holds only what outlives an episode.
+
+    A setting that is assigned after construction, ``neuron.tau_mem = 5.0``, is checked and counts from the next step
+    on; those of :attr:`FIXED` are refused. Settings with one value for each neuron are saved with the weights.
+
+    Args:
+        shape: shape of the population.
+        dt: simulation step in ms; ``None`` for a model that is the same for every step.
+        **unknown: what no model took, which is refused.
+
+    Raises:
+        ConfigError: a shape without neurons, a step that is not positive, or a setting that the model does not have.
     """
 
-    shape: tuple[int, ...]
+    FIXED: ClassVar[tuple[str, ...]] = ("shape", "dt")
+    """Settings that hold for good, since states and networks are made for them."""
+    LEFT_OUT: ClassVar[tuple[str, ...]] = ()
+    """Settings of the models from which this one is derived that it does without."""
+    _step: ClassVar[tuple[Any, ...]] = ()  # the methods of which one step is made
+    _version = 2  # from which on state_dict holds the settings of each neuron
 
-    def __init__(self, shape: int | tuple[int, ...]) -> None:
+    shape: tuple[int, ...]
+    dt: float
+    _anchor: Tensor
+    learnable: frozenset[str] = frozenset()
+    """Names of the settings that a gradient trains."""
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        parts = ("forward", "charge", "excess", "reset", "fire", "firing_probability")
+        inside = ("_charged", "_lowered", "_draw", "_drive")
+        cls._step = tuple(getattr(cls, part, None) for part in (*parts, *inside))
+
+    def __init__(self, shape: int | tuple[int, ...], *, dt: float | None = None, **unknown: Any) -> None:
         super().__init__()
+        refuse_unknown(type(self), unknown)
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
         require(min(self.shape, default=0) > 0, "shape", self.shape, "positive sizes")
+        if dt is not None:
+            require(math.isfinite(dt) and dt > 0, "dt", dt, "a positive number of ms")
+            self.dt = dt
+        self._settings: dict[str, bool] = {}  # by name, whether it may differ between neurons
         self.register_buffer("_anchor", torch.zeros(()), persistent=False)
 
     @property
@@ -40,8 +71,75 @@ class Neuron(nn.Module, ABC, Generic[S]):
         """The number of neurons."""
         return math.prod(self.shape)
 
+    def limits(self, name: str) -> Limits:
+        """The values that a setting may have: of at least ``dt`` for time constants, any finite number for the rest."""
+        if name.startswith("tau_"):
+            return at_least(self.dt, "a number of ms that is at least dt ({low})")
+        return FINITE
+
+    def value(self, name: str) -> Value:
+        """A setting as it is in force: one that a gradient trains is kept within its limits."""
+        kept: Value = getattr(self, name)
+        return self.limits(name).nearest(cast(Tensor, kept)) if name in self.learnable else kept
+
+    def _set(self, name: str, value: Value, *, per_neuron: bool = True) -> None:
+        """Keep a setting as a number, a buffer or, if it is learnable, a parameter."""
+        self._settings[name] = per_neuron
+        if isinstance(value, nn.Parameter) and name in self._parameters:
+            super().__setattr__(name, value)
+            return
+        given = number(name, value, self.limits(name), self.shape if per_neuron else None)
+        kept = given.to(self._anchor)
+        if name in self.learnable:
+            held = self._parameters.get(name)
+            if held is None:
+                self.register_parameter(name, nn.Parameter(kept.clone()))
+            else:
+                require(kept.dim() in (0, held.dim()), name, list(kept.shape), "a number, as it was made")
+                with torch.no_grad():
+                    held.copy_(kept)
+            return
+        self.__dict__.pop(name, None)
+        self._buffers.pop(name, None)
+        if given.dim() == 0:
+            object.__setattr__(self, name, given.item())
+        else:
+            self.register_buffer(name, kept.clone())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.FIXED and (name in self.__dict__ or callable(getattr(type(self), name, None))):
+            raise ConfigError(f"{name}={value}: cannot be changed, make a new {type(self).__name__}")
+        if name in self.LEFT_OUT:
+            refuse_unknown(type(self), {name: value})
+        derived = getattr(type(self), name, None)
+        if isinstance(derived, property) and derived.fset is None:
+            raise ConfigError(f"{name}={value}: cannot be set, it follows from the settings")
+        if name in self.__dict__.get("_settings", ()):
+            self._set(name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, metadata: Any, *others: Any) -> None:
+        """As in torch; what was saved before settings of each neuron were saved has those of the constructor."""
+        if (metadata.get("version") or 1) < 2:
+            for name in self._settings.keys() & self._buffers.keys():
+                state_dict.setdefault(prefix + name, self._buffers[name])
+        super()._load_from_state_dict(state_dict, prefix, metadata, *others)
+
+    def _decay(self, name: str) -> Value:
+        """The factor ``exp(-dt / tau)`` by which what has the time constant ``name`` shrinks in one step."""
+        tau = self.value(name)
+        return torch.exp(-self.dt / _wide(tau)).to(tau.dtype) if isinstance(tau, Tensor) else math.exp(-self.dt / tau)
+
+    def _loss(self, name: str) -> Value:
+        """The share ``1 - exp(-dt / tau)`` that is lost in one step."""
+        tau = self.value(name)
+        if isinstance(tau, Tensor):  # of a long time constant float32 would not tell it from 0
+            return -torch.expm1(-self.dt / _wide(tau)).to(tau.dtype)
+        return 1 - math.exp(-self.dt / tau)
+
     def _zeros(self, batch: int) -> Tensor:
-        return cast(Tensor, self._anchor).new_zeros((batch, *self.shape))
+        return self._anchor.new_zeros((batch, *self.shape))
 
     @abstractmethod
     def init_state(self, batch: int) -> S:
@@ -57,25 +155,56 @@ class Neuron(nn.Module, ABC, Generic[S]):
         The plain loop over :meth:`forward`; a model whose window has a closed form or a kernel overrides it, and a
         test holds the two to be equal. With ``reuse`` it may put the spikes where ``current`` is.
         """
-        require_window(current, state)
+        current = window_of(current, state)
         spikes = []
-        for now in current:
+        for now in current.unbind():
             out, state = self(now, state)
             spikes.append(out)
         return torch.stack(spikes), state
 
 
-def require_step(current: Tensor, state: Any) -> None:
-    """Raise :class:`~snnrl.errors.ConfigError` unless ``current`` is ``[batch, *shape]``, as the state is."""
-    if current.shape != state[0].shape:
-        raise ConfigError(f"current={list(current.shape)}: must have the shape of the state {list(state[0].shape)}")
+def _wide(value: Tensor) -> Tensor:
+    return value if value.device.type == "mps" else value.double()  # there is no float64 on mps
 
 
-def require_window(current: Tensor, state: Any) -> None:
-    """Raise :class:`~snnrl.errors.ConfigError` unless ``current`` is ``[time, batch, *shape]``, one step at least."""
-    shape = list(state[0].shape)
-    if list(current.shape[1:]) != shape or not len(current):
-        raise ConfigError(f"current={list(current.shape)}: must be of shape [time, {', '.join(map(str, shape))}]")
+def step_of(current: Tensor, state: Any) -> Tensor:
+    """``current`` ``[batch, *shape]``, as the state is, in numbers of the state's dtype.
+
+    Raises:
+        ConfigError: a current of another shape or on another device, or one that is not a tensor of real numbers.
+    """
+    like: Tensor = state[0]
+    if not torch.jit.is_tracing() and current.shape != like.shape:
+        raise ConfigError(f"current={list(current.shape)}: must have the shape of the state {list(like.shape)}")
+    return _cast(current, like)
+
+
+def window_of(current: Tensor, state: Any) -> Tensor:
+    """``current`` ``[time, batch, *shape]``, one step at least, in numbers of the state's dtype.
+
+    Raises:
+        ConfigError: as in :func:`step_of`.
+    """
+    like: Tensor = state[0]
+    if not torch.jit.is_tracing() and (current.shape[1:] != like.shape or not len(current)):
+        shape = ", ".join(map(str, like.shape))
+        raise ConfigError(f"current={list(current.shape)}: must be of shape [time, {shape}]")
+    return _cast(current, like)
+
+
+def _cast(current: Tensor, like: Tensor) -> Tensor:
+    if current.dtype == like.dtype and current.device == like.device:
+        return current
+    if not isinstance(current, Tensor) or current.is_complex():
+        raise ConfigError(f"current={current.dtype}: must be a tensor of real numbers")
+    if current.device != like.device:
+        raise ConfigError(f"current={current.device}: must be on the device of the state, {like.device}")
+    return current.to(like.dtype)
+
+
+def steps_like(model: type[Neuron[Any]], other: type[Neuron[Any]]) -> bool:
+    """Whether ``model``, derived from ``other``, leaves one step as it is, so that a loop written for that serves."""
+    return model._step == other._step
 
 
 class SpikingNeuron(Neuron[S]):
@@ -98,15 +227,19 @@ class SpikingNeuron(Neuron[S]):
         surrogate: a :class:`~snnrl.surrogate.Surrogate` or its name, for training by gradient; ``None`` for none.
         learnable: names of settings that become parameters which a gradient trains.
         dt: simulation step in ms.
+        **unknown: what no model took, which is refused.
 
     Raises:
-        ConfigError: a setting out of range, or the name of one that cannot be learned.
+        ConfigError: a setting out of range, or the name of one that cannot be learned or that there is not.
     """
 
+    FIXED: ClassVar[tuple[str, ...]] = (*Neuron.FIXED, "learnable", "tau_trace")
     LEARNABLE: ClassVar[tuple[str, ...]] = ()
     """Names of the settings that ``learnable`` may list."""
     HELD: ClassVar[tuple[str, ...]] = ("v",)
     """Leaves that stand still during the refractory period."""
+    t_refractory: float
+    surrogate: Surrogate | None
 
     def __init__(
         self,
@@ -117,49 +250,30 @@ class SpikingNeuron(Neuron[S]):
         surrogate: Surrogate | str | None = None,
         learnable: Collection[str] = (),
         dt: float = 1.0,
+        **unknown: Any,
     ) -> None:
-        super().__init__(shape)
-        require(math.isfinite(dt) and dt > 0, "dt", dt, "a positive number of ms")
-        require(math.isfinite(t_refractory) and t_refractory >= 0, "t_refractory", t_refractory, "at least 0 ms")
-        for name in [learnable] if isinstance(learnable, str) else learnable:
+        super().__init__(shape, dt=dt, **unknown)
+        names = [learnable] if isinstance(learnable, str) else list(learnable)
+        for name in names:
             if name not in self.LEARNABLE:
                 known = did_you_mean(name, self.LEARNABLE) if self.LEARNABLE else "nothing here can be learned"
                 raise ConfigError(f"learnable={name}: {known}")
-        self.dt = dt
-        self.learnable = frozenset([learnable] if isinstance(learnable, str) else learnable)
-        self.refractory_steps = math.floor(t_refractory / dt + 0.5)
-        self.trace_decay = None if tau_trace is None else decay_factor(tau_trace, dt, "tau_trace")
+        self.learnable = frozenset(names)
+        self._set("t_refractory", t_refractory, per_neuron=False)
+        self.tau_trace = tau_trace
+        self.trace_decay = None if tau_trace is None else decay_factor(tau_trace, self.dt, "tau_trace")
         self.surrogate = make_surrogate(surrogate)
 
-    def _set(self, name: str, value: Value, valid: Callable[[Tensor], Tensor], expected: str) -> None:
-        """Keep a setting as a number, a buffer or, if it is learnable, a parameter."""
-        tensor = torch.as_tensor(value, dtype=torch.get_default_dtype())
-        single = tensor.dim() == 0
-        require(single or tensor.shape == self.shape, name, list(tensor.shape), f"a number or of shape {self.shape}")
-        fits = bool((torch.isfinite(tensor) & valid(torch.as_tensor(value, dtype=torch.float64))).all())
-        require(fits, name, value, expected)
-        if name in self.learnable:
-            setattr(self, name, nn.Parameter(tensor.clone()))
-        elif single:
-            setattr(self, name, float(value))
-        else:
-            self.register_buffer(name, tensor.clone(), persistent=False)
+    @property
+    def refractory_steps(self) -> int:
+        """The refractory period in steps."""
+        return math.floor(self.t_refractory / self.dt + 0.5)
 
-    def _set_tau(self, name: str, value: Value) -> None:
-        """Keep a time constant, and the factor ``exp(-dt / tau)`` where it stands still."""
-        self._set(name, value, lambda tau: tau >= self.dt, f"a number of ms that is at least dt ({self.dt})")
-        if name not in self.learnable:
-            tau = getattr(self, name)
-            if isinstance(tau, Tensor):
-                self.register_buffer(f"_{name}_decay", torch.exp(-self.dt / tau), persistent=False)
-            else:
-                setattr(self, f"_{name}_decay", decay_factor(tau, self.dt, name))
+    def limits(self, name: str) -> Limits:
+        return at_least(0, "at least 0 ms") if name == "t_refractory" else super().limits(name)
 
-    def _decay(self, name: str) -> Value:
-        """The factor by which what has the time constant ``name`` shrinks in one step."""
-        if name in self.learnable:
-            return torch.exp(-self.dt / getattr(self, name).clamp_min(self.dt))
-        return cast(Value, getattr(self, f"_{name}_decay"))
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, make_surrogate(value) if name == "surrogate" else value)
 
     def _rest(self, batch: int) -> dict[str, Tensor]:
         """The leaves that every state has besides its own."""
@@ -183,18 +297,19 @@ class SpikingNeuron(Neuron[S]):
         return (excess >= 0).to(excess.dtype) if self.surrogate is None else self.surrogate(excess)
 
     def forward(self, current: Tensor, state: S) -> tuple[Tensor, S]:
-        require_step(current, state)
+        current = step_of(current, state)
         before = cast(Any, state)
         charged: Any = self.charge(current, state)
         leaves = {}
-        if self.refractory_steps:
+        silence = self.refractory_steps
+        if silence:
             awake = before.refractory <= 0
             held = {name: torch.where(awake, getattr(charged, name), getattr(before, name)) for name in self.HELD}
             charged = charged._replace(**held)
             excess = self.excess(charged)
             spikes = self.fire(torch.where(awake, excess, torch.full_like(excess, -torch.inf)))
             waited = (before.refractory - 1).clamp_min(0)
-            leaves["refractory"] = torch.where(spikes.detach() > 0, float(self.refractory_steps), waited)
+            leaves["refractory"] = torch.where(spikes.detach() > 0, float(silence), waited)
         else:
             spikes = self.fire(self.excess(charged))
         after: Any = self.reset(charged, spikes.detach())

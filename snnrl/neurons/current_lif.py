@@ -6,8 +6,9 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
-from snnrl.neurons.base import Value, require_window
+from snnrl.neurons.base import window_of
 from snnrl.neurons.lif import LeakyMembrane
+from snnrl.neurons.settings import Value
 from snnrl.traces import decay_trace, scan_trace
 
 
@@ -43,7 +44,7 @@ class CurrentLIF(LeakyMembrane[CurrentLIFState]):
 
     def __init__(self, shape: int | tuple[int, ...], *, tau_syn: Value = 5.0, **settings: Any) -> None:
         super().__init__(shape, **settings)
-        self._set_tau("tau_syn", tau_syn)
+        self._set("tau_syn", tau_syn)
 
     def init_state(self, batch: int) -> CurrentLIFState:
         return CurrentLIFState(v=self._zeros(batch) + self.v_rest, i=self._zeros(batch), **self._rest(batch))
@@ -53,19 +54,19 @@ class CurrentLIF(LeakyMembrane[CurrentLIFState]):
         return state._replace(v=self._charged(state.v, i), i=i)
 
     def excess(self, state: CurrentLIFState) -> Tensor:
-        return state.v - self.v_threshold
+        return state.v - self.value("v_threshold")
 
     def reset(self, state: CurrentLIFState, spikes: Tensor) -> CurrentLIFState:
         return state._replace(v=self._lowered(state.v, spikes))
 
     def scan(self, current: Tensor, state: CurrentLIFState, *, reuse: bool = False) -> tuple[Tensor, CurrentLIFState]:
-        require_window(current, state)
-        decay = self._decay("tau_syn")
-        if isinstance(decay, Tensor) or self.learnable:
+        current = window_of(current, state)
+        window, decay = self._window(CurrentLIF), self._decay("tau_syn")
+        if window is None or isinstance(decay, Tensor):
             return super().scan(current, state)
         i = scan_trace(current, state.i, decay)
-        last = i[-1].clone() if reuse else i[-1]
-        scanned = self._scan_membrane(i, state.v, state.refractory, reuse)
+        last = i[-1].clone()
+        scanned = self._scan_membrane(window, i, state.v, state.refractory, reuse)
         if scanned is None:
             return super().scan(current, state)
         spikes, v, refractory = scanned

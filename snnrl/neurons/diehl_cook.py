@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from snnrl.errors import require
-from snnrl.neurons.base import Neuron, Value
+from snnrl.neurons.base import Neuron
 from snnrl.neurons.lif import LIF, LIFState
-from snnrl.traces import decay_factor
+from snnrl.neurons.settings import Limits, Value, at_least
 
 
 class DiehlCook(LIF):
@@ -36,6 +35,8 @@ class DiehlCook(LIF):
 
     LEARNABLE: ClassVar[tuple[str, ...]] = ()
     theta: Tensor
+    theta_plus: float
+    tau_theta: float
 
     def __init__(
         self,
@@ -60,10 +61,29 @@ class DiehlCook(LIF):
             t_refractory=t_refractory,
             **settings,
         )
-        require(math.isfinite(theta_plus) and theta_plus >= 0, "theta_plus", theta_plus, "at least 0, and finite")
-        self.theta_plus, self.one_spike = theta_plus, one_spike
-        self.theta_decay = 1.0 if tau_theta == float("inf") else decay_factor(tau_theta, self.dt, "tau_theta")
+        self._set("theta_plus", theta_plus, per_neuron=False)
+        self._set("tau_theta", tau_theta, per_neuron=False)
+        self.one_spike = one_spike
         self.register_buffer("theta", torch.zeros(self.shape, dtype=torch.float64))
+
+    def limits(self, name: str) -> Limits:
+        if name == "theta_plus":
+            return at_least(0, "at least 0, and finite")
+        limits = super().limits(name)
+        return limits._replace(finite=False) if name == "tau_theta" else limits
+
+    @property
+    def theta_decay(self) -> float:
+        """The factor by which ``theta`` shrinks in one step."""
+        return math.exp(-self.dt / self.tau_theta)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        """As in torch, but that ``theta`` keeps its dtype where others are converted."""
+        kept = self.theta
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if self.theta.dtype != kept.dtype:
+            self.theta = kept.to(self.theta.device)
+        return self
 
     def excess(self, state: LIFState) -> Tensor:
         return state.v - (self.v_threshold + self.theta.to(state.v.dtype))

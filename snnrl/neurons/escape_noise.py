@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from snnrl.errors import require
-from snnrl.neurons.base import Neuron, require_step, require_window
+from snnrl.neurons.base import Neuron, step_of, steps_like, window_of
+from snnrl.neurons.settings import POSITIVE_SHARE, POTENTIAL, Limits, above
 from snnrl.noise import uniform
-from snnrl.traces import decay_factor, decay_trace, scan_trace
+from snnrl.traces import decay_trace, scan_trace
+
+_LIMITS = {"v_threshold": POTENTIAL, "width": above(0), "rate_max": POSITIVE_SHARE}
 
 
 class EscapeNoiseState(NamedTuple):
@@ -40,6 +43,11 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         ConfigError: a value outside the ranges above.
     """
 
+    tau_mem: float
+    v_threshold: float
+    width: float
+    rate_max: float
+
     def __init__(
         self,
         shape: int | tuple[int, ...],
@@ -50,14 +58,21 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         rate_max: float = 0.5,
         dt: float = 1.0,
         generator: torch.Generator | None = None,
+        **unknown: Any,
     ) -> None:
-        super().__init__(shape)
-        self.dt = dt
-        self.decay = decay_factor(tau_mem, dt, "tau_mem")
-        require(width > 0, "width", width, "above 0")
-        require(0 < rate_max <= 1, "rate_max", rate_max, "in (0, 1]")
-        self.v_threshold, self.width, self.rate_max = v_threshold, width, rate_max
+        super().__init__(shape, dt=dt, **unknown)
+        values = {"tau_mem": tau_mem, "v_threshold": v_threshold, "width": width, "rate_max": rate_max}
+        for name, value in values.items():
+            self._set(name, value, per_neuron=False)
         self.generator = generator
+
+    def limits(self, name: str) -> Limits:
+        return _LIMITS[name] if name in _LIMITS else super().limits(name)
+
+    @property
+    def decay(self) -> float:
+        """The factor by which the potential shrinks in one step."""
+        return math.exp(-self.dt / self.tau_mem)
 
     def init_state(self, batch: int) -> EscapeNoiseState:
         return EscapeNoiseState(self._zeros(batch))
@@ -77,17 +92,17 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         return (noise < probability).to(probability.dtype)
 
     def forward(self, current: Tensor, state: EscapeNoiseState) -> tuple[Tensor, EscapeNoiseState]:
-        require_step(current, state)
-        u = decay_trace(state.u, current, self.decay)
+        u = decay_trace(state.u, step_of(current, state), self.decay)
         return self._draw(self.firing_probability(u)), EscapeNoiseState(u)
 
     def scan(self, current: Tensor, state: EscapeNoiseState, *, reuse: bool = False) -> tuple[Tensor, EscapeNoiseState]:
-        require_window(current, state)
+        current = window_of(current, state)
+        if not steps_like(type(self), EscapeNoise):
+            return super().scan(current, state)
         u = scan_trace(current, state.u, self.decay)
-        return self._draw(self.firing_probability(u)), EscapeNoiseState(u[-1])
+        return self._draw(self.firing_probability(u)), EscapeNoiseState(u[-1].clone())
 
     def expect(self, current: Tensor, state: EscapeNoiseState) -> tuple[Tensor, EscapeNoiseState]:
         """Like :meth:`scan`, with each step's firing probability in place of a draw: the mean over the noise."""
-        require_window(current, state)
-        u = scan_trace(current, state.u, self.decay)
-        return self.firing_probability(u), EscapeNoiseState(u[-1])
+        u = scan_trace(window_of(current, state), state.u, self.decay)
+        return self.firing_probability(u), EscapeNoiseState(u[-1].clone())

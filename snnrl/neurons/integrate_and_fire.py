@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from snnrl.errors import require
-from snnrl.neurons.base import Neuron, require_step, require_window
-from snnrl.traces import decay_factor, decay_trace, scan_trace
+from snnrl.neurons.base import Neuron, step_of, steps_like, window_of
+from snnrl.neurons.settings import POSITIVE_SHARE, Limits, above
+from snnrl.traces import decay_trace, scan_trace
+
+_LIMITS = {"gain": above(0), "rate_max": POSITIVE_SHARE}
 
 
 class IntegrateAndFireState(NamedTuple):
@@ -42,6 +45,10 @@ class IntegrateAndFire(Neuron[IntegrateAndFireState]):
     """
 
     phase: Tensor
+    tau_syn: float
+    gain: float
+    tonic: float
+    rate_max: float
 
     def __init__(
         self,
@@ -52,15 +59,21 @@ class IntegrateAndFire(Neuron[IntegrateAndFireState]):
         tonic: float = 0.0,
         rate_max: float = 0.5,
         dt: float = 1.0,
+        **unknown: Any,
     ) -> None:
-        super().__init__(shape)
-        self.dt = dt
-        self.decay = decay_factor(tau_syn, dt, "tau_syn")
-        require(gain > 0, "gain", gain, "above 0")
-        require(0 < rate_max <= 1, "rate_max", rate_max, "in (0, 1]")
-        self.gain, self.tonic, self.rate_max = gain, tonic, rate_max
+        super().__init__(shape, dt=dt, **unknown)
+        for name, value in {"tau_syn": tau_syn, "gain": gain, "tonic": tonic, "rate_max": rate_max}.items():
+            self._set(name, value, per_neuron=False)
         phase = (torch.arange(self.size) + 0.5) / self.size
         self.register_buffer("phase", phase.view(self.shape), persistent=False)
+
+    def limits(self, name: str) -> Limits:
+        return _LIMITS[name] if name in _LIMITS else super().limits(name)
+
+    @property
+    def decay(self) -> float:
+        """The factor by which the current shrinks in one step."""
+        return math.exp(-self.dt / self.tau_syn)
 
     def init_state(self, batch: int) -> IntegrateAndFireState:
         return IntegrateAndFireState(u=self._zeros(batch), v=self._zeros(batch) + self.phase)
@@ -69,8 +82,7 @@ class IntegrateAndFire(Neuron[IntegrateAndFireState]):
         return self.rate_max * (self.tonic + self.gain * u).clamp(0, 1)
 
     def forward(self, current: Tensor, state: IntegrateAndFireState) -> tuple[Tensor, IntegrateAndFireState]:
-        require_step(current, state)
-        u = decay_trace(state.u, current, self.decay)
+        u = decay_trace(state.u, step_of(current, state), self.decay)
         v = state.v + self._drive(u)
         spikes = torch.floor(v).clamp_max(1)
         return spikes, IntegrateAndFireState(u, v - spikes)
@@ -78,9 +90,11 @@ class IntegrateAndFire(Neuron[IntegrateAndFireState]):
     def scan(
         self, current: Tensor, state: IntegrateAndFireState, *, reuse: bool = False
     ) -> tuple[Tensor, IntegrateAndFireState]:
-        require_window(current, state)
+        current = window_of(current, state)
+        if not steps_like(type(self), IntegrateAndFire):
+            return super().scan(current, state)
         u = scan_trace(current, state.u, self.decay)
         v = torch.cumsum(self._drive(u), dim=0) + state.v
         fired = torch.floor(v)
         spikes = torch.diff(fired, dim=0, prepend=torch.zeros_like(fired[:1]))
-        return spikes, IntegrateAndFireState(u[-1], v[-1] - fired[-1])
+        return spikes, IntegrateAndFireState(u[-1].clone(), v[-1] - fired[-1])

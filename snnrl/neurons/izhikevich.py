@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from snnrl.errors import ConfigError, did_you_mean, require
-from snnrl.neurons.base import SpikingNeuron, Value
+from snnrl.neurons.base import SpikingNeuron
+from snnrl.neurons.settings import Limits, Value, below
 
 PATTERNS: dict[str, tuple[float, float, float, float]] = {
     "regular_spiking": (0.02, 0.2, -65.0, 8.0),
@@ -74,9 +75,11 @@ class Izhikevich(SpikingNeuron[IzhikevichState]):
     ) -> None:
         super().__init__(shape, **common)
         require(self.dt <= 1.0, "dt", self.dt, "at most 1 ms, the step of the paper")
-        for name, value in (("a", a), ("b", b), ("d", d)):
-            self._set(name, value, torch.isfinite, "a finite number")
-        self._set("c", c, lambda potential: potential < self.V_PEAK, f"below the peak of {self.V_PEAK} mV")
+        for name, value in (("a", a), ("b", b), ("c", c), ("d", d)):
+            self._set(name, value)
+
+    def limits(self, name: str) -> Limits:
+        return below(self.V_PEAK, "below the peak of {high} mV") if name == "c" else super().limits(name)
 
     @classmethod
     def of_pattern(cls, shape: int | tuple[int, ...], pattern: str, **common: Any) -> Izhikevich:
@@ -104,5 +107,7 @@ class Izhikevich(SpikingNeuron[IzhikevichState]):
         return state.v - self.V_PEAK
 
     def reset(self, state: IzhikevichState, spikes: Tensor) -> IzhikevichState:
-        v = torch.where(spikes > 0, torch.as_tensor(self.c, dtype=state.v.dtype, device=state.v.device), state.v)
+        v = torch.where(
+            spikes > 0, torch.as_tensor(self.value("c"), dtype=state.v.dtype, device=state.v.device), state.v
+        )
         return state._replace(v=v, u=state.u + self.d * spikes)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
-from snnrl.neurons.base import Value, require_step, require_window
+from snnrl.neurons.base import step_of, steps_like, window_of
 from snnrl.neurons.lif import LeakyMembrane
+from snnrl.neurons.settings import Value, refuse_unknown
 from snnrl.traces import scan_trace
 
 
@@ -47,15 +48,16 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
         decay_input: bool = True,
         learnable: Collection[str] = (),
         dt: float = 1.0,
+        **unknown: Any,
     ) -> None:
+        refuse_unknown(type(self), unknown)
         super().__init__(shape, tau_mem=tau_mem, decay_input=decay_input, learnable=learnable, dt=dt)
 
     def init_state(self, batch: int) -> LeakyIntegratorState:
         return LeakyIntegratorState(self._zeros(batch))
 
     def forward(self, current: Tensor, state: LeakyIntegratorState) -> tuple[Tensor, LeakyIntegratorState]:
-        require_step(current, state)
-        after = self.charge(current, state)
+        after = self.charge(step_of(current, state), state)
         return after.v, after
 
     def charge(self, current: Tensor, state: LeakyIntegratorState) -> LeakyIntegratorState:
@@ -70,8 +72,8 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
     def scan(
         self, current: Tensor, state: LeakyIntegratorState, *, reuse: bool = False
     ) -> tuple[Tensor, LeakyIntegratorState]:
-        require_window(current, state)
-        if isinstance(self.decay, Tensor):
+        current, decay = window_of(current, state), self.decay
+        if isinstance(decay, Tensor) or not steps_like(type(self), LeakyIntegrator):
             return super().scan(current, state)
-        v = scan_trace(self.gain * current, state.v, self.decay)
+        v = scan_trace(self.gain * current, state.v, decay)
         return v, LeakyIntegratorState(v[-1].clone())

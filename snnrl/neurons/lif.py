@@ -9,7 +9,9 @@ from torch import Tensor
 
 from snnrl.errors import require
 from snnrl.kernels import LIFWindow, lif_scan
-from snnrl.neurons.base import S, SpikingNeuron, Value, require_window
+from snnrl.kernels.plain import needs_torch
+from snnrl.neurons.base import S, SpikingNeuron, steps_like, window_of
+from snnrl.neurons.settings import POTENTIAL, Limits, Value, above, below, larger
 from snnrl.traces import scan_trace
 
 
@@ -42,10 +44,18 @@ class LeakyMembrane(SpikingNeuron[S]):
         ConfigError: a time constant shorter than ``dt``, or a threshold that is not above rest and reset.
     """
 
+    FIXED: ClassVar[tuple[str, ...]] = (*SpikingNeuron.FIXED, "reset")
     LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem", "v_threshold")
+    tau_mem: Value
     v_rest: Value
     v_threshold: Value
     v_reset: Value
+    _compiled: LIFWindow | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name != "_compiled":
+            self.__dict__.pop("_compiled", None)
 
     def __init__(
         self,
@@ -60,18 +70,24 @@ class LeakyMembrane(SpikingNeuron[S]):
         **common: Any,
     ) -> None:
         super().__init__(shape, **common)
-        self._set_tau("tau_mem", tau_mem)
+        self._set("tau_mem", tau_mem)
         self._set_potentials(v_rest, v_threshold, v_reset, reset)
         self.decay_input = decay_input
 
     def _set_potentials(self, v_rest: Value, v_threshold: Value, v_reset: Value, reset: str) -> None:
         require(reset in ("hard", "soft"), "reset", reset, "hard or soft")
-        self._set("v_rest", v_rest, torch.isfinite, "a finite potential")
-        self._set("v_reset", v_reset, torch.isfinite, "a finite potential")
-        floor = torch.maximum(*(torch.as_tensor(value, dtype=torch.float64) for value in (v_rest, v_reset)))
-        above = f"above {floor.max().item()}"
-        self._set("v_threshold", v_threshold, lambda threshold: threshold > floor, above)
+        self._set("v_rest", v_rest)
+        self._set("v_reset", v_reset)
+        self._set("v_threshold", v_threshold)
         self.soft_reset = reset == "soft"
+
+    def limits(self, name: str) -> Limits:
+        if name == "v_threshold":
+            return above(larger(self.v_rest, self.v_reset))
+        if name in ("v_rest", "v_reset"):
+            known = "v_threshold" in self._settings
+            return below(self.value("v_threshold"), "below v_threshold ({high})") if known else POTENTIAL
+        return super().limits(name)
 
     @property
     def decay(self) -> Value:
@@ -81,7 +97,7 @@ class LeakyMembrane(SpikingNeuron[S]):
     @property
     def gain(self) -> Value:
         """The factor of the current."""
-        return 1 - self.decay if self.decay_input else 1.0
+        return self._loss("tau_mem") if self.decay_input else 1.0
 
     def _charged(self, v: Tensor, current: Tensor) -> Tensor:
         """The potential after one step of ``current``."""
@@ -89,13 +105,25 @@ class LeakyMembrane(SpikingNeuron[S]):
 
     def _lowered(self, v: Tensor, spikes: Tensor) -> Tensor:
         """The potential ``v`` after ``spikes``."""
-        lowered = v - (self.v_threshold - self.v_rest) if self.soft_reset else self.v_reset
+        lowered = v - (self.value("v_threshold") - self.v_rest) if self.soft_reset else self.v_reset
         return torch.where(spikes > 0, lowered, v)
 
-    def window(self) -> LIFWindow | None:
-        """The settings as compiled loops take them; ``None`` where a gradient trains one of them."""
-        if self.learnable:
+    def _window(self, model: type) -> LIFWindow | None:
+        """The settings as compiled loops for ``model`` take them.
+
+        ``None`` where a gradient trains one of them, and for a model derived from ``model`` that steps otherwise.
+        """
+        if self._compiled is not None:
+            return self._compiled
+        if self.learnable or needs_torch() or not steps_like(type(self), model):
             return None
+        window = self._settings_of_window()
+        differing = (window.decay, window.v_rest, window.v_threshold, window.v_reset)
+        if not any(isinstance(setting, Tensor) for setting in differing):
+            self._compiled = window  # tensors may be written to, numbers may not
+        return window
+
+    def _settings_of_window(self) -> LIFWindow:
         return LIFWindow(
             decay=self.decay,
             gain=self.gain,
@@ -110,10 +138,9 @@ class LeakyMembrane(SpikingNeuron[S]):
         )
 
     def _scan_membrane(
-        self, current: Tensor, v: Tensor, refractory: Tensor, reuse: bool
+        self, window: LIFWindow | None, current: Tensor, v: Tensor, refractory: Tensor, reuse: bool
     ) -> tuple[Tensor, Tensor, Tensor] | None:
         """Spikes, potential and refractory steps after a window by the kernel, or ``None`` where there is none."""
-        window = self.window()
         if window is None:
             return None
         window = window.over(v.shape)
@@ -124,7 +151,7 @@ class LeakyMembrane(SpikingNeuron[S]):
         return spikes.view_as(current), after.view_as(v), silent.view_as(refractory)
 
     def _scan_own_trace(self, spikes: Tensor, trace: Tensor) -> Tensor:
-        return trace if self.trace_decay is None else scan_trace(spikes, trace, self.trace_decay)[-1]
+        return trace if self.trace_decay is None else scan_trace(spikes, trace, self.trace_decay)[-1].clone()
 
 
 class LIF(LeakyMembrane[LIFState]):
@@ -142,6 +169,10 @@ class LIF(LeakyMembrane[LIFState]):
     ``surrogate``, ``learnable``, ``dt``.
     """
 
+    def window(self) -> LIFWindow | None:
+        """The settings as compiled loops take them; ``None`` where a loop over steps is needed."""
+        return self._window(LIF)
+
     def init_state(self, batch: int) -> LIFState:
         return LIFState(v=self._zeros(batch) + self.v_rest, **self._rest(batch))
 
@@ -149,14 +180,14 @@ class LIF(LeakyMembrane[LIFState]):
         return state._replace(v=self._charged(state.v, current))
 
     def excess(self, state: LIFState) -> Tensor:
-        return state.v - self.v_threshold
+        return state.v - self.value("v_threshold")
 
     def reset(self, state: LIFState, spikes: Tensor) -> LIFState:
         return state._replace(v=self._lowered(state.v, spikes))
 
     def scan(self, current: Tensor, state: LIFState, *, reuse: bool = False) -> tuple[Tensor, LIFState]:
-        require_window(current, state)
-        scanned = self._scan_membrane(current, state.v, state.refractory, reuse)
+        current = window_of(current, state)
+        scanned = self._scan_membrane(self.window(), current, state.v, state.refractory, reuse)
         if scanned is None:
             return super().scan(current, state)
         spikes, v, refractory = scanned

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-import torch
 from torch import Tensor
 
-from snnrl.neurons.base import SpikingNeuron, Value
+from snnrl.neurons.base import SpikingNeuron
+from snnrl.neurons.settings import Limits, Value
 
 
 class McCullochPittsState(NamedTuple):
@@ -40,7 +40,10 @@ class McCullochPitts(SpikingNeuron[McCullochPittsState]):
 
     def __init__(self, shape: int | tuple[int, ...], *, v_threshold: Value = 1.0, **common: Any) -> None:
         super().__init__(shape, **common)
-        self._set("v_threshold", v_threshold, torch.isfinite, "a finite input")
+        self._set("v_threshold", v_threshold)
+
+    def limits(self, name: str) -> Limits:
+        return Limits("a finite input") if name == "v_threshold" else super().limits(name)
 
     def init_state(self, batch: int) -> McCullochPittsState:
         return McCullochPittsState(v=self._zeros(batch), **self._rest(batch))
@@ -49,7 +52,7 @@ class McCullochPitts(SpikingNeuron[McCullochPittsState]):
         return state._replace(v=current)
 
     def excess(self, state: McCullochPittsState) -> Tensor:
-        return state.v - self.v_threshold
+        return state.v - self.value("v_threshold")
 
     def reset(self, state: McCullochPittsState, spikes: Tensor) -> McCullochPittsState:
         return state

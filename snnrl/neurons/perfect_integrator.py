@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from snnrl.neurons.base import SpikingNeuron, Value
+from snnrl.neurons.base import SpikingNeuron
 from snnrl.neurons.lif import LIF
+from snnrl.neurons.settings import Value
 
 
 class IF(LIF):
@@ -27,6 +28,7 @@ class IF(LIF):
     """
 
     LEARNABLE: ClassVar[tuple[str, ...]] = ("v_threshold",)
+    LEFT_OUT: ClassVar[tuple[str, ...]] = ("tau_mem", "decay_input")
 
     def __init__(
         self,

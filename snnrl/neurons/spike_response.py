@@ -8,10 +8,17 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from snnrl.errors import require
-from snnrl.neurons.base import SpikingNeuron, Value
+from snnrl.neurons.base import SpikingNeuron
+from snnrl.neurons.settings import POTENTIAL, Limits, Value, above, at_least
 from snnrl.noise import uniform
 from snnrl.traces import decay_trace
+
+_LIMITS = {
+    "v_threshold": POTENTIAL,
+    "eta_reset": at_least(0),
+    "width": above(0),
+    "rate_threshold": above(0),
+}
 
 
 class SRM0State(NamedTuple):
@@ -55,7 +62,9 @@ class SRM0(SpikingNeuron[SRM0State]):
     """
 
     LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem", "v_threshold")
-    v_threshold: Value
+    eta_reset: float
+    width: float
+    rate_threshold: float
 
     def __init__(
         self,
@@ -71,14 +80,15 @@ class SRM0(SpikingNeuron[SRM0State]):
         **common: Any,
     ) -> None:
         super().__init__(shape, **common)
-        self._set_tau("tau_mem", tau_mem)
-        self._set_tau("tau_refractory", tau_refractory)
-        self._set("v_threshold", v_threshold, torch.isfinite, "a finite potential")
-        require(math.isfinite(eta_reset) and eta_reset >= 0, "eta_reset", eta_reset, "at least 0")
-        require(math.isfinite(width) and width > 0, "width", width, "above 0")
-        require(math.isfinite(rate_threshold) and rate_threshold > 0, "rate_threshold", rate_threshold, "above 0")
-        self.eta_reset, self.width, self.rate_threshold = eta_reset, width, rate_threshold
+        self._set("tau_mem", tau_mem)
+        self._set("tau_refractory", tau_refractory)
+        self._set("v_threshold", v_threshold)
+        for name, value in (("eta_reset", eta_reset), ("width", width), ("rate_threshold", rate_threshold)):
+            self._set(name, value, per_neuron=False)
         self.generator = generator
+
+    def limits(self, name: str) -> Limits:
+        return _LIMITS[name] if name in _LIMITS else super().limits(name)
 
     def init_state(self, batch: int) -> SRM0State:
         return SRM0State(v=self._zeros(batch), h=self._zeros(batch), eta=self._zeros(batch), **self._rest(batch))
@@ -90,7 +100,7 @@ class SRM0(SpikingNeuron[SRM0State]):
 
     def _expected(self, v: Tensor) -> Tensor:
         """Expected number of escapes in one step at potential ``v``."""
-        return self.rate_threshold * self.dt * torch.exp((v - self.v_threshold) / self.width)
+        return self.rate_threshold * self.dt * torch.exp((v - self.value("v_threshold")) / self.width)
 
     def firing_probability(self, v: Tensor) -> Tensor:
         """Probability of a spike in one step at potential ``v``, same shape."""
@@ -151,7 +161,8 @@ class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
     """
 
     LEARNABLE: ClassVar[tuple[str, ...]] = ("v_threshold",)
-    v_threshold: Value
+    tau_mem: float
+    eta_reset: float
 
     def __init__(
         self,
@@ -164,12 +175,18 @@ class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
         **common: Any,
     ) -> None:
         super().__init__(shape, **common)
-        self._set_tau("tau_mem", tau_mem)
-        self._set_tau("tau_refractory", tau_refractory)
-        self._set("v_threshold", v_threshold, torch.isfinite, "a finite potential")
-        require(math.isfinite(eta_reset) and eta_reset >= 0, "eta_reset", eta_reset, "at least 0")
-        self.eta_reset = eta_reset
-        self.slope = self.dt / tau_mem * math.e
+        self._set("tau_mem", tau_mem, per_neuron=False)
+        self._set("tau_refractory", tau_refractory)
+        self._set("v_threshold", v_threshold)
+        self._set("eta_reset", eta_reset, per_neuron=False)
+
+    def limits(self, name: str) -> Limits:
+        return _LIMITS[name] if name in _LIMITS else super().limits(name)
+
+    @property
+    def slope(self) -> float:
+        """By how much a step of the response's first stage raises the second, before both decay."""
+        return self.dt / self.tau_mem * math.e
 
     def init_state(self, batch: int) -> CumulativeSRMState:
         v, rise, h, eta = (self._zeros(batch) for _ in range(4))
@@ -183,7 +200,7 @@ class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
         return state._replace(v=h + eta, rise=rise, h=h, eta=eta)
 
     def excess(self, state: CumulativeSRMState) -> Tensor:
-        return state.v - self.v_threshold
+        return state.v - self.value("v_threshold")
 
     def reset(self, state: CumulativeSRMState, spikes: Tensor) -> CumulativeSRMState:
         return state._replace(eta=state.eta - self.eta_reset * spikes)

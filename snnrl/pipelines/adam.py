@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 
 class Adam(nn.Module):
-    """``torch.optim.Adam`` (Kingma & Ba 2015, ICLR) that is saved with the weights which it trains.
+    """``torch.optim.Adam`` (Kingma & Ba 2015, ICLR) that is saved, and goes to a device, with the weights it trains.
 
     Args:
         parameters: what is trained; the order must not change.
@@ -29,6 +29,15 @@ class Adam(nn.Module):
             parameter.grad = gradient
         self._optimiser.step()
         self._optimiser.zero_grad()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """What ``to`` does to the weights it does to their moments; steps are counted in their own type."""
+        super()._apply(fn, recurse)
+        for moments in self._optimiser.state.values():
+            for name, value in moments.items():
+                moved = fn(value)
+                moments[name] = value.to(moved.device) if name == "step" else moved
+        return self
 
     def get_extra_state(self) -> dict[str, Any]:
         """What torch saves of an optimiser."""

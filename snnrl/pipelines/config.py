@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from snnrl.config import check_outputs, checked_seed, interval, whole
+from snnrl.config import check_outputs, checked_seed, interval, path_or_none, whole
 from snnrl.errors import ConfigError, did_you_mean, require
 
 SPLITS = ("test", "validation")
@@ -100,7 +100,7 @@ class PipelineConfig:
         check_outputs(mapping)
         require(mapping["split"] in SPLITS, "split", mapping["split"], " or ".join(SPLITS))
         require(isinstance(mapping["plot"], bool), "plot", mapping["plot"], "true or false")
-        folders = {key: None if mapping[key] is None else Path(str(mapping[key])) for key in ("data_dir", "run_dir")}
+        folders = {key: path_or_none(key, mapping[key]) for key in ("data_dir", "run_dir")}
         amounts = {
             key: None if mapping[key] is None else whole(key, mapping[key], 1)
             for key in ("train_images", "test_images")

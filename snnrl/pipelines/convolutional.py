@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from snnrl.errors import require
+from snnrl.kernels import add_rows, count_each
 from snnrl.kernels.first_spikes import earliest_winners, first_spikes
 from snnrl.pipelines.base import Learner, Metrics
 from snnrl.pipelines.contrast import ContrastLatency
@@ -174,10 +175,11 @@ class Convolutional(Learner):
         fields = latency.unfold(2, config.kernel, 1).unfold(3, config.kernel, 1)[image, :, row, column]
         caused = (fields <= step[:, None, None, None]).to(self.weight.dtype)
         change = caused * (config.potentiation + config.depression) - config.depression
-        gathered = torch.zeros_like(self.weight).permute(3, 0, 1, 2).contiguous().index_add_(0, chosen, change)
+        gathered = torch.zeros_like(self.weight).permute(3, 0, 1, 2).contiguous()
+        add_rows(gathered, chosen, change)
         self.weight.add_(gathered.permute(1, 2, 3, 0) * self.weight * (1 - self.weight))
         self.weight.clamp_(0, 1)
-        wins = torch.bincount(chosen, minlength=config.maps).to(self.threshold.dtype)
+        wins = count_each(chosen, config.maps).to(self.threshold.dtype)
         self.threshold += config.threshold_gain * (wins - wins.mean())
         self.threshold.clamp_(min=1.0)
         latency_of_winners = step.sum() / max(1, len(step))

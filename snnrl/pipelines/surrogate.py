@@ -16,7 +16,6 @@ from snnrl import noise
 from snnrl.connections import Conv2d
 from snnrl.encoders import BernoulliEncoder
 from snnrl.errors import ConfigError, did_you_mean, require
-from snnrl.kernels import LIFWindow
 from snnrl.kernels.counting import count_spikes
 from snnrl.neurons import LIF
 from snnrl.pipelines.adam import Adam
@@ -127,7 +126,6 @@ class GradientLearner(Learner):
         """Make what the network's parameters are needed for."""
         self._encoder = BernoulliEncoder(self.inputs, sim_steps=self.config.steps, generator=self.generator)
         self._remaining = 1.0
-        self._window = cast(LIFWindow, self._neurons(1).window())
         self.adam = Adam(self._trained())
 
     def _trained(self) -> list[nn.Parameter]:
@@ -141,7 +139,8 @@ class GradientLearner(Learner):
 
     def _count(self, neurons: LIF, current: Tensor) -> Tensor:
         """How often each neuron ``[batch, n]`` fires for currents ``[events, batch, n]``, which may be written to."""
-        counted = count_spikes(current.flatten(1), self.config.steps, self._window)
+        window = neurons.window()
+        counted = None if window is None else count_spikes(current.flatten(1), self.config.steps, window, reuse=True)
         return self._fire(neurons, current).sum(0) if counted is None else counted.view(current.shape[1:])
 
     def _neurons(self, shape: int | tuple[int, ...]) -> LIF:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snnrl.kernels import add_rows, count_each
+
 VOTINGS = ("all", "proportion", "likelihood", "ngram")
 _LEAST_SHARE = 0.01
 """Added to shares, so that one spike cannot exclude a class."""
@@ -64,7 +66,7 @@ class Ballot(nn.Module):
             pairs: whether to remember which spikes follow each other, for ``ngram``.
         """
         self.responses.index_add_(0, labels, self.count(winners))
-        self.images += torch.bincount(labels, minlength=self.classes)
+        self.images += count_each(labels, self.classes)
         if pairs:
             image, pair = self._successive(winners)
             self._add_pairs(pair, labels[image])
@@ -91,7 +93,7 @@ class Ballot(nn.Module):
             known = self.pairs[at] == pair
             rates = self.pair_responses / self.images.clamp(min=1)
             shares = rates / rates.sum(1, keepdim=True)
-            votes.index_add_(0, image[known], (shares[at[known]] + _LEAST_SHARE).log())
+            add_rows(votes, image[known], (shares[at[known]] + _LEAST_SHARE).log())
         return votes.argmax(1)
 
     def _rates(self) -> Tensor:

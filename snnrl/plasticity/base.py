@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from snnrl.connections.base import Connection
+from snnrl.errors import KnownSettings, require
+from snnrl.spikes import as_dtype
 
 S = TypeVar("S", bound=tuple[Any, ...])
 
 Shape = tuple[int, ...]
 
 
-class Rule(nn.Module, ABC, Generic[S]):
+class Rule(KnownSettings, nn.Module, ABC, Generic[S]):
     """A plasticity rule, written over :meth:`~snnrl.connections.base.Connection.hebbian` for every connection.
 
     Weights stand still within a window, so that its change is a sum over the window's steps and the rows of the batch;
@@ -33,6 +35,15 @@ class Rule(nn.Module, ABC, Generic[S]):
 
     uses_modulator: ClassVar[bool] = False
     uses_score: ClassVar[bool] = False
+
+    def __call__(
+        self, connection: Connection, pre: Tensor, post: Tensor, state: S, modulator: Tensor | None = None
+    ) -> tuple[Tensor, S]:
+        """:meth:`forward` of activities and modulators of any real dtype, cast to what the connection computes in."""
+        dtype = connection.compute_dtype
+        third = None if modulator is None else as_dtype(modulator, dtype, "modulator")
+        before, after = as_dtype(pre, dtype, "pre"), as_dtype(post, dtype, "post")
+        return cast(tuple[Tensor, S], super().__call__(connection, before, after, state, third))
 
     @abstractmethod
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> S:
@@ -58,10 +69,19 @@ class Rule(nn.Module, ABC, Generic[S]):
 
 def zeros(connection: Connection, batch: int, shape: Shape) -> Tensor:
     """A trace at rest, ``[batch, *shape]``, on the device of the connection."""
-    weight = connection.weight
-    return weight.new_zeros((batch, *shape), dtype=torch.promote_types(weight.dtype, torch.float32))
+    return connection.weight.new_zeros((batch, *shape), dtype=connection.compute_dtype)
 
 
 def hebbian_sum(connection: Connection, post: Tensor, pre: Tensor) -> Tensor:
     """The Hebbian product of ``[time, batch, ...]`` activities, summed over time and batch: ``[*weight.shape]``."""
     return connection.hebbian(post.flatten(0, 1).unsqueeze(1), pre.flatten(0, 1).unsqueeze(1))[0]
+
+
+def require_finite(**settings: float) -> None:
+    """Raise :class:`~snnrl.errors.ConfigError` for a setting that is no finite number."""
+    for name, value in settings.items():
+        try:
+            finite = bool(torch.as_tensor(value).isfinite().all())
+        except (TypeError, ValueError, RuntimeError):
+            finite = False
+        require(finite, name, value, "a finite number")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import require
+from snnrl.errors import KnownSettings, require
 from snnrl.noise import integers
+from snnrl.spikes import as_dtype
 
 
-class RunningScale(nn.Module):
+class RunningScale(KnownSettings, nn.Module):
     """Running root mean square of a signal, by which it can be divided.
 
     Args:
@@ -29,13 +30,14 @@ class RunningScale(nn.Module):
     @torch.no_grad()
     def forward(self, signal: Tensor) -> Tensor:
         """Take note of ``signal`` (any shape) and return the running root mean square, a 0-d tensor."""
+        signal = as_dtype(signal, self.mean_square.dtype, "signal")
         self.seen.add_(signal.numel())
         share = (signal.numel() / self.seen.clamp_max(self.horizon)).clamp_max(1.0).to(self.mean_square.dtype)
         self.mean_square.lerp_(signal.square().mean(), share)
         return torch.sqrt(self.mean_square).clamp_min(1e-6)
 
 
-class Shuffler(nn.Module):
+class Shuffler(KnownSettings, nn.Module):
     """The control that takes a modulator's meaning and leaves its distribution.
 
     Each value is replaced by a draw from earlier ones, of any time and environment; until the memory is full nothing
@@ -59,6 +61,7 @@ class Shuffler(nn.Module):
     @torch.no_grad()
     def forward(self, modulator: Tensor) -> Tensor:
         """Values drawn from the past in the shape of ``modulator``, or zeros while the memory fills."""
+        modulator = as_dtype(modulator, self.memory.dtype, "modulator")
         capacity = len(self.memory)
         draw = integers(capacity, modulator.shape, modulator.device, self.generator)
         shuffled = torch.where(self.written >= capacity, self.memory[draw], torch.zeros_like(modulator))

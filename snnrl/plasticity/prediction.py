@@ -7,10 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import require
+from snnrl.errors import KnownSettings, require
+from snnrl.plasticity.base import require_finite
+from snnrl.spikes import as_dtype
 
 
-class MovingAverage(nn.Module):
+class MovingAverage(KnownSettings, nn.Module):
     """Reward against its running mean: ``r - mean(r)``, the success signal of R-max.
 
     The mean is over all rows of the batch and the last ``horizon`` rewards, and saved with the weights (Frémaux,
@@ -36,6 +38,7 @@ class MovingAverage(nn.Module):
     @torch.no_grad()
     def forward(self, reward: Tensor) -> Tensor:
         """The prediction error of ``reward`` ``[batch]``, which the mean then takes note of."""
+        reward = reward if reward.is_floating_point() else as_dtype(reward, self.mean.dtype, "reward")
         error = reward - self.mean
         self.seen.add_(reward.numel())
         share = (reward.numel() / self.seen.clamp_max(self.horizon)).clamp_max(1.0).to(self.mean.dtype)
@@ -43,7 +46,7 @@ class MovingAverage(nn.Module):
         return error
 
 
-class TemporalDifference(nn.Module):
+class TemporalDifference(KnownSettings, nn.Module):
     """The error of a critic's values: ``r + gamma V' - V``, with ``V' = 0`` after the end of an episode.
 
     Sutton & Barto 2018, Reinforcement Learning, eq. 6.5.
@@ -72,7 +75,7 @@ class LinearCriticState(NamedTuple):
     """``[batch, size]`` eligibility of the weights."""
 
 
-class LinearCritic(nn.Module):
+class LinearCritic(KnownSettings, nn.Module):
     """A critic that is linear in features and learns by TD(lambda).
 
     ``V = w . x``, ``e = gamma lambda e + x``, ``w += learning_rate mean(delta e)`` over the batch (Sutton & Barto 2018,
@@ -95,6 +98,7 @@ class LinearCritic(nn.Module):
         require(size > 0, "size", size, "a positive number of features")
         require(0 <= lambda_ <= 1, "lambda_", lambda_, "in [0, 1]")
         require(learning_rate > 0, "learning_rate", learning_rate, "above 0")
+        require_finite(learning_rate=learning_rate)
         self.error = TemporalDifference(gamma)
         self.decay, self.learning_rate = gamma * lambda_, learning_rate
         self.register_buffer("weight", torch.zeros(size))
@@ -105,7 +109,7 @@ class LinearCritic(nn.Module):
 
     def value(self, features: Tensor) -> Tensor:
         """The prediction ``[batch]`` for features ``[batch, size]``."""
-        return features @ self.weight
+        return as_dtype(features, self.weight.dtype, "features") @ self.weight
 
     @torch.no_grad()
     def forward(
@@ -120,6 +124,10 @@ class LinearCritic(nn.Module):
             terminated: ``[batch]`` bool, whether the episode ended with the step.
             state: the eligibility before the step.
         """
+        features, reward = (
+            as_dtype(features, self.weight.dtype, "features"),
+            as_dtype(reward, self.weight.dtype, "reward"),
+        )
         trace = self.decay * state.trace + features
         error = self.error(reward, self.value(features), self.value(next_features), terminated)
         self.weight.add_((error[:, None] * trace).mean(0), alpha=self.learning_rate)

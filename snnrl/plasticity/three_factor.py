@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.connections.base import Connection
-from snnrl.errors import require
-from snnrl.spikes import SparseSpikes
+from snnrl.errors import KnownSettings, require
+from snnrl.spikes import SparseSpikes, as_dtype
 
 
 class ThreeFactorState(NamedTuple):
@@ -19,7 +19,7 @@ class ThreeFactorState(NamedTuple):
     """``[batch, *weight.shape]``, already decayed to the step that comes next."""
 
 
-class ThreeFactor(nn.Module):
+class ThreeFactor(KnownSettings, nn.Module):
     r"""Three-factor rule: coincidences leave a trace on each synapse, a modulator turns the trace into a change.
 
     ``e[k] = decay * alive[k-1] * e[k-1] + H[k]`` and ``dw = sum over k and batch of modulator[k] * e[k]``, where
@@ -73,13 +73,17 @@ class ThreeFactor(nn.Module):
         Returns:
             The change ``[*weight.shape]`` summed over steps and batch, and the new state.
         """
+        eligibility = state.eligibility
+        dtype = eligibility.dtype
+        post, modulator = as_dtype(post, dtype, "post"), as_dtype(modulator, dtype, "modulator")
+        alive = as_dtype(alive, dtype, "alive")
+        instant = None if instant is None else as_dtype(instant, dtype, "instant")
         steps, events = post.shape[:2]
         carry = self.decay * alive
         credit, reach = _credits(modulator, carry)
         share = credit if instant is None else credit + instant
         flat_pre = pre.flatten(0, 1) if isinstance(pre, Tensor) else pre.reshape_rows(steps * events, post.shape[2])
 
-        eligibility = state.eligibility
         delta = connection.sum_rows(eligibility, credit[0])
         delta = delta + connection.hebbian(_scaled(post, share).flatten(0, 2).unsqueeze(1), _fold_batch(flat_pre))[0]
 

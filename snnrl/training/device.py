@@ -27,6 +27,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def repeat_results(device: torch.device) -> None:
+    """Let cuDNN take only algorithms that give the same bits each time, so that a resume on a GPU is exact."""
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic = True
+
+
 def leave_cores_to_environments() -> None:
     """Let torch compute on one thread, unless ``OMP_NUM_THREADS`` says otherwise.
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from snnrl.agents.base import Agent
-from snnrl.envs import EnvConfig, EpisodeStats, env_seeds, make_envs
+from snnrl.agents.base import Agent, permitted
+from snnrl.envs import LONGEST, EnvConfig, EpisodeStats, env_seeds, for_evaluation, has_limit, make_envs
 
 WHILE_TRAINING, AT_THE_END, AFTERWARDS = range(3)
 """The epochs of the ``eval`` seed stream: no two kinds of evaluation play the same episodes."""
@@ -26,6 +26,18 @@ class Evaluation(NamedTuple):
     """``[episodes]``, raw and unclipped."""
     lengths: NDArray[np.int64]
     """``[episodes]``, in environment steps."""
+    cut: int = 0
+    """Episodes that were cut after :data:`~snnrl.envs.LONGEST` steps, as nothing else limits them."""
+
+    @property
+    def remark(self) -> str:
+        """A line on episodes that were cut, or nothing."""
+        if not self.cut:
+            return ""
+        return (
+            f"{self.cut} of {len(self.lengths)} evaluation episodes did not end within {LONGEST:,} steps and were cut "
+            "there, as the environment has no time limit; env.max_episode_steps sets one"
+        )
 
 
 def evaluate(
@@ -42,7 +54,8 @@ def evaluate(
     """Play full episodes.
 
     How many episodes each environment plays is settled beforehand, so that short episodes are not counted more often
-    than long ones.
+    than long ones. An episode that neither the environment nor its recipe limits is cut after
+    :data:`~snnrl.envs.LONGEST` steps.
 
     Args:
         agent: who plays; it does not learn.
@@ -56,17 +69,17 @@ def evaluate(
     """
     num_envs = min(num_envs, episodes)
     quota = np.full(num_envs, episodes // num_envs) + (np.arange(num_envs) < episodes % num_envs)
-    envs = make_envs(env.for_evaluation(), num_envs)
+    envs = make_envs(for_evaluation(env), num_envs)
     try:
-        observation, _ = envs.reset(seed=cast(Any, env_seeds(seed, "eval", epoch, num_envs)))
+        observation, info = envs.reset(seed=cast(Any, env_seeds(seed, "eval", epoch, num_envs)))
         stats = EpisodeStats(num_envs)
         state: Any = None
         begins, resets = np.ones(num_envs, dtype=bool), np.zeros(num_envs, dtype=bool)
         found: list[list[tuple[float, int]]] = [[] for _ in range(num_envs)]
         while any(len(done) < wanted for done, wanted in zip(found, quota, strict=True)):
             between_steps()
-            action, state = agent.predict(observation, state, begins, deterministic)
-            observation, reward, terminated, truncated, _ = envs.step(action)
+            action, state = agent.predict(observation, state, begins, deterministic, **permitted(agent, info))
+            observation, reward, terminated, truncated, info = envs.step(action)
             for episode in stats.update(reward, terminated, truncated, resets):
                 found[episode.env].append((episode.return_, episode.length))
             begins, resets = resets, (terminated | truncated) & ~resets
@@ -74,4 +87,5 @@ def evaluate(
         envs.close()
     kept = [result for done, wanted in zip(found, quota, strict=True) for result in done[:wanted]]
     returns, lengths = zip(*kept, strict=True)
-    return Evaluation(np.array(returns, dtype=np.float64), np.array(lengths, dtype=np.int64))
+    cut = 0 if has_limit(env) else sum(length >= LONGEST for length in lengths)
+    return Evaluation(np.array(returns, dtype=np.float64), np.array(lengths, dtype=np.int64), cut)

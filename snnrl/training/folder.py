@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from snnrl.config import write_settings
 from snnrl.errors import ConfigError, one_line
+from snnrl.trust import names_code
 
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -28,13 +29,14 @@ class RunFolder:
 
     Args:
         path: of the folder.
+        settings: those of the whole run.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        self.path, self.settings = path, settings
         self._lock = FileLock(path / ".lock", timeout=0, thread_local=False)
 
-    def make(self, settings: Mapping[str, Any]) -> None:
+    def make(self) -> None:
         """Make the folder, with its ``config.yaml`` from the first instant on, so that it can always be gone on with.
 
         Raises:
@@ -44,7 +46,7 @@ class RunFolder:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             unfinished.mkdir()
-            write_settings(unfinished, settings)
+            write_settings(unfinished, self.settings)
             unfinished.rename(self.path)
         except OSError as error:
             if os.path.lexists(self.path):
@@ -100,7 +102,7 @@ class RunFolder:
             raise ConfigError(
                 f"run_dir={self.path}: cannot be written to ({error.strerror or one_line(error)}), so the run stopped "
                 f"at {reached()}; its last checkpoint is whole, and when there is room go on with: "
-                f"{resume_line(self.path)}"
+                f"{resume_line(self.path, self.settings)}"
             ) from error
 
     def _holds(self, written: int) -> bool:
@@ -119,6 +121,7 @@ def exists_already(run_dir: Path) -> str:
     )
 
 
-def resume_line(run_dir: Path) -> str:
-    """The command that goes on with a run."""
-    return f"python -m snnrl.train resume={shlex.quote(str(run_dir))}"
+def resume_line(run_dir: Path, settings: Mapping[str, Any]) -> str:
+    """The command that goes on with a run; whoever named code of their own trusts it."""
+    trust = " trust=true" if names_code(settings) else ""
+    return f"python -m snnrl.train resume={shlex.quote(str(run_dir))}{trust}"

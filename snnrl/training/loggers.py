@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import mmap
+import os
 import sys
 import threading
 from collections.abc import Mapping
@@ -26,6 +27,16 @@ _NAMES = ("none", "tensorboard", "wandb")
 _WANDB_INIT_SECONDS = 10.0
 _WANDB_FINISH_SECONDS = 120.0
 _WANDB_TEARDOWN_SECONDS = 5.0
+
+
+_WANDB_SETTINGS: Mapping[str, Any] = {
+    "console": "off",
+    "silent": True,
+    "save_code": False,
+    "init_timeout": _WANDB_INIT_SECONDS,
+    "finish_timeout": _WANDB_FINISH_SECONDS,
+    "finish_timeout_raises": True,
+}
 
 
 class Logger(Protocol):
@@ -120,9 +131,10 @@ class TensorBoardLogger:
 class WandbLogger:
     """A Weights & Biases run; without a key or a network it is kept offline, and says how to upload it later.
 
-    ``WANDB_MODE`` decides where it is set. wandb itself is kept quiet, never asks for a key, and waits for the network
-    some ten seconds at the start and two minutes at the end. A run that is resumed repeats the steps after its
-    checkpoint; wandb drops those that it has, and as a resumed run repeats itself exactly, they are the same.
+    wandb's own environment variables, such as ``WANDB_MODE``, ``WANDB_PROJECT`` or ``WANDB_NAME``, decide where they
+    are set. Otherwise wandb is kept quiet, never asks for a key, and waits for the network some ten seconds at the
+    start and two minutes at the end. A run that is resumed repeats the steps after its checkpoint; wandb drops those
+    that it has, and as a resumed run repeats itself exactly, they are the same.
 
     Args:
         run_dir: the files go to ``run_dir/wandb``.
@@ -148,21 +160,12 @@ class WandbLogger:
         except ValueError as error:
             raise ConfigError(f"logger=wandb: wandb's own settings are wrong: {one_line(error)}") from None
         init: dict[str, Any] = {
-            "dir": str(run_dir),
             "config": dict(config),
-            "project": project,
-            "name": name,
             "id": resume_id,
             "resume": "allow" if resume_id else None,
             "reinit": "create_new",
-            "settings": wandb.Settings(
-                console="off",
-                silent=True,
-                save_code=False,
-                init_timeout=_WANDB_INIT_SECONDS,
-                finish_timeout=_WANDB_FINISH_SECONDS,
-                finish_timeout_raises=True,
-            ),
+            **_not_set({"dir": str(run_dir), "project": project, "name": name}),
+            "settings": wandb.Settings(**_not_set(_WANDB_SETTINGS)),
         }
         if mode in ("offline", "dryrun", "disabled"):
             reason = f"as WANDB_MODE={mode} asks"
@@ -271,11 +274,16 @@ def _number(value: float) -> int | float | None:
     return value if math.isfinite(value) else None
 
 
+def _not_set(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of our settings of wandb that its environment variables leave open."""
+    return {name: value for name, value in settings.items() if f"WANDB_{name.upper()}" not in os.environ}
+
+
 def _quiet_session() -> wandb.Settings:
     """Start wandb without a word; in silent mode it cannot prompt either."""
     import wandb
 
-    return wandb.setup(settings=wandb.Settings(silent=True)).settings
+    return wandb.setup(settings=wandb.Settings(**_not_set({"silent": True}))).settings
 
 
 def _online_or_offline(init: dict[str, Any]) -> tuple[wandb.Run, str]:

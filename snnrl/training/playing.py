@@ -51,13 +51,16 @@ class Playing(Workload):
     def evaluate(self, between: Callable[[], None]) -> Evaluated:
         found = self._play(self.config.eval_during, WHILE_TRAINING, between)
         mean = float(found.returns.mean())
-        return Evaluated(_metrics(found), f"{len(found.returns)} evaluation episodes, return {mean:.1f}", mean)
+        message = f"{len(found.returns)} evaluation episodes, return {mean:.1f}"
+        return Evaluated(_metrics(found), f"{message}; {found.remark}" if found.cut else message, mean)
 
     def finish(self, between: Callable[[], None], say: Callable[[str], None]) -> Finished:
         episodes = self.config.eval_episodes
         say(f"trained for {self.steps:,} env steps; playing {episodes} evaluation episodes")
         found = self._play(episodes, AT_THE_END, between)
         mean, std = float(found.returns.mean()), float(found.returns.std())
+        if found.cut:
+            say(found.remark)
         summary = {
             "env": self.config.env.id,
             "agent": self.config.agent["name"],
@@ -67,6 +70,7 @@ class Playing(Workload):
             "eval/return_interval_95": list(bootstrap_interval(found.returns)),
             "eval/episodes": episodes,
             "eval/deterministic": self.config.eval_deterministic,
+            **({"eval/cut_episodes": found.cut} if found.cut else {}),
             **_success(found, self.config.env.success_above),
         }
         return Finished(_metrics(found), summary, f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes")
@@ -113,4 +117,5 @@ def _metrics(found: Evaluation) -> dict[str, float]:
         "eval/return_mean": float(found.returns.mean()),
         "eval/return_std": float(found.returns.std()),
         "eval/length_mean": float(found.lengths.mean()),
+        **({"eval/cut_episodes": float(found.cut)} if found.cut else {}),
     }

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from snnrl.agents import Agent, make_agent
 from snnrl.config import RunConfig
 from snnrl.envs import env_seeds, make_envs
+from snnrl.training.capacity import environment_bytes, require_memory, state_bytes
 from snnrl.training.device import choose_device
 from snnrl.training.playing import Playing
 from snnrl.training.rollout import Rollout
@@ -32,10 +35,25 @@ class Acting(Playing):
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self.device = choose_device(config.device)
-        self.envs = envs = make_envs(config.env, config.num_envs)
+        one = make_envs(config.env, 1)
         self.model: Agent[Any] = make_agent(
-            config.agent, envs.single_observation_space, envs.single_action_space, config.env, config.seed
+            config.agent, one.single_observation_space, one.single_action_space, config.env, config.seed
         ).to(self.device)
+        one.close()
+        self._check_memory(config)
+        self.envs = make_envs(config.env, config.num_envs)
+
+    def _check_memory(self, config: RunConfig) -> None:
+        """Raise a ConfigError where so many environments, or the agent's state for them, do not fit into memory."""
+        number, space = config.num_envs, self.model.observation_space
+        environments, state = number * environment_bytes(config.env, space), number * state_bytes(self.model.begin(1))
+        cpu = torch.device("cpu")
+        if self.device == cpu:
+            purpose = "environments and the agent's traces in each"
+            require_memory(environments + state, "num_envs", number, cpu, purpose)
+        else:
+            require_memory(environments, "num_envs", number, cpu, "environments")
+            require_memory(state, "num_envs", number, self.device, "the agent's traces in each environment")
 
     def begin(self, epoch: int, steps: int) -> None:
         """Start fresh episodes."""

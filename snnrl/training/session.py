@@ -16,6 +16,8 @@ from snnrl.errors import ConfigError, one_line
 from snnrl.output import lasting_output
 from snnrl.training.checkpoints import CheckpointStore, taking_over
 from snnrl.training.clock import Clock
+from snnrl.training.device import repeat_results
+from snnrl.training.divergence import check_finite
 from snnrl.training.evaluation import Stopped
 from snnrl.training.folder import RunFolder
 from snnrl.training.loggers import JsonlLogger, Logger, make_loggers
@@ -69,7 +71,7 @@ class Session:
         self.training_clock, self.wall_clock = Clock(), Clock()
         self.wandb_id: str | None = None
         self.loggers: list[Logger] = []
-        self.folder = RunFolder(run_dir)
+        self.folder = RunFolder(run_dir, config.resolved)
         try:
             self._begin(resume)
         except BaseException:
@@ -86,9 +88,10 @@ class Session:
                 saved = self.checkpoints.load(path, architecture=architecture(self.workload.model))
                 with taking_over(path):
                     metrics_position = self._restore(saved)
+        repeat_results(self.workload.device)
         self.workload.begin(self.epoch, self.steps)
         if not resume:
-            self.folder.make(self.settings.resolved)
+            self.folder.make()
         with self.folder.writing(lambda: "its start"):
             if resume:
                 write_settings(self.run_dir, self.settings.resolved)
@@ -228,6 +231,7 @@ class Session:
 
     def _payload(self) -> dict[str, Any]:
         model = self.workload.model
+        check_finite(model, f"after {self.steps:,} {self.workload.unit}")
         return {
             "architecture": architecture(model),
             self.workload.part: model.state_dict(),

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from snnrl.textfiles import write_text
+
 _PACKAGES = ("snnrl", "torch", "torchvision", "gymnasium", "ale-py", "numpy")
 
 
@@ -28,12 +30,7 @@ def versions() -> dict[str, str]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write ``content`` so that a reader, or a run killed meanwhile, finds the old file or the whole new one."""
-    unfinished = path.with_name(f".{path.name}.tmp")
-    try:
-        unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def bootstrap_interval(returns: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:

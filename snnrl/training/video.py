@@ -2,54 +2,115 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.error import DependencyNotInstalled
+from gymnasium.error import Error as GymnasiumError
 from numpy.typing import NDArray
 from PIL import Image
 
 from snnrl.agents.base import Agent
-from snnrl.envs import EnvConfig, env_seeds, make_env
+from snnrl.envs import EnvConfig, env_seeds, for_evaluation, make_env
 from snnrl.errors import ConfigError
 from snnrl.training.evaluation import AFTERWARDS
 
 
-def record_episode(agent: Agent[Any], env: EnvConfig, path: Path, *, seed: int = 0, most_frames: int = 2000) -> Path:
-    """Play one episode deterministically and write its frames to ``path`` as a GIF; returns ``path``.
+def check_drawing(env: EnvConfig) -> None:
+    """Draw the first picture of the environments that evaluations play in, and forget it.
+
+    Args:
+        env: the environment's recipe.
+
+    Raises:
+        ConfigError: the environment cannot be drawn, or a package that draws it is not installed.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\W*\w*WARN:", category=UserWarning)
+        one = _drawn(env)
+        try:
+            one.reset(seed=0)
+            _picture(one)
+        finally:
+            one.close()
+
+
+def record_episode(
+    agent: Agent[Any],
+    env: EnvConfig,
+    path: Path,
+    *,
+    seed: int = 0,
+    deterministic: bool = True,
+    most_frames: int = 2000,
+) -> Path:
+    """Play one episode as evaluations do and write its frames to ``path`` as a GIF; returns ``path``.
 
     Args:
         agent: who plays.
         env: the environment's recipe.
         path: where to write.
         seed: of the environment.
+        deterministic: best actions rather than random ones.
         most_frames: the episode is cut after so many.
 
     Raises:
-        ConfigError: a package that draws the environment is not installed.
+        ConfigError: the environment cannot be drawn, or a package that draws it is not installed.
     """
-    one = make_env(env, render_mode="rgb_array")
-    observation, _ = one.reset(seed=env_seeds(seed, "eval", AFTERWARDS, 1)[0])
+    one = _drawn(env)
     frames: list[Image.Image] = []
-    state: Any = None
-    ended = False
-    while not ended and len(frames) < most_frames:
-        frames.append(Image.fromarray(_picture(one)))
-        action, state = agent.predict(observation, state, deterministic=True)
-        observation, _, terminated, truncated, _ = one.step(action)
-        ended = bool(terminated or truncated)
-    rate = float(one.metadata.get("render_fps") or 30)
-    one.close()
+    try:
+        observation, _ = one.reset(seed=env_seeds(seed, "eval", AFTERWARDS, 1)[0])
+        state: Any = None
+        ended = False
+        while not ended and len(frames) < most_frames:
+            frames.append(Image.fromarray(_picture(one)))
+            action, state = agent.predict(observation, state, deterministic=deterministic)
+            observation, _, terminated, truncated, _ = one.step(action)
+            ended = bool(terminated or truncated)
+        rate = float(one.metadata.get("render_fps") or 30)
+    finally:
+        one.close()
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=max(round(1000 / rate), 20), loop=0)
     return path
 
 
-def _picture(env: gymnasium.Env[Any, Any]) -> NDArray[np.uint8]:
+def _drawn(env: EnvConfig) -> gymnasium.Env[Any, Any]:
+    """An environment of evaluations that draws itself."""
     try:
-        return np.asarray(env.render(), dtype=np.uint8)
+        return make_env(for_evaluation(env), render_mode="rgb_array")
+    except (TypeError, ValueError, GymnasiumError) as error:
+        if "render_mode" not in str(error):
+            raise
+        raise _no_drawing(env, "takes no render_mode=rgb_array") from error
+
+
+def _picture(env: gymnasium.Env[Any, Any]) -> NDArray[np.uint8]:
+    """``[height, width, 3]`` or, of grey, ``[height, width]``."""
+    try:
+        drawn: Any = env.render()
     except DependencyNotInstalled as error:
         raise ConfigError(
             f"video=true: {env.spec and env.spec.id} cannot be drawn without a package; {error}"
         ) from error
+    except NotImplementedError as error:
+        raise _no_drawing(env, "has no render()") from error
+    picture = np.asarray(drawn)
+    if picture.dtype.kind not in "ui" or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
+        raise _no_drawing(env, f"renders {_kind(drawn)} where an array [height, width, 3] belongs")
+    return picture.astype(np.uint8, copy=False)
+
+
+def _no_drawing(env: EnvConfig | gymnasium.Env[Any, Any], why: str) -> ConfigError:
+    name = env.id if isinstance(env, EnvConfig) else env.spec and env.spec.id
+    return ConfigError(f"video=true: {name} cannot be drawn, as it {why}; must be false")
+
+
+def _kind(drawn: Any) -> str:
+    """What a drawing is, in short."""
+    if isinstance(drawn, np.ndarray):
+        return f"an array {list(drawn.shape)} of {drawn.dtype}"
+    return "nothing" if drawn is None else f"a {type(drawn).__name__}"

@@ -476,8 +476,9 @@ def test_nothing_asks_for_gradients_and_no_graph_is_built(observation: spaces.Sp
     assert all(parameter.grad is None for parameter in agent.parameters())
 
 
-def test_predict_has_stable_baselines3s_signature() -> None:
-    ours, theirs = (inspect.signature(kind.predict).parameters for kind in (RSTDP, BaseAlgorithm))
+def test_predict_has_stable_baselines3s_signature_and_then_the_masks_of_its_maskable_algorithms() -> None:
+    ours, theirs = (dict(inspect.signature(kind.predict).parameters) for kind in (RSTDP, BaseAlgorithm))
+    assert ours.pop("action_masks").default is None
     assert [(name, p.default, p.kind) for name, p in ours.items()] == [
         (name, p.default, p.kind) for name, p in theirs.items()
     ]
@@ -590,11 +591,10 @@ def test_rows_of_a_batch_are_decided_as_if_alone(batch: list[list[float]], row: 
 @pytest.mark.parametrize(
     ("observation", "action", "named"),
     [
-        (spaces.Dict({"a": spaces.Discrete(2)}), ACTIONS["choice"], "observation space Dict"),
-        (spaces.MultiDiscrete([2, 2]), ACTIONS["choice"], "observation space MultiDiscrete"),
-        (spaces.Box(0, 255, (210, 160, 3), np.uint8), ACTIONS["choice"], "observation space Box"),
-        (OBSERVATIONS["vector"], spaces.Dict({"a": spaces.Discrete(2)}), "action space Dict"),
-        (OBSERVATIONS["vector"], spaces.MultiDiscrete([2, 2]), "action space MultiDiscrete"),
+        (spaces.Sequence(spaces.Discrete(2)), ACTIONS["choice"], "observation space Sequence"),
+        (spaces.Dict({"a": spaces.Text(2)}), ACTIONS["choice"], "observation space Dict"),
+        (spaces.Box(0.0, 1.0, (210, 160, 3)), ACTIONS["choice"], "observation space Box"),
+        (OBSERVATIONS["vector"], spaces.Text(2), "action space Text"),
         (OBSERVATIONS["vector"], spaces.Box(-np.inf, np.inf, (2,)), "action space Box"),
     ],
 )

@@ -594,11 +594,11 @@ def test_settings_out_of_range_are_errors(settings: dict[str, Any], name: str) -
 )
 def test_frames_of_another_kind_are_errors_that_say_which_are_right(frames: torch.Tensor) -> None:
     code = encoder()
-    with pytest.raises(ValueError, match=rf"frames {frames.dtype} .*must be uint8 \(n, 1, {HEIGHT}, {WIDTH}\)"):
+    with pytest.raises(ConfigError, match=rf"observation={frames.dtype} .*must be uint8 \(n, 1, {HEIGHT}, {WIDTH}\)"):
         code(frames, code.init_state(1))
 
 
 def test_a_state_of_another_batch_is_an_error() -> None:
     code = encoder()
-    with pytest.raises(ValueError, match="3"):
+    with pytest.raises(ConfigError, match="3"):
         code(torch.zeros((3, 1, HEIGHT, WIDTH), dtype=torch.uint8), code.init_state(2))

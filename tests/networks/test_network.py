@@ -798,3 +798,15 @@ def test_a_dense_connection_does_not_take_the_lines_of_an_image_for_rows() -> No
     network.add("output", LIF(8))
     with pytest.raises(ConfigError, match=r"^input to output=Dense: must take spikes of the shape \[2, 3\]$"):
         network.connect("input", "output", Dense(3, 4), rule=STDP())
+
+
+@pytest.mark.parametrize("what", ["inputs.input", "clamp.output", "unclamp.output", "inject.output", "modulator"])
+def test_a_tensor_left_on_another_device_than_the_network_is_named(what: str) -> None:
+    network = feedforward(rule=MSTDP(**RULE))
+    given: dict[str, Any] = {"inputs": {"input": spikes(4, 2, 6)}, "modulator": torch.ones(2)}
+    name, _, population = what.partition(".")
+    value = given["inputs"]["input"] if name == "inputs" else torch.ones(2)
+    value = value.to("meta") if name in ("inputs", "inject", "modulator") else value.to("meta", torch.bool)
+    given[name] = {population: value} if population else value
+    with pytest.raises(ConfigError, match=rf"^{what}.device=meta: must be cpu, where the network is$"):
+        network.run(**given)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ from snnrl.errors import ConfigError
 from snnrl.networks import Network
 from snnrl.neurons import LIF, AdaptiveLIF
 from snnrl.plasticity import STDP
+from snnrl.state import leaves
 
 quick = settings(deadline=None, max_examples=25)
 
@@ -147,3 +150,44 @@ def test_a_recording_in_float64_takes_twice_the_memory() -> None:
 def test_what_cannot_be_recorded_is_named_with_what_can(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+@pytest.mark.parametrize("learning", [False, True])
+@pytest.mark.parametrize("every", [1, 5, 20])
+@pytest.mark.parametrize("variables", [("spikes",), ("spikes", "v", "trace")])
+def test_what_is_returned_holds_no_memory_but_its_own(variables: Sequence[str], every: int, learning: bool) -> None:
+    """A view would keep alive, and save, every step of the window from which it is taken."""
+    made = network(rule=STDP()).train(learning)
+    made.connect("input", "second", Dense(4, 2), delay=3.0)
+    recording, state = made.run({"input": INPUT}, record={"second": variables}, record_every=every, window=10)
+    for kept in (*recording["second"].values(), *leaves(state)):
+        assert kept.untyped_storage().nbytes() == kept.nbytes
+
+
+@pytest.mark.parametrize("every", [1, 1000])
+def test_while_rules_learn_a_recording_takes_no_more_memory_from_window_to_window(every: int) -> None:
+    made = network(rule=STDP())
+    alive: list[int] = []
+
+    def count(*_: object) -> None:
+        if (steps := next(clock)) in (20, 70):
+            alive.append(sum(issubclass(type(thing), Tensor) for thing in gc.get_objects()))
+        assert steps <= 80
+
+    clock = itertools.count()
+    made.neurons["second"].register_forward_hook(count)
+    made.run({"input": INPUT.repeat(4, 1, 1)}, record={"first": ("spikes",), "second": ("v",)}, record_every=every)
+    assert alive[1] <= alive[0] + 3
+
+
+def test_a_gradient_passes_through_a_recording_of_some_steps() -> None:
+    made = Network()
+    made.add("output", LIF(2, surrogate="atan"))
+    current = torch.ones(9, 1, 2, requires_grad=True)
+    for record in ({"output": ("spikes",)}, {"output": ("spikes", "v")}):
+        recording, _ = made.run({"output": current}, record=record, record_every=4)
+        spikes = recording["output"]["spikes"]
+        assert spikes.shape[0] == 3
+        (gradient,) = torch.autograd.grad(spikes[1].sum(), current)
+        assert gradient[:5].all()
+        assert not gradient[5:].any()

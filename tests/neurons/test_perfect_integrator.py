@@ -124,7 +124,7 @@ def test_it_is_the_limit_of_a_leaky_neuron_for_a_long_time_constant(reset: str) 
 
 @pytest.mark.parametrize("name", ["tau_mem", "decay_input"])
 def test_a_neuron_without_leak_has_no_setting_of_a_leak(name: str) -> None:
-    with pytest.raises(TypeError, match=name):
+    with pytest.raises(ConfigError, match=f"^{name}=1.0: IF has no such setting"):
         IF(1, **{name: 1.0})
 
 

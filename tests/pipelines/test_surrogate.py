@@ -80,6 +80,15 @@ def test_the_moments_are_part_of_the_state() -> None:
     assert all(map(torch.equal, moments(old), moments(new)))
 
 
+def test_the_moments_go_with_the_weights() -> None:
+    weight = torch.nn.Parameter(torch.linspace(-1, 1, 12).view(3, 4))
+    adam = Adam([weight])
+    adam.step([torch.ones(3, 4)], 0.05)
+    weight.data = weight.data.double()
+    adam.double().step([torch.ones(3, 4, dtype=torch.float64)], 0.05)
+    torch.testing.assert_close(weight[0, 0], torch.tensor(-1.1, dtype=torch.float64))
+
+
 def test_predicting_takes_no_gradient() -> None:
     for learner in (dense(), conv()):
         found = learner.predict(batch()[0])

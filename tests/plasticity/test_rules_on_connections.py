@@ -296,3 +296,76 @@ def test_bfloat16_weights_are_changed_as_float32_ones_of_the_same_value(name: st
     near = {"rtol": 0.02, "atol": 0.05} if name in READ_WEIGHTS else {"rtol": 1e-5, "atol": 1e-6}
     torch.testing.assert_close(narrow, wide, **near)
     case.connection.apply_(narrow)
+
+
+DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.bool, torch.uint8, torch.int64)
+"""In which spikes may come."""
+
+
+@every_rule
+@every_kind
+def test_spikes_of_every_dtype_are_learned_from_by_weights_of_every_dtype(name: str, kind: str) -> None:
+    """The scores of stochastic neurons are no whole numbers: those are given in floating-point types alone."""
+    case = Case(name, kind, 2)
+    case.post, case.modulator = case.post.round(), None if case.modulator is None else case.modulator.round()
+    make, _ = KINDS[kind]
+    for weights in (torch.float32, torch.float64, torch.bfloat16):
+        weight = case.connection.weight.detach().bfloat16().to(weights)
+        case.connection = make(weight=weight, bounds=(LOW, HIGH))
+        expected, wide = None, torch.promote_types(weights, torch.float32)
+        for dtype in (wide, *DTYPES):
+            if case.rule.uses_score and not dtype.is_floating_point:
+                continue
+            other = copy.copy(case)
+            other.pre, other.post = case.pre.to(dtype), case.post.to(dtype)
+            change, state = other.change()
+            assert change.dtype == wide
+            assert all(leaf.dtype == wide for leaf in leaves(state))
+            expected = change if expected is None else expected
+            assert torch.equal(change, expected), (weights, dtype)
+            current = case.connection(other.pre)
+            assert current.dtype == (weights if dtype == weights else wide)
+        case.connection.apply_(0.01 * change.double())
+        assert case.connection.weight.dtype == weights
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_modulators_of_every_dtype_are_taken(dtype: torch.dtype) -> None:
+    for name in MODULATED:
+        case = Case(name, "dense", 2)
+        case.modulator = torch.ones(STEPS, 2, dtype=torch.float64)
+        expected, _ = case.change()
+        case.modulator = case.modulator.to(dtype)
+        assert torch.equal(case.change()[0], expected)
+
+
+@every_rule
+def test_spikes_that_are_no_real_numbers_are_refused_by_name(name: str) -> None:
+    case = Case(name, "dense", 2)
+    case.post = case.post.to(torch.complex64)
+    with pytest.raises(ConfigError, match=r"^post=torch.complex64: must be real numbers$"):
+        case.change()
+
+
+@every_rule
+def test_a_misspelt_setting_of_a_rule_is_refused_with_what_was_meant(name: str) -> None:
+    rule = type(RULES[name]())
+    with pytest.raises(ConfigError, match=rf"^td=0.5: {name} has no such setting; there are: .*\bdt\b"):
+        rule(td=0.5)
+    with pytest.raises(ConfigError, match=rf"^tau_per=5.0: {name} has no such setting; did you mean tau_"):
+        rule(tau_per=5.0)
+
+
+@every_rule
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_rate_that_is_no_finite_number_is_refused(name: str, value: float) -> None:
+    rule = type(RULES[name]())
+    named = ("a_", "a2_", "a3_", "learning", "mu", "rate_target")
+    for key in [key for key in vars(RULES[name]()) if key.startswith(named)] or ["a_plus"]:
+        with pytest.raises(ConfigError, match=rf"^{key}={value}: must be "):
+            rule(**{key: value})
+
+
+def test_a_rate_in_words_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^a_plus=much: must be a finite number$"):
+        STDP(a_plus="much")  # type: ignore[arg-type]

@@ -15,8 +15,8 @@ import pytest
 from gymnasium import spaces
 
 from snnrl import train
-from snnrl.config import read_settings
 from snnrl.errors import ConfigError
+from snnrl.textfiles import read_yaml
 from snnrl.training import folder as folder_module
 from snnrl.training.folder import RunFolder
 
@@ -53,8 +53,8 @@ def happens(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], 
 
 
 def test_a_folder_has_its_settings_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
-    RunFolder(tmp_path / "runs" / "new").make(SETTINGS)
-    assert read_settings(tmp_path / "runs" / "new") == SETTINGS
+    RunFolder(tmp_path / "runs" / "new", SETTINGS).make()
+    assert read_yaml(tmp_path / "runs" / "new" / "config.yaml", "its settings") == SETTINGS
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["new"]
 
 
@@ -67,7 +67,7 @@ def test_what_is_there_is_never_written_over(tmp_path: Path, there: str) -> None
         path.mkdir()
         (path / "notes.txt" if there == "a folder" else path / "config.yaml").write_text("mine: true")
     with pytest.raises(ConfigError, match=r"run: exists already and is never overwritten; must be a new folder"):
-        RunFolder(path).make(SETTINGS)
+        RunFolder(path, SETTINGS).make()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "run", tmp_path / ("x" * 300)):
         with pytest.raises(ConfigError, match=r"cannot be made \(.*\); must be a folder"):
-            RunFolder(path).make(SETTINGS)
+            RunFolder(path, SETTINGS).make()
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -87,7 +87,7 @@ def test_of_many_that_make_one_folder_at_once_one_gets_it(tmp_path: Path) -> Non
     def race() -> None:
         start.wait()
         try:
-            RunFolder(tmp_path / "run").make({"mine": os.getpid()})
+            RunFolder(tmp_path / "run", {"mine": os.getpid()}).make()
             won.put(os.getpid())
         except ConfigError as error:
             won.put("exists already" in str(error) or "another process" in str(error))
@@ -100,7 +100,7 @@ def test_of_many_that_make_one_folder_at_once_one_gets_it(tmp_path: Path) -> Non
     for racer in racers:
         racer.join()
     (winner,) = [pid for pid in found if pid is not True]
-    assert read_settings(tmp_path / "run") == {"mine": winner}
+    assert read_yaml(tmp_path / "run" / "config.yaml", "its settings") == {"mine": winner}
 
 
 @FORKS
@@ -111,16 +111,16 @@ def test_a_kill_while_a_folder_is_made_leaves_none_or_a_whole_one(tmp_path: Path
     child = os.fork()
     if child == 0:
         setattr(module, call, lambda *arguments, **settings: os.kill(os.getpid(), signal.SIGKILL))
-        RunFolder(tmp_path / "run").make(SETTINGS)
+        RunFolder(tmp_path / "run", SETTINGS).make()
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert not (tmp_path / "run").exists()
-    RunFolder(tmp_path / "run").make(SETTINGS)
-    assert read_settings(tmp_path / "run") == SETTINGS
+    RunFolder(tmp_path / "run", SETTINGS).make()
+    assert read_yaml(tmp_path / "run" / "config.yaml", "its settings") == SETTINGS
 
 
 def test_a_folder_in_use_is_refused_and_free_when_its_run_has_ended(tmp_path: Path) -> None:
-    first, second = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run")
-    first.make(SETTINGS)
+    first, second = RunFolder(tmp_path / "run", SETTINGS), RunFolder(tmp_path / "run", SETTINGS)
+    first.make()
     with pytest.raises(ConfigError, match=r"^resume=.*run: another process is training in this folder; must be left"):
         second.take("resume")
     first.release()
@@ -133,16 +133,16 @@ def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     heard, said = os.pipe()
     child = os.fork()
     if child == 0:
-        held = RunFolder(tmp_path / "run")
-        held.make(SETTINGS)
+        held = RunFolder(tmp_path / "run", SETTINGS)
+        held.make()
         os.write(said, b"made")
         signal.pause()
     assert os.read(heard, 4) == b"made"
     with pytest.raises(ConfigError, match="another process"):
-        RunFolder(tmp_path / "run").take("resume")
+        RunFolder(tmp_path / "run", SETTINGS).take("resume")
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    RunFolder(tmp_path / "run").take("resume")
+    RunFolder(tmp_path / "run", SETTINGS).take("resume")
 
 
 def test_a_run_that_is_gone_on_with_while_it_runs_is_refused_and_left_alone(
@@ -153,7 +153,7 @@ def test_a_run_that_is_gone_on_with_while_it_runs_is_refused_and_left_alone(
     assert train.main([*WORDS, *QUIET, f"run_dir={tmp_path / 'run'}"]) == 0
     assert codes == [2]
     assert "another process is training in this folder" in capsys.readouterr().err
-    assert read_settings(tmp_path / "run")["env_steps"] == 400
+    assert read_yaml(tmp_path / "run" / "config.yaml", "its settings")["env_steps"] == 400
     steps = [line.split(",")[0] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert len(steps) == len(set(steps)) + 1, "one row a step, and the last evaluation's"
 

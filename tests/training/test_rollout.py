@@ -43,7 +43,7 @@ class Witness(Agent[int]):
     def act(self, observation: NDArray[Any], feedback: Feedback, state: int) -> tuple[NDArray[Any], int]:
         assert isinstance(self.action_space, spaces.Discrete)
         action = self.random.integers(int(self.action_space.n), size=len(observation))
-        self.seen.append(Seen(observation.copy(), Feedback(*map(np.copy, feedback)), state, action))
+        self.seen.append(Seen(observation.copy(), Feedback(*map(np.copy, feedback[:4])), state, action))
         self.calls.append("act")
         return action, state + 1
 

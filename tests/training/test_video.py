@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import gymnasium
+import numpy as np
 import pytest
+from gymnasium import spaces
 from PIL import Image
 
 from snnrl import make_agent
+from snnrl.agents.constant import Constant, ConstantConfig
 from snnrl.envs import EnvConfig, env_seeds, make_env
+from snnrl.errors import ConfigError
 from snnrl.training.evaluation import AFTERWARDS
-from snnrl.training.video import record_episode
+from snnrl.training.video import check_drawing, record_episode
 
 CART_POLE = EnvConfig("CartPole-v1")
 MILLISECONDS = 20
@@ -67,3 +76,88 @@ def test_a_video_of_an_atari_game_shows_its_frames(tmp_path: Path) -> None:
     with Image.open(path) as picture:
         assert picture.size == (160, 210)
         assert getattr(picture, "n_frames", 1) > 1
+
+
+def first_action(env: EnvConfig) -> Constant:
+    return Constant(spaces.Discrete(2), spaces.Discrete(2), ConstantConfig(), env)
+
+
+class Undrawn(gymnasium.Env[Any, int]):
+    """Two steps; how it draws itself, if at all, is said when it is made."""
+
+    observation_space, action_space = spaces.Discrete(2), spaces.Discrete(2)
+
+    def __init__(self, picture: Any = None) -> None:
+        self.picture = picture
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+        self.taken = 0
+        return 0, {}
+
+    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        self.taken += 1
+        return 0, 0.0, self.taken == 2, False, {}
+
+
+class Drawn(Undrawn):
+    """Takes a ``render_mode``, and returns its picture from ``render``."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
+
+    def __init__(self, picture: Any = None, render_mode: str | None = None) -> None:
+        super().__init__(picture)
+        self.render_mode = render_mode
+
+    def render(self) -> Any:
+        if isinstance(self.picture, str) and self.picture == "missing":
+            raise NotImplementedError
+        return np.full(self.picture, 9, np.uint8) if isinstance(self.picture, tuple) else self.picture
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered() -> Iterator[None]:
+    gymnasium.register("Undrawn-v0", Undrawn)
+    gymnasium.register("Drawn-v0", Drawn)
+    yield
+    del gymnasium.registry["Undrawn-v0"], gymnasium.registry["Drawn-v0"]
+
+
+WITHOUT_A_PICTURE = {
+    "no argument render_mode": ("Undrawn-v0", {}, "takes no render_mode=rgb_array"),
+    "no argument render_mode, but others": ("Undrawn-v0", {"picture": 1}, "takes no render_mode=rgb_array"),
+    "no render": ("Drawn-v0", {"picture": "missing"}, "has no render()"),
+    "nothing": ("Drawn-v0", {"picture": None}, "renders nothing"),
+    "text": ("Drawn-v0", {"picture": "+-+"}, "renders a str"),
+    "fractions": ("Drawn-v0", {"picture": np.zeros((5, 4, 3))}, "renders an array [5, 4, 3] of float64"),
+    "another shape": ("Drawn-v0", {"picture": (5, 4, 2)}, "renders an array [5, 4, 2] of uint8"),
+    "our images": ("snnrl/MNIST-v0", {}, "takes no render_mode=rgb_array"),
+}
+
+
+@pytest.mark.parametrize("case", WITHOUT_A_PICTURE)
+def test_what_cannot_be_drawn_is_found_before_an_episode_is_played(case: str) -> None:
+    name, kwargs, why = WITHOUT_A_PICTURE[case]
+    with pytest.raises(ConfigError, match=re.escape(f"video=true: {name} cannot be drawn, as it {why}")):
+        check_drawing(EnvConfig(name, kwargs=kwargs))
+
+
+@pytest.mark.filterwarnings("ignore:.*three axes:UserWarning")
+@pytest.mark.parametrize("shape", [(5, 4, 3), (5, 4)])
+def test_pictures_in_colour_and_in_grey(shape: tuple[int, ...], tmp_path: Path) -> None:
+    env = EnvConfig("Drawn-v0", kwargs={"picture": shape})
+    check_drawing(env)
+    path = record_episode(first_action(env), env, tmp_path / "video.gif")
+    assert milliseconds(path) == 200
+
+
+def test_a_video_shows_the_environment_of_evaluations(tmp_path: Path) -> None:
+    env = EnvConfig("Drawn-v0", kwargs={"picture": None}, eval_kwargs={"picture": (5, 4, 3)})
+    check_drawing(env)
+    with Image.open(record_episode(first_action(env), env, tmp_path / "video.gif")) as picture:
+        assert picture.size == (4, 5)
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    with pytest.raises(ConfigError, match="CartPole-v1 cannot be drawn without a package"):
+        check_drawing(CART_POLE)

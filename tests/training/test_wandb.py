@@ -77,6 +77,12 @@ def records(folder: Path) -> list[wandb_internal_pb2.Record]:
     return found
 
 
+def written_run(folder: Path) -> wandb_internal_pb2.RunRecord:
+    """What is said of the run itself."""
+    (found,) = [record.run for record in records(folder) if record.HasField("run")]
+    return found
+
+
 def check_offline_run(folder: Path) -> None:
     """The run holds the config, the metrics with their steps, and the summary."""
     read = records(folder)
@@ -148,6 +154,33 @@ def test_wandb_mode_is_respected(tmp_path: Path) -> None:
     disabled = run(tmp_path / "run", OPEN + CLOSE, WANDB_MODE="disabled")
     assert (disabled.returncode, disabled.stderr) == (0, "")
     assert not list((tmp_path / "run" / "run").iterdir())
+
+
+def test_its_own_environment_variables_are_obeyed(tmp_path: Path) -> None:
+    settings = {"WANDB_PROJECT": "mine", "WANDB_NAME": "my run", "WANDB_ENTITY": "me", "WANDB_RUN_GROUP": "a group"}
+    settings |= {"WANDB_TAGS": "a,b", "WANDB_NOTES": "a note", "WANDB_DIR": str(tmp_path / "elsewhere")}
+    (tmp_path / "elsewhere").mkdir()
+    done = run(tmp_path, OPEN + CLOSE, WANDB_MODE="offline", WANDB_RUN_ID="id12", **settings)
+    folder = synced_folder(done.stderr.splitlines()[-1])
+    assert folder.is_relative_to(tmp_path / "elsewhere")
+    (written,) = [record.run for record in records(folder) if record.HasField("run")]
+    assert (written.project, written.display_name, written.run_id) == ("mine", "my run", "id12")
+    assert (written.entity, written.run_group, written.notes, list(written.tags)) == (
+        "me",
+        "a group",
+        "a note",
+        ["a", "b"],
+    )
+    resumed = run(tmp_path, OPEN + CLOSE, resume_id="abcd1234", WANDB_MODE="offline", WANDB_RUN_ID="id12")
+    assert resumed.stdout == "abcd1234\n", "the run that goes on is the one that was begun"
+
+
+def test_without_them_project_and_name_are_the_runs_own(tmp_path: Path) -> None:
+    done = run(tmp_path, OPEN + CLOSE, WANDB_MODE="offline")
+    (written,) = [
+        record.run for record in records(synced_folder(done.stderr.splitlines()[-1])) if record.HasField("run")
+    ]
+    assert (written.project, written.display_name) == ("snnrl", "a name")
 
 
 def test_wrong_wandb_settings_are_a_config_error(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 from snnrl.integrations.sb3.settings import hidden_layers, require_cells, require_critic, split_settings
-from snnrl.integrations.sb3.vision import cnn_arguments
+from snnrl.integrations.sb3.vision import cnn_arguments, combined_arguments
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
 
@@ -135,3 +135,10 @@ class SpikingActorCriticCnnPolicy(SpikingActorCriticPolicy):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **cnn_arguments(kwargs, net_arch=[]))
+
+
+class SpikingActorCriticMultiInputPolicy(SpikingActorCriticPolicy):
+    """SB3's ``MultiInputPolicy`` of PPO and A2C with spiking layers; settings are those of the policy for vectors."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **combined_arguments(kwargs))

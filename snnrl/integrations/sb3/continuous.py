@@ -16,7 +16,7 @@ from torch import nn
 
 from snnrl.errors import require
 from snnrl.integrations.sb3.settings import hidden_layers, readout, require_cells, require_critic, split_settings
-from snnrl.integrations.sb3.vision import cnn_arguments
+from snnrl.integrations.sb3.vision import cnn_arguments, combined_arguments
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayerSettings
 
@@ -175,3 +175,17 @@ class SpikingTD3CnnPolicy(SpikingTD3Policy):
 
 def _sequence(layers: nn.Module) -> nn.Sequential:
     return nn.Sequential(layers)
+
+
+class SpikingSACMultiInputPolicy(SpikingSACPolicy):
+    """SB3's ``MultiInputPolicy`` of SAC with spiking layers; settings are those of the policy for vectors."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **combined_arguments(kwargs))
+
+
+class SpikingTD3MultiInputPolicy(SpikingTD3Policy):
+    """SB3's ``MultiInputPolicy`` of TD3 with spiking layers; settings are those of the policy for vectors."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **combined_arguments(kwargs))

@@ -7,7 +7,7 @@ from typing import Any
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 
 from snnrl.integrations.sb3.settings import readout, split_settings
-from snnrl.integrations.sb3.vision import cnn_arguments
+from snnrl.integrations.sb3.vision import cnn_arguments, combined_arguments
 from snnrl.networks.layered import LayerSettings
 
 
@@ -56,3 +56,10 @@ class SpikingDQNCnnPolicy(SpikingDQNPolicy):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **cnn_arguments(kwargs, net_arch=[]))
+
+
+class SpikingDQNMultiInputPolicy(SpikingDQNPolicy):
+    """SB3's ``MultiInputPolicy`` of DQN with spiking layers; settings are those of the policy for vectors."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **combined_arguments(kwargs))

@@ -9,7 +9,7 @@ import torch
 from stable_baselines3.common.preprocessing import preprocess_obs
 from torch import Tensor
 
-from snnrl.envs import EnvConfig, env_seeds, make_envs
+from snnrl.envs import EnvConfig, env_seeds, for_evaluation, make_envs
 from snnrl.integrations.sb3.player import SB3Agent
 
 EPOCH = 3
@@ -26,7 +26,7 @@ def gather(agent: SB3Agent, env: EnvConfig, samples: int, seed: int) -> Tensor:
         samples: how many.
         seed: of the environments.
     """
-    envs = make_envs(env.for_evaluation(), _ENVS)
+    envs = make_envs(for_evaluation(env), _ENVS)
     seen: list[Any] = []
     try:
         observation, _ = envs.reset(seed=cast(Any, env_seeds(seed, "eval", EPOCH, _ENVS)))

@@ -13,6 +13,8 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from torch import nn
 
 from snnrl.integrations.sb3.sight import CLIP, Screen
+from snnrl.integrations.sb3.translation import Translation
+from snnrl.spaces import as_batch
 
 
 class SB3Agent(nn.Module):
@@ -23,14 +25,23 @@ class SB3Agent(nn.Module):
         statistics: of observations, by which they are normalised; ``None`` for none. Shared with ``VecNormalize``.
         frames: how many frames of an Atari game are seen together; 0 where there is no screen.
         seed: of the generator.
+        translation: between the environment's spaces and the algorithm's.
 
     Attributes:
         model: the algorithm.
         policy: its policy.
     """
 
-    def __init__(self, model: BaseAlgorithm, statistics: RunningMeanStd | None, frames: int, seed: int) -> None:
+    def __init__(
+        self,
+        model: BaseAlgorithm,
+        statistics: RunningMeanStd | None,
+        frames: int,
+        seed: int,
+        translation: Translation,
+    ) -> None:
         super().__init__()
+        self._translation = translation
         self.model, self.statistics = model, statistics
         self.policy = model.policy
         self.generator = torch.Generator().manual_seed(seed)
@@ -52,18 +63,20 @@ class SB3Agent(nn.Module):
             deterministic: take the best action rather than a random one.
         """
         if self._screen is not None:
-            single = np.ndim(observation) == 3
-            state = self._screen.add(np.asarray(observation)[None] if single else observation, state, episode_start)
-            seen = state[0] if single else state
+            arrays, batched = as_batch(self._translation.observation_space, observation)
+            state = self._screen.add(arrays[0], state, episode_start)
+            seen: Any = state
         else:
-            seen = self.as_seen(observation, state)
+            plain, batched = self._translation.seen(observation)
+            seen = self._normalised(plain)
         action, _ = self.model.predict(seen, deterministic=deterministic)
-        return action, state
+        return self._translation.done(action, batched), state
 
     def as_seen(self, observation: Any, state: Any) -> Any:
-        """What the policy is given for an observation, ``state`` being what :meth:`predict` returned for it."""
-        if self._screen is not None:
-            return state
+        """What the policy is given for a batch of observations, ``state`` being what :meth:`predict` returned."""
+        return state if self._screen is not None else self._normalised(self._translation.seen(observation)[0])
+
+    def _normalised(self, observation: Any) -> Any:
         if self.statistics is None:
             return observation
         spread = np.sqrt(self.statistics.var + 1e-8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -23,6 +24,26 @@ from snnrl.networks.layered import LayerSettings
 
 NETWORKS = ("spiking", "ann")
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "elu": nn.ELU}
+
+
+_AT_LEAST_0 = (0.0, sys.float_info.max, "a finite number of at least 0")
+_ABOVE_0 = (sys.float_info.min, sys.float_info.max, "a finite number above 0")
+_SHARE = (0.0, 1.0, "in [0, 1]")
+_RANGES: Mapping[str, tuple[float, float, str]] = {
+    **dict.fromkeys(("learning_rate", "learning_rate_end", "clip_range_end", "vf_coef", "action_noise"), _AT_LEAST_0),
+    **dict.fromkeys(("gamma", "gae_lambda", "tau", "exploration_final_eps"), _SHARE),
+    "clip_range": _ABOVE_0,
+    "max_grad_norm": (sys.float_info.min, math.inf, "a number above 0"),
+    "exploration_fraction": (sys.float_info.min, 1.0, "above 0 and at most 1"),
+}
+"""Lowest and highest value of settings that are numbers, and their words."""
+_WHOLE: Mapping[str, int] = {
+    **dict.fromkeys(("frame_stack", "batch_size", "n_steps", "n_epochs", "buffer_size", "train_freq"), 1),
+    **dict.fromkeys(("target_update_interval", "policy_delay"), 1),
+    **dict.fromkeys(("learning_starts", "action_cells"), 0),
+    "sde_sample_freq": -1,
+}
+"""Lowest value of settings that are integers."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +87,10 @@ class AlgorithmConfig:
     """Frames of an Atari game that are seen together."""
 
     ALGORITHM: ClassVar[type[BaseAlgorithm]]
-    POLICIES: ClassVar[tuple[type, type]]
-    """For vectors and for images."""
+    POLICIES: ClassVar[tuple[type, type, type]]
+    """For vectors, for images, and for Dicts with images among their parts."""
+    ACTIONS: ClassVar[str] = "any"
+    """Those that it takes: ``discrete``, ``continuous`` or ``any``."""
     OWN: ClassVar[tuple[str, ...]] = ()
     """Settings that are handed to the algorithm as they are."""
 
@@ -76,18 +99,19 @@ class AlgorithmConfig:
         arch = self.net_arch
         sizes = arch is None or (isinstance(arch, (list, tuple)) and all(_whole(size, 1) for size in arch))
         require(sizes, "agent.net_arch", arch, "a list of sizes such as [64, 64], or null")
-        if self.activation is not None and self.activation not in ACTIVATIONS:
-            raise ConfigError(f"agent.activation={self.activation}: {did_you_mean(str(self.activation), ACTIVATIONS)}")
-        for name in ("learning_rate", "learning_rate_end", "gamma"):
-            value = getattr(self, name)
-            require(math.isfinite(value) and value >= 0, f"agent.{name}", value, "a number of at least 0")
-        require(self.gamma <= 1, "agent.gamma", self.gamma, "at most 1")
-        require(self.frame_stack >= 1, "agent.frame_stack", self.frame_stack, "an integer of at least 1")
-        for name in ("batch_size", "n_steps", "n_epochs", "buffer_size", "train_freq", "target_update_interval"):
-            if hasattr(self, name):
-                require(
-                    _whole(getattr(self, name), 1), f"agent.{name}", getattr(self, name), "an integer of at least 1"
-                )
+        if self.activation is not None and str(self.activation) not in ACTIVATIONS:
+            raise ConfigError(f"agent.activation={self.activation}: {did_you_mean(self.activation, ACTIVATIONS)}")
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.name in _WHOLE:
+                least = _WHOLE[setting.name]
+                require(_whole(value, least), f"agent.{setting.name}", value, f"an integer of at least {least}")
+            elif setting.name in _RANGES:
+                low, high, name = _RANGES[setting.name]
+                require(_number(value) and low <= value <= high, f"agent.{setting.name}", value, name)
+        require(isinstance(self.neuron_kwargs, Mapping | None), "agent.neuron_kwargs", self.neuron_kwargs, "a mapping")
+        names = self.learnable is None or isinstance(self.learnable, (list, tuple))
+        require(names, "agent.learnable", self.learnable, "a list of names")
         try:
             self.layers()
         except ConfigError as error:
@@ -104,37 +128,33 @@ class AlgorithmConfig:
         """The algorithm, untrained.
 
         Args:
-            env: what it will learn in.
+            env: what it will learn in, its actions being what :attr:`ACTIONS` says.
             seed: of its first weights and, through torch's and NumPy's global generators, of all its draws.
             device: to compute on.
-
-        Raises:
-            ConfigError: an action space that it cannot take.
         """
+        self.check(env)
         kind: Any = self.ALGORITHM
         settings: dict[str, Any] = {name: getattr(self, name) for name in self.OWN}
         settings |= {"learning_rate": falling(self.learning_rate, self.learning_rate_end), "gamma": self.gamma}
         settings |= self.further(env)
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
-                algorithm: BaseAlgorithm = kind(
-                    self.policy(env), env, policy_kwargs=self.policy_kwargs(), seed=seed, device=device, **settings
-                )
-        except AssertionError as error:
-            if "action spaces" not in str(error):
-                raise
-            need = "continuous" if kind in (SAC, TD3) else "discrete"
-            name = kind.__name__.lower()
-            raise ConfigError(f"agent={name}: cannot take the actions {env.action_space}; must be {need}") from error
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
+            algorithm: BaseAlgorithm = kind(
+                self.policy(env), env, policy_kwargs=self.policy_kwargs(), seed=seed, device=device, **settings
+            )
         return algorithm
+
+    def check(self, env: VecEnv) -> None:
+        """Raise a ConfigError where a setting does not go with the environments."""
+        if getattr(self, "use_sde", False):
+            continuous = isinstance(env.action_space, spaces.Box)
+            require(continuous, "agent.use_sde", True, f"false, as the actions are {env.action_space}, not continuous")
 
     def policy(self, env: VecEnv) -> Any:
         """The policy's class, or SB3's name for it."""
-        images = isinstance(env.observation_space, spaces.Box) and len(env.observation_space.shape) == 3
-        if self.network == "ann":
-            return "CnnPolicy" if images else "MlpPolicy"
-        return self.POLICIES[images]
+        space = env.observation_space
+        kind = 2 if isinstance(space, spaces.Dict) else int(isinstance(space, spaces.Box) and len(space.shape) == 3)
+        return ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")[kind] if self.network == "ann" else self.POLICIES[kind]
 
     def policy_kwargs(self) -> dict[str, Any]:
         """Keyword arguments of the policy."""
@@ -163,7 +183,6 @@ class ActorCriticConfig(AlgorithmConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(_whole(self.action_cells, 0), "agent.action_cells", self.action_cells, "an integer of at least 0")
         require(self.critic in ("spiking", "ann"), "agent.critic", self.critic, "spiking or ann")
 
     def policy_kwargs(self) -> dict[str, Any]:
@@ -183,7 +202,15 @@ class OnPolicyConfig(ActorCriticConfig):
     use_sde: bool = False
     sde_sample_freq: int = -1
 
-    POLICIES = (policies.SpikingActorCriticPolicy, policies.SpikingActorCriticCnnPolicy)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(math.isfinite(self.ent_coef), "agent.ent_coef", self.ent_coef, "a finite number")
+
+    POLICIES = (
+        policies.SpikingActorCriticPolicy,
+        policies.SpikingActorCriticCnnPolicy,
+        policies.SpikingActorCriticMultiInputPolicy,
+    )
     OWN: ClassVar[tuple[str, ...]] = (
         "n_steps",
         "gae_lambda",
@@ -207,6 +234,17 @@ class PPOConfig(OnPolicyConfig):
 
     ALGORITHM = PPO
     OWN: ClassVar[tuple[str, ...]] = (*OnPolicyConfig.OWN, "batch_size", "n_epochs")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        least = "an integer of at least 2, as advantages are normalised in each batch"
+        require(_whole(self.batch_size, 2), "agent.batch_size", self.batch_size, least)
+
+    def check(self, env: VecEnv) -> None:
+        super().check(env)
+        several = self.n_steps * env.num_envs > 1
+        expected = "at least 2 with num_envs=1, as advantages are normalised"
+        require(several, "agent.n_steps", self.n_steps, expected)
 
     def further(self, env: VecEnv) -> dict[str, Any]:
         return {"clip_range": falling(self.clip_range, self.clip_range_end)}
@@ -238,6 +276,11 @@ class OffPolicyConfig(AlgorithmConfig):
     save_replay: bool = True
     """Whether checkpoints hold what is replayed; without it a run that is resumed begins with an empty memory."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        steps = self.gradient_steps
+        require(_whole(steps, 1) or steps == -1, "agent.gradient_steps", steps, "an integer of at least 1, or -1")
+
     OWN: ClassVar[tuple[str, ...]] = (
         "buffer_size",
         "learning_starts",
@@ -261,7 +304,8 @@ class DQNConfig(OffPolicyConfig):
     exploration_final_eps: float = 0.05
 
     ALGORITHM = DQN
-    POLICIES = (policies.SpikingDQNPolicy, policies.SpikingDQNCnnPolicy)
+    ACTIONS = "discrete"
+    POLICIES = (policies.SpikingDQNPolicy, policies.SpikingDQNCnnPolicy, policies.SpikingDQNMultiInputPolicy)
     OWN: ClassVar[tuple[str, ...]] = (
         *OffPolicyConfig.OWN,
         "target_update_interval",
@@ -278,8 +322,15 @@ class SACConfig(OffPolicyConfig, ActorCriticConfig):
     """Weight of the entropy; ``None`` learns it."""
     use_sde: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        coefficient = self.ent_coef
+        fits = coefficient is None or (_number(coefficient) and 0 <= coefficient < math.inf)
+        require(fits, "agent.ent_coef", coefficient, "a number of at least 0, or null to learn it")
+
     ALGORITHM = SAC
-    POLICIES = (policies.SpikingSACPolicy, policies.SpikingSACCnnPolicy)
+    ACTIONS = "continuous"
+    POLICIES = (policies.SpikingSACPolicy, policies.SpikingSACCnnPolicy, policies.SpikingSACMultiInputPolicy)
     OWN: ClassVar[tuple[str, ...]] = (*OffPolicyConfig.OWN, "use_sde")
 
     def further(self, env: VecEnv) -> dict[str, Any]:
@@ -296,7 +347,8 @@ class TD3Config(OffPolicyConfig, ActorCriticConfig):
     policy_delay: int = 2
 
     ALGORITHM = TD3
-    POLICIES = (policies.SpikingTD3Policy, policies.SpikingTD3CnnPolicy)
+    ACTIONS = "continuous"
+    POLICIES = (policies.SpikingTD3Policy, policies.SpikingTD3CnnPolicy, policies.SpikingTD3MultiInputPolicy)
     OWN: ClassVar[tuple[str, ...]] = (*OffPolicyConfig.OWN, "policy_delay")
 
     def further(self, env: VecEnv) -> dict[str, Any]:
@@ -325,9 +377,16 @@ def read_recipe(settings: Mapping[str, Any]) -> AlgorithmConfig:
 
 
 def falling(start: float, share: float) -> Callable[[float], float]:
-    """A schedule of SB3's, from ``start`` linearly to ``share`` of it."""
-    return lambda left: start * (share + (1 - share) * left)
+    """A schedule of SB3's, from ``start`` linearly to ``share`` of it, where it stays.
+
+    SB3 gathers whole rollouts, so a run may pass its end, and what it says is left then is below 0.
+    """
+    return lambda left: start * (share + (1 - share) * max(left, 0.0))
 
 
 def _whole(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value

@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecFrameStack,
 from torch.nn import functional
 
 from snnrl.envs import EnvConfig, make_env
+from snnrl.integrations.sb3.translation import Translation
 
 SIDE = 84
 """Pixels along each side of what is left of a screen (Mnih et al. 2015, Nature 518:529)."""
@@ -21,7 +22,7 @@ CLIP = 10.0
 """Standard deviations beyond which a normalised observation is cut, as SB3 does by default."""
 
 
-def make_vec_env(env: EnvConfig, num_envs: int, frames: int) -> VecEnv:
+def make_vec_env(env: EnvConfig, num_envs: int, frames: int, translation: Translation | None = None) -> VecEnv:
     """Environments as stable-baselines3 takes them, with a ``Monitor`` around each.
 
     Atari games are shrunk and stacked, their rewards clipped to their signs, and a lost life ends the learner's
@@ -31,14 +32,17 @@ def make_vec_env(env: EnvConfig, num_envs: int, frames: int) -> VecEnv:
         env: the environment's recipe.
         num_envs: how many.
         frames: of an Atari game, seen together.
+        translation: into the algorithm's own spaces; ``None`` keeps the environment's.
     """
 
     def make() -> gymnasium.Env[Any, Any]:
         monitored: Any = Monitor(make_env(env))
-        return AtariLearning(monitored) if env.is_atari else monitored
+        if env.is_atari:
+            monitored = AtariLearning(monitored, shrinks=env.shows_frames)
+        return monitored if translation is None else translation.wrapped(monitored)
 
     envs: VecEnv = DummyVecEnv([make] * num_envs)
-    return VecFrameStack(envs, frames, channels_order="first") if env.is_atari else envs
+    return VecFrameStack(envs, frames, channels_order="first") if env.shows_frames else envs
 
 
 def normalised(envs: VecEnv, observation: bool, reward: bool, gamma: float) -> VecEnv:
@@ -49,11 +53,18 @@ def normalised(envs: VecEnv, observation: bool, reward: bool, gamma: float) -> V
 
 
 class AtariLearning(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """A game as it is learned from: shrunk frames, signs of rewards, episodes that end with a life."""
+    """A game as it is learned from: signs of rewards, episodes that end with a life.
 
-    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+    Args:
+        env: the game.
+        shrinks: whether it shows frames, which are shrunk.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], shrinks: bool = True) -> None:
         super().__init__(env)
-        self.observation_space = spaces.Box(0, 255, (1, SIDE, SIDE), np.uint8)
+        self._shrinks = shrinks
+        if shrinks:
+            self.observation_space = spaces.Box(0, 255, (1, SIDE, SIDE), np.uint8)
         self._lives, self._over = 0, True
         self._last: tuple[Any, dict[str, Any]] = (None, {})
 
@@ -64,7 +75,7 @@ class AtariLearning(gymnasium.Wrapper[Any, Any, Any, Any]):
         else:
             frame, info = self._last
         self._over, self._lives = False, info["lives"]
-        return shrink(frame[None])[0], info
+        return self._seen(frame), info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Play on; ``terminated`` is true when a life is lost as well."""
@@ -72,7 +83,10 @@ class AtariLearning(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._over = terminated or truncated
         lost = 0 < info["lives"] < self._lives
         self._lives, self._last = info["lives"], (frame, info)
-        return shrink(frame[None])[0], float(np.sign(float(reward))), terminated or lost, truncated, info
+        return self._seen(frame), float(np.sign(float(reward))), terminated or lost, truncated, info
+
+    def _seen(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return shrink(frame[None])[0] if self._shrinks else frame
 
 
 class Screen:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
@@ -19,11 +21,16 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from snnrl.config import RunConfig
-from snnrl.envs import EnvConfig, env_seeds
+from snnrl.envs import EnvConfig, env_seeds, make_env, numbered
+from snnrl.errors import require
+from snnrl.integrations.sb3.capacity import check_memory
 from snnrl.integrations.sb3.player import SB3Agent
 from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, read_recipe
 from snnrl.integrations.sb3.sight import make_vec_env, normalised
+from snnrl.integrations.sb3.translation import translation_of
+from snnrl.spaces import Several
 from snnrl.training.device import choose_device
+from snnrl.training.divergence import check_finite
 from snnrl.training.playing import Playing
 from snnrl.training.session import Session
 from snnrl.training.workload import Step, fit, read_checkpoint
@@ -51,12 +58,20 @@ def build(agent: Mapping[str, Any], env: EnvConfig, num_envs: int, seed: int, de
         ConfigError: a wrong setting, or actions that the algorithm cannot take.
     """
     recipe = read_recipe(agent)
-    envs = make_vec_env(env, num_envs, recipe.frame_stack)
+    one = make_env(env)
+    translation = translation_of(one, recipe.ACTIONS, str(agent["name"]))
+    one.close()
+    fits = not (recipe.normalise_observation and isinstance(translation.view, Several))
+    require(fits, "agent.normalise_observation", True, "false for observations that are pictures and numbers")
+    envs = make_vec_env(env, num_envs, recipe.frame_stack, translation)
+    numbered(getattr(envs.unwrapped, "envs", ()))
     envs = normalised(envs, recipe.normalise_observation, recipe.normalise_reward, recipe.gamma)
     model = recipe.build(envs, seed, device)
+    assert model.get_env() is envs, "the environments that are stepped are those that the model knows"
     statistics = envs.obs_rms if recipe.normalise_observation and isinstance(envs, VecNormalize) else None
     assert statistics is None or isinstance(statistics, RunningMeanStd)
-    return Built(SB3Agent(model, statistics, recipe.frame_stack if env.is_atari else 0, seed), envs, recipe)
+    frames = recipe.frame_stack if env.shows_frames else 0
+    return Built(SB3Agent(model, statistics, frames, seed, translation), envs, recipe)
 
 
 class Descending(Playing):
@@ -76,6 +91,7 @@ class Descending(Playing):
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self.device = choose_device(config.device)
+        check_memory(config)
         self.model, self.envs, self.recipe = build(config.agent, config.env, config.num_envs, config.seed, self.device)
         self._log = Logger(None, [])
         self._algorithm.set_logger(self._log)
@@ -98,22 +114,34 @@ class Descending(Playing):
         _, self._callback = algorithm._setup_learn(
             self.total - algorithm.num_timesteps, self._listener, reset_num_timesteps=False
         )
+        if epoch == 0 and any("action_mask" in info for info in self.envs.unwrapped.reset_infos):
+            name = self.config.agent["name"]
+            print(
+                f"agent={name}: takes no notice of info['action_mask']; agent=rstdp does", file=sys.stderr, flush=True
+            )
 
     def step(self) -> Step:
         """Gather experience, and learn from it."""
         algorithm: Any = self._algorithm
         before = algorithm.num_timesteps
+        try:
+            self._gather_and_train(algorithm)
+        except ValueError:  # how torch's distributions refuse the output of a network that has diverged
+            check_finite(self.model, f"after {self.steps:,} {self.unit}")
+            raise
+        taken = algorithm.num_timesteps - before
+        self.steps += taken
+        metrics = {key: float(value) for key, value in self._log.name_to_value.items() if key.startswith("train/")}
+        self._log.dump()
+        return Step(taken, metrics)
+
+    def _gather_and_train(self, algorithm: Any) -> None:
         if isinstance(algorithm, OnPolicyAlgorithm):
             algorithm.collect_rollouts(self.envs, self._callback, algorithm.rollout_buffer, algorithm.n_steps)
             algorithm._update_current_progress_remaining(algorithm.num_timesteps, self.total)
             algorithm.train()
         else:
             self._replay(algorithm)
-        taken = algorithm.num_timesteps - before
-        self.steps += taken
-        metrics = {key: float(value) for key, value in self._log.name_to_value.items() if key.startswith("train/")}
-        self._log.dump()
-        return Step(taken, metrics)
 
     def _replay(self, algorithm: Any) -> None:
         """A round of DQN, SAC or TD3."""
@@ -230,17 +258,27 @@ def _find(algorithm: Any, name: str) -> Any:
 _REPLAYED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
+def _memories(buffer: ReplayBuffer) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The arrays of a replay buffer by name; observations of several arrays have one for each."""
+    for name in _REPLAYED:
+        array = getattr(buffer, name, None)
+        if isinstance(array, dict):
+            yield from ((f"{name}.{key}", part) for key, part in array.items())
+        elif array is not None:
+            yield name, array
+
+
 def _remembered(buffer: ReplayBuffer) -> dict[str, Any]:
     """What a replay buffer holds, as tensors."""
     size = buffer.buffer_size if buffer.full else buffer.pos
-    held = {name: torch.from_numpy(getattr(buffer, name)[:size].copy()) for name in _REPLAYED if hasattr(buffer, name)}
+    held = {name: torch.from_numpy(array[:size].copy()) for name, array in _memories(buffer)}
     return {**held, "pos": buffer.pos, "full": buffer.full}
 
 
 def _remember(buffer: ReplayBuffer, saved: Mapping[str, Any]) -> None:
     """Take over what :func:`_remembered` gave."""
-    for name in _REPLAYED:
+    for name, array in _memories(buffer):
         if name in saved:
-            array = saved[name].cpu().numpy()
-            getattr(buffer, name)[: len(array)] = array
+            known = saved[name].cpu().numpy()
+            array[: len(known)] = known
     buffer.pos, buffer.full = saved["pos"], saved["full"]

@@ -7,10 +7,13 @@ from typing import Any
 
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.preprocessing import get_flattened_obs_dim, is_image_space
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, CombinedExtractor
 from torch import Tensor, nn
 
+from snnrl.errors import require
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
+from snnrl.spaces.pictures import LEAST_SIDE
 
 _KERNELS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """Maps, size and stride of each convolution (Mnih et al. 2015, Nature 518:529)."""
@@ -25,13 +28,16 @@ class SpikingNatureCNN(BaseFeaturesExtractor):
         **settings: those of :class:`~snnrl.networks.layered.LayerSettings`.
 
     Raises:
-        ConfigError: a setting out of range.
+        ConfigError: a setting out of range, or images that are too small.
     """
 
     def __init__(self, observation_space: spaces.Box, features_dim: int = 512, **settings: Any) -> None:
         super().__init__(observation_space, features_dim)
         layers = LayerSettings(**{**settings, "coding": "direct"})
         shape: tuple[int, ...] = observation_space.shape
+        large = len(shape) == 3 and min(shape[1:]) >= LEAST_SIDE
+        need = f"channels first and at least {LEAST_SIDE} pixels a side; SpikingMlpPolicy takes others"
+        require(large, "observation_space", observation_space, need)
         convolutions: list[nn.Module] = []
         shapes: list[int | tuple[int, ...]] = []
         for maps, size, stride in _KERNELS:
@@ -50,6 +56,36 @@ class SpikingNatureCNN(BaseFeaturesExtractor):
         """Features ``[batch, features_dim]`` in [0, 1] of images ``[batch, channels, height, width]``."""
         features: Tensor = self.network(observations)
         return features
+
+
+class SpikingCombinedExtractor(CombinedExtractor):
+    """SB3's ``CombinedExtractor`` of Dict observations, with spiking convolutions for the images among their parts.
+
+    Args:
+        observation_space: a Dict whose images have their channels first.
+        cnn_output_dim: features of each image.
+        **settings: those of :class:`~snnrl.networks.layered.LayerSettings`.
+
+    Raises:
+        ConfigError: a setting out of range, or images that are too small.
+    """
+
+    def __init__(self, observation_space: spaces.Dict, cnn_output_dim: int = 256, **settings: Any) -> None:
+        BaseFeaturesExtractor.__init__(self, observation_space, features_dim=1)
+        self.extractors = nn.ModuleDict()
+        self._features_dim = 0
+        for key, space in observation_space.spaces.items():
+            image = isinstance(space, spaces.Box) and is_image_space(space)
+            self.extractors[key] = SpikingNatureCNN(space, cnn_output_dim, **settings) if image else nn.Flatten()
+            self._features_dim += cnn_output_dim if image else get_flattened_obs_dim(space)
+
+
+def combined_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of a policy for Dicts: where nothing is said, spiking convolutions for images."""
+    settings, _ = LayerSettings.split(arguments)
+    chosen = {"features_extractor_class": SpikingCombinedExtractor, **arguments}
+    chosen["features_extractor_kwargs"] = {**settings.as_dict(), **(arguments.get("features_extractor_kwargs") or {})}
+    return chosen
 
 
 def cnn_arguments(arguments: Mapping[str, Any], net_arch: Any = None) -> dict[str, Any]:

@@ -1,0 +1,36 @@
+"""Projected gradient descent: after every step of an optimiser, weights are held to what was set of them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
+
+if TYPE_CHECKING:
+    from snnrl.connections.weights import Weights
+
+_trained: WeakSet[Weights] = WeakSet()
+
+
+def hold_after_steps(weights: Weights) -> None:
+    """Project these weights after every step of every optimiser that changes them, for as long as they live."""
+    if weights not in _trained:
+        _listen()
+        _trained.add(weights)
+
+
+@cache
+def _listen() -> None:
+    """Be told of the steps of all optimisers, which need not announce a change to the tensors that they change."""
+    register_optimizer_step_post_hook(_after_step)
+
+
+def _after_step(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    changed: set[int] = set()
+    for weights in list(_trained):
+        changed = changed or {id(each) for group in optimizer.param_groups for each in group["params"]}
+        weight = dict(weights.named_parameters(recurse=False)).get("weight")
+        if weight is not None and weight.grad is not None and id(weight) in changed:
+            weights.constrain_()

@@ -1,0 +1,258 @@
+"""Weights that are held to what was set, whoever changes them: a rule, an optimiser, a loaded file."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self, TypedDict
+
+import torch
+from torch import Tensor, nn
+
+from snnrl.connections.descent import hold_after_steps
+from snnrl.connections.narrow import narrowed, widened
+from snnrl.errors import refuse_unknown, require
+
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+"""Of weights."""
+
+
+class WeightSettings(TypedDict, total=False):
+    """What every connection can be told about its weights.
+
+    - ``weight``: the initial weights; else they are drawn from a normal distribution.
+    - ``weight_mean``, ``weight_std``: of that distribution; 0 unless given.
+    - ``bounds``: lowest and highest weight of a synapse; what is no synapse is 0 whatever they are.
+    - ``mask``: 0 where there is no synapse, else 1; a shape that broadcasts to the weight's.
+    - ``signs``: Dale's law: +1 for weights that stay at or above 0, -1 for those that stay at or below; a shape that
+      broadcasts to the weight's, ``[pre]`` for a dense connection. Where ``bounds`` leave no weight of the sign, there
+      is no synapse.
+    - ``norm``: to what the absolute weights of every postsynaptic neuron (or kernel) are scaled to sum up, after each
+      change, as far as ``bounds`` let them.
+    - ``dtype``: of the weights, torch's default unless given; ``torch.bfloat16`` halves the memory that is read. What
+      rules add to it is summed in float32, for which the lower halves of weights that have learned are kept too.
+    - ``trainable``: whether a gradient trains the weights; ``False`` unless given.
+    - ``generator``: where the initial weights are drawn from; ``None`` is torch's global generator.
+    """
+
+    weight: Tensor
+    weight_mean: float
+    weight_std: float
+    bounds: tuple[float, float]
+    mask: Tensor
+    signs: Tensor
+    norm: float
+    dtype: torch.dtype
+    trainable: bool
+    generator: torch.Generator | None
+
+
+class Weights(nn.Module):
+    """The weights of a connection, and what constrains them.
+
+    Constraints hold after :meth:`apply_`, after every step of an optimiser of torch, and after any other change in place
+    of weights that are trained as soon as they are read through the connection or its ``state_dict``: gradient descent
+    is projected onto what was set. Weights that are loaded are held to bounds, signs and mask; a norm they were saved
+    with, and scaling to it once more would change the last bits of a run that goes on.
+
+    Attributes:
+        bounds: lowest and highest weight.
+    """
+
+    bounds: tuple[float, float]
+    mask: Tensor | None
+    signs: Tensor | None
+    norm: float | None
+    lower_half: Tensor | None
+    _held: int | None
+
+    @property
+    def weight(self) -> nn.Parameter:
+        """The synaptic weights; ``[post, pre]`` for a dense connection."""
+        weight = self._parameters.get("weight", self.__dict__.get("weight"))
+        if weight is None:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute 'weight'")
+        if weight.requires_grad and isinstance(weight, nn.Parameter) and not torch.compiler.is_compiling():
+            self._catch_up(weight)
+        return weight
+
+    @weight.setter
+    def weight(self, value: Tensor) -> None:
+        self.__dict__["weight"] = value  # torch sets parameters itself; this is a tensor that is made of others
+
+    @weight.deleter
+    def weight(self) -> None:
+        del self.__dict__["weight"]
+
+    def _catch_up(self, weight: nn.Parameter) -> None:
+        """Hold weights that a gradient trains to what was set, if they were changed since."""
+        if self._is_constrained():
+            hold_after_steps(self)
+            if self._held not in (None, _version(weight)):
+                self.constrain_()
+
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        """What the weights are multiplied and changed in: their own dtype, or float32 if that is wider."""
+        return torch.promote_types(self.weight.dtype, torch.float32)
+
+    def _set_weight(self, shape: tuple[int, ...], settings: WeightSettings, *, by_pre: bool = False) -> None:
+        """Make the weights and what constrains them.
+
+        Args:
+            shape: of the weights.
+            settings: see :class:`WeightSettings`.
+            by_pre: lay a matrix out by presynaptic neuron.
+
+        Raises:
+            ConfigError: a setting that does not fit.
+        """
+        refuse_unknown(type(self), {**settings}, WeightSettings.__annotations__)
+        self.bounds = _pair(settings.get("bounds", (-math.inf, math.inf)))
+        generator, given = settings.get("generator"), settings.get("weight")
+        for name in ("weight_mean", "weight_std"):
+            value = float(settings.get(name, 0.0))  # type: ignore[arg-type]
+            require(math.isfinite(value), name, value, "finite")
+        if given is None:
+            drawn = torch.randn(shape[::-1] if by_pre else shape, generator=generator)
+            weight = drawn.mul_(settings.get("weight_std", 0.0)).add_(settings.get("weight_mean", 0.0))
+        else:
+            given = torch.as_tensor(given)
+            require(given.shape == shape, "weight", list(given.shape), f"of shape {list(shape)}")
+            require(bool(torch.isfinite(given).all()), "weight", "not finite", "finite in every entry")
+            weight = (given.t() if by_pre else given).detach().clone().contiguous()
+        dtype = settings.get("dtype", weight.dtype)
+        require(dtype.is_floating_point, "dtype", dtype, "a floating-point type; give weight and dtype in one")
+        require(dtype in DTYPES, "dtype", dtype, f"one of {', '.join(map(str, DTYPES))}")
+        weight = weight.to(dtype)
+        weight = weight.t() if by_pre else weight
+        self._set_constraint("mask", settings.get("mask"), shape, (0, 1))
+        self._set_constraint("signs", settings.get("signs"), shape, (-1, 1))
+        self.norm = settings.get("norm")
+        require(self.norm is None or 0 < self.norm < math.inf, "norm", self.norm, "a positive sum of absolute weights")
+        self.register_parameter("weight", nn.Parameter(weight, requires_grad=settings.get("trainable", False)))
+        self.register_buffer("lower_half", None)
+        self.constrain_()
+
+    def _set_constraint(
+        self, name: str, value: Tensor | None, shape: tuple[int, ...], allowed: tuple[int, int]
+    ) -> None:
+        if value is not None:
+            value = torch.as_tensor(value)
+            lacking = len(shape) - value.dim()
+            fits = lacking >= 0 and all(a in (1, b) for a, b in zip((1,) * lacking + value.shape, shape, strict=True))
+            require(fits, name, list(value.shape), f"of a shape that broadcasts to {list(shape)}")
+            low, high = allowed
+            require(bool(((value == low) | (value == high)).all()), name, value, f"{low} or {high} in every entry")
+            value = value.to(torch.float32)
+        self.register_buffer(name, value, persistent=False)
+
+    def _is_constrained(self) -> bool:
+        bounded = self.bounds != (-math.inf, math.inf)
+        return bounded or self.norm is not None or self.mask is not None or self.signs is not None
+
+    @torch.no_grad()
+    def constrain_(self) -> None:
+        """Hold the weights to bounds, Dale's law, mask and norm; all hold whatever the norm asks for."""
+        self._held = None
+        self._limit_()
+        if self.norm is not None:
+            weight, strength = self.weight, self.input_strength()
+            tiny = torch.finfo(weight.dtype).tiny
+            weight.mul_(torch.where(strength > tiny, self.norm / strength.clamp_min(tiny), 1.0).to(weight.dtype))
+            self._limit_(scaled=True)
+        self._held = _version(self.weight)
+
+    def _limit_(self, *, scaled: bool = False) -> None:
+        """Bounds, Dale's law and mask, in this order.
+
+        Of weights that were ``scaled`` since, those that are 0 or of one sign still are: bounds alone can be broken,
+        and the others only by bounds that move a 0.
+        """
+        weight = self._parameters["weight"]
+        assert weight is not None
+        low, high = self.bounds
+        if low > -math.inf or high < math.inf:
+            weight.clamp_(low, high)
+        if scaled and low <= 0 <= high:
+            return
+        if self.signs is not None:
+            weight.mul_((weight * self.signs >= 0).to(weight.dtype))
+        if self.mask is not None:
+            weight.mul_(self.mask)
+
+    def input_strength(self) -> Tensor:
+        """The sum of each postsynaptic neuron's or kernel's absolute weights; broadcasts to the weight's shape."""
+        return self.weight.abs().sum(tuple(range(1, self.weight.dim())), keepdim=True)
+
+    @torch.no_grad()
+    def apply_(self, delta: Tensor) -> None:
+        """Add ``delta`` to the weights and hold them to what was set: the one door to the weights.
+
+        Raises:
+            ConfigError: weights in float16, of which small changes would be lost.
+        """
+        weight = self.weight
+        if weight.dtype == torch.bfloat16:
+            self._apply_wide_(weight, delta)
+            return
+        require(weight.dtype != torch.float16, "dtype", weight.dtype, "torch.bfloat16, float32 or float64 for a rule")
+        weight.add_(delta)
+        self.constrain_()
+
+    def _apply_wide_(self, narrow: nn.Parameter, delta: Tensor) -> None:
+        """Change the float32 numbers of which the weights in bfloat16 are the upper halves."""
+        lower = self.lower_half if self._held == _version(narrow) else None
+        self._parameters["weight"] = nn.Parameter(widened(narrow, lower).add_(delta), requires_grad=False)
+        try:
+            self.constrain_()
+            self.lower_half = narrowed(self.weight, narrow)
+        finally:
+            self._parameters["weight"] = narrow
+        self._held = _version(narrow)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        self.weight  # noqa: B018  held before it is saved
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+
+    @torch.no_grad()
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        lower = state_dict.get(prefix + "lower_half")
+        self.lower_half = None if lower is None else torch.zeros_like(self.weight, dtype=torch.int16)
+        self._held = None
+        super()._load_from_state_dict(state_dict, prefix, *rest)  # type: ignore[no-untyped-call]
+        self._limit_()
+        self._held = _version(self.weight)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        self.weight  # noqa: B018  held before it is moved
+        self._held = None
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if self.weight.dtype != torch.bfloat16:
+            self.lower_half = None
+        self._held = _version(self.weight)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.weight  # noqa: B018  held before it is copied
+        return self.__dict__.copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._held = None
+        self._held = _version(self.weight)
+
+
+def _version(weight: Tensor) -> int:
+    """How often the tensor was changed in place."""
+    return 0 if weight.is_inference() else weight._version
+
+
+def _pair(bounds: Any) -> tuple[float, float]:
+    expected = "a pair (lowest, highest) with lowest below highest"
+    try:
+        low, high = bounds
+        fits = not math.isnan(low) and low < high
+    except (TypeError, ValueError):
+        fits = False
+    require(fits, "bounds", bounds, expected)
+    return low, high

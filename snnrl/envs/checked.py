@@ -1,0 +1,217 @@
+"""What an environment returns, checked where it enters: one that misbehaves is named, with its step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, NoReturn
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from snnrl.errors import RunError
+
+LARGEST = 1e15
+"""Magnitude above which no observation or reward is taken: squared and summed it would leave float32."""
+
+
+class Fault(NamedTuple):
+    """What was returned, and what it must be."""
+
+    found: str
+    expected: str
+
+
+Finder = Callable[[Any], Fault | None]
+"""Says what is wrong with an observation, ``None`` if nothing is."""
+
+
+class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """An environment whose every observation and reward can be learned from.
+
+    Running statistics and weights would take a single NaN for good. What the environment itself raises keeps its
+    traceback and gets a note of where that was.
+
+    Args:
+        env: the environment.
+
+    Attributes:
+        row: its place among those that are stepped together; ``None`` where it is alone.
+
+    Raises:
+        RunError: by :meth:`reset` and :meth:`step`, for an observation, reward or flag that is not what the spaces and
+            Gymnasium promise; it names the environment and the step.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        super().__init__(env)
+        self.row: int | None = None
+        self._episodes = self._steps = self._all_steps = 0
+        self._fault_of = _finder(env.observation_space)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode."""
+        self._episodes, self._steps = self._episodes + 1, 0
+        try:
+            observation, info = self.env.reset(seed=seed, options=options)
+        except Exception as error:
+            error.add_note(f"raised by {self._name()} {self._when()}")
+            raise
+        fault = self._fault_of(observation) or _fault_of_info(info)
+        if fault is not None:
+            self._refuse(fault)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Take a step."""
+        self._steps, self._all_steps = self._steps + 1, self._all_steps + 1
+        try:
+            observation, reward, terminated, truncated, info = self.env.step(action)
+        except Exception as error:
+            error.add_note(f"raised by {self._name()} {self._when()}, given the action {_shown(action)}")
+            raise
+        fault = self._fault_of(observation)
+        if not (isinstance(reward, float) and -LARGEST <= reward <= LARGEST):
+            fault = fault or _fault_of_reward(reward)
+        if not (type(terminated) is bool and type(truncated) is bool and type(info) is dict):
+            fault = fault or _fault_of_flags(terminated, truncated) or _fault_of_info(info)
+        if fault is not None:
+            self._refuse(fault)
+        return observation, reward, terminated, truncated, info
+
+    def _refuse(self, fault: Fault) -> NoReturn:
+        raise RunError(f"{self._name()}: {fault.found} {self._when()}; must be {fault.expected}")
+
+    def _name(self) -> str:
+        name = self.spec.id if self.spec is not None else type(self.unwrapped).__name__
+        return f"env.id={name}" if self.row is None else f"env.id={name}, environment {self.row}"
+
+    def _when(self) -> str:
+        if not self._steps:
+            return f"at the reset before episode {self._episodes}"
+        return f"at step {self._steps} of episode {self._episodes}, its step {self._all_steps} in all"
+
+
+def numbered(envs: Iterable[gymnasium.Env[Any, Any]]) -> None:
+    """Tell environments that are stepped together their places."""
+    for row, env in enumerate(envs):
+        env.set_wrapper_attr("row", row)
+
+
+def _finder(space: spaces.Space[Any]) -> Finder:
+    """What finds faults in observations of a space."""
+    if isinstance(space, spaces.Dict):
+        return _parts({name: _finder(part) for name, part in space.spaces.items()}, dict)
+    if isinstance(space, spaces.Tuple):
+        return _parts(dict(enumerate(map(_finder, space.spaces))), tuple)
+    if isinstance(space, spaces.Discrete):
+        return _number(int(space.start), int(space.start) + int(space.n))
+    if isinstance(space, (spaces.Box, spaces.MultiBinary, spaces.MultiDiscrete)):
+        return _array(space.shape, np.dtype(space.dtype))
+    return lambda observation: None
+
+
+def _parts(finders: dict[Any, Finder], kind: type) -> Finder:
+    def fault_of(observation: Any) -> Fault | None:
+        if not (isinstance(observation, kind) and len(observation) == len(finders)):
+            return Fault(f"an observation {_shown(observation)}", f"a {kind.__name__} of {len(finders)} parts")
+        for key, finder in finders.items():
+            if kind is dict and key not in observation:
+                return Fault(f"an observation without {key!r}", f"a dict with {', '.join(map(repr, finders))}")
+            fault = finder(observation[key])
+            if fault is not None:
+                return Fault(f"in part {key!r} of the observation, {fault.found}", fault.expected)
+        return None
+
+    return fault_of
+
+
+def _number(low: int, high: int) -> Finder:
+    def fault_of(observation: Any) -> Fault | None:
+        fits = isinstance(observation, (int, np.integer)) or (
+            isinstance(observation, np.ndarray) and observation.ndim == 0 and observation.dtype.kind in "iu"
+        )
+        if fits and low <= observation < high:
+            return None
+        return Fault(f"an observation {_shown(observation)}", f"an integer from {low} to {high - 1}")
+
+    return fault_of
+
+
+def _array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Finder:
+    inexact = dtype.kind == "f"
+
+    def fault_of(observation: Any) -> Fault | None:
+        array = observation
+        if type(array) is not np.ndarray or array.dtype != dtype:
+            array, fault = _cast(observation, dtype)
+            if fault is not None:
+                return fault
+        if array.shape != shape:
+            return Fault(f"an observation of shape {array.shape}", f"{shape}")
+        # One pass without a copy; the sum of squares is finite and small unless a value may be wrong.
+        if inexact and not np.vdot(array, array) < LARGEST**2:
+            return _fault_of_values(array)
+        return None
+
+    return fault_of
+
+
+def _cast(observation: Any, dtype: np.dtype[Any]) -> tuple[NDArray[Any], Fault | None]:
+    """The observation as an array, and what is wrong with it as one of ``dtype``; checked where the two differ."""
+    nothing = np.empty(0)
+    try:
+        array = np.asarray(observation)
+    except ValueError:
+        return nothing, Fault(f"an observation {_shown(observation)}", f"an array of {dtype}")
+    kinds = {"f": "fiub", "i": "iub", "u": "iub", "b": "b"}.get(dtype.kind, dtype.kind)
+    if array.dtype.kind not in kinds:
+        found = _shown(observation) if array.dtype.kind == "O" else f"of {array.dtype}"
+        return nothing, Fault(f"an observation {found}", f"{dtype}")
+    if dtype.kind in "iu" and array.size:
+        limits = np.iinfo(dtype)
+        if array.min() < limits.min or array.max() > limits.max:
+            return nothing, Fault(f"an observation from {array.min()} to {array.max()}", f"{dtype}")
+    return array, None
+
+
+def _fault_of_values(array: NDArray[Any]) -> Fault | None:
+    with np.errstate(invalid="ignore"):
+        wrong = np.argwhere(~(np.abs(array) <= LARGEST))
+    if not len(wrong):
+        return None
+    index = tuple(int(place) for place in wrong[0])
+    where = f" at {index}" if index else ""
+    return Fault(f"an observation with {array[index]}{where}", f"finite and at most {LARGEST:g} in size")
+
+
+def _fault_of_reward(reward: Any) -> Fault | None:
+    """For rewards that are no plain finite ``float``."""
+    if isinstance(reward, str):
+        return Fault(f"the reward {_shown(reward)}", "a number")
+    try:
+        number = float(reward)
+    except (TypeError, ValueError):
+        return Fault(f"the reward {_shown(reward)}", "a number")
+    if -LARGEST <= number <= LARGEST:
+        return None
+    return Fault(f"the reward {number}", f"finite and at most {LARGEST:g} in size")
+
+
+def _fault_of_flags(terminated: Any, truncated: Any) -> Fault | None:
+    for name, flag in (("terminated", terminated), ("truncated", truncated)):
+        if not isinstance(flag, (bool, np.bool_, int, np.integer)) and not (
+            isinstance(flag, np.ndarray) and flag.size == 1 and flag.dtype.kind in "biu"
+        ):
+            return Fault(f"{name}={_shown(flag)}", "true or false")
+    return None
+
+
+def _fault_of_info(info: Any) -> Fault | None:
+    return None if isinstance(info, dict) else Fault(f"info={_shown(info)}", "a dict")
+
+
+def _shown(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,0 +1,162 @@
+"""Settings of neurons: the values that they may have, and how one that a gradient trains stays among them."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from functools import cache
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.kernels.plain import needs_torch
+
+Value = float | Tensor
+"""A setting: a number, or a tensor with one number for each neuron ``[*shape]``."""
+
+
+class Limits(NamedTuple):
+    """The values that a setting may have."""
+
+    expected: str
+    """What an error message calls them, with ``{low}`` and ``{high}`` for the ends."""
+    low: Value = -math.inf
+    high: Value = math.inf
+    open: bool = False
+    """Whether the two ends themselves are left out."""
+    finite: bool = True
+    """Whether infinity is left out."""
+
+    def hold(self, values: Tensor) -> bool:
+        """Whether all of ``values``, on the CPU in float64, are among them."""
+        low, high = (torch.as_tensor(end, dtype=torch.float64, device="cpu") for end in (self.low, self.high))
+        inside = (values > low) & (values < high) if self.open else (values >= low) & (values <= high)
+        return bool((inside & torch.isfinite(values) if self.finite else inside).all())
+
+    def words(self) -> str:
+        """What an error message calls them."""
+        return self.expected.format(low=_extreme(self.low, max), high=_extreme(self.high, min))
+
+    def nearest(self, parameter: Tensor) -> Tensor:
+        """A parameter where it is among them, else the nearest value that is; the gradient stays alive out there."""
+        low, high = (self.low, self.high) if not self.open else (_inner(self.low, 1), _inner(self.high, -1))
+        if not isinstance(low, Tensor) and not isinstance(high, Tensor):
+            if low == -math.inf and high == math.inf:
+                return parameter
+            known = parameter.dim() == 0 and parameter.device.type == "cpu" and not needs_torch()
+            if known and low <= parameter.item() <= high:  # which needs no operation, and there no waiting either
+                return parameter
+        ends = [end if isinstance(end, Tensor) or math.isfinite(end) else None for end in (low, high)]
+        return cast(Tensor, _Nearest.apply(parameter, *ends))
+
+
+FINITE = Limits("a finite number")
+POTENTIAL = Limits("a finite potential")
+POSITIVE_SHARE = Limits("in (0, 1]", low=math.nextafter(0, 1), high=1.0)
+
+
+def above(low: Value, expected: str = "above {low}") -> Limits:
+    """All finite numbers above ``low``."""
+    return Limits(expected, low=low, open=True)
+
+
+def below(high: Value, expected: str = "below {high}") -> Limits:
+    """All finite numbers below ``high``."""
+    return Limits(expected, high=high, open=True)
+
+
+def at_least(low: float, expected: str = "at least {low}") -> Limits:
+    """All finite numbers from ``low`` on."""
+    return Limits(expected, low=low)
+
+
+def larger(one: Value, other: Value) -> Value:
+    """The larger of two settings, neuron by neuron."""
+    if isinstance(one, Tensor) or isinstance(other, Tensor):
+        like = one if isinstance(one, Tensor) else cast(Tensor, other)
+        return torch.maximum(*(torch.as_tensor(value, dtype=like.dtype, device=like.device) for value in (one, other)))
+    return max(one, other)
+
+
+def number(name: str, value: Any, limits: Limits, shape: tuple[int, ...] | None) -> Tensor:
+    """A setting as float64 on the CPU, a number or ``[*shape]``.
+
+    Args:
+        name: of the setting.
+        value: what was given.
+        limits: what may be given.
+        shape: that of the population; ``None`` where a setting is one for all.
+
+    Raises:
+        ConfigError: what is no number, not of that shape, or beyond the limits.
+    """
+    try:
+        given = torch.as_tensor(value, dtype=torch.float64, device="cpu").detach()
+    except (TypeError, ValueError, RuntimeError):
+        raise ConfigError(f"{name}={value}: must be {limits.words()}") from None
+    if shape is None:
+        require(given.dim() == 0, name, list(given.shape), "one number")
+    else:
+        fits = given.dim() == 0 or given.shape == shape
+        require(fits, name, list(given.shape), f"a number or of shape {shape}")
+    if not limits.hold(given):
+        raise ConfigError(f"{name}={value}: must be {limits.words()}")
+    return given
+
+
+def refuse_unknown(model: Any, unknown: dict[str, Any]) -> None:
+    """Raise :class:`~snnrl.errors.ConfigError` for the first of the keyword arguments that ``model`` does not take."""
+    for name, value in unknown.items():
+        known = [setting for setting in accepted(model) if setting not in unknown]
+        raise ConfigError(f"{name}={value}: {model.__name__} has no such setting, {did_you_mean(name, known)}")
+
+
+@cache
+def accepted(model: Any) -> tuple[str, ...]:
+    """Names of the keyword arguments that a model takes, its own first."""
+    names: dict[str, None] = {}
+    for kind in model.__mro__:
+        if "__init__" in vars(kind):
+            parameters = inspect.signature(vars(kind)["__init__"]).parameters.values()
+            names |= {parameter.name: None for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+            if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+                break
+    return tuple(name for name in names if name not in model.LEFT_OUT)
+
+
+def _extreme(value: Value, pick: Any) -> float:
+    return float(pick(value.flatten().tolist())) if isinstance(value, Tensor) else value
+
+
+def _inner(end: Value, side: int) -> Value:
+    """A value by so much inside an end that float32 tells the two apart."""
+    if isinstance(end, Tensor):
+        return end + side * 1e-6 * end.abs().clamp_min(1)
+    return end + side * 1e-6 * max(abs(end), 1.0) if math.isfinite(end) else end
+
+
+class _Nearest(torch.autograd.Function):
+    """A clamp whose gradient is held back only where a step along it would lead further out."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(parameter: Tensor, low: Any, high: Any) -> Tensor:
+        within = parameter if low is None else parameter.clamp(min=low)
+        return within if high is None else within.clamp(max=high)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        parameter, *ctx.ends = inputs
+        ctx.save_for_backward(parameter)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        ((parameter,), (low, high), gradient) = ctx.saved_tensors, ctx.ends, gradients[0]
+        if low is not None:
+            gradient = gradient.masked_fill((parameter < low) & (gradient > 0), 0.0)
+        if high is not None:
+            gradient = gradient.masked_fill((parameter > high) & (gradient < 0), 0.0)
+        return gradient, None, None

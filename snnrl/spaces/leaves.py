@@ -1,0 +1,123 @@
+"""A space as the list of the arrays that it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from snnrl.errors import ConfigError
+
+Arrays = Sequence[NDArray[Any]]
+"""An array for each leaf of a space, ``[batch, *leaf_shape]``."""
+
+_PLAIN = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+_KNOWN = "Box, Discrete, MultiDiscrete, MultiBinary, or a Tuple or Dict of these"
+
+
+class Leaf(NamedTuple):
+    """A part of a space that is one array."""
+
+    path: tuple[str | int, ...]
+    """Keys of Dicts and places in Tuples that lead to it."""
+    space: spaces.Space[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one element."""
+        return self.space.shape or ()
+
+
+def leaves(space: spaces.Space[Any]) -> list[Leaf]:
+    """The parts of a space, those of Tuples and Dicts in their order; a space that is one array has one."""
+    if isinstance(space, spaces.Dict):
+        return [Leaf((key, *leaf.path), leaf.space) for key, part in space.spaces.items() for leaf in leaves(part)]
+    if isinstance(space, spaces.Tuple):
+        parts = enumerate(space.spaces)
+        return [Leaf((place, *leaf.path), leaf.space) for place, part in parts for leaf in leaves(part)]
+    return [Leaf((), space)]
+
+
+def named(space: spaces.Space[Any]) -> str:
+    """A space in one line."""
+    return " ".join(str(space).split())
+
+
+def check_observations(space: spaces.Space[Any]) -> None:
+    """Raise a ConfigError unless agents can see an observation space."""
+    found = leaves(space)
+    if not found or not all(isinstance(leaf.space, _PLAIN) and np.prod(leaf.shape) > 0 for leaf in found):
+        raise ConfigError(f"observation space {named(space)}: cannot be turned into numbers; must be {_KNOWN}")
+
+
+def check_actions(space: spaces.Space[Any]) -> None:
+    """Raise a ConfigError unless agents can act in a space."""
+    found = leaves(space)
+    if not found or not all(isinstance(leaf.space, _PLAIN) and np.prod(leaf.shape) > 0 for leaf in found):
+        raise ConfigError(f"action space {named(space)}: cannot be made of numbers; must be {_KNOWN}")
+    for leaf in found:
+        if isinstance(leaf.space, spaces.Box) and not _is_finite(leaf.space):
+            raise ConfigError(
+                f"action space {named(space)}: must have finite bounds (gymnasium.wrappers.TransformAction helps)"
+            )
+
+
+def _is_finite(box: spaces.Box) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(box.high.astype(np.float32) - box.low.astype(np.float32)).all())
+
+
+def split(space: spaces.Space[Any], batch: Any) -> list[NDArray[Any]]:
+    """A batch of elements, as vector environments give them, as an array ``[batch, *leaf_shape]`` for each leaf."""
+    return [np.asarray(_take(batch, leaf.path)) for leaf in leaves(space)]
+
+
+def as_batch(space: spaces.Space[Any], observation: Any) -> tuple[list[NDArray[Any]], bool]:
+    """The arrays of one element or of a batch, with a leading batch dimension, and whether it was there already.
+
+    Raises:
+        ValueError: neither an element of the space nor a batch of them.
+    """
+    try:
+        arrays = split(space, observation)
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"observation {type(observation).__name__}: must be of {space}; {error!r}") from error
+    shapes = [leaf.shape for leaf in leaves(space)]
+    if all(array.shape == shape for array, shape in zip(arrays, shapes, strict=True)):
+        return [array[None] for array in arrays], False
+    for array, shape in zip(arrays, shapes, strict=True):
+        if array.shape[1:] != shape or array.ndim != len(shape) + 1 or len(array) != len(arrays[0]):
+            raise ValueError(f"observation of shape {array.shape}: must be {shape} or a batch (n, *{shape})")
+    return arrays, True
+
+
+def assemble(space: spaces.Space[Any], arrays: Iterable[Any]) -> Any:
+    """Put what belongs to each leaf where the space has it: arrays of batches, or the parts of one element."""
+    return _assemble(space, iter(arrays))
+
+
+def _assemble(space: spaces.Space[Any], arrays: Iterator[Any]) -> Any:
+    if isinstance(space, spaces.Dict):
+        return {key: _assemble(part, arrays) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(_assemble(part, arrays) for part in space.spaces)
+    return next(arrays)
+
+
+def first(space: spaces.Space[Any], batch: Any) -> Any:
+    """The first element of a batch."""
+    return assemble(space, [_first(*pair) for pair in zip(leaves(space), split(space, batch), strict=True)])
+
+
+def _first(leaf: Leaf, array: NDArray[Any]) -> Any:
+    """A number for a Discrete space, an array of the leaf's shape for others."""
+    return array[0] if isinstance(leaf.space, spaces.Discrete) else np.asarray(array[0])
+
+
+def _take(value: Any, path: tuple[str | int, ...]) -> Any:
+    for key in path:
+        value = value[key]
+    return value

@@ -1,0 +1,187 @@
+"""The words of a command line: which setting each is of, and which are text and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from snnrl.errors import ConfigError, shown
+from snnrl.textfiles import parse_yaml
+
+TEXT = frozenset(
+    {
+        *("logger", "run_dir", "resume", "device", "progress", "data_dir", "dataset", "split"),
+        *("env.id", "agent.name", "pipeline.name"),
+    }
+)
+"""Settings of a run whose values are text: commas, backslashes, digits and ``${`` in them mean nothing further."""
+
+
+class Word(NamedTuple):
+    """``key=value``."""
+
+    written: str
+    """As it was typed."""
+    key: str
+    value: str
+    adds: bool = False
+    """Whether it begins with ``+``, which adds a setting."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """A command line, read."""
+
+    choices: Mapping[str, str | None]
+    """The recipe chosen for each group; ``None`` is none."""
+    texts: Mapping[str, str | None]
+    """Values of settings that are text; ``None`` is ``null``."""
+    settings: Sequence[Word]
+    """What is left, in Hydra's grammar."""
+    all: Sequence[Word] = field(default_factory=list)
+    """Every word, in order."""
+
+    def under(self, section: str, keys: Collection[str]) -> Words:
+        """With ``section.`` before the given keys."""
+
+        def moved(word: Word) -> Word:
+            if word.key not in keys:
+                return word
+            return word._replace(written=f"{section}.{word.written}", key=f"{section}.{word.key}")
+
+        return replace(self, settings=[moved(word) for word in self.settings], all=[moved(word) for word in self.all])
+
+    def put_texts(self, settings: dict[str, Any]) -> None:
+        """Set in ``settings`` what is text; it never passes through Hydra."""
+        for key, value in self.texts.items():
+            put(settings, key, value)
+
+
+def read_line(words: Iterable[str], groups: Collection[str]) -> Words:
+    """Sort the words of a command line.
+
+    Args:
+        words: as typed.
+        groups: keys that choose a recipe.
+
+    Raises:
+        ConfigError: a word that is not ``key=value``, deletes a setting, or asks for more than one value.
+    """
+    choices: dict[str, str | None] = {}
+    texts: dict[str, str | None] = {}
+    read = [split(word) for word in words]
+    settings = []
+    for word in read:
+        if word.key in groups:
+            choices[word.key] = _one_recipe(word)
+        elif word.key in TEXT:
+            texts[word.key] = as_text(word.value)
+        else:
+            check_grammar(word)
+            settings.append(word)
+    return Words(choices, texts, settings, read)
+
+
+def split(word: str) -> Word:
+    """``key=value`` in its parts.
+
+    Raises:
+        ConfigError: the word is something else.
+    """
+    check_text(word)
+    key, equals, value = word.partition("=")
+    if key.startswith("~"):
+        raise ConfigError(f"{shown(word)}: a setting cannot be left out; must be key=value")
+    if not equals or not key.strip("+") or key.startswith("-"):
+        raise ConfigError(f"{shown(word)}: must be key=value, such as env=CartPole or env_steps=80000")
+    return Word(word, key.lstrip("+"), value, key.startswith("+"))
+
+
+def check_text(word: str) -> None:
+    """Raise a ConfigError unless a word is text, which can be written as UTF-8."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{shown(word)}: holds bytes that are no text; must be UTF-8") from None
+
+
+def as_text(value: str) -> str | None:
+    r"""A value that is text: quotes around it are not part of it, and ``null`` alone is nothing.
+
+    >>> as_text("'a run'"), as_text(r"a\b"), as_text("null"), as_text("'null'")
+    ('a run', 'a\\b', None, 'null')
+    """
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return None if value == "null" else value
+
+
+def quoted(text: str) -> str:
+    """``text`` as a quoted value in Hydra's grammar."""
+    escaped = text.replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def check_grammar(word: Word) -> None:
+    """Raise a ConfigError unless a word is one value of one setting in Hydra's grammar."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        override = OverridesParser.create().parse_override(word.written)
+        plain = not override.is_delete() and override.package is None
+        sweeps = override.is_sweep_override()
+    except (HydraException, ValueError, RecursionError) as error:
+        kind = "with fewer digits" if isinstance(error, ValueError) else "in quotes where it holds special characters"
+        depth = "not nested so deeply" if isinstance(error, RecursionError) else kind
+        raise ConfigError(f"{shown(word.written)}: cannot be read; must be key=value, the value {depth}") from error
+    if sweeps:
+        raise ConfigError(f"{shown(word.written)}: is several values; must be one, or a list such as [1, 2]")
+    if not plain:
+        raise ConfigError(f"{shown(word.written)}: must be key=value, such as env_steps=80000")
+
+
+def read_words(words: Sequence[str], as_written: Collection[str] = ()) -> dict[str, Any]:
+    """``key=value`` words as nested settings; values are YAML, except those of the keys ``as_written``, which are text.
+
+    Raises:
+        ConfigError: a word that is something else, or a value that is not valid YAML.
+    """
+    given: dict[str, Any] = {}
+    for written in words:
+        word = split(written)
+        try:
+            value = as_text(word.value) if word.key in as_written else parse_yaml(word.value)
+        except ValueError as error:
+            raise ConfigError(f"{shown(written)}: is not valid YAML ({error})") from error
+        put(given, word.key, value)
+    return given
+
+
+def put(settings: dict[str, Any], key: str, value: Any) -> None:
+    """Set the value of a dotted key in nested settings."""
+    *sections, name = key.split(".")
+    place = settings
+    for section in sections:
+        inner = place.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{key}={shown(value)}: {section} is {shown(inner)}; must be a mapping of settings")
+        place = inner
+    place[name] = value
+
+
+def merge(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings with what ``changes`` has in their place; a section keeps what is not changed."""
+    merged = dict(settings)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _one_recipe(word: Word) -> str | None:
+    name = as_text(word.value)
+    if name is not None and ("," in name or name[:1] in ("[", "{")):
+        raise ConfigError(f"{shown(word.written)}: must be the name of one recipe")
+    return name

@@ -1,0 +1,40 @@
+"""Learning rates that fall: to their end and no further, however far a run passes its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from snnrl.integrations.sb3.recipes import falling
+from snnrl.train import main as train
+
+ROUNDS = {
+    "ppo": ["env=CartPole", "agent.n_steps=32", "agent.batch_size=32"],
+    "a2c": ["env=CartPole", "agent.n_steps=32"],
+    "dqn": ["env=CartPole", "agent.train_freq=32", "agent.learning_starts=0", "agent.gradient_steps=1"],
+    "sac": ["env=Pendulum", "agent.train_freq=32", "agent.learning_starts=0", "agent.gradient_steps=1"],
+    "td3": ["env=Pendulum", "agent.train_freq=32", "agent.learning_starts=0", "agent.gradient_steps=1"],
+}
+"""Words by which every algorithm gathers 64 steps of two environments at a time."""
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0, 2.0])
+def test_a_schedule_stays_at_its_end(share: float) -> None:
+    schedule = falling(0.5, share)
+    assert schedule(1.0) == 0.5
+    assert schedule(0.5) == pytest.approx(0.5 * (1 + share) / 2)
+    assert schedule(0.0) == schedule(-0.28) == schedule(-7.0) == pytest.approx(0.5 * share)
+
+
+@pytest.mark.parametrize("algorithm", list(ROUNDS))
+def test_no_algorithm_ascends_where_its_rounds_pass_the_end(algorithm: str, tmp_path: Path) -> None:
+    words = ["num_envs=2", "env_steps=100", "agent.learning_rate_end=0", "agent.net_arch=[4]", "logger=none"]
+    words += ["progress=none", "eval.episodes=1", f"run_dir={tmp_path / 'run'}"]
+    assert train([f"agent={algorithm}", *ROUNDS[algorithm], *words]) == 0
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    rates = [row["train/learning_rate"] for row in rows if "train/learning_rate" in row]
+    assert len(rates) == 2
+    assert rates[0] > 0
+    assert rates[1] == 0
