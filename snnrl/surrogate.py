@@ -33,7 +33,7 @@ class Surrogate(ABC):
 
     def __call__(self, x: Tensor) -> Tensor:
         """1 where ``x >= 0``, else 0; differentiable by :meth:`derivative`. Any shape."""
-        if torch.is_grad_enabled() and x.requires_grad and not torch.jit.is_tracing():
+        if torch.is_grad_enabled() and x.requires_grad and not torch._C._is_tracing():
             return cast(Tensor, _Step.apply(x, self))
         return (x >= 0).to(x.dtype)
 

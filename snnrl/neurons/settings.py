@@ -110,7 +110,7 @@ def refuse_unknown(model: Any, unknown: dict[str, Any]) -> None:
     """Raise :class:`~snnrl.errors.ConfigError` for the first of the keyword arguments that ``model`` does not take."""
     for name, value in unknown.items():
         known = [setting for setting in accepted(model) if setting not in unknown]
-        raise ConfigError(f"{name}={value}: {model.__name__} has no such setting, {did_you_mean(name, known)}")
+        raise ConfigError(f"{name}={value}: {model.__name__} has no such setting; {did_you_mean(name, known)}")
 
 
 @cache
