@@ -49,10 +49,10 @@ class WeightSettings(TypedDict, total=False):
 class Weights(nn.Module):
     """The weights of a connection, and what constrains them.
 
-    Constraints hold after :meth:`apply_`, after every step of an optimiser of torch, and after any other change in place
-    of weights that are trained as soon as they are read through the connection or its ``state_dict``: gradient descent
-    is projected onto what was set. Weights that are loaded are held to bounds, signs and mask; a norm they were saved
-    with, and scaling to it once more would change the last bits of a run that goes on.
+    Constraints hold after :meth:`apply_`, after every step of an optimiser of torch, and after any other change in
+    place of weights that are trained, as soon as they are read through the connection or its ``state_dict``: gradient
+    descent is projected onto what was set. Weights that are loaded are held to bounds, signs and mask; a norm they were
+    saved with, and scaling to it once more would change the last bits of a run that goes on.
 
     Attributes:
         bounds: lowest and highest weight.
@@ -168,8 +168,7 @@ class Weights(nn.Module):
         Of weights that were ``scaled`` since, those that are 0 or of one sign still are: bounds alone can be broken,
         and the others only by bounds that move a 0.
         """
-        weight = self._parameters["weight"]
-        assert weight is not None
+        weight = self.weight
         low, high = self.bounds
         if low > -math.inf or high < math.inf:
             weight.clamp_(low, high)
@@ -216,10 +215,13 @@ class Weights(nn.Module):
 
     @torch.no_grad()
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        if prefix + "weight" not in state_dict or "weight" not in self._parameters:
+            super()._load_from_state_dict(state_dict, prefix, *rest)
+            return
         lower = state_dict.get(prefix + "lower_half")
         self.lower_half = None if lower is None else torch.zeros_like(self.weight, dtype=torch.int16)
         self._held = None
-        super()._load_from_state_dict(state_dict, prefix, *rest)  # type: ignore[no-untyped-call]
+        super()._load_from_state_dict(state_dict, prefix, *rest)
         self._limit_()
         self._held = _version(self.weight)
 

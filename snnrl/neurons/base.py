@@ -109,7 +109,7 @@ class Neuron(nn.Module, ABC, Generic[S]):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.FIXED and (name in self.__dict__ or callable(getattr(type(self), name, None))):
             raise ConfigError(f"{name}={value}: cannot be changed, make a new {type(self).__name__}")
-        if name in self.LEFT_OUT:
+        if name in self.LEFT_OUT and (name in self.__dict__ or name not in ("tau_trace", "surrogate")):
             refuse_unknown(type(self), {name: value})
         derived = getattr(type(self), name, None)
         if isinstance(derived, property) and derived.fset is None:

@@ -101,7 +101,8 @@ def _free_of_group(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     for limit, used in pairs:
         try:
             most, taken = (int((root / name).read_text(encoding="ascii")) for name in (limit, used))
-            cached = dict(line.split() for line in (root / limit).with_name("memory.stat").read_text().splitlines())
+            lines = (root / limit).with_name("memory.stat").read_text(encoding="ascii").splitlines()
+            cached = dict(line.split() for line in lines)
             return most - taken + int(cached.get("inactive_file", 0))
         except (OSError, ValueError):
             continue

@@ -114,7 +114,7 @@ class Masked(gymnasium.Env[Any, Any]):
 
     Args:
         space: of actions.
-        told: ``info`` or ``method``, how it says which are permitted.
+        told: ``info``, ``tuple`` (in the info, an array for each number) or ``method``: how it says what is permitted.
     """
 
     def __init__(self, space: spaces.Space[Any], told: str) -> None:
@@ -130,7 +130,10 @@ class Masked(gymnasium.Env[Any, Any]):
         return np.concatenate(each).astype(np.int8)
 
     def _info(self) -> dict[str, Any]:
-        return {"action_mask": self._masks()} if self._told == "info" else {}
+        masks = self._masks()
+        if self._told == "tuple":
+            masks = tuple(np.split(masks, np.cumsum(self._counts)[:-1]))
+        return {} if self._told == "method" else {"action_mask": masks}
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
@@ -150,6 +153,7 @@ MASKED: Mapping[str, Any] = {
     "Info": (spaces.Discrete(4, start=3), "info"),
     "Method": (spaces.Discrete(4), "method"),
     "Several": (spaces.MultiDiscrete([3, 5]), "info"),
+    "Parts": (spaces.MultiDiscrete([3, 5]), "tuple"),
 }
 
 for _name in TABLE:

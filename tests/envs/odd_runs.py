@@ -6,8 +6,11 @@ import copy
 from functools import cache
 from typing import Any
 
+import yaml
+from omegaconf import OmegaConf
+
 from snnrl.config import RunConfig
-from snnrl.recipes import compose_run
+from snnrl.recipes import compose_run, recipe_paths
 from snnrl.training.playing import Playing
 from snnrl.training.runner import Acting
 
@@ -30,14 +33,19 @@ QUIET = ["num_envs=2", "eval.episodes=2", "eval.every=0", "eval.during=1", "logg
 
 
 @cache
-def _composed(agent: str, steps: int) -> dict[str, Any]:
-    return compose_run(["env.id=odd/Any-v0", f"agent={agent}", *WORDS[agent], f"env_steps={steps}", *QUIET])
+def _base(steps: int) -> dict[str, Any]:
+    return compose_run(["env.id=odd/Any-v0", "agent=random", f"env_steps={steps}", *QUIET])
 
 
 def settings(agent: str, env: str, steps: int = 40) -> dict[str, Any]:
-    """The resolved settings of a short run."""
-    chosen = copy.deepcopy(_composed(agent, steps))
+    """The resolved settings of a short run; composed once for all agents, which takes a second or two."""
+    chosen = copy.deepcopy(_base(steps))
     chosen["env"]["id"] = f"odd/{env}-v0"
+    recipe = yaml.safe_load(recipe_paths("agent")[agent.removesuffix("_ann")].read_text())
+    changes = OmegaConf.from_dotlist([word.removeprefix("agent.") for word in WORDS[agent]])
+    chosen["agent"] = {**recipe, **OmegaConf.to_container(changes)}  # type: ignore[dict-item]
+    if agent.endswith("_ann"):
+        chosen["agent"]["network"] = "ann"
     return chosen
 
 

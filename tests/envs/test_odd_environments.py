@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import snnrl
+from snnrl.controls import _constant
 from snnrl.errors import ConfigError
 from snnrl.train import main as train
 from tests.envs.odd_environments import ACTIONS, IMPOSSIBLE, MASKED, OBSERVATIONS, TABLE
-from tests.envs.odd_runs import live
+from tests.envs.odd_runs import live, settings
 
 SEEN_BY_ALGORITHMS = ("DiscreteStart", "MultiDiscreteStart", "Scalar", "Offset", "SmallPicture", "FloatCube", "Picture")
 SEEN_BY_ALGORITHMS += ("GreyFlat", "Cards", "Nested", "DictOfPicture", "PictureAndNumbers")
@@ -100,3 +101,13 @@ def test_a_users_own_environment_of_a_tuple_trains_from_its_id_alone_and_is_load
     assert action in (0, 1)
     env.step(np.int64(action))
     env.close()
+
+
+@pytest.mark.parametrize("name", ["DoesMultiBinary", "DoesMultiDiscrete", "DoesBoxScalar", "DoesTupleOfChoices"])
+def test_controls_try_constant_actions_only_where_actions_are_one_number_with_a_name(name: str) -> None:
+    assert _constant(settings("rstdp", name), [0], 1) == []
+
+
+def test_controls_try_every_constant_action_from_the_first() -> None:
+    (best,) = _constant(settings("rstdp", "DoesDiscreteStart"), [0], 1)
+    assert best["action"] in (5, 6, 7)

@@ -93,6 +93,17 @@ def test_an_empty_part_is_damage(path: Path, emptied: str) -> None:
     assert " is damaged (" in refused(path)
 
 
+def test_a_part_that_says_it_is_a_folder_is_damage(path: Path) -> None:
+    """One bit of the archive's directory, for which torch gives memory that nobody has written."""
+    content = parts(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in content.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0x10 if name == "archive/data/0" else 0
+            archive.writestr(entry, data)
+    assert " is damaged (" in refused(path)
+
+
 @pytest.mark.parametrize("around", ["before", "after"])
 def test_bytes_beside_the_archive_are_damage(path: Path, around: str) -> None:
     content = path.read_bytes()

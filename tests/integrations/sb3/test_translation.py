@@ -62,7 +62,7 @@ def test_environments_are_stepped_in_the_policys_own_layout() -> None:
 
 
 def test_a_dict_with_pictures_has_spiking_convolutions_and_its_memory_is_saved() -> None:
-    run: Any = live("dqn", "SeesPictureAndNumbers")
+    run: Any = live("dqn", "SeesPictureAndNumbers", steps=2)
     assert isinstance(run.model.policy.q_net.features_extractor, SpikingCombinedExtractor)
     saved = run.payload()
     assert {"observations.0", "next_observations.2"} <= set(saved["replay"])
