@@ -43,6 +43,8 @@ class Sparse(Connection):
 
     def __init__(self, pre: int, post: int, index: Tensor, **settings: Unpack[WeightSettings]) -> None:
         super().__init__()
+        if "weight" in settings:
+            settings["weight"] = torch.as_tensor(settings["weight"])
         require(pre > 0, "pre", pre, "a positive number of neurons")
         require(post > 0, "post", post, "a positive number of neurons")
         index = torch.as_tensor(index)
