@@ -33,7 +33,7 @@ class Surrogate(ABC):
 
     def __call__(self, x: Tensor) -> Tensor:
         """1 where ``x >= 0``, else 0; differentiable by :meth:`derivative`. Any shape."""
-        if torch.is_grad_enabled() and x.requires_grad and not torch._C._is_tracing():
+        if torch.is_grad_enabled() and x.requires_grad and not tracing():
             return cast(Tensor, _Step.apply(x, self))
         return (x >= 0).to(x.dtype)
 
@@ -126,6 +126,11 @@ def make_surrogate(surrogate: Surrogate | str | None) -> Surrogate | None:
     if surrogate not in SURROGATES:
         raise ConfigError(f"surrogate={surrogate}: {did_you_mean(surrogate, SURROGATES)}")
     return SURROGATES[surrogate]()
+
+
+def tracing() -> bool:
+    """Whether ``torch.jit.trace`` records operations, which sees no gradient of our own and takes no check."""
+    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
 
 
 def clamp(parameter: Tensor, low: Tensor | float | None, high: Tensor | float | None) -> Tensor:

@@ -110,4 +110,12 @@ def test_a_threshold_that_remembers_for_life_is_as_exact_after_a_conversion(conv
             _, state = one.scan(current, state)
     assert torch.equal(neuron.theta, kept.theta)
     assert kept.theta[0] < 1.3
-    assert LIF(2, t_refractory=3.0).to(convert).init_state(1).refractory.dtype == convert
+
+
+@pytest.mark.parametrize("own", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_a_long_refractory_period_ends_in_every_precision(own: torch.dtype) -> None:
+    """A count in bfloat16 would stop at 256 and silence the neuron for ever."""
+    neuron = LIF(1, t_refractory=300.0).to(own)
+    spikes, state = neuron.scan(torch.full((700, 1, 1), 100.0, dtype=own), neuron.init_state(1))
+    assert spikes.flatten().nonzero().flatten().tolist() == [0, 301, 602]
+    assert state.v.dtype == own

@@ -100,3 +100,14 @@ def test_a_learned_setting_that_is_assigned_stays_the_parameter_that_an_optimise
     neuron.tau_mem = 5.0
     assert neuron.tau_mem is held
     assert held.tolist() == [5.0, 5.0, 5.0]
+
+
+def test_a_step_with_learned_settings_is_one_graph_for_torch_compile() -> None:
+    neuron = LIF(3, learnable=("tau_mem", "v_threshold"), surrogate="atan")
+    neuron.tau_mem.data.fill_(0.25)
+    current, state = drive(LIF)[0], neuron.init_state(2)
+    compiled = torch.compile(neuron, backend="eager", fullgraph=True)
+    found, wanted = (
+        torch.autograd.grad(run(current, state)[0].sum(), neuron.parameters()) for run in (compiled, neuron)
+    )
+    assert all(map(torch.equal, found, wanted))
