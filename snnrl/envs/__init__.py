@@ -4,7 +4,7 @@ from snnrl.envs.atari import AtariEnv, VectorAtari
 from snnrl.envs.checked import Checked, numbered
 from snnrl.envs.config import AtariConfig, EnvConfig, RewardConfig
 from snnrl.envs.factory import make_env, make_envs
-from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder, action_mask
+from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder, action_mask, as_one_row
 from snnrl.envs.limits import LONGEST, for_evaluation, has_limit
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.seeding import env_seeds
@@ -24,6 +24,7 @@ __all__ = [
     "VectorAtari",
     "VectorMNIST",
     "action_mask",
+    "as_one_row",
     "env_seeds",
     "for_evaluation",
     "has_limit",

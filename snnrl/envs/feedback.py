@@ -54,6 +54,15 @@ def action_mask(info: Mapping[str, Any]) -> Bools | None:
     return mask | ~said[:, None]
 
 
+def as_one_row(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What one environment says of actions, as a vector of one environment would say it."""
+    if "action_mask" not in info:
+        return {}
+    row = np.empty(1, dtype=np.object_)
+    row[0] = info["action_mask"]
+    return {"action_mask": row}
+
+
 class FeedbackBuilder:
     """Turns the step results of a ``NEXT_STEP`` vector environment into :class:`Feedback`.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from snnrl.agents.base import Agent, permitted
-from snnrl.envs import EnvConfig, env_seeds, for_evaluation, make_env
+from snnrl.envs import EnvConfig, as_one_row, env_seeds, for_evaluation, make_env
 from snnrl.errors import ConfigError
 from snnrl.training.evaluation import AFTERWARDS
 
@@ -68,8 +68,8 @@ def record_episode(
         ended = False
         while not ended and len(frames) < most_frames:
             frames.append(Image.fromarray(_picture(one)))
-            masks = {key: np.asarray(info[key])[None] for key in ("action_mask",) if key in info}
-            action, state = agent.predict(observation, state, deterministic=deterministic, **permitted(agent, masks))
+            told = permitted(agent, as_one_row(info))
+            action, state = agent.predict(observation, state, deterministic=deterministic, **told)
             observation, _, terminated, truncated, info = one.step(action)
             ended = bool(terminated or truncated)
         rate = float(one.metadata.get("render_fps") or 30)

@@ -6,29 +6,27 @@ from pathlib import Path
 
 import pytest
 
-import snnrl
-from snnrl.train import main as train
+from snnrl.errors import ConfigError
+from snnrl.loading import load_player, make_runner
 from tests.envs.odd_environments import POSSIBLE, TABLE
-from tests.envs.odd_runs import QUIET, WORDS
+from tests.envs.odd_runs import WORDS, settings
 
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("agent", WORDS)
 @pytest.mark.parametrize("name", TABLE)
-def test_every_agent_trains_in_every_space_or_refuses_it_in_one_line(
-    agent: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_agent_trains_in_every_space_or_refuses_it_in_one_line(agent: str, name: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    words = [f"env.id=odd/{name}-v0", f"agent={agent}", *WORDS[agent], "env_steps=240", f"run_dir={folder}"]
-    code = train([*words, *QUIET])
+    config, make_session = make_runner(settings(agent, name, steps=240))
     if refuses(agent, name):
-        assert code == 2
-        assert capsys.readouterr().err.count("\n") == 1
+        with pytest.raises(ConfigError) as error:
+            make_session(folder)
+        assert "\n" not in str(error.value)
         assert not folder.exists()
         return
-    assert code == 0
+    make_session(folder).train()
     observation_space, action_space = TABLE[name]
-    action, _ = snnrl.load(folder).predict(observation_space.sample(), deterministic=True)
+    action, _ = load_player(config, folder).predict(observation_space.sample(), deterministic=True)
     assert action_space.contains(action)
 
 

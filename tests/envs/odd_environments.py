@@ -115,14 +115,21 @@ class Masked(gymnasium.Env[Any, Any]):
     Args:
         space: of actions.
         told: ``info``, ``tuple`` (in the info, an array for each number) or ``method``: how it says what is permitted.
+        render_mode: as in Gymnasium.
     """
 
-    def __init__(self, space: spaces.Space[Any], told: str) -> None:
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012
+
+    def __init__(self, space: spaces.Space[Any], told: str, render_mode: str | None = None) -> None:
+        self.render_mode = render_mode
         self.observation_space, self.action_space, self._told = spaces.Discrete(5), space, told
         counts = space.nvec if isinstance(space, spaces.MultiDiscrete) else [space.n]  # type: ignore[attr-defined]
         self._counts = [int(count) for count in counts]
         if told == "method":
             self.action_masks = self._masks
+
+    def render(self) -> Any:
+        return np.full((8, 8, 3), 30 * self._steps, BYTE)
 
     def _masks(self) -> Any:
         """One value of each number is permitted, or two."""

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 import pytest
 
 from snnrl.envs import EnvConfig, action_mask, make_env, make_envs
+from snnrl.loading import make_agent_for
+from snnrl.training.video import record_episode
 from tests.envs.odd_environments import MASKED
 
 
@@ -45,3 +49,11 @@ def test_gymnasiums_taxi_is_told_where_it_cannot_drive() -> None:
     assert mask.shape == (3, 6)
     assert not mask.all()
     envs.close()
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_a_video_shows_permitted_actions_alone(name: str, tmp_path: Path) -> None:
+    env = EnvConfig(f"odd/Masked{name}-v0")
+    agent = make_agent_for(env, {"name": "rstdp", "sim_steps": 2})
+    for seed in range(3):
+        record_episode(agent, env, tmp_path / "video.gif", seed=seed, deterministic=False)
