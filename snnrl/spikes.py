@@ -103,6 +103,8 @@ class SparseSpikes:
 def stack_spikes(windows: Sequence[SparseSpikes]) -> SparseSpikes:
     """Stack equally shaped windows along a new leading axis, as :func:`torch.stack` does."""
     first = windows[0]
+    if len(windows) == 1:
+        return first.reshape_rows(1, *first.rows)
     step = first.row_count
     return SparseSpikes(
         torch.cat([window.row + step * position for position, window in enumerate(windows)]),

@@ -68,9 +68,9 @@ class Weights(nn.Module):
     @property
     def weight(self) -> nn.Parameter:
         """The synaptic weights; ``[post, pre]`` for a dense connection."""
-        weight = self._parameters.get("weight", self.__dict__.get("weight"))
+        weight = self._parameters.get("weight")
         if weight is None:
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute 'weight'")
+            return self._made_weight()
         if weight.requires_grad and isinstance(weight, nn.Parameter) and not torch.compiler.is_compiling():
             self._catch_up(weight)
         return weight
@@ -82,6 +82,12 @@ class Weights(nn.Module):
     @weight.deleter
     def weight(self) -> None:
         del self.__dict__["weight"]
+
+    def _made_weight(self) -> nn.Parameter:
+        made: nn.Parameter | None = self.__dict__.get("weight")
+        if made is None:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute 'weight'")
+        return made
 
     def _catch_up(self, weight: nn.Parameter) -> None:
         """Hold weights that a gradient trains to what was set, if they were changed since."""
@@ -153,14 +159,14 @@ class Weights(nn.Module):
     @torch.no_grad()
     def constrain_(self) -> None:
         """Hold the weights to bounds, Dale's law, mask and norm; all hold whatever the norm asks for."""
-        self._held = None
+        self.__dict__["_held"] = None  # as an assignment does, but for the time that a module takes over one
         self._limit_()
         if self.norm is not None:
             weight, strength = self.weight, self.input_strength()
             tiny = torch.finfo(weight.dtype).tiny
             weight.mul_(torch.where(strength > tiny, self.norm / strength.clamp_min(tiny), 1.0).to(weight.dtype))
             self._limit_(scaled=True)
-        self._held = _version(self.weight)
+        self.__dict__["_held"] = _version(self.weight)
 
     def _limit_(self, *, scaled: bool = False) -> None:
         """Bounds, Dale's law and mask, in this order.

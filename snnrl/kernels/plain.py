@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def needs_torch() -> bool:
     """Whether somebody records or transforms operations: ``torch.compile``, ``torch.jit.trace`` or ``torch.func``."""
-    followed = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    followed = torch.compiler.is_compiling() or torch._C._is_tracing()
     return followed or torch._C._are_functorch_transforms_active()
 
 

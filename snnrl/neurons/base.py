@@ -174,7 +174,7 @@ def step_of(current: Tensor, state: Any) -> Tensor:
         ConfigError: a current of another shape or on another device, or one that is not a tensor of real numbers.
     """
     like: Tensor = state[0]
-    if not torch.jit.is_tracing() and current.shape != like.shape:
+    if not torch._C._is_tracing() and current.shape != like.shape:
         raise ConfigError(f"current={list(current.shape)}: must have the shape of the state {list(like.shape)}")
     return _cast(current, like)
 
@@ -186,7 +186,7 @@ def window_of(current: Tensor, state: Any) -> Tensor:
         ConfigError: as in :func:`step_of`.
     """
     like: Tensor = state[0]
-    if not torch.jit.is_tracing() and (current.shape[1:] != like.shape or not len(current)):
+    if not torch._C._is_tracing() and (current.shape[1:] != like.shape or not len(current)):
         shape = ", ".join(map(str, like.shape))
         raise ConfigError(f"current={list(current.shape)}: must be of shape [time, {shape}]")
     return _cast(current, like)

@@ -13,7 +13,7 @@ from gymnasium.error import Error as GymnasiumError
 from numpy.typing import NDArray
 from PIL import Image
 
-from snnrl.agents.base import Agent
+from snnrl.agents.base import Agent, permitted
 from snnrl.envs import EnvConfig, env_seeds, for_evaluation, make_env
 from snnrl.errors import ConfigError
 from snnrl.training.evaluation import AFTERWARDS
@@ -63,13 +63,14 @@ def record_episode(
     one = _drawn(env)
     frames: list[Image.Image] = []
     try:
-        observation, _ = one.reset(seed=env_seeds(seed, "eval", AFTERWARDS, 1)[0])
+        observation, info = one.reset(seed=env_seeds(seed, "eval", AFTERWARDS, 1)[0])
         state: Any = None
         ended = False
         while not ended and len(frames) < most_frames:
             frames.append(Image.fromarray(_picture(one)))
-            action, state = agent.predict(observation, state, deterministic=deterministic)
-            observation, _, terminated, truncated, _ = one.step(action)
+            masks = {key: np.asarray(info[key])[None] for key in ("action_mask",) if key in info}
+            action, state = agent.predict(observation, state, deterministic=deterministic, **permitted(agent, masks))
+            observation, _, terminated, truncated, info = one.step(action)
             ended = bool(terminated or truncated)
         rate = float(one.metadata.get("render_fps") or 30)
     finally:

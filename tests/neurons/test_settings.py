@@ -168,9 +168,9 @@ def test_potentials_stay_in_order_whichever_is_assigned() -> None:
 
 @every
 def test_an_unknown_setting_is_named_with_the_nearest(kind: type[Any]) -> None:
-    with pytest.raises(ConfigError, match=rf"^thresh=3: {kind.__name__} has no such setting, (did|there)"):
+    with pytest.raises(ConfigError, match=rf"^thresh=3: {kind.__name__} has no such setting; (did|there)"):
         made(kind, thresh=3)
-    with pytest.raises(ConfigError, match=rf"^dtt=3: {kind.__name__} has no such setting, did you mean dt\?$"):
+    with pytest.raises(ConfigError, match=rf"^dtt=3: {kind.__name__} has no such setting; did you mean dt\?$"):
         made(kind, dtt=3)
 
 

@@ -49,7 +49,7 @@ def refused(path: Path) -> str:
     with pytest.raises(ConfigError) as caught:
         load_checkpoint(path)
     (line,) = str(caught.value).splitlines()
-    assert line.startswith(f"checkpoint {path} ")
+    assert line.startswith(str(ConfigError(f"checkpoint {path} ")))
     return line
 
 
