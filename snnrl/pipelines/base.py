@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,22 @@ Batches = Iterable[tuple[Tensor, Tensor]]
 """Pairs of images, uint8 ``[batch, channels, height, width]``, and labels, int64 ``[batch]``."""
 
 
+R = TypeVar("R")
+
+
+def _given_images(method: Callable[..., R]) -> Callable[..., R]:
+    """The method, which refuses images that are not ``uint8 [batch, *shape]``: floats and NaN are no pixels."""
+
+    @wraps(method)
+    def checked(self: Learner, images: Tensor, *rest: Any, **named: Any) -> R:
+        fits = images.dtype == torch.uint8 and images.shape[1:] == self.shape
+        found = f"{images.dtype} of shape {tuple(images.shape)}"
+        require(fits, "images", found, f"torch.uint8 of shape (batch, {', '.join(map(str, self.shape))})")
+        return method(self, images, *rest, **named)
+
+    return checked
+
+
 class Learner(nn.Module, ABC):
     """A network that learns from labelled images, batch by batch.
 
@@ -29,6 +46,8 @@ class Learner(nn.Module, ABC):
 
     A recipe names a learner and holds its settings: ``pipeline: {name: unsupervised, n_neurons: 400, ...}``. On the
     command line they need no prefix: ``n_neurons=400``.
+
+    Images that are no bytes, or of another shape, are refused by ``learn`` and ``predict`` with a ConfigError.
 
     Args:
         shape: of one image, ``(channels, height, width)``.
@@ -47,6 +66,13 @@ class Learner(nn.Module, ABC):
         super().__init__()
         self.shape, self.classes, self.config = shape, classes, config
         self.generator = torch.Generator().manual_seed(seed)
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """Put the check of images before whatever the subclass makes of them."""
+        super().__init_subclass__(**settings)
+        for name in ("learn", "predict"):
+            if name in vars(cls):
+                setattr(cls, name, _given_images(vars(cls)[name]))
 
     @property
     def inputs(self) -> int:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from snnrl.errors import ConfigError
 from snnrl.pipelines import LEARNERS, Learner, make_learner
 from snnrl.recipes import compose_run, has_pipeline, recipe_names
 
@@ -139,3 +140,15 @@ def test_its_pictures_are_figures(recipe: str) -> None:
 def test_a_batch_has_at_least_one_image_whatever_was_seen(recipe: str) -> None:
     learner = make(recipe)
     assert all(learner.batch_size(seen) >= 1 for seen in (0, 1, 1000, 10**7))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_images_that_are_no_bytes_or_of_another_shape_are_refused(recipe: str) -> None:
+    learner = make(recipe)
+    images, labels = batch(2, 0)
+    for wrong in (images.float(), torch.full_like(images, torch.nan, dtype=torch.float32), images[0], images[..., :20]):
+        for use in (lambda wrong=wrong: learner.learn(wrong, labels), lambda wrong=wrong: learner.predict(wrong)):
+            with pytest.raises(
+                ConfigError, match=r"images=torch\..* of shape .*: must be torch.uint8 of shape \(batch, 1, "
+            ):
+                use()
