@@ -189,6 +189,7 @@ class CheckpointStore:
         Raises:
             ConfigError: there is none.
         """
+        require(checkpoint != "", "checkpoint", checkpoint, "last, best or a file")
         if checkpoint == "best" and self.best() is None:
             raise ConfigError(
                 f"checkpoint=best: {self.folder.parent} has none, as no evaluation was made while training; "
@@ -197,7 +198,11 @@ class CheckpointStore:
         named = {"last": self.latest(), "best": self.best()}
         if checkpoint not in named:
             within = self.folder / checkpoint
-            return within if _is_file(within) or Path(checkpoint).name == checkpoint else Path(checkpoint)
+            return (
+                within
+                if _is_file(within) or Path(checkpoint).name == checkpoint
+                else Path(os.path.expanduser(checkpoint))
+            )
         found = named[checkpoint]
         if found is None:
             raise ConfigError(f"there is no checkpoint in {self.folder}: start the run anew, or name another folder")
