@@ -153,15 +153,14 @@ def _played(settings: Mapping[str, Any], agent: Mapping[str, Any], seed: int, ep
 
 def _constant(settings: Mapping[str, Any], seeds: Sequence[int], episodes: int) -> list[dict[str, float]]:
     """The constant action that does best in a few episodes, for each seed; none where actions are not numbered."""
-    from gymnasium.spaces import Discrete
-
     from snnrl.config import RunConfig
     from snnrl.envs import make_envs
+    from snnrl.spaces import Actions
 
     envs = make_envs(RunConfig.from_mapping(settings).env, 1)
     space: Any = envs.single_action_space
     envs.close()
-    if not isinstance(space, Discrete):
+    if space.shape != () or Actions(space).continuous.any():
         return []
     actions = range(int(space.start), int(space.start) + int(space.n))
     trials = {

@@ -57,7 +57,8 @@ def test_the_result_holds_every_episode_and_what_they_come_to(
     assert min(result["returns"]) <= low < result["return_mean"] < high <= max(result["returns"])
     assert (result["seed"], result["env"], result["checkpoint"]) == (3, "CartPole-v1", "last")
     assert "torch" in result["versions"]
-    (line,) = capsys.readouterr().out.splitlines()
+    line, written = capsys.readouterr().out.splitlines()
+    assert written == "written to run/evaluation.json"
     assert f"return {result['return_mean']:.1f} ± {result['return_std']:.1f}" in line
     assert "7 episodes of CartPole-v1" in line
 
@@ -123,7 +124,7 @@ WRONG = {
     "episode=3": "episode=3: there is no such option; did you mean episodes?",
     "--video": "--video: there is no such option",
     "video": "video: must be key=value",
-    "checkpoint=first": "checkpoint first does not exist",
+    "checkpoint=first": "checkpoint run/checkpoints/first does not exist",
 }
 
 
@@ -198,3 +199,15 @@ def test_a_run_whose_evaluations_draw_actions_is_evaluated_so_unless_told_otherw
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["eval/deterministic"] is False
     assert found(tmp_path / "run", "episodes=4")["deterministic"] is False
     assert found(tmp_path / "run", "episodes=4", "deterministic=true")["deterministic"] is True
+
+
+def test_a_result_that_cannot_be_kept_is_printed_all_the_same(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run_dir / ".evaluation.json.tmp").mkdir()
+    assert evaluate.main([f"run={run_dir}", "episodes=2"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out.startswith("return ")
+    assert shown.err == (
+        "error: run cannot be written to (Is a directory); nothing is kept there but what was before\n"
+    )

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from snnrl.connections import Sparse
-from snnrl.kernels import LIFWindow, add_rows, lif_scan
+from snnrl.kernels import LIFWindow, add_rows, count_each, lif_scan
+from snnrl.kernels.competition import Rivalry, compete
 from snnrl.neurons import LIF, Neuron
 from snnrl.pipelines import make_learner
 
@@ -53,6 +54,23 @@ def test_sums_by_index_repeat() -> None:
     assert all(torch.equal(total, sums[0]) for total in sums)
     expected = torch.zeros(20, 56).index_add(0, index.cpu(), rows.cpu())
     torch.testing.assert_close(sums[0].cpu(), expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("given", [1, 15])
+@pytest.mark.parametrize("neurons", [1, 100, 1600])
+def test_the_winners_of_a_competition_are_those_of_the_cpu(neurons: int, given: int) -> None:
+    """Rounding alone may make a difference, and seldom."""
+    rivalry = Rivalry(15, 0.875, 10.0, 0.0, -48.0)
+    current, threshold = 60 * drawn(given, 128, neurons, seed=4).abs(), 60 * drawn(neurons, seed=5).abs()
+    expected = compete(current, threshold, rivalry)
+    found = compete(current.cuda(), threshold.cuda(), rivalry).cpu()
+    assert (expected >= 0).any()
+    assert (found != expected).float().mean() <= 0.002
+
+
+def test_counts_by_index_are_those_of_the_cpu() -> None:
+    index = torch.randint(20, (5_000,))
+    assert torch.equal(count_each(index.cuda(), 25).cpu(), torch.bincount(index, minlength=25))
 
 
 def test_synapses_may_be_listed_on_the_gpu() -> None:

@@ -42,7 +42,7 @@ NARROWER: dict[str, set[str]] = {
     "state": set(),
     "traces": {"errors"},
     "spikes": {"errors"},
-    "kernels": {"errors"},
+    "kernels": {"errors", "surrogate"},
     "spaces": {"errors"},
     "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels"},
     "connections": {"errors", "noise", "traces", "spikes", "kernels"},

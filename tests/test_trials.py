@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,18 @@ from snnrl.trials import check_reusable, played, train_run
 QUIET = ["logger=none", "progress=none"]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    folder = tmp_path / "run"
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trials") / "run"
     words = ["env=CartPole", "env_steps=64", "num_envs=4", "eval.episodes=1", "eval.every=0", *QUIET]
     assert train([*words, f"run_dir={folder}"]) == 0
     return folder
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of a short run."""
+    return shutil.copytree(trained, tmp_path / "run")
 
 
 def test_what_is_remembered_of_a_run_is_forgotten_when_the_run_goes_on(
@@ -30,14 +37,15 @@ def test_what_is_remembered_of_a_run_is_forgotten_when_the_run_goes_on(
     evaluate = trials.evaluate
     monkeypatch.setattr(trials, "evaluate", lambda *a, **k: (evaluated.append(1), evaluate(*a, **k))[1])
     path = run / "notes" / "two.json"
-    first = played(run, 2, path, ("best",))
-    assert played(run, 2, path, ("best",)) == first
+    settings = read_settings(run)
+    first = played(run, 2, path, ("best",), settings)
+    assert played(run, 2, path, ("best",), settings) == first
     assert len(evaluated) == 1
     assert train([f"resume={run}", "env_steps=128", *QUIET]) == 0
-    played(run, 2, path, ("best",))
+    played(run, 2, path, ("best",), settings)
     assert len(evaluated) == 2
     path.write_text("garbage")
-    played(run, 2, path, ("best",))
+    played(run, 2, path, ("best",), settings)
     assert len(evaluated) == 3
 
 

@@ -63,7 +63,7 @@ def make_sight(
         return Sight(AsItIs(space), OneHotEncoder(int(space.n), start=int(space.start), sim_steps=sim_steps))
     if Table.combinations(space) <= MOST_COMBINATIONS:
         table = Table(space)
-        return Sight(table, OneHotEncoder(int(table.space.n), sim_steps=sim_steps))
+        return Sight(table, OneHotEncoder(table.count, sim_steps=sim_steps))
     if _is_seen(space, env):
         return _frames(space, env, target_rate)
     plain = isinstance(space, spaces.Box) and space.shape and (env.observation or not is_offset(space))
@@ -90,8 +90,9 @@ def _is_seen(space: spaces.Space[Any], env: EnvConfig) -> bool:
     """Whether a space is one of frames: pictures, or small grey ones that fit or of which the recipe speaks."""
     if Pictures.suits(space):
         return True
-    grey = isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[0] == 1
-    return bool(grey and (env.frames or space.shape[2] % COLUMNS == 0))
+    if not (isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3):
+        return False
+    return space.shape[0] == 1 and bool(env.frames or space.shape[2] % COLUMNS == 0)
 
 
 def _frames(space: spaces.Space[Any], env: EnvConfig, target_rate: float) -> Sight:
@@ -99,12 +100,10 @@ def _frames(space: spaces.Space[Any], env: EnvConfig, target_rate: float) -> Sig
     given = env.frames or {}
     kind, known = next((kind for kind in _TOLD if set(given) & set(kind[1])), (SceneEncoder, ()))
     patches = kind is PatchEncoder
-    view: View = Grey(space, 1 if patches else COLUMNS, np.inf if given else MOST_PIXELS)
-    shape = view.space.shape or ()
-    if shape == space.shape:
-        view = AsItIs(space)
+    grey = Grey(space, 1 if patches else COLUMNS, np.inf if given else MOST_PIXELS)
+    view: View = AsItIs(space) if grey.space.shape == space.shape else grey
     with _named("env.frames", given, known if patches else ("rows", *known)) as settings:
-        return Sight(view, kind(shape[1], shape[2], target_rate=target_rate, **settings))
+        return Sight(view, kind(grey.height, grey.width, target_rate=target_rate, **settings))
 
 
 _TOLD: tuple[tuple[Callable[..., Encoder[Any]], tuple[str, ...]], ...] = (

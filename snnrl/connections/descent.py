@@ -31,6 +31,6 @@ def _after_step(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
     changed: set[int] = set()
     for weights in list(_trained):
         changed = changed or {id(each) for group in optimizer.param_groups for each in group["params"]}
-        weight = dict(weights.named_parameters(recurse=False))["weight"]
-        if weight.grad is not None and id(weight) in changed:
+        weight = dict(weights.named_parameters(recurse=False)).get("weight")
+        if weight is not None and weight.grad is not None and id(weight) in changed:
             weights.constrain_()

@@ -133,7 +133,8 @@ class ActionCode(nn.Module):
             compact = values
             values = compact.new_full((len(compact), self.dims * self.choices), fill)
             values[:, self.get_buffer("_slots")] = compact
-        return values.unflatten(-1, (self.dims, self.choices))
+        padded: Tensor = values.unflatten(-1, (self.dims, self.choices))
+        return padded
 
     def _compact(self, padded: Tensor) -> Tensor:
         """What :meth:`_padded` was given."""

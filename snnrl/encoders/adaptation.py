@@ -7,6 +7,7 @@ from torch import Tensor
 
 from snnrl.encoders.base import FixedPrecision
 from snnrl.errors import require
+from snnrl.kernels import count_each
 
 
 class RateAdaptation(FixedPrecision):
@@ -41,7 +42,7 @@ class RateAdaptation(FixedPrecision):
         """Take note of the neurons ``index`` ``[events]`` that spiked in ``batch`` observations."""
         self.seen.add_(batch)
         share = (batch / self.seen.clamp_max(self.horizon)).to(self.rate.dtype).clamp_max(0.1)
-        counts = torch.bincount(index, minlength=len(self.rate)).to(self.rate.dtype)
+        counts = count_each(index, len(self.rate)).to(self.rate.dtype)
         self.rate.lerp_(counts / batch, share)
 
     def forward(self, index: Tensor) -> Tensor:

@@ -10,13 +10,13 @@ from typing import Any, Generic, Self, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import ConfigError, require
+from snnrl.errors import ConfigError, KnownSettings, require
 from snnrl.spikes import SparseSpikes
 
 S = TypeVar("S", bound=tuple[Any, ...])
 
 
-class FixedPrecision(nn.Module):
+class FixedPrecision(KnownSettings, nn.Module):
     """A module whose buffers are moved from device to device, but keep the precision that they were made with.
 
     What observations are measured against, and running statistics above all, would be damaged by a network's

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
@@ -56,7 +56,7 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
             num_envs=num_envs,
             vectorization_mode="sync",
             vector_kwargs={"autoreset_mode": AutoresetMode.NEXT_STEP},
-            wrappers=[Checked, *_wrappers(config)],
+            wrappers=_wrappers(config),
             **given,
         )
     numbered(cast(SyncVectorEnv, envs).envs)
@@ -80,7 +80,7 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasi
     spec = _registered(config.id)
     rendering: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
     with _construction(config, spec):
-        env: gymnasium.Env[Any, Any] = Checked(gymnasium.make(config.id, **rendering, **given))
+        env: gymnasium.Env[Any, Any] = gymnasium.make(config.id, **rendering, **given)
         for wrapper in _wrappers(config):
             env = wrapper(env)
         return env
@@ -109,11 +109,11 @@ def _atari_arguments(config: EnvConfig) -> dict[str, Any]:
     return {"game": game, "config": played, "max_episode_steps": limit, **settings}
 
 
-def _wrappers(config: EnvConfig) -> list[Callable[[gymnasium.Env[Any, Any]], gymnasium.Env[Any, Any]]]:
-    """What lies around each environment."""
+def _wrappers(config: EnvConfig) -> list[Any]:
+    """What lies around each environment, from the inside."""
     if config.is_atari:
-        return [partial(IdleStart, config=config.atari or AtariConfig())]
-    return [with_masks]
+        return [Checked, partial(IdleStart, config=config.atari or AtariConfig())]
+    return [Checked, with_masks]
 
 
 def _registered(env_id: str) -> EnvSpec:

@@ -43,9 +43,15 @@ def action_mask(info: Mapping[str, Any]) -> Bools | None:
     given = info.get("action_mask")
     if given is None:
         return None
-    mask = np.asarray(given).astype(np.bool_)
-    mask = mask.reshape(len(mask), -1)
-    return mask | ~np.asarray(info.get("_action_mask", True)).reshape(-1, 1)
+    said: Bools = np.broadcast_to(np.asarray(info.get("_action_mask", True), dtype=np.bool_), len(given))
+    if np.asarray(given).dtype == np.object_:  # a mask for each number of an action, as Gymnasium's spaces sample by
+        rows = {row: np.concatenate([np.ravel(part) for part in given[row]]) for row in np.flatnonzero(said)}
+        mask = np.ones((len(given), max(map(len, rows.values()), default=0)), dtype=np.bool_)
+        for row, values in rows.items():
+            mask[row] = values
+        return mask
+    mask = np.asarray(given, dtype=np.bool_).reshape(len(given), -1)
+    return mask | ~said[:, None]
 
 
 class FeedbackBuilder:

@@ -8,12 +8,13 @@ from snnrl.kernels.lif import LIFWindow, lif_scan
 from snnrl.kernels.outer import add_outer_events
 from snnrl.kernels.scenes import scene_events
 from snnrl.kernels.spike_product import dense_product, spike_product
-from snnrl.kernels.sums import add_rows
+from snnrl.kernels.sums import add_rows, count_each
 
 __all__ = [
     "LIFWindow",
     "add_outer_events",
     "add_rows",
+    "count_each",
     "dense_product",
     "frame_events",
     "lif_scan",

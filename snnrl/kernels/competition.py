@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.kernels.compiling import compiled
-from snnrl.kernels.sums import add_rows
+from snnrl.kernels.sums import count_each
 from snnrl.kernels.threads import share_range
 
 _ROWS = 8
@@ -36,7 +36,7 @@ class Rivalry(NamedTuple):
 
 
 def compete(current: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
-    """The one neuron that fires in each step, by a compiled loop on the CPU, else by :func:`compete_stepwise`.
+    """The one neuron that fires in each step, by a compiled loop; its twin is :func:`compete_stepwise`.
 
     Potentials begin at 0 and follow ``u <- decay * u + current``; the neuron foremost in ``u - threshold`` fires if
     it is more than ``excess`` above it. The two ways round alike, so they agree on every winner but for exact ties of
@@ -50,9 +50,15 @@ def compete(current: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
     Returns:
         int64 ``[steps, batch]``, −1 where none fires.
     """
+    winners = torch.empty((rivalry.steps, current.shape[1]), dtype=torch.int64, device=current.device)
+    if current.device.type == "cuda" and winners.numel():
+        from snnrl.kernels import competition_triton
+
+        if competition_triton.available(len(threshold)):
+            competition_triton.compete(current.contiguous(), threshold.contiguous(), winners, *rivalry[1:])
+            return winners
     if current.device.type != "cpu":
         return compete_stepwise(current, threshold, rivalry)
-    winners = torch.empty(rivalry.steps, current.shape[1], dtype=torch.int64)
     work = partial(
         _compete,
         current.detach().contiguous().numpy(),
@@ -138,7 +144,7 @@ def compete_spikes(spikes: InputSpikes, weight: Tensor, threshold: Tensor, rival
         int64 ``[steps, batch]``, −1 where none fires.
     """
     if weight.device.type != "cpu":
-        return compete_stepwise(spikes.dense(weight.shape[1]) @ weight.t(), threshold, rivalry)
+        return compete(spikes.dense(weight.shape[1]) @ weight.t(), threshold, rivalry)
     batch = len(spikes.offsets) - 1
     winners = torch.empty(rivalry.steps, batch, dtype=torch.int64)
     work = partial(
@@ -198,7 +204,7 @@ def spike_traces(spikes: Tensor, decay: float) -> Tensor:
 
 def _fired(winners: Tensor, neurons: int) -> tuple[Tensor, Tensor, Tensor]:
     """Which neurons fired, how often, and for every neuron its place among those, 0 for the others."""
-    count = torch.bincount(winners.flatten() + 1, minlength=neurons + 1)[1:]
+    count = count_each(winners.flatten() + 1, neurons + 1)[1:]
     fired = count.nonzero().squeeze(1)
     row = torch.zeros(neurons, dtype=torch.int64, device=winners.device)
     row[fired] = torch.arange(len(fired), device=winners.device)
@@ -206,9 +212,14 @@ def _fired(winners: Tensor, neurons: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def add_wins(winners: Tensor, trace: Tensor, row: Tensor, total: Tensor) -> None:
-    """The plain twin of the compiled loop in :func:`gather_wins`: ``total[row[winner]] += trace``, in place."""
-    step, image = (winners >= 0).nonzero(as_tuple=True)
-    add_rows(total, row[winners[step, image]], trace[step.clamp(max=len(trace) - 1), image])
+    """The plain twin of the compiled loop in :func:`gather_wins`: ``total[row[winner]] += trace``, in place.
+
+    As a product, which repeats bit for bit on a GPU and needs no list of the wins on the host.
+    """
+    place = torch.where(winners < 0, len(total), row[winners.clamp(min=0)])
+    wins = trace.new_zeros((len(total) + 1, *winners.shape)).scatter_(0, place[None], 1.0)
+    wins = wins.sum(1, keepdim=True) if len(trace) == 1 else wins
+    total += wins[:-1].flatten(1) @ trace.flatten(0, 1)
 
 
 @compiled(fastmath=_REORDER)

@@ -1,5 +1,7 @@
 """How every loop here is compiled: by numba, without the interpreter lock, and kept on disk where that is possible."""
 
+# mypy: allow-untyped-calls
+# numba has no annotations.
 from __future__ import annotations
 
 import warnings

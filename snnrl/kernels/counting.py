@@ -8,6 +8,7 @@ definition is the sum over time of :class:`snnrl.neurons.LIF`'s spikes, which is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, cast
 
@@ -17,59 +18,73 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.kernels.compiling import compiled
-from snnrl.kernels.lif import LIFWindow, spike_derivative
+from snnrl.kernels.lif import LIFWindow, plain_numbers, spike_derivative
+from snnrl.kernels.plain import window_gradient
 from snnrl.kernels.threads import share_range
+from snnrl.kernels.trains import train_of
 
 _STRETCH = 256
 """Columns that go through the window together, forward and back."""
 
 
-def count_spikes(current: Tensor, steps: int, window: LIFWindow, start: float | None = None) -> Tensor | None:
+def count_spikes(
+    current: Tensor,
+    steps: int,
+    window: LIFWindow,
+    start: float | None = None,
+    *,
+    reuse: bool = False,
+    again: Callable[[], Tensor] | None = None,
+) -> Tensor | None:
     """Spikes of each column in a window that starts anew; differentiable by the surrogate gradient.
 
     Args:
-        current: ``[steps, columns]``, or ``[1, columns]`` for a current that stays on. The memory of the former is
-            written to.
+        current: ``[steps, columns]``, or ``[1, columns]`` for a current that stays on.
         steps: length of the window.
         window: the neuron, all of its settings numbers and without refractory period.
         start: the potential before the first step; ``None`` is rest.
+        reuse: whether the memory of a current that does not stay on may be written to.
+        again: gives the current once more where it was; without it there is then no second derivative.
 
     Returns:
         ``[columns]``; ``None`` where there is no kernel for the device, dtype or setting, so that the caller scans.
     """
     numbers = plain_numbers(current, window, start)
-    return None if numbers is None else cast(Tensor, _Count.apply(current, steps, window, numbers))
-
-
-def plain_numbers(current: Tensor, window: LIFWindow, start: float | None) -> list[Any] | None:
-    """The numbers that loops over one kind of neuron take, or ``None`` where those loops cannot be used."""
-    values = (window.decay, window.gain, window.v_rest, window.v_threshold, window.v_reset, window.drop)
-    if any(isinstance(value, Tensor) for value in values) or window.refractory_steps or window.surrogate < 0:
+    if numbers is None:
         return None
-    if current.device.type != "cpu" or current.dtype != torch.float32 or torch.compiler.is_compiling():
-        return None
-    return [np.float32(value) for value in (*values, window.slope, window.v_rest if start is None else start)]
+    again = again if reuse and len(current) > 1 else lambda: current
+    return cast(Tensor, _Count.apply(current, steps, window, numbers, reuse, again))
 
 
 class _Count(torch.autograd.Function):
     """The reset passes no gradient, as in :func:`snnrl.kernels.lif_scan`."""
 
     @staticmethod
-    def forward(ctx: Any, current: Tensor, steps: int, window: LIFWindow, numbers: list[Any]) -> Tensor:
+    def forward(
+        ctx: Any, current: Tensor, steps: int, window: LIFWindow, numbers: list[Any], reuse: bool, again: Any
+    ) -> Tensor:
         current = current.contiguous()
         count = torch.empty_like(current[0])
         steady = len(current) == 1
-        effect = torch.empty_like(current) if steady else current
+        effect = current if reuse and not steady else torch.empty_like(current)
         loop = _compile(window.soft, window.surrogate, steady)
         arrays = current.detach().numpy(), count.numpy(), effect.detach().numpy()
         share_range(partial(loop, *arrays, steps, *numbers), current.shape[1], _STRETCH)
         ctx.save_for_backward(effect.detach())
+        ctx.window, ctx.trains = window, None if again is None else lambda: train_of(again(), steps, window, numbers)
         return count
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (effect,) = ctx.saved_tensors
-        return effect * gradients[0], None, None, None
+        if not torch.is_grad_enabled():
+            return effect * gradients[0], None, None, None, None, None
+        if ctx.trains is None:
+            raise NotImplementedError("spikes counted in the memory of their current have no second derivative")
+        _, above = ctx.trains()
+        to_current, _ = window_gradient(gradients[0].expand_as(above), None, None, above, ctx.window)
+        steady = to_current.sum(0, keepdim=True) if len(effect) == 1 else to_current
+        return steady, None, None, None, None, None
 
 
 @cache

@@ -7,7 +7,7 @@ a neuron, are independent of each other; the loop takes a stretch of them throug
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any, cast
 
 import numba
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.kernels.compiling import compiled
+from snnrl.kernels.plain import needs_torch, window_gradient
 from snnrl.kernels.threads import share_range
 
 _STRETCH = 1024
@@ -52,6 +53,14 @@ class LIFWindow:
     refractory_steps: int
     surrogate: int = -1
     slope: float = 0.0
+
+    @cached_property
+    def numbers(self) -> list[Any] | None:
+        """All down to ``drop`` and ``slope`` in float32; ``None`` where neurons differ, wait, or have no derivative."""
+        values = (self.decay, self.gain, self.v_rest, self.v_threshold, self.v_reset, self.drop, self.slope)
+        if any(isinstance(value, Tensor) for value in values) or self.refractory_steps or self.surrogate < 0:
+            return None
+        return [np.float32(value) for value in values]
 
     def over(self, shape: tuple[int, ...]) -> LIFWindow:
         """The window with each setting that differs between neurons as ``[columns]`` of a batch ``shape``."""
@@ -89,7 +98,7 @@ def lif_scan(
         kernel for the device, dtype or setting, so that the caller loops.
     """
     learning = torch.is_grad_enabled() and (current.requires_grad or v.requires_grad)
-    if current.dtype != torch.float32 or torch.compiler.is_compiling() or current.numel() == 0:
+    if {current.dtype, v.dtype, refractory.dtype} != {torch.float32} or needs_torch() or current.numel() == 0:
         return None
     if learning and (window.surrogate < 0 or window.refractory_steps > 0):
         return None
@@ -101,7 +110,7 @@ def lif_scan(
     elif current.device.type != "cpu":
         return None
     if learning:
-        spikes, after = cast(tuple[Tensor, Tensor], _Scan.apply(current.contiguous(), v.contiguous(), window))
+        spikes, after, _ = cast(tuple[Tensor, ...], _Scan.apply(current.contiguous(), v.contiguous(), window))
         return spikes, after, refractory
     reuse = reuse and current.is_contiguous()
     v, refractory, spikes = v.contiguous(), refractory.contiguous(), current
@@ -111,6 +120,14 @@ def lif_scan(
         if reuse:
             part.copy_(fired)
     return spikes, v, refractory
+
+
+def plain_numbers(current: Tensor, window: LIFWindow, start: float | None) -> list[Any] | None:
+    """The numbers that loops over one kind of neuron take, or ``None`` where those loops cannot be used."""
+    numbers = window.numbers
+    if numbers is None or current.device.type != "cpu" or current.dtype != torch.float32 or needs_torch():
+        return None
+    return [*numbers, numbers[2] if start is None else np.float32(start)]
 
 
 def _forward(
@@ -133,22 +150,29 @@ def _forward(
 
 
 class _Scan(torch.autograd.Function):
-    """The reset passes no gradient (Zenke & Vogels 2021, Neural Comput. 33:899)."""
+    """The reset passes no gradient (Zenke & Vogels 2021, Neural Comput. 33:899).
+
+    The potential of each step is an output too, so that a second derivative finds the way from it to the inputs.
+    """
 
     @staticmethod
-    def forward(ctx: Any, current: Tensor, v: Tensor, window: LIFWindow) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, current: Tensor, v: Tensor, window: LIFWindow) -> tuple[Tensor, Tensor, Tensor]:
         spikes, after, _, potential = _forward(current, v, torch.zeros_like(v), window, keep=True)
         ctx.save_for_backward(potential)
         ctx.window = window
-        return spikes, after
+        ctx.set_materialize_grads(False)
+        return spikes, after, potential
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor, Tensor, None]:
         (potential,) = ctx.saved_tensors
         window: LIFWindow = ctx.window
-        to_spikes, to_after = (gradient.contiguous() for gradient in gradients)
+        to_spikes, to_after, to_potential = gradients
         decay, gain, _, threshold, _, _ = window.columns(potential[0])
-        carry = to_after.clone()
+        if torch.is_grad_enabled() or to_potential is not None:
+            return *window_gradient(to_spikes, to_after, to_potential, potential - threshold, window), None
+        to_spikes = torch.zeros_like(potential) if to_spikes is None else to_spikes.contiguous()
+        carry = torch.zeros_like(potential[0]) if to_after is None else to_after.clone()
         to_current = torch.empty_like(potential)
         if potential.device.type == "cuda":
             from snnrl.kernels import lif_triton

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -20,3 +21,13 @@ def add_rows(out: Tensor, index: Tensor, rows: Tensor) -> None:
         out.index_add_(0, index, rows)
     else:
         out.index_put_((index,), rows, accumulate=True)
+
+
+def count_each(index: Tensor, size: int) -> Tensor:
+    """How often each of ``0 .. size - 1`` occurs in ``index``, int64 ``[size]``.
+
+    It is ``torch.bincount``, which on a GPU makes the host wait for the largest index.
+    """
+    if index.device.type == "cpu":
+        return torch.bincount(index, minlength=size)
+    return index.new_zeros(size).index_add_(0, index, torch.ones_like(index))

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.kernels.compiling import compiled
-from snnrl.kernels.counting import plain_numbers
-from snnrl.kernels.lif import LIFWindow, spike_derivative
+from snnrl.kernels.lif import LIFWindow, plain_numbers, spike_derivative
+from snnrl.kernels.plain import window_gradient
 from snnrl.kernels.threads import share_range
 
 _STRETCH = 512
@@ -38,14 +38,19 @@ def spike_trains(current: Tensor, steps: int, window: LIFWindow, start: float | 
         ``[steps, columns]``; ``None`` where there is no kernel for the device, dtype or setting.
     """
     numbers = plain_numbers(current, window, start)
-    return None if numbers is None else cast(Tensor, _Train.apply(current, steps, window, numbers))
+    return None if numbers is None else train_of(current, steps, window, numbers)[0]
+
+
+def train_of(current: Tensor, steps: int, window: LIFWindow, numbers: list[Any]) -> tuple[Tensor, Tensor]:
+    """Spikes ``[steps, columns]``, and how far each neuron was above threshold where a gradient passes, likewise."""
+    return cast(tuple[Tensor, Tensor], _Train.apply(current, steps, window, numbers))
 
 
 class _Train(torch.autograd.Function):
-    """The reset passes no gradient, as in :func:`snnrl.kernels.lif_scan`."""
+    """The reset passes no gradient, and how far it was above threshold is an output, as in :mod:`snnrl.kernels.lif`."""
 
     @staticmethod
-    def forward(ctx: Any, current: Tensor, steps: int, window: LIFWindow, numbers: list[Any]) -> Tensor:
+    def forward(ctx: Any, current: Tensor, steps: int, window: LIFWindow, numbers: list[Any]) -> tuple[Tensor, Tensor]:
         current = current.contiguous()
         columns = current.shape[1]
         spikes = current.new_empty((steps, columns))
@@ -56,12 +61,16 @@ class _Train(torch.autograd.Function):
         share_range(partial(loop, *arrays, *numbers), columns, _STRETCH)
         ctx.save_for_backward(above)
         ctx.window, ctx.numbers, ctx.steady = window, numbers, len(current) == 1
-        return spikes
+        ctx.set_materialize_grads(False)
+        return spikes, above
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        (above,) = ctx.saved_tensors
-        to_spikes = gradients[0].contiguous()
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor, None, None, None]:
+        ((above,), (to_spikes, to_above)) = ctx.saved_tensors, gradients
+        if to_spikes is None or to_above is not None or torch.is_grad_enabled():
+            plain, _ = window_gradient(to_spikes, None, to_above, above, ctx.window)
+            return plain.sum(0, keepdim=True) if ctx.steady else plain, None, None, None
+        to_spikes = to_spikes.contiguous()
         to_current = to_spikes.new_empty((1 if ctx.steady else len(above), above.shape[1]))
         decay, gain, slope = ctx.numbers[0], ctx.numbers[1], ctx.numbers[6]
         loop = _compile_back(ctx.window.soft, ctx.window.surrogate, ctx.steady)

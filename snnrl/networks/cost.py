@@ -53,20 +53,20 @@ def layer_costs(network: LayeredNetwork, x: Tensor) -> list[LayerCost]:
         if arriving is None:
             costs.append(LayerCost(neurons, macs, float(macs), 0.0, steps * neurons, _per_input(spikes)))
         else:
-            operations = float((arriving.sum(0).mean(0) * reach).sum())
+            operations = float((arriving.sum(0).mean(0) * reach.to(arriving)).sum())
             costs.append(LayerCost(neurons, macs, 0.0, operations, steps * neurons, _per_input(spikes)))
         arriving = spikes
     return costs
 
 
 def fan_out(synapses: nn.Linear | nn.Conv2d, shape: Sequence[int]) -> Tensor:
-    """How many synapses each input of shape ``shape`` has, in that shape."""
+    """How many synapses each input of shape ``shape`` has, in that shape and on their device."""
     if isinstance(synapses, nn.Linear):
-        return torch.full(tuple(shape), float(synapses.out_features))
-    along: Any = (synapses.stride, synapses.padding, synapses.dilation)
+        return synapses.weight.new_full(tuple(shape), float(synapses.out_features))
+    along: Any = (synapses.stride, synapses.padding, synapses.dilation, synapses.groups)
     out = functional.conv2d(synapses.weight.new_zeros((1, *shape)), synapses.weight, None, *along)
     ones: tuple[Any, ...] = ((1, *shape), torch.ones_like(synapses.weight), torch.ones_like(out))
-    reach: Tensor = conv2d_input(*ones, *along)[0].cpu()
+    reach: Tensor = conv2d_input(*ones, *along)[0]
     return reach
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.errors import require
+from snnrl.spikes import as_dtype
 
 
 class Delay(nn.Module):
@@ -49,6 +50,7 @@ class Delay(nn.Module):
         held = under_way.shape[1]
         if held == 0:
             return spikes, under_way
+        spikes = as_dtype(spikes, under_way.dtype) if spikes.dtype == torch.bool else spikes
         line = torch.cat([under_way.transpose(0, 1).to(spikes.dtype), spikes])
         time = spikes.shape[0]
         if self.steps is None:

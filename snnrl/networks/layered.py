@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, Literal, Self, cast
 
 import torch
@@ -139,22 +140,38 @@ class SpikingLayer(nn.Module):
         scanned: Tensor = self.neurons.scan(current.expand(steps, *shape), state)[0]
         return scanned
 
-    def counts(self, current: Tensor) -> Tensor:
-        """Spikes of the whole window ``[batch, *shape]``; of a ``current`` that changes the memory is written to."""
-        window = self._window()
+    def counts(self, current: Tensor, again: Callable[[], Tensor] | None = None) -> Tensor:
+        """Spikes of the whole window ``[batch, *shape]``.
+
+        Args:
+            current: as for :meth:`trains`.
+            again: gives the current once more; its memory may then be written to.
+        """
+        window, steps = self._window(), self.settings.sim_steps
         if window is not None:
-            counted = count_spikes(current.flatten(1), self.settings.sim_steps, window, self._start())
+            anew = None if again is None else lambda: again().flatten(1)
+            start, reuse = self._start(), again is not None
+            counted = count_spikes(current.flatten(1), steps, window, start, reuse=reuse, again=anew)
             if counted is not None:
                 return counted.view(current.shape[1:])
         return self.trains(current).sum(0)
 
+    def gives_new_memory(self) -> bool:
+        """Whether the synapses' currents are nobody else's, their arguments' and their own way back's included."""
+        synapses = self._modules["synapses"]
+        return isinstance(synapses[-1] if isinstance(synapses, nn.Sequential) else synapses, (nn.Linear, nn.Conv2d))
+
     def _window(self) -> LIFWindow | None:
-        return self.neurons.window() if isinstance(self.neurons, LIF) else None
+        neurons = self._modules["neurons"]
+        return neurons.window() if isinstance(neurons, LIF) else None
 
     def _start(self) -> Any:
         """The potential before the first step; ``None`` is rest."""
-        share, neurons = self.settings.initial_potential, cast(Any, self.neurons)
-        return neurons.v_rest + share * (neurons.value("v_threshold") - neurons.v_rest) if share else None
+        share = self.settings.initial_potential
+        if not share:
+            return None
+        neurons = cast(Any, self.neurons)
+        return neurons.v_rest + share * (neurons.value("v_threshold") - neurons.v_rest)
 
 
 class LayeredNetwork(nn.Module):
@@ -188,6 +205,8 @@ class LayeredNetwork(nn.Module):
         network = cls.__new__(cls)
         network._compose(synapses, neurons, settings, None)
         return network
+
+    _held: Tensor
 
     def _compose(
         self,
@@ -240,18 +259,20 @@ class LayeredNetwork(nn.Module):
         for layer in hidden:
             spikes = layer.trains(self._current(layer, x, spikes))
         current = self._current(last, x, spikes)
-        if self.settings.readout == "count":
-            return last.counts(current).flatten(1)
-        if self.settings.readout == "rate":
-            return last.counts(current).flatten(1) / self.settings.sim_steps
-        weighted: Tensor = torch.tensordot(self.get_buffer("_held"), last.trains(current), 1)
+        if self.settings.readout != "leaky":
+            again = partial(self._current, last, x, spikes) if last.gives_new_memory() else None
+            counts = last.counts(current, again).flatten(1)
+            return counts if self.settings.readout == "count" else counts / self.settings.sim_steps
+        weighted: Tensor = torch.tensordot(self._held, last.trains(current), 1)
         return weighted.flatten(1)
 
     def _numbers(self, x: Tensor) -> Tensor:
         """Inputs in the dtype of the network."""
-        if x.is_complex():
-            raise ConfigError(f"x={x.dtype}: must be a tensor of real numbers")
-        return x.to(self.get_buffer("_held").dtype)
+        dtype = self._held.dtype
+        if x.dtype == dtype:
+            return x
+        require(not x.is_complex(), "x", x.dtype, "a tensor of real numbers")
+        return x.to(dtype)
 
     def _layers(self) -> Sequence[SpikingLayer]:
         return cast(Sequence[SpikingLayer], self.layers)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from functools import cache
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 import torch
@@ -41,6 +40,7 @@ class Neuron(nn.Module, ABC, Generic[S]):
     """Settings that hold for good, since states and networks are made for them."""
     LEFT_OUT: ClassVar[tuple[str, ...]] = ()
     """Settings of the models from which this one is derived that it does without."""
+    _step: ClassVar[tuple[Any, ...]] = ()  # the methods of which one step is made
     _version = 2  # from which on state_dict holds the settings of each neuron
 
     shape: tuple[int, ...]
@@ -48,6 +48,12 @@ class Neuron(nn.Module, ABC, Generic[S]):
     _anchor: Tensor
     learnable: frozenset[str] = frozenset()
     """Names of the settings that a gradient trains."""
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        parts = ("forward", "charge", "excess", "reset", "fire", "firing_probability")
+        inside = ("_charged", "_lowered", "_draw", "_drive")
+        cls._step = tuple(getattr(cls, part, None) for part in (*parts, *inside))
 
     def __init__(self, shape: int | tuple[int, ...], *, dt: float | None = None, **unknown: Any) -> None:
         super().__init__()
@@ -103,7 +109,7 @@ class Neuron(nn.Module, ABC, Generic[S]):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.FIXED and (name in self.__dict__ or callable(getattr(type(self), name, None))):
             raise ConfigError(f"{name}={value}: cannot be changed, make a new {type(self).__name__}")
-        if name in self.LEFT_OUT:
+        if name in self.LEFT_OUT and (name in self.__dict__ or name not in ("tau_trace", "surrogate")):
             refuse_unknown(type(self), {name: value})
         derived = getattr(type(self), name, None)
         if isinstance(derived, property) and derived.fset is None:
@@ -151,7 +157,7 @@ class Neuron(nn.Module, ABC, Generic[S]):
         """
         current = window_of(current, state)
         spikes = []
-        for now in current:
+        for now in current.unbind():
             out, state = self(now, state)
             spikes.append(out)
         return torch.stack(spikes), state
@@ -168,7 +174,7 @@ def step_of(current: Tensor, state: Any) -> Tensor:
         ConfigError: a current of another shape or on another device, or one that is not a tensor of real numbers.
     """
     like: Tensor = state[0]
-    if current.shape != like.shape:
+    if not torch._C._is_tracing() and current.shape != like.shape:
         raise ConfigError(f"current={list(current.shape)}: must have the shape of the state {list(like.shape)}")
     return _cast(current, like)
 
@@ -180,7 +186,7 @@ def window_of(current: Tensor, state: Any) -> Tensor:
         ConfigError: as in :func:`step_of`.
     """
     like: Tensor = state[0]
-    if current.shape[1:] != like.shape or not len(current):
+    if not torch._C._is_tracing() and (current.shape[1:] != like.shape or not len(current)):
         shape = ", ".join(map(str, like.shape))
         raise ConfigError(f"current={list(current.shape)}: must be of shape [time, {shape}]")
     return _cast(current, like)
@@ -196,14 +202,9 @@ def _cast(current: Tensor, like: Tensor) -> Tensor:
     return current.to(like.dtype)
 
 
-_STEP = ("forward", "charge", "excess", "reset", "fire", "firing_probability")
-_STEP_INSIDE = ("_charged", "_lowered", "_draw", "_drive")
-
-
-@cache
-def steps_like(model: type, other: type) -> bool:
+def steps_like(model: type[Neuron[Any]], other: type[Neuron[Any]]) -> bool:
     """Whether ``model``, derived from ``other``, leaves one step as it is, so that a loop written for that serves."""
-    return all(getattr(model, part, None) is getattr(other, part, None) for part in (*_STEP, *_STEP_INSIDE))
+    return model._step == other._step
 
 
 class SpikingNeuron(Neuron[S]):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snnrl.errors import require
 from snnrl.kernels import LIFWindow, lif_scan
+from snnrl.kernels.plain import needs_torch
 from snnrl.neurons.base import S, SpikingNeuron, steps_like, window_of
 from snnrl.neurons.settings import POTENTIAL, Limits, Value, above, below, larger
 from snnrl.traces import scan_trace
@@ -112,14 +113,15 @@ class LeakyMembrane(SpikingNeuron[S]):
 
         ``None`` where a gradient trains one of them, and for a model derived from ``model`` that steps otherwise.
         """
-        if self.learnable or not steps_like(type(self), model):
+        if self._compiled is not None:
+            return self._compiled
+        if self.learnable or needs_torch() or not steps_like(type(self), model):
             return None
-        if self._compiled is None:
-            window = self._settings_of_window()
-            if any(isinstance(setting, Tensor) for setting in vars(window).values()):
-                return window  # tensors may be written to
-            self._compiled = window
-        return self._compiled
+        window = self._settings_of_window()
+        differing = (window.decay, window.v_rest, window.v_threshold, window.v_reset)
+        if not any(isinstance(setting, Tensor) for setting in differing):
+            self._compiled = window  # tensors may be written to, numbers may not
+        return window
 
     def _settings_of_window(self) -> LIFWindow:
         return LIFWindow(

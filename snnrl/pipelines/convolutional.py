@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from snnrl.errors import require
-from snnrl.kernels import add_rows
+from snnrl.kernels import add_rows, count_each
 from snnrl.kernels.first_spikes import earliest_winners, first_spikes
 from snnrl.pipelines.base import Learner, Metrics
 from snnrl.pipelines.contrast import ContrastLatency
@@ -179,7 +179,7 @@ class Convolutional(Learner):
         add_rows(gathered, chosen, change)
         self.weight.add_(gathered.permute(1, 2, 3, 0) * self.weight * (1 - self.weight))
         self.weight.clamp_(0, 1)
-        wins = torch.bincount(chosen, minlength=config.maps).to(self.threshold.dtype)
+        wins = count_each(chosen, config.maps).to(self.threshold.dtype)
         self.threshold += config.threshold_gain * (wins - wins.mean())
         self.threshold.clamp_(min=1.0)
         latency_of_winners = step.sum() / max(1, len(step))

@@ -140,7 +140,7 @@ class GradientLearner(Learner):
     def _count(self, neurons: LIF, current: Tensor) -> Tensor:
         """How often each neuron ``[batch, n]`` fires for currents ``[events, batch, n]``, which may be written to."""
         window = neurons.window()
-        counted = None if window is None else count_spikes(current.flatten(1), self.config.steps, window)
+        counted = None if window is None else count_spikes(current.flatten(1), self.config.steps, window, reuse=True)
         return self._fire(neurons, current).sum(0) if counted is None else counted.view(current.shape[1:])
 
     def _neurons(self, shape: int | tuple[int, ...]) -> LIF:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from snnrl import noise
 from snnrl.errors import require
+from snnrl.kernels import count_each
 from snnrl.kernels.competition import (
     InputSpikes,
     Rivalry,
@@ -200,7 +201,7 @@ class Unsupervised(Learner):
         expected = self._expected(images)
         image, source = expected.nonzero(as_tuple=True)
         offsets = torch.zeros(len(images) + 1, dtype=torch.int64, device=images.device)
-        offsets[1:] = torch.bincount(image, minlength=len(images)).cumsum(0)
+        offsets[1:] = count_each(image, len(images)).cumsum(0)
         return InputSpikes(noise.events(expected[image, source], steps, self.generator), source, offsets)
 
     def _normalised(self, weight: Tensor) -> Tensor:

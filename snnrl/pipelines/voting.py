@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snnrl.kernels import add_rows
+from snnrl.kernels import add_rows, count_each
 
 VOTINGS = ("all", "proportion", "likelihood", "ngram")
 _LEAST_SHARE = 0.01
@@ -66,7 +66,7 @@ class Ballot(nn.Module):
             pairs: whether to remember which spikes follow each other, for ``ngram``.
         """
         self.responses.index_add_(0, labels, self.count(winners))
-        self.images += torch.bincount(labels, minlength=self.classes)
+        self.images += count_each(labels, self.classes)
         if pairs:
             image, pair = self._successive(winners)
             self._add_pairs(pair, labels[image])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
+import torch
 from torch import Tensor, nn
 
 from snnrl.connections.base import Connection
-from snnrl.errors import KnownSettings
+from snnrl.errors import KnownSettings, require
 from snnrl.spikes import as_dtype
 
 S = TypeVar("S", bound=tuple[Any, ...])
@@ -74,3 +75,13 @@ def zeros(connection: Connection, batch: int, shape: Shape) -> Tensor:
 def hebbian_sum(connection: Connection, post: Tensor, pre: Tensor) -> Tensor:
     """The Hebbian product of ``[time, batch, ...]`` activities, summed over time and batch: ``[*weight.shape]``."""
     return connection.hebbian(post.flatten(0, 1).unsqueeze(1), pre.flatten(0, 1).unsqueeze(1))[0]
+
+
+def require_finite(**settings: float) -> None:
+    """Raise :class:`~snnrl.errors.ConfigError` for a setting that is no finite number."""
+    for name, value in settings.items():
+        try:
+            finite = bool(torch.as_tensor(value).isfinite().all())
+        except (TypeError, ValueError, RuntimeError):
+            finite = False
+        require(finite, name, value, "a finite number")

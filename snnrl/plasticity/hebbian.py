@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnrl.connections.base import Connection
 from snnrl.errors import require
-from snnrl.plasticity.base import Rule, Shape, hebbian_sum, zeros
+from snnrl.plasticity.base import Rule, Shape, hebbian_sum, require_finite, zeros
 from snnrl.traces import decay_factor, scan_trace
 
 
@@ -32,13 +32,14 @@ class Hebbian(Rule[HebbianState]):
         dt: simulation step in ms.
 
     Raises:
-        ConfigError: a time constant shorter than ``dt``.
+        ConfigError: a rate that is not finite, or a time constant shorter than ``dt``.
     """
 
     def __init__(
         self, *, learning_rate: float = 0.001, tau_pre: float = 20.0, tau_post: float = 20.0, dt: float = 1.0
     ) -> None:
         super().__init__()
+        require_finite(learning_rate=learning_rate)
         self.learning_rate, self.dt = learning_rate, dt
         self.decay_pre, self.decay_post = decay_factor(tau_pre, dt, "tau_pre"), decay_factor(tau_post, dt, "tau_post")
 
@@ -91,7 +92,7 @@ class Homeostasis(Rule[HomeostasisState]):
         dt: simulation step in ms.
 
     Raises:
-        ConfigError: a negative target, or a time constant shorter than ``dt``.
+        ConfigError: a negative target, a rate that is not finite, or a time constant shorter than ``dt``.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Homeostasis(Rule[HomeostasisState]):
     ) -> None:
         super().__init__()
         require(rate_target >= 0, "rate_target", rate_target, "at least 0 Hz")
+        require_finite(rate_target=rate_target, learning_rate=learning_rate)
         self.rate_target, self.learning_rate, self.dt = rate_target, learning_rate, dt
         self.decay = decay_factor(tau_rate, dt, "tau_rate")
 

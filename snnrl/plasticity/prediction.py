@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.errors import KnownSettings, require
+from snnrl.plasticity.base import require_finite
 from snnrl.spikes import as_dtype
 
 
@@ -97,6 +98,7 @@ class LinearCritic(KnownSettings, nn.Module):
         require(size > 0, "size", size, "a positive number of features")
         require(0 <= lambda_ <= 1, "lambda_", lambda_, "in [0, 1]")
         require(learning_rate > 0, "learning_rate", learning_rate, "above 0")
+        require_finite(learning_rate=learning_rate)
         self.error = TemporalDifference(gamma)
         self.decay, self.learning_rate = gamma * lambda_, learning_rate
         self.register_buffer("weight", torch.zeros(size))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnrl.connections.base import Connection
 from snnrl.errors import ConfigError
-from snnrl.plasticity.base import Rule, Shape, hebbian_sum, zeros
+from snnrl.plasticity.base import Rule, Shape, hebbian_sum, require_finite, zeros
 from snnrl.plasticity.stdp import STDP, STDPState
 from snnrl.plasticity.three_factor import ThreeFactor, ThreeFactorState
 from snnrl.traces import decay_factor, scan_trace
@@ -171,6 +171,7 @@ class Rmax(Rule[RmaxState]):
         self, *, learning_rate: float = 0.01, tau_mem: float = 10.0, tau_eligibility: float = 500.0, dt: float = 1.0
     ) -> None:
         super().__init__()
+        require_finite(learning_rate=learning_rate)
         self.learning_rate, self.dt = learning_rate, dt
         self.decay = decay_factor(tau_mem, dt, "tau_mem")
         self.three_factor = ThreeFactor(decay_factor(tau_eligibility, dt, "tau_eligibility"))

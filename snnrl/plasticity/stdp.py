@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnrl.connections.base import Connection
 from snnrl.errors import require
-from snnrl.plasticity.base import Rule, Shape, hebbian_sum, zeros
+from snnrl.plasticity.base import Rule, Shape, hebbian_sum, require_finite, zeros
 from snnrl.traces import decay_factor, scan_trace
 
 
@@ -37,7 +37,7 @@ class STDP(Rule[STDPState]):
         dt: simulation step in ms.
 
     Raises:
-        ConfigError: a time constant shorter than ``dt``.
+        ConfigError: an amplitude that is not finite, or a time constant shorter than ``dt``.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class STDP(Rule[STDPState]):
         dt: float = 1.0,
     ) -> None:
         super().__init__()
+        require_finite(a_plus=a_plus, a_minus=a_minus)
         self.a_plus, self.a_minus, self.dt = a_plus, a_minus, dt
         self.decay_pre, self.decay_post = decay_factor(tau_pre, dt, "tau_pre"), decay_factor(tau_post, dt, "tau_post")
 
@@ -105,6 +106,7 @@ class WeightDependentSTDP(STDP):
     ) -> None:
         super().__init__(a_plus=a_plus, a_minus=a_minus, tau_pre=tau_pre, tau_post=tau_post, dt=dt)
         require(mu >= 0, "mu", mu, "at least 0")
+        require_finite(mu=mu)
         self.mu = mu
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> STDPState:
@@ -149,7 +151,7 @@ class TripletSTDP(Rule[TripletState]):
         dt: simulation step in ms.
 
     Raises:
-        ConfigError: a time constant shorter than ``dt``.
+        ConfigError: an amplitude that is not finite, or a time constant shorter than ``dt``.
     """
 
     def __init__(
@@ -166,6 +168,7 @@ class TripletSTDP(Rule[TripletState]):
         dt: float = 1.0,
     ) -> None:
         super().__init__()
+        require_finite(a2_plus=a2_plus, a3_plus=a3_plus, a2_minus=a2_minus, a3_minus=a3_minus)
         self.dt = dt
         self.a2_plus, self.a3_plus, self.a2_minus, self.a3_minus = a2_plus, a3_plus, a2_minus, a3_minus
         self.decay_pre, self.decay_post = decay_factor(tau_pre, dt, "tau_pre"), decay_factor(tau_post, dt, "tau_post")

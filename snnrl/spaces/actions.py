@@ -68,7 +68,8 @@ class Actions:
             raise ConfigError(f"info['action_mask'] of {mask.shape[1]} values: must be {need} for {named(self.space)}")
         mask = mask.astype(np.bool_)
         some = np.logical_or.reduceat(mask, np.cumsum(sizes) - sizes, axis=1)
-        return mask | ~np.repeat(some, sizes, axis=1)
+        permitted: NDArray[np.bool_] = mask | ~np.repeat(some, sizes, axis=1)
+        return permitted
 
     def assemble(self, values: NDArray[Any]) -> Any:
         """Actions of the environment, as a vector environment takes them, from numbers ``[batch, dims]``."""

@@ -109,7 +109,12 @@ def _assemble(space: spaces.Space[Any], arrays: Iterator[Any]) -> Any:
 
 def first(space: spaces.Space[Any], batch: Any) -> Any:
     """The first element of a batch."""
-    return assemble(space, [array[0] for array in split(space, batch)])
+    return assemble(space, [_first(*pair) for pair in zip(leaves(space), split(space, batch), strict=True)])
+
+
+def _first(leaf: Leaf, array: NDArray[Any]) -> Any:
+    """A number for a Discrete space, an array of the leaf's shape for others."""
+    return array[0] if isinstance(leaf.space, spaces.Discrete) else np.asarray(array[0])
 
 
 def _take(value: Any, path: tuple[str | int, ...]) -> Any:

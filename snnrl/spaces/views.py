@@ -51,13 +51,17 @@ class Table(View):
 
     Args:
         space: Discrete, MultiDiscrete, MultiBinary, or a Tuple or Dict of these.
+
+    Attributes:
+        count: of the combinations.
     """
 
     def __init__(self, space: spaces.Space[Any]) -> None:
         counted = [_counts(leaf.space) for leaf in leaves(space)]
         self._first = [first for first, _ in counted]
         counts = [int(count) for _, each in counted for count in each]
-        self.space = spaces.Discrete(prod(counts))
+        self.count = prod(counts)
+        self.space = spaces.Discrete(self.count)
         self._place = np.cumprod([1, *counts[::-1]])[-2::-1].astype(np.int64)
 
     def __call__(self, arrays: Arrays) -> NDArray[np.int64]:
@@ -114,14 +118,19 @@ class Grey(View):
         space: of pictures.
         multiple: black columns are added on the right until the width is a multiple of this.
         most_pixels: of larger pictures every second row and column is seen, or every third, and so on.
+
+    Attributes:
+        height: rows of the frame.
+        width: columns.
     """
 
     def __init__(self, space: spaces.Box, multiple: int, most_pixels: float) -> None:
         self._pictures = pictures = Pictures(space)
         self._step = max(ceil(sqrt(pictures.height * pictures.width / most_pixels)), 1)
-        height, width = -(-pictures.height // self._step), -(-pictures.width // self._step)
+        self.height, width = -(-pictures.height // self._step), -(-pictures.width // self._step)
         self._missing = -width % multiple
-        self.space = spaces.Box(0, 255, (1, height, width + self._missing), np.uint8)
+        self.width = width + self._missing
+        self.space = spaces.Box(0, 255, (1, self.height, self.width), np.uint8)
 
     def __call__(self, arrays: Arrays) -> NDArray[np.uint8]:
         grey = self._pictures.grey(arrays[0])[:, :, :: self._step, :: self._step]

@@ -27,6 +27,8 @@ _OWN_NAMES = re.compile(
     r"|torch\._utils _rebuild_(tensor_v2|tensor_v3|sparse_tensor|parameter|parameter_with_state)"
 )
 """What a pickle of tensors and plain containers names."""
+_END = b"PK\x05\x06"
+"""What the last record of an archive begins with; without a comment it is 22 bytes long."""
 _LEAVES: tuple[type, ...] = (torch.Tensor, nn.Parameter, str, bytes, int, float, bool, type(None))
 
 
@@ -50,8 +52,12 @@ def fault(path: Path) -> str | None:
         OSError: the disk cannot be read.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _fault(archive, most_bytes(path))
+        with open(path, "rb") as file:
+            file.seek(max(path.stat().st_size - 22, 0))
+            if not file.read().startswith(_END):
+                return "truncated or not a checkpoint"
+            with zipfile.ZipFile(file) as archive:
+                return _fault(archive, most_bytes(path))
     except (ForeignObject, OSError):
         raise
     except Exception:  # what zipfile and pickletools raise for bytes that are none of theirs is not documented
@@ -99,14 +105,10 @@ def _fault(archive: zipfile.ZipFile, limit: int) -> str | None:
     entries = archive.infolist()
     names = [PurePosixPath(entry.filename) for entry in entries]
     roots = {name.parts[0] for name in names if len(name.parts) > 1}
-    begins = min(entry.header_offset for entry in entries) if entries else 0
-    if (
-        begins
-        or archive.comment
-        or len(roots) != 1
-        or len(set(names)) != len(names)
-        or any(_leaves(name) for name in names)
-    ):
+    begins = min((entry.header_offset for entry in entries), default=0)
+    folders = any(entry.external_attr & 0xFFFF for entry in entries)  # torch would not read such a part, without a word
+    outside = any(_leaves(name) for name in names)
+    if begins > 0 or folders or outside or len(roots) != 1 or len(set(names)) != len(names):
         return "its parts are not those of a checkpoint"
     size = sum(entry.file_size for entry in entries)
     if size > limit:

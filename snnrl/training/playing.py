@@ -103,8 +103,8 @@ class Playing(Workload):
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        self.episodes = saved["episodes"]
-        self._recent.extend((return_, length) for return_, length in saved["recent"])
+        self.episodes = int(saved["episodes"])
+        self._recent.extend((float(return_), int(length)) for return_, length in saved["recent"])
 
 
 def _success(found: Evaluation, above: float | None) -> dict[str, float]:

@@ -13,8 +13,8 @@ from gymnasium.error import Error as GymnasiumError
 from numpy.typing import NDArray
 from PIL import Image
 
-from snnrl.agents.base import Agent
-from snnrl.envs import EnvConfig, env_seeds, make_env
+from snnrl.agents.base import Agent, permitted
+from snnrl.envs import EnvConfig, env_seeds, for_evaluation, make_env
 from snnrl.errors import ConfigError
 from snnrl.training.evaluation import AFTERWARDS
 
@@ -63,13 +63,14 @@ def record_episode(
     one = _drawn(env)
     frames: list[Image.Image] = []
     try:
-        observation, _ = one.reset(seed=env_seeds(seed, "eval", AFTERWARDS, 1)[0])
+        observation, info = one.reset(seed=env_seeds(seed, "eval", AFTERWARDS, 1)[0])
         state: Any = None
         ended = False
         while not ended and len(frames) < most_frames:
             frames.append(Image.fromarray(_picture(one)))
-            action, state = agent.predict(observation, state, deterministic=deterministic)
-            observation, _, terminated, truncated, _ = one.step(action)
+            masks = {key: np.asarray(info[key])[None] for key in ("action_mask",) if key in info}
+            action, state = agent.predict(observation, state, deterministic=deterministic, **permitted(agent, masks))
+            observation, _, terminated, truncated, info = one.step(action)
             ended = bool(terminated or truncated)
         rate = float(one.metadata.get("render_fps") or 30)
     finally:
@@ -81,7 +82,7 @@ def record_episode(
 def _drawn(env: EnvConfig) -> gymnasium.Env[Any, Any]:
     """An environment of evaluations that draws itself."""
     try:
-        return make_env(env.for_evaluation(), render_mode="rgb_array")
+        return make_env(for_evaluation(env), render_mode="rgb_array")
     except (TypeError, ValueError, GymnasiumError) as error:
         if "render_mode" not in str(error):
             raise

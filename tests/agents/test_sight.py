@@ -118,6 +118,59 @@ def test_settings_of_the_wrong_length_are_errors() -> None:
         encoder(spaces.Box(-1.0, 1.0, (2,)), observation={"scale": [1.0]})
 
 
-def test_a_frame_whose_width_does_not_fit_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="width=84"):
-        encoder(frames(84, 84))
+def test_frames_whose_width_is_no_multiple_of_a_block_have_black_columns_on_the_right() -> None:
+    seen = sight(frames(84, 84), frames={"rows": [3, 80]})
+    assert seen.view.space.shape == (1, 84, 96)
+    frame = np.full((2, 1, 84, 84), 7, np.uint8)
+    shown = seen.view([frame])
+    assert (shown[..., :84] == 7).all()
+    assert (shown[..., 84:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("space", "kind", "size"),
+    [
+        (spaces.Tuple([spaces.Discrete(32), spaces.Discrete(11), spaces.Discrete(2)]), OneHotEncoder, 704),
+        (spaces.MultiDiscrete([3, 4]), OneHotEncoder, 12),
+        (spaces.MultiBinary(3), OneHotEncoder, 8),
+        (spaces.MultiBinary(30), PopulationEncoder, 270),
+        (spaces.Dict({"a": spaces.Discrete(2), "b": spaces.Box(-1.0, 1.0, (1,))}), PopulationEncoder, 3 * 9 + 3 * 36),
+        (spaces.Box(0, 255, (128,), np.uint8), PopulationEncoder, 128 * 9),
+        (spaces.Box(-1.0, 1.0, ()), PopulationEncoder, 9),
+        (spaces.Box(0, 255, (8, 8, 3), np.uint8), PopulationEncoder, 192 * 9),
+        (spaces.Box(0, 255, (96, 96, 3), np.uint8), SceneEncoder, None),
+        (spaces.Dict({"image": spaces.Box(0, 255, (4, 84, 84), np.uint8)}), SceneEncoder, None),
+    ],
+)
+def test_spaces_of_several_numbers_are_tables_where_they_are_small_else_vectors_and_pictures_are_frames(
+    space: spaces.Space[Any], kind: type[Encoder[Any]], size: int | None
+) -> None:
+    code = encoder(space)
+    assert type(code) is kind
+    assert size in (None, code.size)
+
+
+def test_bounded_observations_far_from_zero_are_told_apart() -> None:
+    seen = sight(spaces.Box(1e9, 1e9 + 1, (2,), np.float64))
+    assert isinstance(seen.encoder, PopulationEncoder)
+    near, far = (seen.encoder.rates(torch.as_tensor(seen.view([np.full((1, 2), 1e9 + x)]))) for x in (0.1, 0.4))
+    assert (near - far).abs().max() > 0.01
+
+
+def test_unbounded_observations_far_from_zero_are_told_apart() -> None:
+    code = encoder(spaces.Box(-np.inf, np.inf, (2,), np.float64))
+    assert isinstance(code, PopulationEncoder)
+    code(1e9 + torch.rand(200, 2, dtype=torch.float64), code.init_state(200))
+    code.eval()
+    near, far = (code.rates(torch.full((1, 2), 1e9 + x, dtype=torch.float64)) for x in (0.1, 0.4))
+    assert (near - far).abs().max() > 0.01
+
+
+def test_a_given_centre_far_from_zero_is_exact() -> None:
+    settings = {"scale": [1.0, 1.0], "centre": [1e9 + 0.25, 0.0]}
+    code = encoder(spaces.Box(-np.inf, np.inf, (2,), np.float64), observation=settings)
+    unit = encoder(spaces.Box(-1.0, 1.0, (2,)))
+    assert isinstance(code, PopulationEncoder)
+    assert isinstance(unit, PopulationEncoder)
+    found = code.rates(torch.tensor([[1e9 + 0.5, 0.5]], dtype=torch.float64))
+    torch.testing.assert_close(found, unit.rates(torch.tensor([[0.25, 0.5]])))

@@ -87,7 +87,7 @@ class Misbehaving(gymnasium.Env[Any, Any]):
         values = {"nan": np.nan, "inf": np.inf, "huge": 1e30}
         if self.fault in values:
             seen[self.np_random.integers(3)] = values[self.fault]
-        others = {"missing": None, "shape": seen[:2], "complex": seen * 1j, "text": "a vector"}
+        others = {"missing": None, "shape": seen[:2], "complex": seen.astype(complex), "text": "a vector"}
         return others.get(self.fault, seen)
 
 
@@ -107,8 +107,8 @@ def try_one(number: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     agent = draw.choice(sorted(AGENTS))
     actions, moment = draw.choice(AGENTS[agent]), draw.randrange(1, STEPS // 2)
     words = [
-        *(f"++env.kwargs.{key}='{value}'" for key, value in (("fault", fault), ("actions", actions))),
-        *("env.id=Misbehaving-v0", f"++env.kwargs.moment={moment}", *f"agent={agent}".split(), f"env_steps={STEPS}"),
+        *(f"env.kwargs.{key}='{value}'" for key, value in (("fault", fault), ("actions", actions))),
+        *("env.id=Misbehaving-v0", f"env.kwargs.moment={moment}", *f"agent={agent}".split(), f"env_steps={STEPS}"),
         *("num_envs=2", "eval.every=50", "eval.during=2", "eval.episodes=2", "checkpoint.every=20"),
         *("logger=none", "progress=none", f"run_dir={folder}"),
     ]

@@ -137,3 +137,64 @@ def test_a_box_needs_two_bins_and_a_discrete_space_does_not_care() -> None:
     with pytest.raises(ConfigError, match=r"agent\.action_bins=1"):
         ActionCode(PLANE, bins=1)
     assert ActionCode(spaces.Discrete(3), bins=1).populations == 3
+
+
+SEVERAL = spaces.MultiDiscrete([2, 5, 3], start=[0, 4, -1])
+GEARED = spaces.Dict({"gear": spaces.Discrete(3, start=1), "pedal": spaces.Box(0.0, 4.0, (2,))})
+
+
+def test_numbers_of_an_action_have_populations_for_their_own_values_alone() -> None:
+    code = ActionCode(SEVERAL)
+    assert (code.dims, code.choices, code.populations) == (3, 5, 10)
+    policy = code.policy(torch.zeros(1, 10), 1.0)
+    torch.testing.assert_close(policy[0, :, 0], torch.tensor([1 / 2, 1 / 5, 1 / 3]))
+    assert policy[0, 0, 2:].tolist() == [0, 0, 0]
+    assert code.best(code.policy(torch.tensor([[0.0, 9, 0, 0, 9, 0, 0, 9, 0, 0]]), 1.0)).tolist() == [[1, 6, -1]]
+
+
+def test_what_is_chosen_of_several_numbers_lies_in_the_space_and_is_credited() -> None:
+    code, generator = ActionCode(SEVERAL), torch.Generator().manual_seed(0)
+    policy = code.policy(torch.zeros(200, 10), 1.0)
+    choice = code.explore(policy, generator)
+    assert all(SEVERAL.contains(action) for action in code.chosen(choice))
+    assert {tuple(action) for action in code.chosen(code.at_random(400, choice.device, generator)).tolist()} == {
+        (a, b, c) for a in (0, 1) for b in range(4, 9) for c in (-1, 0, 1)
+    }
+    credit = code.credit(choice, policy)
+    assert credit.shape == (200, 10)
+    assert (credit > 0).sum(1).tolist() == [3] * 200
+    torch.testing.assert_close(credit.sum(1), torch.zeros(200), atol=1e-5, rtol=0)
+
+
+def test_continuous_numbers_beside_named_ones_are_decided_by_their_population_vector() -> None:
+    code = ActionCode(GEARED, bins=3)
+    assert code.populations == 9
+    preference = torch.tensor([[0.0, 0, 9, 0, 0, 0, -99, -99, 9]])
+    best = code.best(code.policy(preference, 1.0))
+    assert best["gear"].tolist() == [3]
+    np.testing.assert_allclose(best["pedal"], [[2.0, 4.0]])
+    assert best["pedal"].dtype == np.float32
+
+
+@pytest.mark.parametrize("space", [spaces.Discrete(6), SEVERAL], ids=str)
+def test_a_choice_that_is_not_permitted_has_no_probability_no_credit_and_is_never_drawn(space: Any) -> None:
+    code, generator = ActionCode(space), torch.Generator().manual_seed(0)
+    mask = np.random.default_rng(0).random((3000, code.populations)) < 0.5
+    permitted = code.permitted(mask, torch.device("cpu"))
+    policy = code.policy(torch.randn(3000, code.populations, generator=generator), 0.2, permitted)
+    choice = code.explore(policy, generator, permitted)
+    assert (code.indicator(choice, torch.float32).bool() & ~permitted).sum() == 0
+    assert code.credit(choice, policy)[~permitted].abs().max() == 0
+    torch.testing.assert_close(policy.sum(-1), torch.ones(3000, code.dims))
+
+
+def test_where_probabilities_round_to_less_than_one_the_last_permitted_choice_is_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = ActionCode(spaces.Discrete(4))
+    permitted = torch.tensor([[True, True, False, False]])
+    monkeypatch.setattr(
+        "snnrl.decoders.population.uniform", lambda shape, like, generator: torch.full(shape, 1 - 2**-24)
+    )
+    policy = torch.tensor([[[0.5, 0.5 - 2**-23, 0.0, 0.0]]])
+    assert code.explore(policy, None, permitted).tolist() == [[1]]

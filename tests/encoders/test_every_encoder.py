@@ -204,3 +204,26 @@ def test_a_window_has_a_whole_number_of_steps(steps: Any) -> None:
     for make in makers:
         with pytest.raises(ConfigError, match="sim_steps="):
             make()
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (BernoulliEncoder, (3,)),
+        (PoissonEncoder, (3,)),
+        (LatencyEncoder, (3,)),
+        (RankOrderEncoder, (3,)),
+        (DeltaEncoder, (3,)),
+        (OneHotEncoder, (3,)),
+        (PopulationEncoder, (Normaliser([-1.0], [1.0]),)),
+    ],
+)
+def test_a_misspelt_setting_is_named_with_the_right_one(kind: Any, arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(ConfigError, match=f"sim_step=5: {kind.__name__} has no such setting; did you mean sim_steps"):
+        kind(*arguments, sim_step=5)
+
+
+@pytest.mark.parametrize("kind", [FrameEncoder, PatchEncoder, SceneEncoder])
+def test_a_misspelt_setting_of_an_encoder_of_images_is_named_with_the_right_one(kind: Any) -> None:
+    with pytest.raises(ConfigError, match=r"target_rates=0.1: .*did you mean target_rate\?"):
+        kind(24, 32, target_rates=0.1)

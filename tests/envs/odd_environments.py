@@ -74,9 +74,11 @@ IMPOSSIBLE: Mapping[str, tuple[spaces.Space[Any], spaces.Space[Any]]] = {
     "TextActions": (VECTOR, spaces.Text(5)),
     "SequenceActions": (VECTOR, spaces.Sequence(spaces.Discrete(3))),
 }
+PUSH = spaces.Box(-1.0, 1.0, (2,))
 POSSIBLE: Mapping[str, tuple[spaces.Space[Any], spaces.Space[Any]]] = {
     **{f"Sees{name}": (space, CHOICE) for name, space in OBSERVATIONS.items()},
     **{f"Does{name}": (VECTOR, space) for name, space in ACTIONS.items()},
+    **{f"Pushes{name}": (space, PUSH) for name, space in OBSERVATIONS.items()},
 }
 TABLE: Mapping[str, tuple[spaces.Space[Any], spaces.Space[Any]]] = {**POSSIBLE, **IMPOSSIBLE}
 
@@ -100,7 +102,8 @@ class Odd(gymnasium.Env[Any, Any]):
         return self.observation_space.sample(), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        if not self.action_space.contains(action):
+        taken = np.asarray(action) if isinstance(self.action_space, spaces.Box) else action
+        if not self.action_space.contains(taken):
             raise ValueError(f"the action {action!r} is not in {self.action_space}")
         self._steps += 1
         return self.observation_space.sample(), 1.0, self._steps >= LENGTH, False, {}
@@ -111,7 +114,7 @@ class Masked(gymnasium.Env[Any, Any]):
 
     Args:
         space: of actions.
-        told: ``info`` or ``method``, how it says which are permitted.
+        told: ``info``, ``tuple`` (in the info, an array for each number) or ``method``: how it says what is permitted.
     """
 
     def __init__(self, space: spaces.Space[Any], told: str) -> None:
@@ -127,7 +130,10 @@ class Masked(gymnasium.Env[Any, Any]):
         return np.concatenate(each).astype(np.int8)
 
     def _info(self) -> dict[str, Any]:
-        return {"action_mask": self._masks()} if self._told == "info" else {}
+        masks = self._masks()
+        if self._told == "tuple":
+            masks = tuple(np.split(masks, np.cumsum(self._counts)[:-1]))
+        return {} if self._told == "method" else {"action_mask": masks}
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
@@ -147,6 +153,7 @@ MASKED: Mapping[str, Any] = {
     "Info": (spaces.Discrete(4, start=3), "info"),
     "Method": (spaces.Discrete(4), "method"),
     "Several": (spaces.MultiDiscrete([3, 5]), "info"),
+    "Parts": (spaces.MultiDiscrete([3, 5]), "tuple"),
 }
 
 for _name in TABLE:

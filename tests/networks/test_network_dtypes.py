@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from snnrl.connections import Conv2d, Dense, Lateral, MeanField, OneToOne, Pool, Sparse
+from snnrl.connections import Conv2d, Dense, Lateral, MeanField, OneToOne, Pool, Projection, Sparse
 from snnrl.encoders import PoissonEncoder
 from snnrl.errors import ConfigError
 from snnrl.networks import Network
@@ -93,6 +93,37 @@ def test_weights_in_bfloat16_are_driven_by_numbers_of_any_dtype(dtype: torch.dty
         assert recording[name]["spikes"].dtype == torch.float32
         apart = (recording[name]["spikes"] != expected[name]["spikes"]).float().mean()
         assert apart <= 0.2 * near, name
+
+
+@every_dtype
+def test_a_network_that_is_in_bfloat16_as_a_whole_runs(dtype: torch.dtype) -> None:
+    recording, state = ran(made().bfloat16(), dtype)
+    assert recording["small"]["v"].dtype == torch.bfloat16
+    assert recording["small"]["spikes"].any()
+    assert state.neurons[0].v.dtype == torch.bfloat16
+
+
+class Converts(Projection):
+    """A projection of a user's own, whose current has a dtype of its own."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, spikes: Tensor) -> Tensor:  # type: ignore[override]
+        return spikes.to(self.dtype)
+
+
+@every_network
+@every_dtype
+def test_a_current_of_any_dtype_drives_neurons_as_their_own(own: torch.dtype, dtype: torch.dtype) -> None:
+    network = Network()
+    network.add("input", 4)
+    network.add("output", LIF(4, tau_mem=2.0, decay_input=False))
+    network.connect("input", "output", Converts(dtype))
+    given = spikes(10, 2, 4)
+    recording, _ = network.to(own).run({"input": given})
+    assert torch.equal(recording["output"]["spikes"], given.to(own))
 
 
 @pytest.fixture

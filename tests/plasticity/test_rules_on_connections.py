@@ -354,3 +354,18 @@ def test_a_misspelt_setting_of_a_rule_is_refused_with_what_was_meant(name: str) 
         rule(td=0.5)
     with pytest.raises(ConfigError, match=rf"^tau_per=5.0: {name} has no such setting; did you mean tau_"):
         rule(tau_per=5.0)
+
+
+@every_rule
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_rate_that_is_no_finite_number_is_refused(name: str, value: float) -> None:
+    rule = type(RULES[name]())
+    named = ("a_", "a2_", "a3_", "learning", "mu", "rate_target")
+    for key in [key for key in vars(RULES[name]()) if key.startswith(named)] or ["a_plus"]:
+        with pytest.raises(ConfigError, match=rf"^{key}={value}: must be "):
+            rule(**{key: value})
+
+
+def test_a_rate_in_words_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^a_plus=much: must be a finite number$"):
+        STDP(a_plus="much")  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from gymnasium import spaces
 
 from snnrl import make_agent
 from snnrl.agents import Agent
-from snnrl.envs import EnvConfig, RewardConfig, env_seeds, make_env, make_envs
+from snnrl.envs import EnvConfig, RewardConfig, env_seeds, limits, make_env, make_envs
 from snnrl.training import evaluation
 from snnrl.training.evaluation import AFTERWARDS, AT_THE_END, WHILE_TRAINING, Stopped, evaluate
 from snnrl.training.rollout import Rollout
@@ -196,3 +197,27 @@ def test_training_goes_on_after_an_evaluation_as_if_there_had_been_none() -> Non
 
     plain, interrupted = train(False), train(True)
     assert all(torch.equal(value, interrupted[name]) for name, value in plain.items())
+
+
+@pytest.mark.parametrize(("limit", "expected", "cut"), [(None, 30, 2), (12, 12, 0), (30, 30, 0)])
+def test_an_episode_without_an_end_is_cut_and_said_to_be(
+    limit: int | None, expected: int, cut: int, lengths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (limits, evaluation):
+        monkeypatch.setattr(module, "LONGEST", 30)
+    lengths[:] = [10**9, 4, 10**9]
+    env = dataclasses.replace(LENGTHS, max_episode_steps=limit)
+    found = evaluate(Witness(), env, episodes=3, seed=0, num_envs=3)
+    assert found.lengths.tolist() == [expected, 4, expected]
+    assert found.cut == cut
+    assert found.remark == (
+        "2 of 3 evaluation episodes did not end within 30 steps and were cut there, as the environment has no time "
+        "limit; env.max_episode_steps sets one"
+        if cut
+        else ""
+    )
+
+
+def test_a_time_limit_of_the_environment_is_no_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "LONGEST", 5)
+    assert evaluate(make_agent("CartPole", "constant", action=1), CART_POLE, episodes=2, seed=0).cut == 0

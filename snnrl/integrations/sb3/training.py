@@ -23,12 +23,12 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, env_seeds, make_env, numbered
 from snnrl.errors import require
+from snnrl.integrations.sb3.capacity import check_memory
 from snnrl.integrations.sb3.player import SB3Agent
-from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, OnPolicyConfig, read_recipe
+from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, read_recipe
 from snnrl.integrations.sb3.sight import make_vec_env, normalised
 from snnrl.integrations.sb3.translation import translation_of
 from snnrl.spaces import Several
-from snnrl.training.capacity import environment_bytes, require_memory, space_bytes
 from snnrl.training.device import choose_device
 from snnrl.training.divergence import check_finite
 from snnrl.training.playing import Playing
@@ -91,7 +91,7 @@ class Descending(Playing):
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self.device = choose_device(config.device)
-        _check_memory(config)
+        check_memory(config)
         self.model, self.envs, self.recipe = build(config.agent, config.env, config.num_envs, config.seed, self.device)
         self._log = Logger(None, [])
         self._algorithm.set_logger(self._log)
@@ -193,24 +193,6 @@ class Descending(Playing):
 
     def close(self) -> None:
         self.envs.close()
-
-
-def _check_memory(config: RunConfig) -> None:
-    """Raise a ConfigError where so many environments, or the steps that are remembered, do not fit into memory."""
-    recipe = read_recipe(config.agent)
-    one = make_vec_env(config.env, 1, recipe.frame_stack)
-    space, number, cpu = one.observation_space, config.num_envs, torch.device("cpu")
-    one.close()
-    environments = number * environment_bytes(config.env, space)
-    require_memory(environments, "num_envs", number, cpu, "environments")
-    if isinstance(recipe, OnPolicyConfig):
-        steps = recipe.n_steps * number
-        need, purpose = steps * space_bytes(space), f"a rollout of {steps:,} observations"
-        require_memory(environments + need, "agent.n_steps", recipe.n_steps, cpu, purpose)
-    elif isinstance(recipe, OffPolicyConfig):
-        kept = min(recipe.buffer_size, config.env_steps)
-        need, purpose = kept * 2 * space_bytes(space), f"{kept:,} remembered steps"
-        require_memory(environments + need, "agent.buffer_size", recipe.buffer_size, cpu, purpose)
 
 
 _COUNTERS = (

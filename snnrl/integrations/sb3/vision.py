@@ -75,9 +75,12 @@ class SpikingCombinedExtractor(CombinedExtractor):
         self.extractors = nn.ModuleDict()
         self._features_dim = 0
         for key, space in observation_space.spaces.items():
-            image = isinstance(space, spaces.Box) and is_image_space(space)
-            self.extractors[key] = SpikingNatureCNN(space, cnn_output_dim, **settings) if image else nn.Flatten()
-            self._features_dim += cnn_output_dim if image else get_flattened_obs_dim(space)
+            if isinstance(space, spaces.Box) and is_image_space(space):
+                self.extractors[key] = SpikingNatureCNN(space, cnn_output_dim, **settings)
+                self._features_dim += cnn_output_dim
+            else:
+                self.extractors[key] = nn.Flatten()
+                self._features_dim += get_flattened_obs_dim(space)
 
 
 def combined_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
