@@ -197,12 +197,8 @@ class CheckpointStore:
             )
         named = {"last": self.latest(), "best": self.best()}
         if checkpoint not in named:
-            within = self.folder / checkpoint
-            return (
-                within
-                if _is_file(within) or Path(checkpoint).name == checkpoint
-                else Path(os.path.expanduser(checkpoint))
-            )
+            within, path = self.folder / checkpoint, Path(os.path.expanduser(checkpoint))
+            return within if _is_file(within) or path.name == checkpoint else path
         found = named[checkpoint]
         if found is None:
             raise ConfigError(f"there is no checkpoint in {self.folder}: start the run anew, or name another folder")
