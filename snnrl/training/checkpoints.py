@@ -189,6 +189,7 @@ class CheckpointStore:
         Raises:
             ConfigError: there is none.
         """
+        require(checkpoint != "", "checkpoint", checkpoint, "last, best or a file")
         if checkpoint == "best" and self.best() is None:
             raise ConfigError(
                 f"checkpoint=best: {self.folder.parent} has none, as no evaluation was made while training; "
@@ -196,8 +197,8 @@ class CheckpointStore:
             )
         named = {"last": self.latest(), "best": self.best()}
         if checkpoint not in named:
-            within = self.folder / checkpoint
-            return within if _is_file(within) or Path(checkpoint).name == checkpoint else Path(checkpoint)
+            within, path = self.folder / checkpoint, Path(os.path.expanduser(checkpoint))
+            return within if _is_file(within) or path.name == checkpoint else path
         found = named[checkpoint]
         if found is None:
             raise ConfigError(f"there is no checkpoint in {self.folder}: start the run anew, or name another folder")

@@ -1,0 +1,43 @@
+"""Every option of every command takes its values or refuses them in one line."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from snnrl.config import write_settings
+from snnrl.recipes import compose_run
+
+COMMANDS = ("evaluate", "controls", "compare", "convert", "energy", "export", "integrations.nir")
+OPTIONS = [
+    (command, option)
+    for command in COMMANDS
+    for option in importlib.import_module(f"snnrl.{command}").DEFAULTS
+    if option != "run"
+]
+VALUES = [
+    *("", "null", "0", "-1", "1.5", "nan", ".inf", "1e400", "9" * 5000, "0x" + "f" * 5000, "true", "maybe", "[]"),
+    *("[1, x]", "{a: 1}", "[" * 500, "*a", "!!python/none", "a: b", "ünï", "${x}", "a" * 300, "a\x00b", "\x1b[31m"),
+    *("'", "1:2", "~"),
+]
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS)
+def test_an_odd_value_of_an_option_is_never_a_traceback(
+    command: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("run").mkdir()
+    write_settings(Path("run"), compose_run(["env=CartPole"]))
+    run = ["env=CartPole", "experiment=nothing"] if command == "compare" else ["run=run"]
+    out = ["out=copy"] if command in ("export", "integrations.nir") and option != "out" else []
+    for value in VALUES:
+        assert importlib.import_module(f"snnrl.{command}").main([*run, *out, f"{option}={value}"]) == 2, value
+        shown = capsys.readouterr()
+        (line,) = shown.err.splitlines()
+        assert line.startswith("error: ")
+        assert line.isprintable()
+        assert len(line) < 3000
+    assert [path.name for path in Path().iterdir()] == ["run"]
