@@ -9,6 +9,7 @@ from torch import Tensor
 from snnrl.connections.base import Connection, add_to, new_memory, require_shape, require_size
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
+from snnrl.kernels import add_rows
 from snnrl.spikes import SparseSpikes, as_dtype
 
 
@@ -81,7 +82,8 @@ class MeanField(Connection):
         if isinstance(spikes, SparseSpikes):
             require_size(spikes, self.pre_size)
             value = spikes.to(self._cast_of(spikes.value)).value
-            total = value.new_zeros(spikes.row_count).index_add_(0, spikes.row, value)
+            total = value.new_zeros(spikes.row_count)
+            add_rows(total, spikes.row, value)
             return total.view(*spikes.rows, 1) / self.pre_size
         require_shape(spikes, (self.pre_size,))
         return self.as_dense(spikes).mean(-1, keepdim=True)
