@@ -174,6 +174,22 @@ def _check_keys(words: Words, config: Any) -> None:
         if word.key not in GROUPS and word.key not in known and not free and not word.adds:
             hint = did_you_mean(word.key, known | set(GROUPS))
             raise ConfigError(f"{shown(word.written)}: there is no such setting; {hint}")
+        _check_place(word, config)
+
+
+def _check_place(word: Word, config: Any) -> None:
+    """Raise unless whatever the key's sections name is a mapping, or a list that has the item."""
+    place, parts = config, word.key.split(".")
+    for number, part in enumerate(parts):
+        if isinstance(place, list) and part.isdecimal() and int(part[:9]) < len(place):
+            place = place[int(part)]
+        elif isinstance(place, Mapping):
+            place = place.get(part)
+        elif place is None:
+            return
+        else:
+            section = ".".join(parts[:number])
+            raise ConfigError(f"{shown(word.written)}: {section} is {shown(place)}; must be set as a whole")
 
 
 _FREE = ("env.kwargs", "env.eval_kwargs", "env.observation", "env.frames")
