@@ -76,7 +76,8 @@ def test_a_run_that_is_killed_at_any_moments_ends_as_if_it_had_not_been(
                 store = CheckpointStore(run_dir / "checkpoints")
                 assert store.latest() is None or store.load()["steps"] > 0
         else:
-            assert status == 0
+            finished = os.waitstatus_to_exitcode(status)
+            assert finished in (0, 2), "2 says that a run has all its steps: it was killed between summary and end"
             assert same(record(run_dir), expected)
             run += 1
     run_dir = tmp_path / f"killed-{run}"
