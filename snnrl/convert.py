@@ -54,6 +54,7 @@ def convert_run(words: Sequence[str]) -> int:
 
     from snnrl.config import RunConfig, folder, read_run
     from snnrl.loading import is_sb3, load_player, make_agent_for
+    from snnrl.training.capacity import require_memory, space_bytes
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.evaluation import evaluate
     from snnrl.training.folders import keeping, require_writable
@@ -74,6 +75,8 @@ def convert_run(words: Sequence[str]) -> int:
     require_writable(out, "out")
     leave_cores_to_environments()
     agent = load_player(config, run_dir, device=str(options["device"]))
+    samples, seen = options["samples"], space_bytes(agent.policy.observation_space)
+    require_memory(samples * seen, "samples", samples, agent.model.device, "observations")
     observations = gather(agent, config.env, options["samples"], config.seed)
 
     def play(player: Any) -> Any:

@@ -40,6 +40,7 @@ def count_run(words: Sequence[str]) -> int:
 
     from snnrl.config import RunConfig, read_run
     from snnrl.loading import is_sb3, load_player
+    from snnrl.training.capacity import require_memory, space_bytes
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.folders import keeping
     from snnrl.training.summary import write_json
@@ -55,6 +56,8 @@ def count_run(words: Sequence[str]) -> int:
 
     leave_cores_to_environments()
     agent = load_player(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    decisions, seen = options["decisions"], space_bytes(agent.policy.observation_space)
+    require_memory(decisions * seen, "decisions", decisions, agent.model.device, "observations")
     cost = decision_cost(agent, gather(agent, config.env, options["decisions"], config.seed))
     found = energy(cost)
     table = _table(cost, found, config, options["decisions"])

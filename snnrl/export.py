@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,8 @@ def export_run(words: Sequence[str]) -> int:
     read_json(run / "summary.json", f"run={run}: its summary.json")
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
-    load_player(config, run, options["checkpoint"])
-    named: Mapping[str, Path | None] = {
-        "last": CheckpointStore(run / "checkpoints").latest(),
-        "best": CheckpointStore(run / "checkpoints").best(),
-    }
-    source = named.get(options["checkpoint"], Path(options["checkpoint"]))
-    assert source is not None
+    source = CheckpointStore(run / "checkpoints").find(options["checkpoint"])
+    load_player(config, run, str(source))
     with keeping(out):
         size = _slim(source, out)
         for name in ("config.yaml", "summary.json"):

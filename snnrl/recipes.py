@@ -189,7 +189,8 @@ def _keys(config: Any, prefix: str = "") -> Iterator[str]:
 
 
 def _force_free(word: Word) -> str:
-    return f"++{word.written}" if word.key.startswith(tuple(f"{prefix}." for prefix in _FREE)) else word.written
+    free = word.key.startswith(tuple(f"{prefix}." for prefix in _FREE))
+    return f"++{word.written.lstrip('+')}" if free else word.written
 
 
 def _implied(words: Words) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -69,11 +69,13 @@ class SparseSpikes:
         value = as_dtype(self.value, dtype)
         return self if value is self.value else replace(self, value=value)
 
-    def rows_between(self, first: int, last: int) -> SparseSpikes:
-        """The events of the flattened rows ``first .. last - 1``, as spikes ``[last - first, size]``."""
-        start, end = (int(torch.searchsorted(self.row, bound)) for bound in (first, last))
-        part = slice(start, end)
-        return SparseSpikes(self.row[part] - first, self.index[part], self.value[part], (last - first,), self.size)
+    def split_rows(self, rows: int) -> Iterator[SparseSpikes]:
+        """The events of so many flattened rows at a time, the last part may have less, as spikes ``[rows, size]``."""
+        first = range(0, self.row_count, rows)
+        begins = torch.searchsorted(self.row, torch.tensor(first, device=self.row.device)).tolist()
+        for start, begin, end in zip(first, begins, [*begins[1:], len(self.row)], strict=True):
+            extent, part = min(rows, self.row_count - start), slice(begin, end)
+            yield SparseSpikes(self.row[part] - start, self.index[part], self.value[part], (extent,), self.size)
 
     def dense(self) -> Tensor:
         """The dense tensor ``[*rows, size]``."""
@@ -101,6 +103,8 @@ class SparseSpikes:
 def stack_spikes(windows: Sequence[SparseSpikes]) -> SparseSpikes:
     """Stack equally shaped windows along a new leading axis, as :func:`torch.stack` does."""
     first = windows[0]
+    if len(windows) == 1:
+        return first.reshape_rows(1, *first.rows)
     step = first.row_count
     return SparseSpikes(
         torch.cat([window.row + step * position for position, window in enumerate(windows)]),

@@ -33,7 +33,7 @@ class Surrogate(ABC):
 
     def __call__(self, x: Tensor) -> Tensor:
         """1 where ``x >= 0``, else 0; differentiable by :meth:`derivative`. Any shape."""
-        if torch.is_grad_enabled() and x.requires_grad and not torch.jit.is_tracing():
+        if torch.is_grad_enabled() and x.requires_grad and not tracing():
             return cast(Tensor, _Step.apply(x, self))
         return (x >= 0).to(x.dtype)
 
@@ -128,6 +128,20 @@ def make_surrogate(surrogate: Surrogate | str | None) -> Surrogate | None:
     return SURROGATES[surrogate]()
 
 
+def tracing() -> bool:
+    """Whether ``torch.jit.trace`` records operations, which sees no gradient of our own and takes no check."""
+    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
+
+
+def clamp(parameter: Tensor, low: Tensor | float | None, high: Tensor | float | None) -> Tensor:
+    """``parameter`` of any shape, kept between ``low`` and ``high``, of which ``None`` is no end.
+
+    Beyond an end ``torch.clamp`` has the gradient 0, so that a parameter stays there for ever; here it has the gradient
+    that leads back, and 0 only for what would lead further out.
+    """
+    return cast(Tensor, _Clamp.apply(parameter, low, high))
+
+
 class _Step(torch.autograd.Function):
     generate_vmap_rule = True
 
@@ -144,3 +158,28 @@ class _Step(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         return gradients[0] * ctx.surrogate.derivative(x), None
+
+
+class _Clamp(torch.autograd.Function):
+    """A clamp whose gradient is held back only where a step along it would lead further out."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(parameter: Tensor, low: Any, high: Any) -> Tensor:
+        within = parameter if low is None else parameter.clamp(min=low)
+        return within if high is None else within.clamp(max=high)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        parameter, *ctx.ends = inputs
+        ctx.save_for_backward(parameter)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        ((parameter,), (low, high), gradient) = ctx.saved_tensors, ctx.ends, gradients[0]
+        if low is not None:
+            gradient = gradient.masked_fill((parameter < low) & (gradient > 0), 0.0)
+        if high is not None:
+            gradient = gradient.masked_fill((parameter > high) & (gradient < 0), 0.0)
+        return gradient, None, None

@@ -13,6 +13,8 @@ import yaml
 
 from snnrl.errors import ConfigError, one_line, shown
 
+DEEPEST = 120
+"""Levels of nested settings that are read."""
 LARGEST = 4_000_000
 """Bytes of the longest file of settings or results that is read."""
 
@@ -92,8 +94,8 @@ def parse_yaml(text: str, *, aliases: bool = False) -> Any:
     """
     try:
         return yaml.load(text, Loader=_AliasLoader if aliases else _Loader)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise ValueError("nested too deeply" if isinstance(error, RecursionError) else one_line(error)) from error
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise ValueError(one_line(error)) from error
 
 
 def write_yaml(path: Path, settings: Mapping[str, Any]) -> None:
@@ -118,9 +120,16 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     def compose_node(self, parent: Any, index: Any) -> Any:
         if not self._aliases and self.check_event(yaml.events.AliasEvent):
             raise yaml.composer.ComposerError(None, None, "aliases (*name) are not taken here")
-        return super().compose_node(parent, index)
+        if self._depth == DEEPEST:
+            raise yaml.composer.ComposerError(None, None, "nested too deeply")
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
     _aliases = False
+    _depth = 0
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]

@@ -58,18 +58,26 @@ def scan_trace(values: Tensor, trace: Tensor, decay: float) -> Tensor:
     Returns:
         ``[time, batch, ...]``, the trace after each step.
     """
-    scanned, carry = [], trace.flatten()
-    for part in values.flatten(1).split(_LONGEST):
-        kernel, matrix = _decays(part.shape[0], decay, values.device, values.dtype)
-        scanned.append(torch.addmm(torch.outer(kernel * decay, carry), matrix, part))
+    flat, carry = values.flatten(1), trace.flatten()
+    if len(flat) <= _LONGEST:
+        return _scan_part(flat, carry, decay).view_as(values)
+    scanned = []
+    for part in flat.split(_LONGEST):
+        scanned.append(_scan_part(part, carry, decay))
         carry = scanned[-1][-1]
-    return (scanned[0] if len(scanned) == 1 else torch.cat(scanned)).view_as(values)
+    return torch.cat(scanned).view_as(values)
+
+
+def _scan_part(values: Tensor, carry: Tensor, decay: float) -> Tensor:
+    """:func:`scan_trace` of ``values`` ``[time, n]`` from the trace ``carry`` ``[n]``."""
+    _, later, matrix = _decays(len(values), decay, values.device, values.dtype)
+    return torch.addmm(torch.outer(later, carry), matrix, values)
 
 
 @lru_cache(maxsize=64)
-def _decays(steps: int, decay: float, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """``decay ** t`` ``[steps]``, and ``decay ** (t - s)`` for ``s <= t`` ``[steps, steps]``."""
+def _decays(steps: int, decay: float, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """``decay ** t`` and that times ``decay``, ``[steps]``; ``decay ** (t - s)`` for ``s <= t``, ``[steps, steps]``."""
     with torch.inference_mode(False), torch.no_grad():
         kernel = torch.pow(decay, torch.arange(steps, device=device, dtype=dtype))
         lag = torch.arange(steps, device=device)
-        return kernel, torch.tril(kernel[(lag[:, None] - lag[None, :]).clamp_min(0)])
+        return kernel, kernel * decay, torch.tril(kernel[(lag[:, None] - lag[None, :]).clamp_min(0)])

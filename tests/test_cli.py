@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import importlib
 import subprocess
 import sys
 import threading
@@ -36,6 +37,31 @@ def test_what_a_user_can_cause_ends_in_one_line(
 
     assert run_command(command, "", []) == code
     assert capsys.readouterr().err == f"{line}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("train", "train"),
+        ("evaluate", "evaluate_run"),
+        ("controls", "run_controls"),
+        ("compare", "run_comparison"),
+        ("convert", "convert_run"),
+        ("energy", "count_run"),
+        ("export", "export_run"),
+    ],
+)
+def test_ctrl_c_leaves_no_traceback_in_any_command(
+    name: str, function: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(words: Sequence[str]) -> int:
+        raise KeyboardInterrupt
+
+    module = importlib.import_module(f"snnrl.{name}")
+    monkeypatch.setattr(module, function, interrupted)
+    assert module.main([]) == 130
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("stopped by SIGINT")
 
 
 def test_a_bug_keeps_its_traceback() -> None:

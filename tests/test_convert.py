@@ -54,6 +54,8 @@ def test_a_run_that_was_trained_with_spikes_is_counted_and_printed_even_where_no
     assert train([*SHORT, f"run_dir={tmp_path / 'run'}"]) == 0
     assert energy([f"run={tmp_path / 'run'}", "decisions=50"]) == 0
     assert json.loads((tmp_path / "run" / "energy.json").read_text())["sim_steps"] == 4
+    assert energy([f"run={tmp_path / 'run'}", "decisions=1000000000000"]) == 2
+    assert "decisions=1000000000000: needs at least " in capsys.readouterr().err
     (tmp_path / "run" / ".energy.json.tmp").mkdir()
     capsys.readouterr()
     assert energy([f"run={tmp_path / 'run'}", "decisions=50"]) == 1

@@ -124,7 +124,7 @@ WRONG = {
     "episode=3": "episode=3: there is no such option; did you mean episodes?",
     "--video": "--video: there is no such option",
     "video": "video: must be key=value",
-    "checkpoint=first": "checkpoint first does not exist",
+    "checkpoint=first": "checkpoint run/checkpoints/first does not exist",
 }
 
 

@@ -38,6 +38,12 @@ def test_a_copy_is_smaller_and_plays_nearly_as_the_run(run: Path, tmp_path: Path
     assert json.loads((copy / "evaluation.json").read_text())["episodes"] == 2
 
 
+def test_an_earlier_checkpoint_is_exported_by_its_name(run: Path, tmp_path: Path) -> None:
+    earlier = min(run.glob("checkpoints/step_*"))
+    assert export([f"run={run}", f"out={tmp_path / 'copy'}", f"checkpoint={earlier.name}"]) == 0
+    assert [path.name for path in (tmp_path / "copy").glob("checkpoints/*")] == [earlier.name]
+
+
 def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()

@@ -49,9 +49,9 @@ def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_page_of_the_core_runs() -> None:
     page = ROOT / "docs" / "core.md"
-    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(code, "core.md", "exec"), names)
+    for code in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL):
+        exec(compile(code, "core.md", "exec"), names)
     assert names["recording"]["excitatory"]["v"].shape == (250, 1, 100)
     assert names["recording"]["excitatory"]["spikes"].any()
 

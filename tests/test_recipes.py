@@ -267,7 +267,7 @@ def test_an_unknown_setting_in_a_recipe_of_ones_own_is_named() -> None:
 
 
 def test_mappings_that_are_passed_on_take_any_key() -> None:
-    words = ["env.kwargs.map_name=4x4", "env.observation.scale=[1.0]", "env.frames.rows=[1,5]"]
+    words = ["++env.kwargs.map_name=4x4", "+env.observation.scale=[1.0]", "env.frames.rows=[1,5]"]
     read = config("env=FrozenLake", *words)
     assert read.env.kwargs == {"map_name": "4x4", "is_slippery": True}
     assert read.env.observation == {"scale": [1.0]}

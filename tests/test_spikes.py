@@ -114,10 +114,10 @@ def test_amplitudes_are_cast_and_events_stay() -> None:
 
 @given(shape=shapes, density=densities, seed=st.integers(0, 1000))
 @quick
-def test_rows_are_cut_out_as_those_of_the_dense_tensor(shape: list[int], density: float, seed: int) -> None:
+def test_rows_are_split_as_those_of_the_dense_tensor(shape: list[int], density: float, seed: int) -> None:
     spikes = train(*shape, seed=seed, density=density)
     flat = spikes.flatten(0, -2)
-    for first in range(len(flat)):
-        for last in range(first + 1, len(flat) + 1):
-            part = SparseSpikes.from_dense(spikes).rows_between(first, last)
-            assert torch.equal(part.dense(), flat[first:last])
+    for rows in range(1, len(flat) + 2):
+        parts = list(SparseSpikes.from_dense(spikes).split_rows(rows))
+        assert [len(part.dense()) for part in parts] == [len(part) for part in flat.split(rows)]
+        assert torch.equal(torch.cat([part.dense() for part in parts]), flat)

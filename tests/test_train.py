@@ -74,7 +74,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_the_run_folder_holds_all_that_a_run_leaves(run_dir: Path) -> None:
     names = {path.name for path in run_dir.iterdir()}
-    assert names == {"config.yaml", "metrics.jsonl", "checkpoints", "tensorboard", "summary.json"}
+    assert names == {".lock", "config.yaml", "metrics.jsonl", "checkpoints", "tensorboard", "summary.json"}
     assert {path.name.split("_")[0] for path in (run_dir / "checkpoints").iterdir()} == {"best.pt", "step"}
     assert any(path.name.startswith("events.out.tfevents") for path in (run_dir / "tensorboard").iterdir())
 

@@ -23,7 +23,7 @@ from typing import Any
 HERE = Path(__file__).parent
 LIMITS = {
     **{"machine": 40, "kernels": 90, "agents": 90, "learners": 90, "policies": 90, "resume": 150},
-    **{"seed": 60, "lif": 60, "mnist": 60, "mstdp": 40, "acting": 90, "tracing": 40},
+    **{"seed": 60, "lif": 60, "mnist": 60, "mstdp": 60, "acting": 150, "tracing": 40},
 }
 """Seconds that each step may take, in the order in which they run."""
 COMPARING = ("kernels", "agents", "learners", "policies", "resume")

@@ -265,8 +265,8 @@ class RSTDP(Agent[RSTDPState]):
         if len(state.stretch) < self.config.update_every:
             return state, {}
         pres, actors, critics, td_errors, alives, surprises = zip(*state.stretch, strict=True)
-        pre = stack_spikes(pres) if isinstance(pres[0], SparseSpikes) else torch.stack(pres)
-        td_error, alive = torch.stack(td_errors), torch.stack(alives)
+        pre = stack_spikes(pres) if isinstance(pres[0], SparseSpikes) else _stack(pres)
+        td_error, alive = _stack(td_errors), _stack(alives)
         scale = self.td_scale(td_error)
         metrics = {"train/td_error_rms": td_error.square().mean().sqrt(), "train/value_mean": self._mean_value(state)}
         modulator = td_error if self.shuffler is None else self.shuffler(td_error)
@@ -274,12 +274,12 @@ class RSTDP(Agent[RSTDPState]):
             return state._replace(stretch=()), metrics
 
         rate = self.get_buffer("learning_rate_scale") / self._batch_share(pre)
-        instant = self.config.entropy * torch.stack(surprises) if self.config.entropy else None
+        instant = self.config.entropy * _stack(surprises) if self.config.entropy else None
         actor_modulator = modulator / scale if self.config.normalise_td else modulator
         actor = self._change(
             self.network.to_actor,
             pre,
-            torch.stack(actors),
+            _stack(actors),
             state.actor,
             actor_modulator,
             alive,
@@ -289,7 +289,7 @@ class RSTDP(Agent[RSTDPState]):
         critic = self._change(
             self.network.to_critic,
             pre,
-            torch.stack(critics),
+            _stack(critics),
             state.critic,
             modulator,
             alive,
@@ -354,6 +354,11 @@ class RSTDP(Agent[RSTDPState]):
         else:
             action = self.code.chosen(self.code.explore(policy, self.generator, permitted))
         return (action if batched else first(self.action_space, action)), network
+
+
+def _stack(parts: tuple[Tensor, ...]) -> Tensor:
+    """:func:`torch.stack`, without a copy where there is one part."""
+    return parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(parts)
 
 
 def _surprise(choice: Tensor, policy: Tensor) -> Tensor:

@@ -116,6 +116,12 @@ def as_dense(spikes: Tensor | SparseSpikes) -> Tensor:
     return dense if dense.is_floating_point() else as_dtype(dense, torch.get_default_dtype())
 
 
+def require_size(spikes: SparseSpikes, size: int) -> None:
+    """Raise :class:`~snnrl.errors.ConfigError` unless ``spikes`` are those of ``size`` neurons."""
+    if spikes.size != size:
+        require(False, "spikes", list(spikes.shape), f"of shape [..., {size}]")
+
+
 def require_shape(spikes: Tensor, shape: tuple[int, ...], what: str = "spikes") -> None:
     """Raise :class:`~snnrl.errors.ConfigError` unless ``spikes`` ends in ``shape``."""
     fits = spikes.dim() > len(shape) and tuple(spikes.shape[-len(shape) :]) == shape

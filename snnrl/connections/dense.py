@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snnrl.connections.base import Connection, new_memory, require_shape
+from snnrl.connections.base import Connection, new_memory, require_shape, require_size
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.kernels import add_outer_events, add_rows, spike_product
@@ -42,6 +42,7 @@ class Dense(Connection):
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         weight = self.weight
         if isinstance(spikes, SparseSpikes):
+            require_size(spikes, weight.shape[1])
             value = spikes.to(self._cast_of(spikes.value)).value
             current = functional.embedding_bag(
                 spikes.index, weight.t(), spikes.offsets, mode="sum", per_sample_weights=value.to(weight.dtype)

@@ -6,7 +6,7 @@ from typing import ClassVar, Unpack
 
 from torch import Tensor
 
-from snnrl.connections.base import Connection, add_to, new_memory, require_shape
+from snnrl.connections.base import Connection, add_to, new_memory, require_shape, require_size
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.spikes import SparseSpikes, as_dtype
@@ -79,6 +79,7 @@ class MeanField(Connection):
     def _mean(self, spikes: Tensor | SparseSpikes) -> Tensor:
         """The share of the presynaptic population that fires ``[..., 1]``."""
         if isinstance(spikes, SparseSpikes):
+            require_size(spikes, self.pre_size)
             value = spikes.to(self._cast_of(spikes.value)).value
             total = value.new_zeros(spikes.row_count).index_add_(0, spikes.row, value)
             return total.view(*spikes.rows, 1) / self.pre_size

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snnrl.connections.base import Connection, add_to, new_memory, require_shape
+from snnrl.connections.base import Connection, add_to, new_memory, require_shape, require_size
 from snnrl.connections.synapses import AT_ONCE, random_pairs
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import ConfigError, require
@@ -43,6 +43,8 @@ class Sparse(Connection):
 
     def __init__(self, pre: int, post: int, index: Tensor, **settings: Unpack[WeightSettings]) -> None:
         super().__init__()
+        if "weight" in settings:
+            settings["weight"] = torch.as_tensor(settings["weight"])
         require(pre > 0, "pre", pre, "a positive number of neurons")
         require(post > 0, "post", post, "a positive number of neurons")
         index = torch.as_tensor(index)
@@ -94,11 +96,10 @@ class Sparse(Connection):
     @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
         if isinstance(spikes, SparseSpikes):
-            require(spikes.size == self.pre_size, "spikes", list(spikes.shape), f"of shape [..., {self.pre_size}]")
+            require_size(spikes, self.pre_size)
             rows = max(1, max(AT_ONCE, len(self.pre_index), len(spikes.index)) // self.pre_size)
-            cuts = range(0, spikes.row_count, rows)
-            parts = (spikes.rows_between(first, min(first + rows, spikes.row_count)) for first in cuts)
-            return torch.cat([self._transmit(part.dense()) for part in parts]).view(*spikes.rows, self.post_size)
+            currents = [self._transmit(part.dense()) for part in spikes.split_rows(rows)]
+            return torch.cat(currents).view(*spikes.rows, self.post_size)
         require_shape(spikes, (self.pre_size,))
         return self._transmit(spikes.flatten(0, -2)).view(*spikes.shape[:-1], self.post_size)
 
@@ -117,10 +118,8 @@ class Sparse(Connection):
 
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
         product = self.new_eligibility(post.shape[1])
-        batch = post.shape[1]
-        for event, now in enumerate(post):
-            first = event * batch
-            before = pre.rows_between(first, first + batch) if isinstance(pre, SparseSpikes) else pre[event]
-            now, dense = self._factors(now, before)
+        events = pre.split_rows(post.shape[1]) if isinstance(pre, SparseSpikes) else pre
+        for after, before in zip(post, events, strict=True):
+            now, dense = self._factors(after, before)
             product += now[:, self.post_index] * dense[:, self.pre_index]
         return add_to(out, product)

@@ -49,10 +49,10 @@ class WeightSettings(TypedDict, total=False):
 class Weights(nn.Module):
     """The weights of a connection, and what constrains them.
 
-    Constraints hold after :meth:`apply_`, after every step of an optimiser of torch, and after any other change in place
-    of weights that are trained as soon as they are read through the connection or its ``state_dict``: gradient descent
-    is projected onto what was set. Weights that are loaded are held to bounds, signs and mask; a norm they were saved
-    with, and scaling to it once more would change the last bits of a run that goes on.
+    Constraints hold after :meth:`apply_`, after every step of an optimiser of torch, and after any other change in
+    place of weights that are trained, as soon as they are read through the connection or its ``state_dict``: gradient
+    descent is projected onto what was set. Weights that are loaded are held to bounds, signs and mask; a norm they were
+    saved with, and scaling to it once more would change the last bits of a run that goes on.
 
     Attributes:
         bounds: lowest and highest weight.
@@ -68,9 +68,9 @@ class Weights(nn.Module):
     @property
     def weight(self) -> nn.Parameter:
         """The synaptic weights; ``[post, pre]`` for a dense connection."""
-        weight = self._parameters.get("weight", self.__dict__.get("weight"))
+        weight = self._parameters.get("weight")
         if weight is None:
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute 'weight'")
+            return self._made_weight()
         if weight.requires_grad and isinstance(weight, nn.Parameter) and not torch.compiler.is_compiling():
             self._catch_up(weight)
         return weight
@@ -82,6 +82,12 @@ class Weights(nn.Module):
     @weight.deleter
     def weight(self) -> None:
         del self.__dict__["weight"]
+
+    def _made_weight(self) -> nn.Parameter:
+        made: nn.Parameter | None = self.__dict__.get("weight")
+        if made is None:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute 'weight'")
+        return made
 
     def _catch_up(self, weight: nn.Parameter) -> None:
         """Hold weights that a gradient trains to what was set, if they were changed since."""
@@ -153,14 +159,14 @@ class Weights(nn.Module):
     @torch.no_grad()
     def constrain_(self) -> None:
         """Hold the weights to bounds, Dale's law, mask and norm; all hold whatever the norm asks for."""
-        self._held = None
+        self.__dict__["_held"] = None  # as an assignment does, but for the time that a module takes over one
         self._limit_()
         if self.norm is not None:
             weight, strength = self.weight, self.input_strength()
             tiny = torch.finfo(weight.dtype).tiny
             weight.mul_(torch.where(strength > tiny, self.norm / strength.clamp_min(tiny), 1.0).to(weight.dtype))
             self._limit_(scaled=True)
-        self._held = _version(self.weight)
+        self.__dict__["_held"] = _version(self.weight)
 
     def _limit_(self, *, scaled: bool = False) -> None:
         """Bounds, Dale's law and mask, in this order.
@@ -168,8 +174,7 @@ class Weights(nn.Module):
         Of weights that were ``scaled`` since, those that are 0 or of one sign still are: bounds alone can be broken,
         and the others only by bounds that move a 0.
         """
-        weight = self._parameters["weight"]
-        assert weight is not None
+        weight = self.weight
         low, high = self.bounds
         if low > -math.inf or high < math.inf:
             weight.clamp_(low, high)
@@ -216,10 +221,13 @@ class Weights(nn.Module):
 
     @torch.no_grad()
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        if prefix + "weight" not in state_dict or "weight" not in self._parameters:
+            super()._load_from_state_dict(state_dict, prefix, *rest)
+            return
         lower = state_dict.get(prefix + "lower_half")
         self.lower_half = None if lower is None else torch.zeros_like(self.weight, dtype=torch.int16)
         self._held = None
-        super()._load_from_state_dict(state_dict, prefix, *rest)  # type: ignore[no-untyped-call]
+        super()._load_from_state_dict(state_dict, prefix, *rest)
         self._limit_()
         self._held = _version(self.weight)
 

@@ -112,7 +112,7 @@ def _finder(space: spaces.Space[Any]) -> Finder:
     return lambda observation: None
 
 
-def _parts(finders: dict[Any, Finder], kind: type) -> Finder:
+def _parts(finders: dict[Any, Finder], kind: type[Any]) -> Finder:
     def fault_of(observation: Any) -> Fault | None:
         if not (isinstance(observation, kind) and len(observation) == len(finders)):
             return Fault(f"an observation {_shown(observation)}", f"a {kind.__name__} of {len(finders)} parts")

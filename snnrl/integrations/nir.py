@@ -165,7 +165,7 @@ def _neuron(neurons: Any, settings: LayerSettings, resistance: Resistance, dt: f
         array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
         return np.array(np.broadcast_to(np.asarray(array, np.float64), neurons.shape))
 
-    threshold = filled(neurons.v_threshold)
+    threshold = filled(neurons.value("v_threshold"))
     reset = filled(neurons.v_rest if neurons.soft_reset else neurons.v_reset)
     metadata: dict[str, Any] = {"reset": "soft" if neurons.soft_reset else "hard"}
     metadata["initial_potential"] = settings.initial_potential

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from snnrl.surrogate import SURROGATES
+from snnrl.surrogate import SURROGATES, tracing
 
 if TYPE_CHECKING:
     from snnrl.kernels.lif import LIFWindow
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def needs_torch() -> bool:
     """Whether somebody records or transforms operations: ``torch.compile``, ``torch.jit.trace`` or ``torch.func``."""
-    followed = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    followed = torch.compiler.is_compiling() or tracing()
     return followed or torch._C._are_functorch_transforms_active()
 
 

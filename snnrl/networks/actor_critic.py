@@ -139,7 +139,7 @@ class ActorCritic(nn.Module):
             actor, actor_state = fire(self.to_actor(spikes), state.actor)
             critic, critic_state = self.critic.scan(self.to_critic(spikes), state.critic)
             pre = scan_trace(spikes, state.trace, self.decay)
-            factors = [post + self.floor for post in (actor, critic)]
+            factors = [post + self.floor if self.floor else post for post in (actor, critic)]
             after = ActorCriticState(encoder_state, actor_state, critic_state, pre[-1])
         most = self.critic.rate_max * self.sim_steps
         level = critic.sum(0).mean(-1) / most

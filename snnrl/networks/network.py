@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from numbers import Integral
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from snnrl.connections import Connection, Projection
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import ConfigError, KnownSettings, did_you_mean, require
 from snnrl.networks.delay import Delay
 from snnrl.networks.graph import Edge, Loop, loops_in_order
 from snnrl.networks.recording import Recorder, Recording
@@ -21,7 +22,7 @@ from snnrl.plasticity import Rule
 from snnrl.state import compact, copied, leaves
 
 
-class Network(nn.Module):
+class Network(KnownSettings, nn.Module):
     """Populations and connections.
 
     ::
@@ -68,8 +69,11 @@ class Network(nn.Module):
             self.shapes[name] = population.shape
             self.neurons[name] = population
         else:
-            shape = (population,) if isinstance(population, int) else tuple(population)
+            shape = population if isinstance(population, tuple | list) else (population,)
+            whole = all(isinstance(size, Integral) and not isinstance(size, bool) for size in shape)
+            require(whole, f"{name}", population, "neurons, or the shape of an input in whole numbers")
             require(min(shape, default=0) > 0, f"{name}.shape", shape, "positive sizes")
+            shape = tuple(map(int, shape))
             self.shapes[name] = shape
         self.loops = loops_in_order(self.shapes, self.edges)
 
@@ -98,6 +102,10 @@ class Network(nn.Module):
             if name not in self.shapes:
                 raise ConfigError(f"{role}={name}: {did_you_mean(name, self.shapes)}")
         require(post in self.neurons, "post", post, "a population of neurons, not an input")
+        kind = type(connection).__name__
+        require(isinstance(connection, Projection), "connection", kind, "a Projection, as Dense is one")
+        learns = rule is None or isinstance(rule, Rule)
+        require(learns, "rule", getattr(rule, "__name__", type(rule).__name__), "a Rule, as STDP() is one, or None")
         if rule is not None:
             learner, name = type(rule).__name__, type(connection).__name__
             require(isinstance(connection, Connection), "rule", learner, f"None, a {name} has no weights")
@@ -171,7 +179,7 @@ class Network(nn.Module):
             ConfigError: an unknown name, a shape that does not fit, input that is not finite or on another device than
                 the network, a recording that is too large.
         """
-        require(window >= 1, "window", window, "at least 1 step")
+        require(isinstance(window, Integral) and window >= 1, "window", window, "at least 1 step")
         drive = self._drive(inputs, clamp or {}, unclamp or {}, inject or {})
         third = _third_factor(modulator, drive, self._device())
         state = self.init_state(drive.batch) if state is None else state

@@ -77,7 +77,7 @@ class Stretch:
     def __init__(
         self, network: Network, drive: Drive, state: NetworkState, recorder: Recorder, *, learning: bool
     ) -> None:
-        self.network, self.drive, self.recorder, self.learning = network, drive, recorder, learning
+        self.network, self.drive, self.recorder = network, drive, recorder
         self.neurons = dict(zip(network.neurons, state.neurons, strict=True))
         self.under_way = dict(zip(network.connections, state.arriving, strict=True))
         self.rules = state.rules
@@ -85,7 +85,9 @@ class Stretch:
         self.arrived: dict[str, Tensor] = {}
         self.scores: dict[str, Tensor] = {}
         self.weights: dict[str, Tensor] = {}
-        self.scored = {edge.post for edge in network.plastic() if learning and network.rule(edge).uses_score}
+        plastic = network.plastic() if learning else []
+        self.scored = {edge.post for edge in plastic if network.rule(edge).uses_score}
+        self.changing = {edge.key for edge in plastic} if torch.is_grad_enabled() else set()
 
     def run(self, loops: list[Loop]) -> None:
         """Run all parts."""
@@ -181,7 +183,8 @@ class Stretch:
         leading = spikes.shape[: spikes.dim() - len(self.network.shapes[edge.pre])]
         connection, shaped = self.network.connection(edge), spikes.reshape(*leading, *edge.pre_shape)
         current: Tensor
-        if self._changes_under_gradient(edge, shaped):
+        if edge.key in self.changing and (shaped.requires_grad or connection.weight.requires_grad):
+            # the backward pass reads the weights as they are now; a rule will change them
             if edge.key not in self.weights:
                 self.weights[edge.key] = connection.weight.clone()
             current = functional_call(connection, {"weight": self.weights[edge.key]}, (shaped,))
@@ -189,12 +192,6 @@ class Stretch:
             current = connection(shaped)
         current = as_dtype(current, self.neurons[edge.post][0].dtype, f"{edge.key}, current")
         return current.reshape(*leading, *self.network.shapes[edge.post])
-
-    def _changes_under_gradient(self, edge: Edge, spikes: Tensor) -> bool:
-        """Whether a rule will change weights that the backward pass through this stretch reads as they are now."""
-        if not (self.learning and edge.key in self.network.rules and torch.is_grad_enabled()):
-            return False
-        return spikes.requires_grad or self.network.connection(edge).weight.requires_grad
 
     def _silence(self, name: str) -> Tensor:
         potential: Tensor = self.neurons[name][0]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.neurons.settings import FINITE, Limits, Value, at_least, number, refuse_unknown
-from snnrl.surrogate import Surrogate, make_surrogate
+from snnrl.surrogate import Surrogate, make_surrogate, tracing
 from snnrl.traces import decay_factor, decay_trace
 
 S = TypeVar("S", bound=NamedTuple)
@@ -109,7 +109,7 @@ class Neuron(nn.Module, ABC, Generic[S]):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.FIXED and (name in self.__dict__ or callable(getattr(type(self), name, None))):
             raise ConfigError(f"{name}={value}: cannot be changed, make a new {type(self).__name__}")
-        if name in self.LEFT_OUT:
+        if name in self.LEFT_OUT and (name in self.__dict__ or name not in ("tau_trace", "surrogate")):
             refuse_unknown(type(self), {name: value})
         derived = getattr(type(self), name, None)
         if isinstance(derived, property) and derived.fset is None:
@@ -174,7 +174,7 @@ def step_of(current: Tensor, state: Any) -> Tensor:
         ConfigError: a current of another shape or on another device, or one that is not a tensor of real numbers.
     """
     like: Tensor = state[0]
-    if not torch.jit.is_tracing() and current.shape != like.shape:
+    if not tracing() and current.shape != like.shape:
         raise ConfigError(f"current={list(current.shape)}: must have the shape of the state {list(like.shape)}")
     return _cast(current, like)
 
@@ -186,7 +186,7 @@ def window_of(current: Tensor, state: Any) -> Tensor:
         ConfigError: as in :func:`step_of`.
     """
     like: Tensor = state[0]
-    if not torch.jit.is_tracing() and (current.shape[1:] != like.shape or not len(current)):
+    if not tracing() and (current.shape[1:] != like.shape or not len(current)):
         shape = ", ".join(map(str, like.shape))
         raise ConfigError(f"current={list(current.shape)}: must be of shape [time, {shape}]")
     return _cast(current, like)
@@ -277,8 +277,9 @@ class SpikingNeuron(Neuron[S]):
 
     def _rest(self, batch: int) -> dict[str, Tensor]:
         """The leaves that every state has besides its own."""
-        silent = self._zeros(batch)
-        return {"refractory": silent, "trace": silent.clone() if self.trace_decay else silent.new_zeros((batch, 0))}
+        zeros = self._zeros(batch)
+        silent = zeros if zeros.element_size() >= 4 else zeros.float()  # 16 bits do not count to a thousand
+        return {"refractory": silent, "trace": zeros.clone() if self.trace_decay else zeros.new_zeros((batch, 0))}
 
     @abstractmethod
     def charge(self, current: Tensor, state: S) -> S:

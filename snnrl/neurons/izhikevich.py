@@ -107,7 +107,6 @@ class Izhikevich(SpikingNeuron[IzhikevichState]):
         return state.v - self.V_PEAK
 
     def reset(self, state: IzhikevichState, spikes: Tensor) -> IzhikevichState:
-        v = torch.where(
-            spikes > 0, torch.as_tensor(self.value("c"), dtype=state.v.dtype, device=state.v.device), state.v
-        )
+        c = self.value("c")
+        v = torch.where(spikes > 0, c.to(state.v) if isinstance(c, Tensor) else c, state.v)
         return state._replace(v=v, u=state.u + self.d * spikes)

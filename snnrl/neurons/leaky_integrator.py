@@ -39,6 +39,10 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
     """
 
     LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem",)
+    LEFT_OUT: ClassVar[tuple[str, ...]] = (
+        *("v_rest", "v_threshold", "v_reset", "reset"),
+        *("t_refractory", "tau_trace", "surrogate"),
+    )
 
     def __init__(
         self,

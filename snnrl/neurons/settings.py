@@ -12,6 +12,7 @@ from torch import Tensor
 
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.kernels.plain import needs_torch
+from snnrl.surrogate import clamp
 
 Value = float | Tensor
 """A setting: a number, or a tensor with one number for each neuron ``[*shape]``."""
@@ -49,7 +50,7 @@ class Limits(NamedTuple):
             if known and low <= parameter.item() <= high:  # which needs no operation, and there no waiting either
                 return parameter
         ends = [end if isinstance(end, Tensor) or math.isfinite(end) else None for end in (low, high)]
-        return cast(Tensor, _Nearest.apply(parameter, *ends))
+        return clamp(parameter, *ends)
 
 
 FINITE = Limits("a finite number")
@@ -110,7 +111,7 @@ def refuse_unknown(model: Any, unknown: dict[str, Any]) -> None:
     """Raise :class:`~snnrl.errors.ConfigError` for the first of the keyword arguments that ``model`` does not take."""
     for name, value in unknown.items():
         known = [setting for setting in accepted(model) if setting not in unknown]
-        raise ConfigError(f"{name}={value}: {model.__name__} has no such setting, {did_you_mean(name, known)}")
+        raise ConfigError(f"{name}={value}: {model.__name__} has no such setting; {did_you_mean(name, known)}")
 
 
 @cache
@@ -135,28 +136,3 @@ def _inner(end: Value, side: int) -> Value:
     if isinstance(end, Tensor):
         return end + side * 1e-6 * end.abs().clamp_min(1)
     return end + side * 1e-6 * max(abs(end), 1.0) if math.isfinite(end) else end
-
-
-class _Nearest(torch.autograd.Function):
-    """A clamp whose gradient is held back only where a step along it would lead further out."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(parameter: Tensor, low: Any, high: Any) -> Tensor:
-        within = parameter if low is None else parameter.clamp(min=low)
-        return within if high is None else within.clamp(max=high)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        parameter, *ctx.ends = inputs
-        ctx.save_for_backward(parameter)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        ((parameter,), (low, high), gradient) = ctx.saved_tensors, ctx.ends, gradients[0]
-        if low is not None:
-            gradient = gradient.masked_fill((parameter < low) & (gradient > 0), 0.0)
-        if high is not None:
-            gradient = gradient.masked_fill((parameter > high) & (gradient < 0), 0.0)
-        return gradient, None, None

@@ -32,7 +32,7 @@ class Adam(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """What ``to`` does to the weights it does to their moments; steps are counted in their own type."""
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for moments in self._optimiser.state.values():
             for name, value in moments.items():
                 moved = fn(value)

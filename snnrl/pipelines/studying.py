@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from snnrl import noise
-from snnrl.errors import ConfigError, require
+from snnrl.errors import require
 from snnrl.pipelines import Learner, make_learner
 from snnrl.pipelines.base import Batches
 from snnrl.pipelines.config import PipelineConfig
 from snnrl.pipelines.data import Data, Images, load_data
-from snnrl.training.capacity import require_memory, state_bytes
+from snnrl.training.capacity import check_settings, state_bytes
 from snnrl.training.checkpoints import taking_over
 from snnrl.training.device import choose_device
 from snnrl.training.loggers import Logger
@@ -26,8 +26,6 @@ from snnrl.training.workload import Evaluated, Finished, Step, Workload, fit, re
 
 LOOK = 500
 """Images of a batch that is only looked at."""
-LARGE = 10_000
-"""Settings above this are looked at for the memory that they ask for."""
 CALIBRATE_DURING = 10_000
 """Training images that an evaluation on the way is calibrated with, at most."""
 
@@ -51,7 +49,11 @@ class Studying(Workload):
     def __init__(self, config: PipelineConfig) -> None:
         self.device = choose_device(config.device)
         data = read_data(config)
-        _check_memory(config, data, self.device)
+
+        def weigh(recipe: Mapping[str, Any]) -> int:
+            return state_bytes(make_learner(recipe, data.shape, data.classes).state_dict())
+
+        check_settings("pipeline", config.pipeline, weigh, self.device)
         self.data = Data(data.train.to(self.device), data.held.to(self.device), data.classes)
         self.model: Learner = make_learner(config.pipeline, data.shape, data.classes, config.seed).to(self.device)
         self.total = self.model.training_images = config.passes * len(data.train)
@@ -170,25 +172,6 @@ class Studying(Workload):
 
     def _calibrate(self, images: Images, between: Callable[[], None]) -> None:
         self.model.calibrate(_watched(images.batches(LOOK), between))
-
-
-def _check_memory(config: PipelineConfig, data: Data, device: torch.device) -> None:
-    """Raise a ConfigError where a setting asks for more weights than memory holds.
-
-    Weights grow linearly with the number of neurons, so two tiny learners tell how many bytes each one costs.
-    """
-    large = {
-        key: value
-        for key, value in config.pipeline.items()
-        if isinstance(value, int) and not isinstance(value, bool) and value > LARGE
-    }
-    for key, value in large.items():
-        tiny = [{**config.pipeline, **dict.fromkeys(large, 1), key: count} for count in (1, 2)]
-        try:
-            one, two = (state_bytes(make_learner(recipe, data.shape, data.classes).state_dict()) for recipe in tiny)
-        except ConfigError:  # the learner itself says it, of the values that are asked for
-            return
-        require_memory(one + (value - 1) * (two - one), key, value, device, "weights")
 
 
 class StudyRunner(Session):

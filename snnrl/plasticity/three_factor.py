@@ -98,6 +98,8 @@ def _credits(modulator: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
     ``credit[k] = modulator[k] + carry[k] * credit[k+1]`` and ``reach[k] = carry[k] * ... * carry[last]``, all
     ``[steps, batch]``.
     """
+    if len(modulator) == 1:
+        return modulator, carry
     credit, reach = torch.empty_like(modulator), torch.empty_like(modulator)
     ahead, onward = torch.zeros_like(modulator[0]), torch.ones_like(modulator[0])
     for step in range(modulator.shape[0] - 1, -1, -1):

@@ -105,14 +105,10 @@ def _fault(archive: zipfile.ZipFile, limit: int) -> str | None:
     entries = archive.infolist()
     names = [PurePosixPath(entry.filename) for entry in entries]
     roots = {name.parts[0] for name in names if len(name.parts) > 1}
-    begins = min(entry.header_offset for entry in entries) if entries else 0
-    if (
-        begins
-        or archive.comment
-        or len(roots) != 1
-        or len(set(names)) != len(names)
-        or any(_leaves(name) for name in names)
-    ):
+    begins = min((entry.header_offset for entry in entries), default=0)
+    folders = any(entry.external_attr & 0xFFFF for entry in entries)  # torch would not read such a part, without a word
+    outside = any(_leaves(name) for name in names)
+    if begins > 0 or folders or outside or len(roots) != 1 or len(set(names)) != len(names):
         return "its parts are not those of a checkpoint"
     size = sum(entry.file_size for entry in entries)
     if size > limit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from snnrl.errors import ConfigError
 ATARI_BYTES, OTHER_BYTES = 1_800_000, 4_000
 """Resident memory of an Atari game and, at least, of another environment, as measured."""
 GIB = 2**30
+LARGE = 10_000
+"""Settings above this are looked at for the memory that they ask for."""
 
 
 def require_memory(need: int, setting: str, value: Any, device: torch.device, purpose: str) -> None:
@@ -41,6 +43,35 @@ def require_memory(need: int, setting: str, value: Any, device: torch.device, pu
             f"{setting}={value}: needs at least {need / GIB:,.1f} GiB of memory for {purpose}, and {free / GIB:,.1f} "
             f"GiB are free on {device.type}; must be less"
         )
+
+
+def check_settings(
+    section: str, settings: Mapping[str, Any], weigh: Callable[[Mapping[str, Any]], int], device: torch.device
+) -> None:
+    """Raise where a setting asks for more neurons than memory holds.
+
+    Weights and traces grow linearly with the number of neurons, so two tiny models tell how many bytes each one costs.
+
+    Args:
+        section: that the settings stand in, ``agent`` or ``pipeline``.
+        settings: of an agent or a learner.
+        weigh: makes one by such settings and says how many bytes it takes.
+        device: where the memory is taken.
+
+    Raises:
+        ConfigError: there is not enough.
+    """
+    large = {
+        key: value
+        for key, value in settings.items()
+        if isinstance(value, int) and not isinstance(value, bool) and value > LARGE
+    }
+    for key, value in large.items():
+        try:
+            one, two = (weigh({**settings, **dict.fromkeys(large, 1), key: count}) for count in (1, 2))
+        except ConfigError:  # making the model says it, of the values that are asked for
+            return
+        require_memory(one + (value - 1) * (two - one), f"{section}.{key}", value, device, "weights")
 
 
 def free_memory(device: torch.device) -> int | None:
@@ -70,7 +101,8 @@ def _free_of_group(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     for limit, used in pairs:
         try:
             most, taken = (int((root / name).read_text(encoding="ascii")) for name in (limit, used))
-            cached = dict(line.split() for line in (root / limit).with_name("memory.stat").read_text().splitlines())
+            lines = (root / limit).with_name("memory.stat").read_text(encoding="ascii").splitlines()
+            cached = dict(line.split() for line in lines)
             return most - taken + int(cached.get("inactive_file", 0))
         except (OSError, ValueError):
             continue

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from snnrl.config import write_settings
-from snnrl.errors import ConfigError, one_line
+from snnrl.errors import ConfigError, RunError, one_line
 from snnrl.trust import names_code
 
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
@@ -89,17 +89,17 @@ class RunFolder:
             written: the descriptor of ``metrics.jsonl``, by which it is seen whether the folder is still there.
 
         Raises:
-            ConfigError: as said; what was written before is as it was.
+            RunError: as said; what was written before is as it was.
         """
         try:
             if written is not None and not self._holds(written):
-                raise ConfigError(
+                raise RunError(
                     f"run_dir={self.path}: was removed or renamed while the run wrote to it, so the run stopped at "
                     f"{reached()}; if it was renamed, go on with: python -m snnrl.train resume=ITS_NEW_NAME"
                 )
             yield
         except OSError as error:
-            raise ConfigError(
+            raise RunError(
                 f"run_dir={self.path}: cannot be written to ({error.strerror or one_line(error)}), so the run stopped "
                 f"at {reached()}; its last checkpoint is whole, and when there is room go on with: "
                 f"{resume_line(self.path, self.settings)}"

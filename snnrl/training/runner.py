@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from snnrl.agents import Agent, make_agent
 from snnrl.config import RunConfig
 from snnrl.envs import env_seeds, make_envs
-from snnrl.training.capacity import environment_bytes, require_memory, state_bytes
+from snnrl.training.capacity import check_settings, environment_bytes, require_memory, state_bytes
 from snnrl.training.device import choose_device
 from snnrl.training.playing import Playing
 from snnrl.training.rollout import Rollout
@@ -36,10 +37,17 @@ class Acting(Playing):
         super().__init__(config)
         self.device = choose_device(config.device)
         one = make_envs(config.env, 1)
-        self.model: Agent[Any] = make_agent(
-            config.agent, one.single_observation_space, one.single_action_space, config.env, config.seed
-        ).to(self.device)
         one.close()
+
+        def make(recipe: Mapping[str, Any]) -> Agent[Any]:
+            return make_agent(recipe, one.single_observation_space, one.single_action_space, config.env, config.seed)
+
+        def weigh(recipe: Mapping[str, Any]) -> int:
+            agent = make(recipe)
+            return state_bytes(agent.state_dict()) + config.num_envs * state_bytes(agent.begin(1))
+
+        check_settings("agent", config.agent, weigh, self.device)
+        self.model: Agent[Any] = make(config.agent).to(self.device)
         self._check_memory(config)
         self.envs = make_envs(config.env, config.num_envs)
 

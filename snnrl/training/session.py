@@ -102,7 +102,7 @@ class Session:
         """Run to the end and return the summary, or ``None`` if a signal stopped it, its state saved.
 
         Raises:
-            ConfigError: the folder cannot be written to any more; what it holds is whole.
+            RunError: the folder cannot be written to any more; what it holds is whole.
         """
         self.wall_clock.start()
         with lasting_output(), GracefulShutdown() as self.shutdown:

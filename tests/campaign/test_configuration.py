@@ -176,6 +176,6 @@ def test_settings_at_random_are_valid_or_refused_in_one_line(folder: Path) -> No
 def test_a_campaign_is_repeated_by_its_seed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = []
     for _ in range(2):
-        try_settings(5, 8, folder)
+        try_settings(5, 3, folder)
         found.append(capsys.readouterr().out)
     assert found[0] == found[1]

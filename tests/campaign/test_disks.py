@@ -72,7 +72,7 @@ def test_a_run_that_fills_its_disk_goes_on_when_there_is_room(
         capfd.readouterr()
         code = ends(fork(lambda words=words: train.main(words)))
         if code:
-            assert code == 2
+            assert code in (1, 2)
             check_said(capfd.readouterr().err, run_dir)
             full += 1
         store = CheckpointStore(run_dir / "checkpoints")

@@ -87,7 +87,7 @@ class Misbehaving(gymnasium.Env[Any, Any]):
         values = {"nan": np.nan, "inf": np.inf, "huge": 1e30}
         if self.fault in values:
             seen[self.np_random.integers(3)] = values[self.fault]
-        others = {"missing": None, "shape": seen[:2], "complex": seen * 1j, "text": "a vector"}
+        others = {"missing": None, "shape": seen[:2], "complex": seen.astype(complex), "text": "a vector"}
         return others.get(self.fault, seen)
 
 

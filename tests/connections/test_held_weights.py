@@ -259,3 +259,5 @@ def test_bounds_mask_and_signs_hold_whatever_the_norm(kind: str, bounds: tuple[f
 def test_masks_signs_and_weights_may_be_lists() -> None:
     connection = Dense(2, 1, weight=[[0.5, 0.5]], mask=[1, 0], signs=[1, -1])  # type: ignore[arg-type]
     assert connection.weight.tolist() == [[0.5, 0.0]]
+    sparse = Sparse(3, 2, [[1, 0], [0, 2]], weight=[0.5, 0.25], mask=[1, 0])  # type: ignore[arg-type]
+    assert sparse.weight.tolist() == [0.0, 0.5]

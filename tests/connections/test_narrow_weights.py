@@ -121,6 +121,15 @@ def test_a_checkpoint_without_lower_halves_is_loaded() -> None:
     assert torch.equal(connection.weight, before["weight"])
 
 
+def test_loading_something_else_leaves_lower_halves_alone() -> None:
+    connection, _ = pair()
+    connection.apply_(small_change(connection, 0))
+    before = connection.lower_half
+    connection.load_state_dict({}, strict=False)
+    assert before is not None
+    assert connection.lower_half is before
+
+
 @pytest.mark.parametrize("way", ["in place", "behind torch's back"])
 def test_weights_that_someone_sets_are_what_changes_are_added_to(way: str) -> None:
     connection, _ = pair()

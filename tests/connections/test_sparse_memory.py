@@ -118,6 +118,13 @@ def test_the_hebbian_product_of_a_sparse_connection_takes_memory_for_its_synapse
     assert largest(lambda: connection.hebbian(post, pre)) <= 2 * len(connection.weight)
 
 
+@pytest.mark.parametrize("make", [drawn, lambda: Dense(PRE, 3), lambda: MeanField(PRE, 3)])
+@pytest.mark.parametrize("size", [PRE - 1, PRE + 1])
+def test_sparse_spikes_of_another_population_are_refused(make: Callable[[], Sparse], size: int) -> None:
+    with pytest.raises(ConfigError, match=rf"^spikes=\[4, {size}\]: must be of shape \[..., {PRE}\]$"):
+        make()(few_spikes(4, size))
+
+
 @pytest.mark.parametrize("rule", [STDP, MSTDPET])
 def test_a_rule_on_a_sparse_connection_takes_memory_for_its_synapses(rule: Any) -> None:
     network = Network()

@@ -43,6 +43,8 @@ def test_a_parametrisation_of_torch_takes_the_place_of_the_weights() -> None:
     before = connection.weight.detach().clone()
     parametrize.register_parametrization(connection, "weight", Doubled())
     assert torch.equal(connection(SPIKES).t(), 2 * before)
+    connection.load_state_dict(connection.state_dict())
+    assert torch.equal(connection(SPIKES).t(), 2 * before)
 
 
 def test_weights_are_pruned_and_stay_so() -> None:
@@ -50,6 +52,7 @@ def test_weights_are_pruned_and_stay_so() -> None:
     prune.random_unstructured(connection, "weight", 0.5)
     pruned = connection.weight == 0
     assert 0 < pruned.sum() < pruned.numel()
+    connection.load_state_dict(connection.state_dict())
     prune.remove(connection, "weight")
     assert list(dict(connection.named_parameters())) == ["weight"]
     assert torch.equal(connection.weight == 0, pruned)

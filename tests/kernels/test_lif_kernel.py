@@ -371,7 +371,7 @@ for steps, size in ((1, 5), (9, 300)):
         for code in range(4):
             window = lif.LIFWindow(own[0], own[1], own[2] - 1, own[3], own[4] - 1, own[5], soft, 0, code, 1.5)
             leaves = [current.clone().requires_grad_(), v.clone().requires_grad_()]
-            spikes, after = lif._Scan.apply(*leaves, window)
+            spikes, after, _ = lif._Scan.apply(*leaves, window)
             expected = torch.autograd.grad([spikes, after], leaves, [above, end])
             potential = lif._forward(current, v, torch.zeros(size), window, True)[3]
             decay, gain, _, threshold, _, _ = window.columns(v)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -42,3 +43,15 @@ def test_cells_of_the_input_are_a_layer() -> None:
     assert cells.neurons == 10
     assert cells.spikes == spikes
     assert abs(dense.synaptic_operations - 4 * spikes) < 1e-4
+
+
+def test_a_grouped_convolution_reaches_the_channels_of_its_group() -> None:
+    reach = fan_out(nn.Conv2d(4, 6, 2, groups=2), (4, 2, 2))
+    assert torch.equal(reach, torch.full((4, 2, 2), 3.0))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_costs_on_a_gpu_are_those_on_the_cpu() -> None:
+    network = LayeredNetwork.dense(3, [4, 5], LayerSettings(sim_steps=6))
+    x = torch.ones(7, 3)
+    assert layer_costs(network, x) == layer_costs(network.cuda(), x.cuda())

@@ -16,7 +16,7 @@ from snnrl.connections import Conv2d, Dense, Lateral, OneToOne, Pool, Sparse
 from snnrl.errors import ConfigError
 from snnrl.networks import Network, NetworkState
 from snnrl.neurons import LIF, SRM0, DiehlCook, EscapeNoise
-from snnrl.plasticity import MSTDP, MSTDPET, STDP, Rmax
+from snnrl.plasticity import MSTDP, MSTDPET, STDP, Rmax, ThreeFactor
 
 quick = settings(deadline=None, max_examples=20)
 
@@ -691,6 +691,16 @@ BOOL = torch.zeros(1, dtype=torch.bool)
         (lambda: small().add("more", LIF(2, dt=0.5)), r"^more.dt=0.5: must be the network's 1.0$"),
         (lambda: small().add("more", 0), r"^more.shape=\(0,\): must be positive sizes$"),
         (lambda: small().add("more", ()), r"^more.shape=\(\): must be positive sizes$"),
+        (lambda: small().add("more", 2.5), r"^more=2.5: must be neurons, or the shape of an input in whole numbers$"),
+        (lambda: small().add("more", LIF), r"^more=<class .*>: must be neurons, or the shape of an input in whole"),
+        (lambda: Network(td=1.0), r"^td=1.0: Network has no such setting; there are: dt$"),
+        (
+            lambda: small().connect("input", "output", torch.nn.Linear(3, 2)),
+            r"^connection=Linear: must be a Projection, as Dense is one$",
+        ),
+        (lambda: small(rule=STDP), r"^rule=STDP: must be a Rule, as STDP\(\) is one, or None$"),
+        (lambda: small(rule=ThreeFactor(0.5)), r"^rule=ThreeFactor: must be a Rule, as STDP\(\) is one, or None$"),
+        (run(window=2.5), r"^window=2.5: must be at least 1 step$"),
         (lambda: small().connect("inptu", "output", Dense(3, 2)), r"^pre=inptu: did you mean input\?$"),
         (lambda: small().connect("input", "ouptut", Dense(3, 2)), r"^post=ouptut: did you mean output\?$"),
         (lambda: small().connect("x", "output", Dense(3, 2)), r"^pre=x: there are: input, output$"),

@@ -24,6 +24,6 @@ def test_more_weights_than_fit_are_refused_with_an_estimate(
     words = [f"experiment={experiment}", setting, f"data_dir={drawn}", "logger=none", "progress=none"]
     assert main([*words, f"run_dir={tmp_path / 'run'}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"error: {setting}: needs at least ")
+    assert line.startswith(f"error: pipeline.{setting}: needs at least ")
     assert "GiB of memory for weights" in line
     assert not (tmp_path / "run").exists()

@@ -44,7 +44,7 @@ def test_the_fused_count_learns_as_the_plain_spikes_do(
     images, labels = batch()
     before = [parameter.detach().clone() for parameter in fused.parameters()]
     metrics = [fused.learn(images, labels)]
-    monkeypatch.setattr(surrogate, "count_spikes", lambda *_: None)
+    monkeypatch.setattr(surrogate, "count_spikes", lambda *_, **__: None)
     metrics.append(plain.learn(images, labels))
     torch.testing.assert_close(metrics[0]["train/loss"], metrics[1]["train/loss"])
     for ours, theirs in zip(moments(fused), moments(plain), strict=True):

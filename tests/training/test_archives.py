@@ -49,7 +49,7 @@ def refused(path: Path) -> str:
     with pytest.raises(ConfigError) as caught:
         load_checkpoint(path)
     (line,) = str(caught.value).splitlines()
-    assert line.startswith(f"checkpoint {path} ")
+    assert line.startswith(str(ConfigError(f"checkpoint {path} ")))
     return line
 
 
@@ -90,6 +90,17 @@ def test_a_missing_part_is_damage(path: Path, lacking: str) -> None:
 @pytest.mark.parametrize("emptied", ["archive/data.pkl", "archive/data/0", "archive/byteorder", "archive/version"])
 def test_an_empty_part_is_damage(path: Path, emptied: str) -> None:
     write(path, parts(path) | {emptied: b""})
+    assert " is damaged (" in refused(path)
+
+
+def test_a_part_that_says_it_is_a_folder_is_damage(path: Path) -> None:
+    """One bit of the archive's directory, for which torch gives memory that nobody has written."""
+    content = parts(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in content.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0x10 if name == "archive/data/0" else 0
+            archive.writestr(entry, data)
     assert " is damaged (" in refused(path)
 
 

@@ -32,6 +32,7 @@ CPU = torch.device("cpu")
         (["env=Pong", "agent=ppo", "num_envs=100000"], "num_envs=100000"),
         (["env=Pong", "agent=ppo", "agent.n_steps=100000000"], "agent.n_steps=100000000"),
         (["env=Pong", "agent=dqn", "agent.buffer_size=1000000000", "env_steps=1000000000"], "agent.buffer_size="),
+        (["env=CartPole", "agent.actor_neurons=1000000000"], "agent.actor_neurons=1000000000"),
         (["env=CartPole", "agent=random", "num_envs=1000000000"], "num_envs=1000000000"),
     ],
 )

@@ -171,7 +171,7 @@ def test_a_folder_that_is_removed_ends_the_run_with_one_line(
             (run_dir / "metrics.jsonl").touch()
 
     happens(remove)
-    assert train.main([*WORDS, *QUIET, f"run_dir={run_dir}"]) == 2
+    assert train.main([*WORDS, *QUIET, f"run_dir={run_dir}"]) == 1
     shown = capsys.readouterr()
     assert "written to" not in shown.out
     line = shown.err.splitlines()[-1]
@@ -200,7 +200,7 @@ def test_a_disk_that_is_full_ends_the_run_with_one_line_and_keeps_its_checkpoint
         os._exit(
             train.main([*WORDS, "progress=none", "checkpoint.every=100", f"logger={logger}", f"run_dir={run_dir}"])
         )
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
     line = capfd.readouterr().err.splitlines()[-1]
     assert line.startswith(f"error: run_dir={run_dir}: cannot be written to (File too large), so the run stopped at ")
     assert line.endswith(f"go on with: python -m snnrl.train resume={run_dir}")

@@ -14,6 +14,8 @@ from PIL import Image
 
 from snnrl import make_agent
 from snnrl.agents.constant import Constant, ConstantConfig
+from snnrl.agents.rstdp import RSTDP
+from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.envs import EnvConfig, env_seeds, make_env
 from snnrl.errors import ConfigError
 from snnrl.training.evaluation import AFTERWARDS
@@ -114,12 +116,24 @@ class Drawn(Undrawn):
         return np.full(self.picture, 9, np.uint8) if isinstance(self.picture, tuple) else self.picture
 
 
+class Masked(Drawn):
+    """Permits the second of its actions alone."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+        return super().reset(seed=seed, options=options)[0], {"action_mask": np.array([0, 1])}
+
+    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        assert action == 1
+        return *super().step(action)[:4], {"action_mask": np.array([0, 1])}
+
+
 @pytest.fixture(scope="module", autouse=True)
 def registered() -> Iterator[None]:
     gymnasium.register("Undrawn-v0", Undrawn)
     gymnasium.register("Drawn-v0", Drawn)
+    gymnasium.register("Masked-v0", Masked)
     yield
-    del gymnasium.registry["Undrawn-v0"], gymnasium.registry["Drawn-v0"]
+    del gymnasium.registry["Undrawn-v0"], gymnasium.registry["Drawn-v0"], gymnasium.registry["Masked-v0"]
 
 
 WITHOUT_A_PICTURE = {
@@ -155,6 +169,14 @@ def test_a_video_shows_the_environment_of_evaluations(tmp_path: Path) -> None:
     check_drawing(env)
     with Image.open(record_episode(first_action(env), env, tmp_path / "video.gif")) as picture:
         assert picture.size == (4, 5)
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_an_action_that_the_environment_does_not_permit_is_not_filmed(deterministic: bool, tmp_path: Path) -> None:
+    env = EnvConfig("Masked-v0", kwargs={"picture": (5, 4, 3)})
+    for seed in range(4):
+        agent = RSTDP(spaces.Discrete(2), spaces.Discrete(2), RSTDPConfig(), env, seed)
+        record_episode(agent, env, tmp_path / "video.gif", deterministic=deterministic)
 
 
 def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
