@@ -35,7 +35,8 @@ def closed() -> TextIO:
     return stream
 
 
-LOST = pytest.mark.parametrize("lose", [broken_pipe, lost_terminal, closed, lambda: None], ids=str)
+LOSSES = {"pipe": broken_pipe, "terminal": lost_terminal, "closed": closed, "none": lambda: None}
+LOST = pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
 
 
 @LOST

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.connections import Connection, Projection
-from snnrl.errors import ConfigError, KnownSettings, did_you_mean, require
+from snnrl.errors import ConfigError, KnownSettings, did_you_mean, require, shown
 from snnrl.networks.delay import Delay
 from snnrl.networks.graph import Edge, Loop, loops_in_order
 from snnrl.networks.recording import Recorder, Recording
@@ -54,6 +54,16 @@ class Network(KnownSettings, nn.Module):
         self.loops: list[Loop] = []
         self.neurons, self.connections = nn.ModuleDict(), nn.ModuleDict()
         self.rules, self.delays = nn.ModuleDict(), nn.ModuleDict()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse another ``dt``, for which neither neurons nor rules nor delays were made.
+
+        Raises:
+            ConfigError: the step is set again.
+        """
+        if name == "dt" and "dt" in self.__dict__:
+            raise ConfigError(f"dt={shown(value)}: cannot be changed, make a new Network")
+        super().__setattr__(name, value)
 
     def add(self, name: str, population: Neuron[Any] | int | tuple[int, ...]) -> None:
         """Add a population: a neuron model, or the shape of an input whose spikes come from outside.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.connections.base import Connection
-from snnrl.errors import KnownSettings, require
+from snnrl.errors import ConfigError, KnownSettings, require, shown
 from snnrl.spikes import as_dtype
 
 S = TypeVar("S", bound=tuple[Any, ...])
@@ -35,6 +35,18 @@ class Rule(KnownSettings, nn.Module, ABC, Generic[S]):
 
     uses_modulator: ClassVar[bool] = False
     uses_score: ClassVar[bool] = False
+    GIVEN_ON: ClassVar[tuple[str, ...]] = ()
+    """Settings that a part of the rule keeps in its place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse what would change nothing: of time constants a rule keeps the decay that follows from them.
+
+        Raises:
+            ConfigError: a setting that stands for good once the rule is made.
+        """
+        if name.startswith("tau_") or name in self.GIVEN_ON or (name == "dt" and "dt" in self.__dict__):
+            raise ConfigError(f"{name}={shown(value)}: cannot be changed, make a new {type(self).__name__}")
+        super().__setattr__(name, value)
 
     def __call__(
         self, connection: Connection, pre: Tensor, post: Tensor, state: S, modulator: Tensor | None = None

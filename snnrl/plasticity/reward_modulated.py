@@ -63,6 +63,7 @@ class MSTDPET(Rule[EligibilityState]):
     """
 
     uses_modulator: ClassVar[bool] = True
+    GIVEN_ON: ClassVar[tuple[str, ...]] = ("a_plus", "a_minus")
 
     def __init__(
         self,
