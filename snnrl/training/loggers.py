@@ -34,7 +34,6 @@ _WANDB_SETTINGS: Mapping[str, Any] = {
     "silent": True,
     "save_code": False,
     "init_timeout": _WANDB_INIT_SECONDS,
-    "finish_timeout": _WANDB_FINISH_SECONDS,
     "finish_timeout_raises": True,
 }
 
@@ -165,7 +164,7 @@ class WandbLogger:
             "resume": "allow" if resume_id else None,
             "reinit": "create_new",
             **_not_set({"dir": str(run_dir), "project": project, "name": name}),
-            "settings": wandb.Settings(**_not_set(_WANDB_SETTINGS)),
+            "settings": wandb.Settings(**_not_set({**_WANDB_SETTINGS, "finish_timeout": _WANDB_FINISH_SECONDS})),
         }
         if mode in ("offline", "dryrun", "disabled"):
             reason = f"as WANDB_MODE={mode} asks"
