@@ -1,13 +1,8 @@
-"""Environments that misbehave at a random moment, under every kind of agent: the run stops and says where.
-
-``SNNRL_CAMPAIGN_SEED`` repeats a campaign, ``SNNRL_CAMPAIGN_COUNT`` makes it longer or shorter.
-"""
+"""Environments that misbehave at a random moment, under every kind of agent: the run stops and says where."""
 
 from __future__ import annotations
 
-import os
 import random
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +18,7 @@ from snnrl.train import main
 from snnrl.training import evaluation
 from snnrl.training.checkpoints import CheckpointStore
 
-SEED = int(os.environ.get("SNNRL_CAMPAIGN_SEED", secrets.randbelow(2**32)))
-COUNT = int(os.environ.get("SNNRL_CAMPAIGN_COUNT", 100))
+ROUNDS = (4, 100)
 STEPS = 120
 """Of each run, in two environments."""
 ACTIONS: Mapping[str, spaces.Space[Any]] = {"discrete": spaces.Discrete(3), "box": spaces.Box(-1.0, 1.0, (2,))}
@@ -101,8 +95,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     del gymnasium.registry["Misbehaving-v0"]
 
 
-def try_one(number: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    draw = random.Random(f"{SEED}-{number}")
+def try_one(draw: random.Random, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fault = draw.choice((*REFUSED, *RAISED, ENDLESS))
     agent = draw.choice(sorted(AGENTS))
     actions, moment = draw.choice(AGENTS[agent]), draw.randrange(1, STEPS // 2)
@@ -112,7 +105,7 @@ def try_one(number: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> No
         *("num_envs=2", "eval.every=50", "eval.during=2", "eval.episodes=2", "checkpoint.every=20"),
         *("logger=none", "progress=none", f"run_dir={folder}"),
     ]
-    print(f"SNNRL_CAMPAIGN_SEED={SEED}, number {number}: {' '.join(words)}")
+    print(" ".join(words))
     if fault in RAISED:
         with pytest.raises((ZeroDivisionError, ValueError, TypeError)) as caught:
             main(words)
@@ -135,12 +128,9 @@ def try_one(number: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> No
         assert all(torch.isfinite(value).all() for value in weights if value.is_floating_point())
 
 
-@pytest.mark.parametrize("number", range(4))
-def test_a_few_misbehaving_environments(number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    try_one(number, tmp_path / "run", capsys)
-
-
-@pytest.mark.campaign
-@pytest.mark.parametrize("number", range(4, 4 + COUNT))
-def test_misbehaving_environments(number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    try_one(number, tmp_path / "run", capsys)
+@pytest.mark.timeout(3600)
+def test_an_environment_that_misbehaves_ends_its_run_in_one_line(
+    rounds: int, chance: random.Random, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(rounds):
+        try_one(chance, tmp_path / f"run-{number}", capsys)
