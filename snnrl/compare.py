@@ -56,8 +56,8 @@ def run_comparison(words: Sequence[str]) -> int:
     from snnrl.recipes import compose_run
     from snnrl.textfiles import read_json
     from snnrl.training.device import leave_cores_to_environments
-    from snnrl.training.folders import keeping, require_writable
     from snnrl.training.summary import write_json
+    from snnrl.training.writable import keeping, require_writable
     from snnrl.trials import check_reusable, draw_curves, for_seed, played, read_options, stopped_by, train_run
 
     options = read_options([word for word in words if _key(word) in DEFAULTS], DEFAULTS, ("against", "out", "progress"))

@@ -68,8 +68,8 @@ def run_controls(words: Sequence[str]) -> int:
 
     from snnrl.config import SEED_LIMIT, RunConfig, folder, read_run
     from snnrl.training.device import leave_cores_to_environments
-    from snnrl.training.folders import keeping, require_writable
     from snnrl.training.summary import write_json
+    from snnrl.training.writable import keeping, require_writable
     from snnrl.trials import check_reusable, draw_curves, played, stopped_by, train_run
 
     run_dir, settings = read_run(options)

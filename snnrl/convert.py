@@ -57,8 +57,8 @@ def convert_run(words: Sequence[str]) -> int:
     from snnrl.training.capacity import require_memory, space_bytes
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.evaluation import evaluate
-    from snnrl.training.folders import keeping, require_writable
     from snnrl.training.summary import bootstrap_interval, write_json
+    from snnrl.training.writable import keeping, require_writable
 
     run_dir, settings = read_run(options)
     out = run_dir / "converted" if options["out"] is None else folder("out", options["out"])

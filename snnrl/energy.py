@@ -42,8 +42,8 @@ def count_run(words: Sequence[str]) -> int:
     from snnrl.loading import is_sb3, load_player
     from snnrl.training.capacity import require_memory, space_bytes
     from snnrl.training.device import leave_cores_to_environments
-    from snnrl.training.folders import keeping
     from snnrl.training.summary import write_json
+    from snnrl.training.writable import keeping
 
     run_dir, settings = read_run(options)
     config = RunConfig.from_mapping(settings)

@@ -75,8 +75,8 @@ def evaluate_run(words: Sequence[str]) -> int:
 
     from snnrl.loading import load_player
     from snnrl.training.evaluation import evaluate
-    from snnrl.training.folders import keeping
     from snnrl.training.summary import bootstrap_interval, versions, write_json
+    from snnrl.training.writable import keeping
 
     config = RunConfig.from_mapping(settings)
     seed = config.seed if options["seed"] is None else options["seed"]
@@ -131,8 +131,8 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
 
     from snnrl.pipelines.config import PipelineConfig
     from snnrl.pipelines.studying import confuse, draws_apart, load_learner, read_split
-    from snnrl.training.folders import keeping
     from snnrl.training.summary import versions, write_json
+    from snnrl.training.writable import keeping
 
     overridden = {key: options[key] for key in ("data_dir",) if options[key] is not None}
     pipeline = dict(settings["pipeline"])

@@ -44,7 +44,7 @@ def export_run(words: Sequence[str]) -> int:
     from snnrl.loading import load_player
     from snnrl.textfiles import read_json
     from snnrl.training.checkpoints import CheckpointStore
-    from snnrl.training.folders import keeping, require_writable
+    from snnrl.training.writable import keeping, require_writable
 
     for word in words:
         key = word.partition("=")[0]
