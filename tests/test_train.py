@@ -252,11 +252,12 @@ def test_cuda_where_there_is_none_is_refused(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("observation_space", "action_space", "named"),
     [
-        (spaces.Dict({"left": spaces.Discrete(2), "right": spaces.Discrete(2)}), spaces.Discrete(2), "Dict("),
-        (spaces.Discrete(2), spaces.MultiBinary(2), "MultiBinary(2)"),
+        (spaces.Text(4), spaces.Discrete(2), "Text("),
+        (spaces.Dict({"word": spaces.Text(4), "number": spaces.Discrete(2)}), spaces.Discrete(2), "Dict("),
+        (spaces.Discrete(2), spaces.Sequence(spaces.Discrete(2)), "Sequence("),
         (spaces.Discrete(2), spaces.Box(0.0, float("inf"), (1,)), "Box(0.0, inf"),
     ],
-    ids=["dict", "binary", "unbounded"],
+    ids=["text", "dict", "sequence", "unbounded"],
 )
 def test_a_space_that_the_agent_cannot_take_is_named(
     observation_space: spaces.Space[Any],
@@ -269,7 +270,7 @@ def test_a_space_that_the_agent_cannot_take_is_named(
     line = one_line(capsys)
     assert line.startswith("error: ")
     assert f"space {named}" in line
-    assert "must be Discrete" in line or "can take Discrete" in line or "must be one array" in line
+    assert " must " in line
     assert list(Path().iterdir()) == []
 
 
