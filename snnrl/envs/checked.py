@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
 
@@ -151,7 +152,7 @@ def _array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Finder:
         if array.shape != shape:
             return Fault(f"an observation of shape {array.shape}", f"{shape}")
         # One pass without a copy; the sum of squares is finite and small unless a value may be wrong.
-        if inexact and not np.vdot(array, array) < LARGEST**2:
+        if inexact and not float(np.vdot(array, array)) < LARGEST**2:
             return _fault_of_values(array)
         return None
 
@@ -178,7 +179,7 @@ def _cast(observation: Any, dtype: np.dtype[Any]) -> tuple[NDArray[Any], Fault |
 
 def _fault_of_values(array: NDArray[Any]) -> Fault | None:
     with np.errstate(invalid="ignore"):
-        wrong = np.argwhere(~(np.abs(array) <= LARGEST))
+        wrong = np.argwhere(~(np.abs(array.astype(np.float64)) <= LARGEST))
     if not len(wrong):
         return None
     index = tuple(int(place) for place in wrong[0])
@@ -194,6 +195,8 @@ def _fault_of_reward(reward: Any) -> Fault | None:
         number = float(reward)
     except (TypeError, ValueError):
         return Fault(f"the reward {_shown(reward)}", "a number")
+    except OverflowError:
+        number = math.inf if reward > 0 else -math.inf
     if -LARGEST <= number <= LARGEST:
         return None
     return Fault(f"the reward {number}", f"finite and at most {LARGEST:g} in size")

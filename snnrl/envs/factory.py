@@ -119,7 +119,9 @@ def _wrappers(config: EnvConfig) -> list[Any]:
 def _registered(env_id: str) -> EnvSpec:
     """What Gymnasium has registered under an id, after importing the module of a ``module:Id-v0``."""
     module, _, name = env_id.rpartition(":")
-    if module:
+    if ":" in env_id:
+        named = all(part.isidentifier() for part in module.split("."))
+        require(named, "env.id", env_id, "module:Id, whose module is one that can be imported by its full name")
         try:
             importlib.import_module(module)
         except ModuleNotFoundError as error:

@@ -11,7 +11,7 @@ import pytest
 from gymnasium import spaces
 
 from snnrl.envs import Checked, make_env, make_envs
-from snnrl.errors import RunError
+from snnrl.errors import ConfigError, RunError
 
 Result = tuple[Any, Any, Any, Any, Any]
 BOX = spaces.Box(-np.inf, np.inf, (3,), np.float32)
@@ -60,6 +60,7 @@ FAULTS: list[tuple[Result, str]] = [
     (stepped(reward=float("nan")), "the reward nan"),
     (stepped(reward=np.float32(np.inf)), "the reward inf"),
     (stepped(reward=1e300), "the reward 1e+300"),
+    (stepped(reward=-(10**400)), "the reward -inf"),
     (stepped(reward=None), "the reward None"),
     (stepped(reward="1.0"), "the reward '1.0'"),
     (stepped(reward=np.ones(2)), "the reward array([1., 1.])"),
@@ -163,3 +164,20 @@ def test_one_environment_alone_is_checked_too(raising: str) -> None:
     with pytest.raises(KeyError) as caught:
         env.step(1)
     assert "env.id=Raising-v0 at step 6" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_values_of_a_narrow_type_are_checked_in_a_wide_one(value: float) -> None:
+    space = spaces.Box(-np.inf, np.inf, (2,), np.float16)
+    good = np.array([60_000, -60_000], np.float16)
+    env = Checked(Told(space, good, lambda: stepped(np.array([0, value], np.float16)), at=2))
+    env.reset()
+    env.step(0)
+    with pytest.raises(RunError, match=r"an observation with -?(inf|nan) at \(1,\)"):
+        env.step(0)
+
+
+@pytest.mark.parametrize("env_id", [":CartPole-v1", "..:CartPole-v1", "a.:CartPole-v1"])
+def test_an_id_with_no_name_of_a_module_is_one_line(env_id: str) -> None:
+    with pytest.raises(ConfigError, match=r"env\.id=.*: must be module:Id"):
+        make_env(env_id)

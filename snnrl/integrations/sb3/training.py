@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
@@ -28,7 +29,7 @@ from snnrl.integrations.sb3.player import SB3Agent
 from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, read_recipe
 from snnrl.integrations.sb3.sight import make_vec_env, normalised
 from snnrl.integrations.sb3.translation import translation_of
-from snnrl.spaces import Several
+from snnrl.spaces import named
 from snnrl.training.device import choose_device
 from snnrl.training.divergence import check_finite
 from snnrl.training.playing import Playing
@@ -61,8 +62,9 @@ def build(agent: Mapping[str, Any], env: EnvConfig, num_envs: int, seed: int, de
     one = make_env(env)
     translation = translation_of(one, recipe.ACTIONS, str(agent["name"]))
     one.close()
-    fits = not (recipe.normalise_observation and isinstance(translation.view, Several))
-    require(fits, "agent.normalise_observation", True, "false for observations that are pictures and numbers")
+    seen = translation.view.space
+    fits = not recipe.normalise_observation or isinstance(seen, spaces.Box)
+    require(fits, "agent.normalise_observation", True, f"false for observations that are no Box, as {named(seen)}")
     envs = make_vec_env(env, num_envs, recipe.frame_stack, translation)
     numbered(getattr(envs.unwrapped, "envs", ()))
     envs = normalised(envs, recipe.normalise_observation, recipe.normalise_reward, recipe.gamma)

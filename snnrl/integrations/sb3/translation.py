@@ -54,7 +54,7 @@ def view_of(space: spaces.Space[Any]) -> View:
         return _view_of_leaf(found[0].space)
     if not any(Pictures.suits(leaf.space) for leaf in found):
         return Vector(space)
-    return Several({_name(leaf): _view_of_leaf(leaf.space) for leaf in found})
+    return Several({name: _view_of_leaf(leaf.space) for name, leaf in zip(_names(found), found, strict=True)})
 
 
 def _view_of_leaf(space: spaces.Space[Any]) -> View:
@@ -72,9 +72,15 @@ def _view_of_leaf(space: spaces.Space[Any]) -> View:
     return AsItIs(space) if kept else Vector(space)
 
 
-def _name(leaf: Leaf) -> str:
-    """A key of a Dict space that torch can name a module by."""
-    return "_".join(str(part).replace(".", "_") for part in leaf.path)
+def _names(found: list[Leaf]) -> list[str]:
+    """Keys of a Dict space that torch can name modules by, no two the same."""
+    names: list[str] = []
+    for leaf in found:
+        name = "_".join(str(part).replace(".", "_") for part in leaf.path) or "_"
+        while name in names:
+            name += "_"
+        names.append(name)
+    return names
 
 
 class Translation(NamedTuple):

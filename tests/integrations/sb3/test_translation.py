@@ -16,6 +16,7 @@ from snnrl.errors import ConfigError
 from snnrl.integrations.sb3.sight import make_vec_env
 from snnrl.integrations.sb3.translation import Choices, translation_of, view_of
 from snnrl.integrations.sb3.vision import SpikingCombinedExtractor
+from snnrl.spaces import split
 from tests.envs.odd_environments import ACTIONS, OBSERVATIONS
 from tests.envs.odd_runs import live
 
@@ -86,10 +87,21 @@ def test_a_users_own_ppo_takes_dicts_by_the_spiking_policy_for_several_inputs() 
     assert isinstance(model.policy.features_extractor, SpikingCombinedExtractor)
 
 
-def test_pictures_and_numbers_are_not_normalised() -> None:
+@pytest.mark.parametrize("name", ["PictureAndNumbers", "MultiDiscrete", "MultiBinary", "Discrete"])
+def test_observations_that_are_no_box_are_not_normalised(name: str) -> None:
     from snnrl.loading import make_agent_for
     from tests.envs.odd_runs import settings
 
-    agent = {**settings("ppo", "SeesPictureAndNumbers")["agent"], "normalise_observation": True}
+    agent = {**settings("ppo", f"Sees{name}")["agent"], "normalise_observation": True}
     with pytest.raises(ConfigError, match=r"agent\.normalise_observation=True: must be false"):
-        make_agent_for(EnvConfig("odd/SeesPictureAndNumbers-v0"), agent)
+        make_agent_for(EnvConfig(f"odd/Sees{name}-v0"), agent)
+
+
+def test_parts_whose_names_would_be_the_same_are_kept_apart() -> None:
+    picture, number = spaces.Box(0, 255, (36, 36), np.uint8), spaces.Discrete(2)
+    space = spaces.Dict({"a.b": picture, "a_b": number, "a": spaces.Dict({"b": number}), "": number})
+    view = view_of(space)
+    seen = view([part[None] for part in split(space, space.sample())])
+    assert set(seen) == set(view.space)
+    assert len(seen) == 4
+    assert "" not in seen
