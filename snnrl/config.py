@@ -62,7 +62,7 @@ class RunConfig:
     def title(self) -> str:
         """The name of a new run's folder, but for the time."""
         name = self.env.id.rpartition("/")[2].rpartition("-")[0] or self.env.id
-        return f"{name}-{self.agent['name']}-seed{self.seed}"
+        return f"{name}-{self.agent['name']}-seed{self.seed}".replace(":", "-").replace("/", "-")
 
     def announcement(self, steps: int) -> str:
         """What a run is going to do, after ``steps``."""

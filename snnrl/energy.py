@@ -47,9 +47,8 @@ def count_run(words: Sequence[str]) -> int:
 
     run_dir, settings = read_run(options)
     config = RunConfig.from_mapping(settings)
-    kind = f"{config.agent['name']}, {config.agent.get('network', '')}"
     spiking = is_sb3(config) and config.agent["network"] == "spiking"
-    require(spiking, "run", kind, "of an algorithm of stable-baselines3 with agent.network=spiking")
+    require(spiking, "run", options["run"], "of an algorithm of stable-baselines3 with agent.network=spiking")
 
     from snnrl.integrations.sb3.cost import decision_cost, energy
     from snnrl.integrations.sb3.observing import gather

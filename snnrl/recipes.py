@@ -173,6 +173,9 @@ def _check_keys(words: Words, config: Any) -> None:
         free = any(word.key.startswith(f"{prefix}.") for prefix in _FREE)
         if word.key not in GROUPS and word.key not in known and not free and not word.adds:
             hint = did_you_mean(word.key, known | set(GROUPS))
+            agent = config.get("agent")
+            if word.key.startswith("agent.") and isinstance(agent, Mapping) and ":" in str(agent.get("name")):
+                hint = f"one that the recipe of an agent of your own does not hold is added by +{shown(word.written)}"
             raise ConfigError(f"{shown(word.written)}: there is no such setting; {hint}")
         _check_place(word, config)
 

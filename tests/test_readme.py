@@ -87,6 +87,15 @@ def test_the_recipe_shown_composes() -> None:
     assert (read.env.id, read.env_steps, read.env.reward.scale, read.num_envs) == ("CartPole-v1", 40_000, 0.01, 8)
 
 
+def test_the_table_of_environments_has_the_lengths_of_their_recipes() -> None:
+    page = (ROOT / "envs" / "README.md").read_text()
+    rows = re.findall(r"^\| (`.*?`) \|[^|]*\| ([\d,]+) \|", page, flags=re.MULTILINE)
+    told = {name: int(steps.replace(",", "")) for names, steps in rows for name in re.findall("`(.*?)`", names)}
+    assert len(told) >= 10
+    for name, steps in told.items():
+        assert RunConfig.from_mapping(compose_run([f"env={name}"])).env_steps == steps, name
+
+
 def test_every_picture_and_page_is_there() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", README):
         page, _, heading = target.partition("#")

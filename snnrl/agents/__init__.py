@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from importlib import import_module
+from inspect import isabstract, signature
 from typing import Any
 
 from gymnasium import spaces
@@ -43,9 +44,23 @@ def make_agent(
         ConfigError: an unknown agent or setting, a value out of range, or a space that the agent cannot take.
     """
     kind = find_class("agent", "an Agent", str(settings.get("name")), AGENTS)
+    _check_class(kind, str(settings.get("name")))
     config = read_settings(kind.Config, {key: value for key, value in settings.items() if key != "name"})
     agent: Agent[Any] = kind(observation_space, action_space, config, env, seed)
     return agent
+
+
+def _check_class(kind: Any, name: str) -> None:
+    """Raise :class:`ConfigError` unless ``kind`` is a whole :class:`Agent` that is made as those of snnrl are."""
+    if not (isinstance(kind, type) and issubclass(kind, Agent)):
+        raise ConfigError(f"agent.name={name}: must be a subclass of snnrl.agents.Agent")
+    if isabstract(kind):
+        raise ConfigError(f"agent.name={name}: lacks {', '.join(sorted(kind.__abstractmethods__))} of an Agent")
+    arguments = ("observation_space", "action_space", "config", "env", "seed")
+    try:
+        signature(kind).bind(*arguments)
+    except TypeError as error:
+        raise ConfigError(f"agent.name={name}: must take ({', '.join(arguments)}); {error}") from error
 
 
 def find_class(section: str, what: str, name: str, known: Mapping[str, str]) -> Any:

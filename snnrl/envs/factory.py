@@ -133,7 +133,13 @@ def _registered(env_id: str) -> EnvSpec:
             for other in gymnasium.registry.values()
             if other.id.startswith(ATARI_PREFIX) or not str(other.entry_point).startswith("ale_py")
         ]
-        raise ConfigError(f"env.id={env_id}: no environment is registered under this id; {did_you_mean(name, known)}")
+        hint = did_you_mean(name, known)
+        if module:
+            hint += f" ({module}: stays before it)"
+        else:
+            hint = f"{hint} " if hint.startswith("did you mean") else ""
+            hint += f"one of your own is named with the module that registers it, env.id=my_module:{name}"
+        raise ConfigError(f"env.id={env_id}: no environment is registered under this id; {hint}")
     return spec
 
 

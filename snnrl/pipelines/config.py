@@ -58,7 +58,7 @@ class PipelineConfig:
     @property
     def title(self) -> str:
         """The name of a new run's folder, but for the time."""
-        return f"{self.dataset}-{self.pipeline['name']}-seed{self.seed}"
+        return f"{self.dataset}-{self.pipeline['name']}-seed{self.seed}".replace(":", "-")
 
     def announcement(self, steps: int) -> str:
         """What a run is going to do, after ``steps`` images."""

@@ -106,6 +106,36 @@ def test_an_agent_that_cannot_be_imported_is_an_error(name: str) -> None:
         built(name=name)
 
 
+class Unfinished(Agent[None]):
+    Config = PatientConfig
+
+
+class Narrow(Patient):
+    def __init__(self, observation_space: Any, action_space: Any, seed: int) -> None:
+        super().__init__(observation_space, action_space, PatientConfig(), TOY, seed)
+
+
+class Stranger:
+    Config = PatientConfig
+
+
+@pytest.mark.usefixtures("third_party")
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Unfinished, "lacks act, begin, predict of an Agent"),
+        (Narrow, r"must take \(observation_space, action_space, config, env, seed\)"),
+        (Stranger, "must be a subclass of snnrl.agents.Agent"),
+    ],
+)
+def test_a_class_that_is_no_whole_agent_is_refused(
+    kind: type[Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["third_party_agents"], "Odd", kind, raising=False)
+    with pytest.raises(ConfigError, match=f"agent.name=third_party_agents:Odd: {message}"):
+        built(name="third_party_agents:Odd")
+
+
 def test_an_unknown_setting_is_an_error_that_suggests_one() -> None:
     with pytest.raises(ConfigError, match=r"agent\.gama: there is no such setting; did you mean gamma\?"):
         built(gama=0.9)

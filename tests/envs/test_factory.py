@@ -50,7 +50,11 @@ def test_the_recipe_itself_is_left_alone() -> None:
         ("CartPole", r"env.id=CartPole: no environment .* did you mean CartPole-v1"),
         ("SpaceInvaders-v5", r"env.id=SpaceInvaders-v5: .* did you mean ALE/SpaceInvaders-v5"),
         ("no_such_module:Maze-v0", r"env.id=no_such_module:Maze-v0: the module no_such_module cannot be imported"),
-        ("gymnasium:Cartpole-v9", r"env.id=gymnasium:Cartpole-v9: no environment .* did you mean CartPole-v1"),
+        (
+            "gymnasium:Cartpole-v9",
+            r"env.id=gymnasium:Cartpole-v9: .* did you mean CartPole-v1.*gymnasium: stays before",
+        ),
+        ("Warehouse-v0", r"env.id=Warehouse-v0: no environment .* one of your own .* env.id=my_module:Warehouse-v0$"),
         ("ALE/SpaceInvader-v5", r"env.id=ALE/SpaceInvader-v5: no such Atari game; .* did you mean SpaceInvaders"),
         ("ALE/Pong-v4", r"env.id=ALE/Pong-v4: no such Atari game; an id reads ALE/<Game>-v5, did you mean Pong"),
         (
