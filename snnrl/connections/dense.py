@@ -97,8 +97,9 @@ class Lateral(Dense):
 
     def __init__(self, size: int, **settings: Unpack[WeightSettings]) -> None:
         require(size > 0, "size", size, "a positive number of neurons")
-        given = settings.get("mask", torch.ones(()))
+        mask = settings.get("mask")
+        given = torch.ones(()) if mask is None else torch.as_tensor(mask)
         fits = given.dim() <= 2 and set(given.shape) <= {1, size}
         require(fits, "mask", list(given.shape), f"of a shape that broadcasts to [{size}, {size}]")
-        settings["mask"] = (1 - torch.eye(size)) * given
+        settings["mask"] = (1 - torch.eye(size, device=given.device)) * given
         super().__init__(size, size, **settings)

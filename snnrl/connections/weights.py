@@ -215,6 +215,13 @@ class Weights(nn.Module):
             self._parameters["weight"] = narrow
         self._held = _version(narrow)
 
+    @torch.no_grad()
+    def _take_wide_(self, wide: Tensor | None) -> None:
+        """Weights that are wider than bfloat16 need no lower halves; ``wide`` has them in."""
+        if wide is not None:
+            self.weight.copy_(wide)
+        self.lower_half = None
+
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         self.weight  # noqa: B018  held before it is saved
         super()._save_to_state_dict(destination, prefix, keep_vars)
@@ -228,15 +235,21 @@ class Weights(nn.Module):
         self.lower_half = None if lower is None else torch.zeros_like(self.weight, dtype=torch.int16)
         self._held = None
         super()._load_from_state_dict(state_dict, prefix, *rest)
+        if self.weight.dtype != torch.bfloat16:
+            saved = state_dict[prefix + "weight"]
+            same = saved.dtype == torch.bfloat16 and saved.shape == self.weight.shape
+            self._take_wide_(widened(saved, lower) if same and lower is not None else None)
         self._limit_()
         self._held = _version(self.weight)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        self.weight  # noqa: B018  held before it is moved
+        narrow = self.weight  # held before it is moved
+        current = self.lower_half is not None and self._held == _version(narrow)
+        wide = widened(narrow, self.lower_half) if current and narrow.dtype == torch.bfloat16 else None
         self._held = None
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         if self.weight.dtype != torch.bfloat16:
-            self.lower_half = None
+            self._take_wide_(wide)
         self._held = _version(self.weight)
         return self
 

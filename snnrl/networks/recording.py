@@ -39,7 +39,7 @@ class Recorder:
     ) -> None:
         """Raise :class:`~snnrl.errors.ConfigError` for what does not exist and for what would be too large."""
         fields = dict(zip(names, (state._fields for state in states), strict=True))
-        width = dict(zip(names, (state[0].element_size() for state in states), strict=True))
+        state_of = dict(zip(names, states, strict=True))
         kept, need = math.ceil(steps / self.every), 0
         for name, variables in self.wanted.items():
             if name not in fields:
@@ -47,7 +47,8 @@ class Recorder:
             for variable in variables:
                 if variable != "spikes" and variable not in fields[name]:
                     raise ConfigError(f"record.{name}={variable}: {did_you_mean(variable, ['spikes', *fields[name]])}")
-                need += kept * batch * math.prod(shapes[name]) * width[name]
+                like = state_of[name][0] if variable == "spikes" else getattr(state_of[name], variable)
+                need += kept * batch * math.prod(shapes[name]) * like.element_size()
         sizes = f"at least the {need / 1e6:.3g} MB that this needs, or fewer steps by record_every"
         require(need <= self.limit, "record_limit", self.limit, sizes)
         self.kept = {name: {variable: _Track(kept) for variable in known} for name, known in self.wanted.items()}

@@ -153,7 +153,7 @@ class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
         tau_mem: time to the peak of the response to input, in ms.
         tau_refractory: time constant of the refractory potential in ms.
         eta_reset: depth of the refractory potential that one spike adds, at least 0.
-        v_threshold: potential at which the neuron fires.
+        v_threshold: potential at which the neuron fires, above 0, its rest.
         **common: settings of :class:`~snnrl.neurons.base.SpikingNeuron`; ``v_threshold`` can be learned.
 
     Raises:
@@ -181,6 +181,8 @@ class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
         self._set("eta_reset", eta_reset, per_neuron=False)
 
     def limits(self, name: str) -> Limits:
+        if name == "v_threshold":
+            return above(0, "a finite potential above {low}")
         return _LIMITS[name] if name in _LIMITS else super().limits(name)
 
     @property

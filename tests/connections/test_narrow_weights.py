@@ -170,3 +170,21 @@ def test_halves_make_the_whole_but_for_the_last_bit(value: float) -> None:
         assert (again.view(torch.int32) - wide.view(torch.int32)).abs().item() <= 1
     else:
         assert abs(again.item()) < 1e-40
+
+
+def _learned_in_bfloat16() -> Dense:
+    connection = Dense(2, 2, weight=torch.full((2, 2), 0.5), dtype=torch.bfloat16)
+    for _ in range(2):
+        connection.apply_(torch.full((2, 2), 0.0005))
+    return connection
+
+
+def test_weights_that_are_made_wider_keep_what_rules_added_to_them() -> None:
+    torch.testing.assert_close(_learned_in_bfloat16().float().weight.data, torch.full((2, 2), 0.501))
+
+
+def test_weights_saved_in_bfloat16_are_loaded_whole_into_wider_ones() -> None:
+    wider = Dense(2, 2)
+    wider.load_state_dict(_learned_in_bfloat16().state_dict())
+    torch.testing.assert_close(wider.weight.data, torch.full((2, 2), 0.501))
+    assert "lower_half" not in wider.state_dict()

@@ -278,3 +278,9 @@ def test_norm_does_not_take_weights_beyond_their_bounds() -> None:
 
 def test_a_neuron_whose_weights_all_but_vanish_keeps_finite_weights() -> None:
     assert torch.isfinite(Dense(2, 1, weight=torch.full((1, 2), 1e-42), norm=1.0).weight).all()
+
+
+def test_the_mask_of_a_lateral_connection_may_be_a_list_or_nothing() -> None:
+    masked = Lateral(2, weight_mean=1.0, mask=[[1, 0], [1, 1]])  # type: ignore[typeddict-item]
+    assert masked.weight.tolist() == [[0, 0], [1, 0]]
+    assert Lateral(2, weight_mean=1.0, mask=None).weight.tolist() == [[0, 1], [1, 0]]  # type: ignore[typeddict-item]

@@ -191,3 +191,11 @@ def test_a_gradient_passes_through_a_recording_of_some_steps() -> None:
         (gradient,) = torch.autograd.grad(spikes[1].sum(), current)
         assert gradient[:5].all()
         assert not gradient[5:].any()
+
+
+def test_the_limit_counts_variables_that_are_wider_than_the_potential() -> None:
+    network = Network()
+    network.add("neurons", LIF(100, t_refractory=2.0).bfloat16())
+    current = torch.ones(100, 1, 100)
+    with pytest.raises(ConfigError, match="record_limit"):
+        network.run({"neurons": current}, record={"neurons": ("refractory",)}, record_limit=20_000)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snnrl.neurons import IF, LIF, LSNN, SRM0, AdaptiveLIF, CurrentLIF, Izhikevich, LeakyIntegrator
+from snnrl.neurons import IF, LIF, LSNN, SRM0, AdaptiveLIF, CumulativeSRM, CurrentLIF, Izhikevich, LeakyIntegrator
 from snnrl.neurons.settings import Limits, above, at_least, below
 
 BEYOND: list[tuple[type[Any], str, float, float]] = [
@@ -111,3 +111,11 @@ def test_a_step_with_learned_settings_is_one_graph_for_torch_compile() -> None:
         torch.autograd.grad(run(current, state)[0].sum(), neuron.parameters()) for run in (compiled, neuron)
     )
     assert all(map(torch.equal, found, wanted))
+
+
+def test_a_learned_threshold_of_a_cumulative_model_stays_above_rest() -> None:
+    neurons = CumulativeSRM(3, learnable=("v_threshold",), surrogate="atan")
+    with torch.no_grad():
+        neurons.v_threshold.fill_(-5.0)
+    spikes, _ = neurons.scan(torch.zeros(10, 1, 3), neurons.init_state(1))
+    assert not spikes.any()

@@ -212,7 +212,7 @@ def test_states_start_at_zero() -> None:
         (CumulativeSRM, {"tau_mem": 0.5}, r"^tau_mem=0.5: must be a number of ms that is at least dt \(1.0\)$"),
         (CumulativeSRM, {"tau_refractory": 0.0}, r"^tau_refractory=0.0: must be a number of ms that is at least dt"),
         (CumulativeSRM, {"eta_reset": -1.0}, r"^eta_reset=-1.0: must be at least 0$"),
-        (CumulativeSRM, {"v_threshold": math.inf}, r"^v_threshold=inf: must be a finite potential$"),
+        (CumulativeSRM, {"v_threshold": math.inf}, r"^v_threshold=inf: must be a finite potential above 0$"),
         (CumulativeSRM, {"dt": -1.0}, r"^dt=-1.0: must be a positive number of ms$"),
         (CumulativeSRM, {"tau_mem": 2.0, "dt": 3.0}, r"^tau_mem=2.0: must be a number of ms that is at least dt \(3"),
     ],
