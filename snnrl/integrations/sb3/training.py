@@ -26,7 +26,7 @@ from snnrl.envs import EnvConfig, env_seeds, make_env, numbered
 from snnrl.errors import require
 from snnrl.integrations.sb3.capacity import check_memory
 from snnrl.integrations.sb3.player import SB3Agent
-from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, read_recipe
+from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, OnPolicyConfig, read_recipe
 from snnrl.integrations.sb3.sight import make_vec_env, normalised
 from snnrl.integrations.sb3.translation import translation_of
 from snnrl.spaces import named
@@ -116,11 +116,22 @@ class Descending(Playing):
         _, self._callback = algorithm._setup_learn(
             self.total - algorithm.num_timesteps, self._listener, reset_num_timesteps=False
         )
-        if epoch == 0 and any("action_mask" in info for info in self.envs.unwrapped.reset_infos):
-            name = self.config.agent["name"]
-            print(
-                f"agent={name}: takes no notice of info['action_mask']; agent=rstdp does", file=sys.stderr, flush=True
-            )
+        if epoch == 0:
+            for remark in self._remarks():
+                print(remark, file=sys.stderr, flush=True)
+
+    def _remarks(self) -> Iterator[str]:
+        """What a user may not expect of the run that begins."""
+        if any("action_mask" in info for info in self.envs.unwrapped.reset_infos):
+            yield f"agent={self.config.agent['name']}: takes no notice of info['action_mask']; agent=rstdp does"
+        if isinstance(self.recipe, OnPolicyConfig):
+            rollout = self.recipe.n_steps * self.config.num_envs
+            whole = -(-self.total // rollout) * rollout
+            if whole > 1.1 * self.total:
+                yield (
+                    f"env_steps={self.total}: whole rollouts are trained on, agent.n_steps={self.recipe.n_steps} in "
+                    f"{self.config.num_envs} environments, {whole:,} env steps in all"
+                )
 
     def step(self) -> Step:
         """Gather experience, and learn from it."""

@@ -1,4 +1,4 @@
-"""Learning rates that fall: to their end and no further, however far a run passes its own."""
+"""Runs that pass their own end by the rest of a round: learning rates stay at theirs, and it is said beforehand."""
 
 from __future__ import annotations
 
@@ -38,3 +38,13 @@ def test_no_algorithm_ascends_where_its_rounds_pass_the_end(algorithm: str, tmp_
     assert len(rates) == 2
     assert rates[0] > 0
     assert rates[1] == 0
+
+
+@pytest.mark.parametrize(("env_steps", "said"), [(100, True), (128, False)])
+def test_a_run_that_is_longer_than_asked_for_says_so(
+    env_steps: int, said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["num_envs=2", f"env_steps={env_steps}", "agent.net_arch=[4]", "logger=none", "progress=none"]
+    assert train(["agent=ppo", *ROUNDS["ppo"], *words, "eval.episodes=1", f"run_dir={tmp_path / 'run'}"]) == 0
+    line = "env_steps=100: whole rollouts are trained on, agent.n_steps=32 in 2 environments, 128 env steps in all"
+    assert (line in capsys.readouterr().err.splitlines()) == said
