@@ -108,7 +108,13 @@ def _finder(space: spaces.Space[Any]) -> Finder:
         return _parts(dict(enumerate(map(_finder, space.spaces))), tuple)
     if isinstance(space, spaces.Discrete):
         return _number(int(space.start), int(space.start) + int(space.n))
-    if isinstance(space, (spaces.Box, spaces.MultiBinary, spaces.MultiDiscrete)):
+    if isinstance(space, spaces.MultiDiscrete):
+        start = np.asarray(space.start)
+        return _numbers(_array(space.shape, np.dtype(space.dtype)), start, start + (space.nvec - 1))
+    if isinstance(space, spaces.MultiBinary):
+        zeros = np.zeros(space.shape, np.int8)
+        return _numbers(_array(space.shape, np.dtype(space.dtype)), zeros, zeros + 1)
+    if isinstance(space, spaces.Box):
         return _array(space.shape, np.dtype(space.dtype))
     return lambda observation: None
 
@@ -136,6 +142,23 @@ def _number(low: int, high: int) -> Finder:
         if fits and low <= observation < high:
             return None
         return Fault(f"an observation {_shown(observation)}", f"an integer from {low} to {high - 1}")
+
+    return fault_of
+
+
+def _numbers(finder: Finder, low: NDArray[Any], high: NDArray[Any]) -> Finder:
+    """What ``finder`` finds, and numbers outside their own limits."""
+
+    def fault_of(observation: Any) -> Fault | None:
+        fault = finder(observation)
+        if fault is not None:
+            return fault
+        array = np.asarray(observation)
+        outside = (array < low) | (array > high)
+        if not outside.any():
+            return None
+        index = tuple(int(place) for place in np.argwhere(outside)[0])
+        return Fault(f"an observation with {array[index]} at {index}", f"from {low[index]} to {high[index]} there")
 
     return fault_of
 
