@@ -42,7 +42,7 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     Raises:
         RunError: by :meth:`reset` and :meth:`step`, for an observation, reward or flag that is not what the spaces and
-            Gymnasium promise; it names the environment and the step.
+            Gymnasium promise, or for ``sys.exit``; it names the environment and the step.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
@@ -59,6 +59,8 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
         except Exception as error:
             error.add_note(f"raised by {self._name()} {self._when()}")
             raise
+        except SystemExit as error:
+            raise self._left(error) from error
         fault = self._fault_of(observation) or _fault_of_info(info)
         if fault is not None:
             self._refuse(fault)
@@ -72,6 +74,8 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
         except Exception as error:
             error.add_note(f"raised by {self._name()} {self._when()}, given the action {_shown(action)}")
             raise
+        except SystemExit as error:
+            raise self._left(error) from error
         fault = self._fault_of(observation)
         if not (isinstance(reward, float) and -LARGEST <= reward <= LARGEST):
             fault = fault or _fault_of_reward(reward)
@@ -83,6 +87,10 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _refuse(self, fault: Fault) -> NoReturn:
         raise RunError(f"{self._name()}: {fault.found} {self._when()}; must be {fault.expected}")
+
+    def _left(self, error: SystemExit) -> RunError:
+        """For an environment that would end the whole program, and a training run with it as if all were well."""
+        return RunError(f"{self._name()}: called sys.exit({_shown(error.code)}) {self._when()}; must raise an error")
 
     def _name(self) -> str:
         name = self.spec.id if self.spec is not None else type(self.unwrapped).__name__

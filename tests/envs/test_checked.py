@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -160,6 +161,17 @@ def test_what_an_environment_raises_keeps_its_traceback_and_says_where_it_was(ra
     (note,) = caught.value.__notes__
     assert note.startswith("raised by env.id=Raising-v0, environment 0 at step 2 of episode 2, its step 6 in all")
     assert "broken" in [entry.name for entry in caught.traceback]
+
+
+def test_an_environment_that_leaves_the_program_is_named() -> None:
+    env = Checked(Told(BOX, GOOD, sys.exit, at=2))
+    env.reset()
+    env.step(0)
+    with pytest.raises(RunError, match=r"^env\.id=Told: called sys\.exit\(None\) at step 2 of episode 1"):
+        env.step(0)
+    env.env.reset = lambda **_: sys.exit("no display")  # type: ignore[method-assign]
+    with pytest.raises(RunError, match=r"called sys\.exit\('no display'\) at the reset before episode 2"):
+        env.reset()
 
 
 def test_one_environment_alone_is_checked_too(raising: str) -> None:
