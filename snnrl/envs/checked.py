@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from snnrl.envs.masks import flat_mask, mask_length
 from snnrl.errors import RunError
 
 LARGEST = 1e15
@@ -41,8 +42,8 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
         row: its place among those that are stepped together; ``None`` where it is alone.
 
     Raises:
-        RunError: by :meth:`reset` and :meth:`step`, for an observation, reward or flag that is not what the spaces and
-            Gymnasium promise, or for ``sys.exit``; it names the environment and the step.
+        RunError: by :meth:`reset` and :meth:`step`, for an observation, reward, flag or mask that is not what the
+            spaces and Gymnasium promise, or for ``sys.exit``; it names the environment and the step.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
@@ -50,6 +51,7 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.row: int | None = None
         self._episodes = self._steps = self._all_steps = 0
         self._fault_of = _finder(env.observation_space)
+        self._mask_length = mask_length(env.action_space)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode."""
@@ -64,7 +66,7 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
         fault = self._fault_of(observation) or _fault_of_info(info)
         if fault is not None:
             self._refuse(fault)
-        return observation, info
+        return observation, self._with_sound_mask(info) if "action_mask" in info else info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take a step."""
@@ -83,7 +85,22 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
             fault = fault or _fault_of_flags(terminated, truncated) or _fault_of_info(info)
         if fault is not None:
             self._refuse(fault)
+        if "action_mask" in info:
+            info = self._with_sound_mask(info)
         return observation, reward, terminated, truncated, info
+
+    def _with_sound_mask(self, info: dict[str, Any]) -> dict[str, Any]:
+        """``info`` with a mask that fits the actions, or without one where it is ``None``."""
+        given = info["action_mask"]
+        if given is None:
+            return {key: value for key, value in info.items() if key != "action_mask"}
+        length = self._mask_length
+        if length is not None:
+            flat = flat_mask(given)
+            if flat is None or len(flat) != length:
+                found = _shown(given) if flat is None else f"{_shown(given)} of {len(flat)} values"
+                self._refuse(Fault(f"info['action_mask']={found}", f"{length} values of 0 or 1"))
+        return info
 
     def _refuse(self, fault: Fault) -> NoReturn:
         raise RunError(f"{self._name()}: {fault.found} {self._when()}; must be {fault.expected}")

@@ -113,7 +113,7 @@ def _wrappers(config: EnvConfig) -> list[Any]:
     """What lies around each environment, from the inside."""
     if config.is_atari:
         return [Checked, partial(IdleStart, config=config.atari or AtariConfig())]
-    return [Checked, with_masks]
+    return [with_masks, Checked]
 
 
 def _registered(env_id: str) -> EnvSpec:
