@@ -42,13 +42,18 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
         row: its place among those that are stepped together; ``None`` where it is alone.
 
     Raises:
-        RunError: by :meth:`reset` and :meth:`step`, for an observation, reward, flag or mask that is not what the
-            spaces and Gymnasium promise, or for ``sys.exit``; it names the environment and the step.
+        RunError: for an environment without a space; and by :meth:`reset` and :meth:`step`, with the environment and
+            the step, for an observation, reward, flag or mask that is not what the spaces and Gymnasium promise, or
+            for ``sys.exit``.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
         self.row: int | None = None
+        for name in ("observation_space", "action_space"):
+            space = getattr(env, name, None)
+            if not isinstance(space, spaces.Space):
+                raise RunError(f"{self._name()}: its {name} is {_shown(space)}; must be one of gymnasium.spaces")
         self._episodes = self._steps = self._all_steps = 0
         self._fault_of = _finder(env.observation_space)
         self._mask_length = mask_length(env.action_space)

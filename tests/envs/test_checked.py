@@ -199,3 +199,29 @@ def test_values_of_a_narrow_type_are_checked_in_a_wide_one(value: float) -> None
 def test_an_id_with_no_name_of_a_module_is_one_line(env_id: str) -> None:
     with pytest.raises(ConfigError, match=r"env\.id=.*: must be module:Id"):
         make_env(env_id)
+
+
+@pytest.mark.parametrize("lenient", [True, False])
+@pytest.mark.parametrize("left_out", [True, False])
+@pytest.mark.parametrize("name", ["observation_space", "action_space"])
+def test_an_environment_without_a_space_is_one_line(name: str, left_out: bool, lenient: bool) -> None:
+    def made() -> gymnasium.Env[Any, Any]:
+        env = type("Spaceless", (Told,), {"action_space": None})(BOX, GOOD, stepped)
+        env.action_space = spaces.Discrete(2)
+        setattr(env, name, None)
+        if left_out:
+            delattr(env, name)
+        return env  # type: ignore[no-any-return]
+
+    gymnasium.register("Spaceless-v0", made, disable_env_checker=lenient)
+    for make in (make_env, lambda env_id: make_envs(env_id, 2)):
+        with pytest.raises(RunError, match=rf"^env\.id=Spaceless-v0: .*{name.partition('_')[0]}.space"):
+            make("Spaceless-v0")
+    del gymnasium.registry["Spaceless-v0"]
+
+
+def test_an_environment_that_leaves_the_program_when_it_is_made_is_named() -> None:
+    gymnasium.register("Leaving-v0", lambda: sys.exit("no licence"))
+    with pytest.raises(RunError, match=r"^env\.id=Leaving-v0: called sys\.exit\('no licence'\)"):
+        make_env("Leaving-v0")
+    del gymnasium.registry["Leaving-v0"]
