@@ -64,8 +64,8 @@ def action_mask(info: Mapping[str, Any]) -> Bools | None:
         return mask
     mask = np.asarray(given).reshape(len(given), -1)
     if not are_bits(mask):
-        for row in np.flatnonzero(said):
-            _bits(mask[row], int(row))
+        for place in np.flatnonzero(said):
+            _bits(mask[place], int(place))
     return mask.astype(np.bool_) | ~said[:, None]
 
 
