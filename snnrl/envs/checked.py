@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from snnrl.envs.masks import flat_mask, mask_length
 from snnrl.errors import RunError
 
 LARGEST = 1e15
@@ -41,15 +42,21 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
         row: its place among those that are stepped together; ``None`` where it is alone.
 
     Raises:
-        RunError: by :meth:`reset` and :meth:`step`, for an observation, reward or flag that is not what the spaces and
-            Gymnasium promise; it names the environment and the step.
+        RunError: for an environment without a space; and by :meth:`reset` and :meth:`step`, with the environment and
+            the step, for an observation, reward, flag or mask that is not what the spaces and Gymnasium promise, or
+            for ``sys.exit``.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
         self.row: int | None = None
+        for name in ("observation_space", "action_space"):
+            space = getattr(env, name, None)
+            if not isinstance(space, spaces.Space):
+                raise RunError(f"{self._name()}: its {name} is {_shown(space)}; must be one of gymnasium.spaces")
         self._episodes = self._steps = self._all_steps = 0
         self._fault_of = _finder(env.observation_space)
+        self._mask_length = mask_length(env.action_space)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode."""
@@ -59,10 +66,12 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
         except Exception as error:
             error.add_note(f"raised by {self._name()} {self._when()}")
             raise
+        except SystemExit as error:
+            raise self._left(error) from error
         fault = self._fault_of(observation) or _fault_of_info(info)
         if fault is not None:
             self._refuse(fault)
-        return observation, info
+        return observation, self._with_sound_mask(info) if "action_mask" in info else info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take a step."""
@@ -72,6 +81,8 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
         except Exception as error:
             error.add_note(f"raised by {self._name()} {self._when()}, given the action {_shown(action)}")
             raise
+        except SystemExit as error:
+            raise self._left(error) from error
         fault = self._fault_of(observation)
         if not (isinstance(reward, float) and -LARGEST <= reward <= LARGEST):
             fault = fault or _fault_of_reward(reward)
@@ -79,10 +90,29 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
             fault = fault or _fault_of_flags(terminated, truncated) or _fault_of_info(info)
         if fault is not None:
             self._refuse(fault)
+        if "action_mask" in info:
+            info = self._with_sound_mask(info)
         return observation, reward, terminated, truncated, info
+
+    def _with_sound_mask(self, info: dict[str, Any]) -> dict[str, Any]:
+        """``info`` with a mask that fits the actions, or without one where it is ``None``."""
+        given = info["action_mask"]
+        if given is None:
+            return {key: value for key, value in info.items() if key != "action_mask"}
+        length = self._mask_length
+        if length is not None:
+            flat = flat_mask(given)
+            if flat is None or len(flat) != length:
+                found = _shown(given) if flat is None else f"{_shown(given)} of {len(flat)} values"
+                self._refuse(Fault(f"info['action_mask']={found}", f"{length} values of 0 or 1"))
+        return info
 
     def _refuse(self, fault: Fault) -> NoReturn:
         raise RunError(f"{self._name()}: {fault.found} {self._when()}; must be {fault.expected}")
+
+    def _left(self, error: SystemExit) -> RunError:
+        """For an environment that would end the whole program, and a training run with it as if all were well."""
+        return RunError(f"{self._name()}: called sys.exit({_shown(error.code)}) {self._when()}; must raise an error")
 
     def _name(self) -> str:
         name = self.spec.id if self.spec is not None else type(self.unwrapped).__name__
@@ -108,7 +138,13 @@ def _finder(space: spaces.Space[Any]) -> Finder:
         return _parts(dict(enumerate(map(_finder, space.spaces))), tuple)
     if isinstance(space, spaces.Discrete):
         return _number(int(space.start), int(space.start) + int(space.n))
-    if isinstance(space, (spaces.Box, spaces.MultiBinary, spaces.MultiDiscrete)):
+    if isinstance(space, spaces.MultiDiscrete):
+        start = np.asarray(space.start)
+        return _numbers(_array(space.shape, np.dtype(space.dtype)), start, start + (space.nvec - 1))
+    if isinstance(space, spaces.MultiBinary):
+        zeros = np.zeros(space.shape, np.int8)
+        return _numbers(_array(space.shape, np.dtype(space.dtype)), zeros, zeros + 1)
+    if isinstance(space, spaces.Box):
         return _array(space.shape, np.dtype(space.dtype))
     return lambda observation: None
 
@@ -136,6 +172,23 @@ def _number(low: int, high: int) -> Finder:
         if fits and low <= observation < high:
             return None
         return Fault(f"an observation {_shown(observation)}", f"an integer from {low} to {high - 1}")
+
+    return fault_of
+
+
+def _numbers(finder: Finder, low: NDArray[Any], high: NDArray[Any]) -> Finder:
+    """What ``finder`` finds, and numbers outside their own limits."""
+
+    def fault_of(observation: Any) -> Fault | None:
+        fault = finder(observation)
+        if fault is not None:
+            return fault
+        array = np.asarray(observation)
+        outside = (array < low) | (array > high)
+        if not outside.any():
+            return None
+        index = tuple(int(place) for place in np.argwhere(outside)[0])
+        return Fault(f"an observation with {array[index]} at {index}", f"from {low[index]} to {high[index]} there")
 
     return fault_of
 

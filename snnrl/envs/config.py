@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from snnrl.envs.checked import LARGEST
 from snnrl.errors import ConfigError, did_you_mean, require
 
 ATARI_PREFIX = "ALE/"
@@ -17,7 +18,11 @@ def _is_int(value: Any, at_least: int) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _can_be_learned(value: Any) -> bool:
+    return _is_number(value) and abs(value) <= LARGEST
 
 
 def _settings(section: type, path: str, mapping: Any) -> dict[str, Any]:
@@ -77,10 +82,12 @@ class RewardConfig:
     failure: float | None = None
 
     def __post_init__(self) -> None:
-        require(_is_number(self.scale) and self.scale > 0, "env.reward.scale", self.scale, "a finite number above 0")
+        scales = _can_be_learned(self.scale) and self.scale > 0
+        require(scales, "env.reward.scale", self.scale, f"a finite number above 0, at most {LARGEST:g}")
         for name in ("low", "high", "failure"):
             value = getattr(self, name)
-            require(value is None or _is_number(value), f"env.reward.{name}", value, "a finite number or null")
+            fits = value is None or _can_be_learned(value)
+            require(fits, f"env.reward.{name}", value, f"a finite number of at most {LARGEST:g} in size, or null")
         if self.low is not None and self.high is not None:
             require(self.low < self.high, "env.reward.low", self.low, f"below env.reward.high ({self.high})")
         flag = self.life_loss_ends
@@ -154,9 +161,14 @@ class EnvConfig:
     def _check_value_range(self) -> None:
         limits = self.value_range
         if limits is not None:
-            two_numbers = isinstance(limits, tuple) and len(limits) == 2 and all(map(_is_number, limits))
+            two_numbers = isinstance(limits, tuple) and len(limits) == 2 and all(map(_can_be_learned, limits))
             ordered = two_numbers and limits[0] < limits[1]
-            require(ordered, "env.value_range", limits, "two finite numbers, the lower one first")
+            require(
+                ordered,
+                "env.value_range",
+                limits,
+                f"two finite numbers, the lower one first, at most {LARGEST:g} in size",
+            )
 
     @property
     def is_atari(self) -> bool:

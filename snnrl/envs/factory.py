@@ -19,9 +19,14 @@ from snnrl.envs.config import ATARI_PREFIX, AtariConfig, EnvConfig
 from snnrl.envs.emulator import IdleStart, emulator_arguments
 from snnrl.envs.masks import with_masks
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, require
 
 _ATARI_KWARGS = ("full_action_space", "obs_type")
+_NO_SPACE = (
+    *("space does not inherit from `gymnasium.spaces.Space`", "must specify an observation space"),
+    "must specify an action space",
+)
+"""What Gymnasium says of an environment without one of its spaces."""
 _OBS_TYPES = ("grayscale", "ram", "rgb")
 
 
@@ -39,6 +44,7 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
 
     Raises:
         ConfigError: an unknown id, wrong ``env.kwargs``, a package that is not installed, or a number out of range.
+        RunError: an environment without spaces.
     """
     require(num_envs >= 1, "num_envs", num_envs, "an integer of at least 1")
     require(max_threads >= 0, "max_threads", max_threads, "an integer of at least 0")
@@ -72,6 +78,7 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasi
 
     Raises:
         ConfigError: an unknown id, wrong ``env.kwargs``, or a package that is not installed.
+        RunError: an environment without spaces.
     """
     config = EnvConfig(config) if isinstance(config, str) else config
     given = _arguments(config)
@@ -113,7 +120,7 @@ def _wrappers(config: EnvConfig) -> list[Any]:
     """What lies around each environment, from the inside."""
     if config.is_atari:
         return [Checked, partial(IdleStart, config=config.atari or AtariConfig())]
-    return [Checked, with_masks]
+    return [with_masks, Checked]
 
 
 def _registered(env_id: str) -> EnvSpec:
@@ -152,8 +159,12 @@ def _construction(config: EnvConfig, spec: EnvSpec) -> Iterator[None]:
         box2d = "box2d" in str(spec.entry_point)
         remedy = 'install it by `pip install "snnrl[box2d]"`' if box2d else str(error)
         raise ConfigError(f"env.id={config.id}: needs a package that is not installed; {remedy}") from error
-    except (TypeError, ValueError, KeyError) as error:
-        if not config.kwargs:
+    except SystemExit as error:
+        raise RunError(f"env.id={config.id}: called sys.exit({error.code!r}) when it was made") from error
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        if any(words in str(error) for words in _NO_SPACE):
+            raise RunError(f"env.id={config.id}: {one_line(error)}") from error
+        if isinstance(error, AttributeError) or not config.kwargs:
             raise
         what = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
         raise ConfigError(f"env.kwargs={config.kwargs}: must be arguments of {config.id}; {what}") from error

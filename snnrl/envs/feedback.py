@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from snnrl.envs.config import RewardConfig
-from snnrl.errors import ConfigError
+from snnrl.envs.masks import are_bits, flat_mask
+from snnrl.errors import ConfigError, RunError, shown
 
 Bools = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[Any]
@@ -39,19 +40,40 @@ class Feedback(NamedTuple):
 
 
 def action_mask(info: Mapping[str, Any]) -> Bools | None:
-    """``info["action_mask"]`` of a vector environment as ``[num_envs, values]``; all true in rows that have none."""
+    """``info["action_mask"]`` of a vector environment as ``[num_envs, values]``; all true in rows that have none.
+
+    Raises:
+        RunError: a mask that is not made of 0 and 1, or masks of different lengths; it names the environment.
+    """
     given = info.get("action_mask")
     if given is None:
         return None
+    if isinstance(given, Mapping):
+        raise RunError(f"info['action_mask']={shown(given, 60)}: must be an array, or a tuple of arrays, of 0 and 1")
     said: Bools = np.broadcast_to(np.asarray(info.get("_action_mask", True), dtype=np.bool_), len(given))
     if np.asarray(given).dtype == np.object_:  # a mask for each number of an action, as Gymnasium's spaces sample by
-        rows = {row: np.concatenate([np.ravel(part) for part in given[row]]) for row in np.flatnonzero(said)}
-        mask = np.ones((len(given), max(map(len, rows.values()), default=0)), dtype=np.bool_)
+        rows = {int(row): _bits(given[row], int(row)) for row in np.flatnonzero(said) if given[row] is not None}
+        if not rows:
+            return None
+        length = max(map(len, rows.values()))
+        mask = np.ones((len(given), length), dtype=np.bool_)
         for row, values in rows.items():
+            if len(values) != length:
+                raise RunError(f"info['action_mask'] of environment {row} has {len(values)} values: must be {length}")
             mask[row] = values
         return mask
-    mask = np.asarray(given, dtype=np.bool_).reshape(len(given), -1)
-    return mask | ~said[:, None]
+    mask = np.asarray(given).reshape(len(given), -1)
+    if not are_bits(mask):
+        for place in np.flatnonzero(said):
+            _bits(mask[place], int(place))
+    return mask.astype(np.bool_) | ~said[:, None]
+
+
+def _bits(given: Any, row: int) -> Bools:
+    values = flat_mask(given)
+    if values is None:
+        raise RunError(f"info['action_mask']={shown(given, 60)} of environment {row}: must be made of 0 and 1")
+    return values
 
 
 def as_one_row(info: Mapping[str, Any]) -> dict[str, Any]:

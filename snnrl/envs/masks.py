@@ -6,6 +6,8 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
 
 
 def with_masks(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
@@ -28,4 +30,30 @@ class TellMasks(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _told(self, info: dict[str, Any]) -> dict[str, Any]:
         masks: Any = self.env.get_wrapper_attr("action_masks")()
-        return {**info, "action_mask": np.asarray(masks, dtype=np.bool_).flatten()}
+        flat = flat_mask(masks)
+        return {**info, "action_mask": masks if flat is None else flat}
+
+
+def flat_mask(given: Any) -> NDArray[np.bool_] | None:
+    """A mask as one row, those of several numbers one after the other; None where it is not made of 0 and 1."""
+    parts = given if isinstance(given, (tuple, list)) else [given]
+    try:
+        values = np.concatenate([np.ravel(part) for part in parts])
+    except ValueError:
+        return None
+    return values.astype(np.bool_) if are_bits(values) else None
+
+
+def are_bits(values: NDArray[Any]) -> bool:
+    """Whether an array holds nothing but 0 and 1."""
+    kind = values.dtype.kind
+    return kind == "b" or (kind in "iuf" and bool(((values == 0) | (values == 1)).all()))
+
+
+def mask_length(space: spaces.Space[Any]) -> int | None:
+    """Values of a mask for a space of named actions; None for other spaces, also those of several parts."""
+    if isinstance(space, spaces.Discrete):
+        return int(space.n)
+    if isinstance(space, spaces.MultiDiscrete):
+        return int(space.nvec.sum())
+    return 2 * int(np.prod(space.shape)) if isinstance(space, spaces.MultiBinary) else None

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from snnrl.errors import ConfigError
 from snnrl.spaces.leaves import Leaf, assemble, check_actions, leaves, named
 
+MOST_NAMED = 10_000
+"""An action has at most so many named values: each is an output of the network, and most of them are never tried."""
+
 
 class Actions:
     """An action as a vector of numbers: each is one of a few named ones, or lies between two bounds.
@@ -29,7 +32,8 @@ class Actions:
         whole: ``[dims]``, whether values are rounded.
 
     Raises:
-        ConfigError: a Box without finite bounds, or a space that is not made of numbers.
+        ConfigError: a Box without finite bounds, a space that is not made of numbers, or more than :data:`MOST_NAMED`
+            named values.
     """
 
     def __init__(self, space: spaces.Space[Any]) -> None:
@@ -42,6 +46,13 @@ class Actions:
         self.high = np.concatenate([high for _, high in bounds])
         self.continuous = self._each(lambda leaf: isinstance(leaf.space, spaces.Box))
         self.whole = self._each(lambda leaf: not np.issubdtype(leaf.space.dtype, np.floating))
+
+        count = int((self.high - self.low + 1)[~self.continuous].sum())
+        if count > MOST_NAMED:
+            raise ConfigError(
+                f"action space {named(space)}: has {count:,} named actions; must be at most {MOST_NAMED:,} (a Box of "
+                "integers can have more)"
+            )
 
     def _each(self, question: Any) -> NDArray[np.bool_]:
         answers = [bool(question(leaf)) for leaf in self._leaves]

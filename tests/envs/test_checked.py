@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -106,6 +107,12 @@ SPACES: list[tuple[spaces.Space[Any], Any, Any, str]] = [
     (spaces.Discrete(3, start=2), np.int64(2), 1, "an observation 1"),
     (spaces.Discrete(3), np.array(1), 1.0, "an observation 1.0"),
     (spaces.MultiDiscrete([3, 4]), np.array([1, 1]), np.array([1.0, 1.0]), "an observation of float64"),
+    (spaces.MultiDiscrete([3, 4]), np.array([2, 3]), np.array([0, 4]), "an observation with 4 at (1,)"),
+    (spaces.MultiDiscrete([3, 4], start=[1, -1]), np.array([3, -1]), [0, 0], "an observation with 0 at (0,)"),
+    (spaces.MultiBinary(2), np.array([1, 0], np.int8), np.array([1, -1], np.int8), "an observation with -1 at (1,)"),
+    (spaces.MultiBinary((1, 2)), np.zeros((1, 2), np.int8), [[0, 2]], "an observation with 2 at (0, 1)"),
+    (spaces.Dict(a=spaces.MultiBinary(1)), {"a": [1]}, {"a": [2]}, "in part 'a' of the observation, an observation"),
+    (spaces.Tuple([spaces.MultiDiscrete([2])]), ([1],), ([2],), "in part 0 of the observation, an observation with 2"),
     (spaces.MultiBinary(2), np.array([1, 0], np.int8), np.array([1, 0, 1], np.int8), "an observation of shape (3,)"),
     (spaces.Box(0, 255, (2, 2), np.uint8), np.zeros((2, 2), int), np.full((2, 2), 300), "an observation from 300 to"),
     (spaces.Box(0, 255, (2, 2), np.uint8), np.zeros((2, 2), np.uint8), np.zeros((2, 2)), "an observation of float64"),
@@ -156,6 +163,17 @@ def test_what_an_environment_raises_keeps_its_traceback_and_says_where_it_was(ra
     assert "broken" in [entry.name for entry in caught.traceback]
 
 
+def test_an_environment_that_leaves_the_program_is_named() -> None:
+    env = Checked(Told(BOX, GOOD, sys.exit, at=2))
+    env.reset()
+    env.step(0)
+    with pytest.raises(RunError, match=r"^env\.id=Told: called sys\.exit\(None\) at step 2 of episode 1"):
+        env.step(0)
+    env.env.reset = lambda **_: sys.exit("no display")  # type: ignore[method-assign]
+    with pytest.raises(RunError, match=r"called sys\.exit\('no display'\) at the reset before episode 2"):
+        env.reset()
+
+
 def test_one_environment_alone_is_checked_too(raising: str) -> None:
     env = make_env(raising)
     env.reset()
@@ -181,3 +199,29 @@ def test_values_of_a_narrow_type_are_checked_in_a_wide_one(value: float) -> None
 def test_an_id_with_no_name_of_a_module_is_one_line(env_id: str) -> None:
     with pytest.raises(ConfigError, match=r"env\.id=.*: must be module:Id"):
         make_env(env_id)
+
+
+@pytest.mark.parametrize("lenient", [True, False])
+@pytest.mark.parametrize("left_out", [True, False])
+@pytest.mark.parametrize("name", ["observation_space", "action_space"])
+def test_an_environment_without_a_space_is_one_line(name: str, left_out: bool, lenient: bool) -> None:
+    def made() -> gymnasium.Env[Any, Any]:
+        env = type("Spaceless", (Told,), {"action_space": None})(BOX, GOOD, stepped)
+        env.action_space = spaces.Discrete(2)
+        setattr(env, name, None)
+        if left_out:
+            delattr(env, name)
+        return env  # type: ignore[no-any-return]
+
+    gymnasium.register("Spaceless-v0", made, disable_env_checker=lenient)
+    for make in (make_env, lambda env_id: make_envs(env_id, 2)):
+        with pytest.raises(RunError, match=rf"^env\.id=Spaceless-v0: .*{name.partition('_')[0]}.space"):
+            make("Spaceless-v0")
+    del gymnasium.registry["Spaceless-v0"]
+
+
+def test_an_environment_that_leaves_the_program_when_it_is_made_is_named() -> None:
+    gymnasium.register("Leaving-v0", lambda: sys.exit("no licence"))
+    with pytest.raises(RunError, match=r"^env\.id=Leaving-v0: called sys\.exit\('no licence'\)"):
+        make_env("Leaving-v0")
+    del gymnasium.registry["Leaving-v0"]

@@ -41,6 +41,27 @@ def test_integers_of_a_box_are_rounded_and_have_no_more_choices_than_values() ->
     assert actions.assemble(np.array([[0.6, 19.7], [1.4, 30.0]])).tolist() == [[1, 20], [1, 20]]
 
 
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Discrete(2_000_000),
+        spaces.Discrete(10**18, start=-5),
+        spaces.MultiDiscrete([9_000, 1_001]),
+        spaces.Tuple([spaces.Discrete(9_000), spaces.Dict(a=spaces.Discrete(1_001))]),
+        spaces.MultiBinary(5_001),
+    ],
+    ids=str,
+)
+def test_more_named_actions_than_a_network_can_have_are_refused(space: spaces.Space[Any]) -> None:
+    with pytest.raises(ConfigError, match=r"^action space .*: has [\d,]+ named actions; must be at most 10,000"):
+        Actions(space)
+
+
+def test_integers_of_a_wide_box_and_ten_thousand_names_are_taken() -> None:
+    assert Actions(spaces.Box(0, 10**6, (1,), np.int64)).choices(9) == [9]
+    assert Actions(spaces.Discrete(10_000)).choices(9) == [10_000]
+
+
 def test_where_an_environment_permits_nothing_everything_is_permitted() -> None:
     actions = Actions(spaces.MultiDiscrete([2, 3]))
     mask = np.array([[0, 1, 1, 0, 0], [0, 0, 0, 1, 0]], dtype=np.int8)

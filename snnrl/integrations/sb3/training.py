@@ -223,8 +223,9 @@ class _Listener(BaseCallback):
 
     def _on_step(self) -> bool:
         for info in self.locals["infos"]:
-            if "episode" in info:
-                self._playing.note(float(info["episode"]["r"]), int(info["episode"]["l"]))
+            episode = info.get("episode")
+            if isinstance(episode, dict) and episode.keys() >= {"r", "l"}:  # else something of the environment's own
+                self._playing.note(float(episode["r"]), int(episode["l"]))
         return True
 
 

@@ -136,7 +136,7 @@ class Choices:
         self._sizes, self._combined = sizes, False
         self.space: spaces.Space[Any]
         if actions.continuous.all() and takes != "discrete":
-            kept = isinstance(space, spaces.Box) and len(space.shape) == 1 and not actions.whole.any()
+            kept = isinstance(space, spaces.Box) and len(space.shape) == 1 and space.dtype == np.float32
             low, high = actions.low.astype(np.float32), actions.high.astype(np.float32)
             self.space = space if kept else spaces.Box(low, high)
         elif takes == "discrete" and not actions.continuous.any() and prod(sizes) <= MOST_COMBINATIONS:

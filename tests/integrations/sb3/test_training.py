@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import snnrl
 from snnrl.controls import main as controls
 from snnrl.evaluate import main as evaluate
 from snnrl.export import main as export
+from snnrl.integrations.sb3.training import _Listener
 from snnrl.recipes import compose_run
 from snnrl.train import main as train
 from snnrl.training.checkpoints import load_checkpoint
@@ -199,3 +201,12 @@ def test_what_is_wrong_is_said_before_a_folder_is_made(
     assert train([*words, f"run_dir={tmp_path / 'run'}"]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("own", [3, None, {"name": "first"}])
+def test_what_an_environment_itself_calls_an_episode_is_not_taken_for_the_monitors(own: Any) -> None:
+    noted: list[tuple[float, int]] = []
+    listener = _Listener(SimpleNamespace(note=lambda *episode: noted.append(episode)))  # type: ignore[arg-type]
+    listener.locals = {"infos": [{"episode": own}, {"episode": {"r": 2.0, "l": 5, "t": 0.1}}, {}]}
+    assert listener._on_step()
+    assert noted == [(2.0, 5)]

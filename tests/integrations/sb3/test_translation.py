@@ -49,6 +49,17 @@ def test_mixed_actions_are_numbers_of_which_the_continuous_have_a_few_values() -
     assert done["pedal"].tolist() == [[0.0, 1.0]]
 
 
+@pytest.mark.parametrize("takes", ["any", "continuous"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_continuous_actions_come_in_the_environments_own_dtype(dtype: Any, takes: str) -> None:
+    space = spaces.Box(-0.1, 0.1, (2,), dtype)
+    choices = Choices(space, takes)
+    assert choices.space.dtype == np.float32
+    assert (choices.space is space) == (dtype == np.float32)
+    done = choices(np.array([[choices.space.low[0], choices.space.high[1]]], np.float32))
+    assert space.contains(done[0])
+
+
 def test_combinations_that_are_too_many_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"must be discrete, with at most 1,024 combinations"):
         Choices(spaces.MultiDiscrete([11] * 3), "discrete")
