@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -74,7 +73,7 @@ def test_a_bug_keeps_its_traceback() -> None:
 
 
 def test_ctrl_c_while_an_agent_is_evaluated_leaves_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    import_module("snnrl.loading")  # torch cannot be imported again once an interrupt has stopped it half-way
+    importlib.import_module("snnrl.loading")  # torch cannot be imported again once an interrupt has stopped it half-way
     timer = threading.Timer(2.0, _thread.interrupt_main)
     timer.start()
     try:

@@ -188,7 +188,7 @@ def test_an_untrained_agent_by_name() -> None:
         (["env=CartPole", "agent=ppo", "agent.net_arch=[0]"], "agent.net_arch=[0]: must be a list of sizes"),
         (["env=CartPole", "agent=ppo", "agent.activation=relus"], "agent.activation=relus: did you mean relu"),
         (["env=CartPole", "agent=ppo", "agent.batch_size=0"], "agent.batch_size=0: must be an integer"),
-        (["env=CartPole", "agent=ppo", "agent.gamma=2.0"], "agent.gamma=2.0: must be at most 1"),
+        (["env=CartPole", "agent=ppo", "agent.gamma=2.0"], "agent.gamma=2.0: must be in [0, 1]"),
         (["env=CartPole", "agent=ppo", "agent.action_cells=3"], "action_cells=3: must be 0"),
         (["env=CartPole", "agent=sac"], "cannot take the actions"),
         (["env=Pendulum", "agent=dqn"], "cannot take the actions"),
