@@ -31,7 +31,9 @@ class WeightSettings(TypedDict, total=False):
       change, as far as ``bounds`` let them.
     - ``dtype``: of the weights, torch's default unless given; ``torch.bfloat16`` halves the memory that is read. What
       rules add to it is summed in float32, for which the lower halves of weights that have learned are kept too.
-    - ``trainable``: whether a gradient trains the weights; ``False`` unless given.
+      An optimiser of torch does not, and steps of less than about 1/512 of a weight are rounded away.
+    - ``trainable``: whether a gradient trains the weights; ``False`` unless given. Those of a dense connection are not
+      contiguous, as ``torch.nn.utils.parameters_to_vector`` and ``torch.optim.LBFGS`` ask for.
     - ``generator``: where the initial weights are drawn from; ``None`` is torch's global generator.
     """
 
@@ -55,7 +57,7 @@ class Weights(nn.Module):
     descent is projected onto what was set. Weights that are loaded are held to bounds, signs and mask; a norm they were
     saved with, and scaling to it once more would change the last bits of a run that goes on.
 
-    ``bounds``, ``mask``, ``signs`` and ``norm`` may be assigned later: they are checked and hold at once; masks and signs
+    ``bounds``, ``mask``, ``signs`` and ``norm`` may be assigned later: they are checked and hold at once; those
     of :class:`~snnrl.connections.Sparse` then in the order of its weights.
 
     Attributes:

@@ -10,13 +10,13 @@ from typing import Any, Generic, Self, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import ConfigError, KnownSettings, require
+from snnrl.errors import ConfigError, FixedSettings, KnownSettings, require
 from snnrl.spikes import SparseSpikes
 
 S = TypeVar("S", bound=tuple[Any, ...])
 
 
-class FixedPrecision(KnownSettings, nn.Module):
+class FixedPrecision(KnownSettings, FixedSettings, nn.Module):
     """A module whose buffers are moved from device to device, but keep the precision that they were made with.
 
     What observations are measured against, and running statistics above all, would be damaged by a network's
@@ -52,6 +52,8 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
     Observations may have any dtype: what is made of them is computed in single precision at least, so that the same
     spikes come out whatever the precision of the network; ``.double()``, ``.to(dtype)`` and torch's default dtype
     decide the dtype of the spikes alone.
+
+    What was set when an encoder was made holds for good, but for the ``dtype`` of spikes and the ``generator``.
 
     Attributes:
         size: number of neurons.
@@ -121,7 +123,9 @@ def as_values(observation: Tensor, size: int) -> Tensor:
 
 
 def as_intensities(observation: Tensor, size: int) -> Tensor:
-    """Observations ``[batch, *shape]`` as intensities ``[batch, size]`` in [0, 1], float32; others are clipped.
+    """Observations ``[batch, *shape]`` as intensities ``[batch, size]`` in [0, 1], float32.
+
+    Floating-point numbers beyond are clipped.
 
     Raises:
         ConfigError: as :func:`as_values`, or whole numbers above 1, which are pixels that nobody has divided.
