@@ -67,6 +67,11 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
         super().__init__()
         self._spikes = _SpikeDtype()
 
+    def __call__(self, observation: Any, *state: Any, **named: Any) -> Any:
+        """:meth:`forward`, of tensors alone."""
+        require_tensor(observation)
+        return super().__call__(observation, *state, **named)
+
     @property
     def spike_dtype(self) -> torch.dtype:
         """The dtype of spikes: torch's default when the encoder was made, or what it has been converted to since."""
@@ -79,6 +84,18 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
     @abstractmethod
     def forward(self, observation: Tensor, state: S) -> tuple[Tensor | SparseSpikes, S]:
         """Spikes of one window for observations ``[batch, *observation_shape]``."""
+
+
+def require_tensor(observation: Any) -> None:
+    """Refuse a list or an array.
+
+    Raises:
+        ConfigError: it is no tensor.
+    """
+    if not isinstance(observation, Tensor):
+        raise ConfigError(
+            f"observation={type(observation).__name__}: must be a tensor [batch, ...]; torch.as_tensor makes one"
+        )
 
 
 def require_steps(sim_steps: Any) -> int:
@@ -107,6 +124,7 @@ def as_values(observation: Tensor, size: int) -> Tensor:
     Raises:
         ConfigError: another number of values in an observation, or one that is NaN or infinite.
     """
+    require_tensor(observation)
     shape = list(observation.shape)
     if not shape or math.prod(shape[1:]) != size:
         raise ConfigError(f"observation={shape}: must be [batch, {size}], or of another shape of {size} values a row")
