@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
+from abc import ABCMeta
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from functools import cache
+from typing import Any, ClassVar, Self
 
 
 class ConfigError(ValueError):
@@ -93,6 +95,41 @@ class KnownSettings:
     def __new__(cls, *args: Any, **settings: Any) -> Self:
         refuse_unknown(cls, settings)
         return super().__new__(cls)
+
+
+class _Making(ABCMeta):
+    """Marks what it makes as made, once every constructor is through."""
+
+    def __call__(cls, *args: Any, **settings: Any) -> Any:
+        made = super().__call__(*args, **settings)
+        vars(made)["_made"] = True
+        return made
+
+
+class FixedSettings(metaclass=_Making):
+    """Mixin of classes that refuse to be assigned, once made, a setting of their constructor that would not count.
+
+    That is one of :attr:`FIXED`, or one that is kept under no attribute of its name.
+    """
+
+    FIXED: ClassVar[tuple[str, ...]] = ()
+    """Settings that are kept, but hold for good."""
+    PASSED_ON: ClassVar[tuple[str, ...]] = ()
+    """Settings that the constructor passes on and does not list."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _settings_of(type(self)) and "_made" in self.__dict__:
+            parts = (self.__dict__, *(self.__dict__.get(part, {}) for part in ("_buffers", "_parameters", "_modules")))
+            kept = any(name in part for part in parts) or isinstance(getattr(type(self), name, None), property)
+            if name in self.FIXED or not kept:
+                raise ConfigError(f"{name}={shown(value)}: cannot be changed, make a new {type(self).__name__}")
+        super().__setattr__(name, value)
+
+
+@cache
+def _settings_of(cls: type[FixedSettings]) -> frozenset[str]:
+    """Names of the settings of a class, besides ``self`` which no one assigns."""
+    return frozenset([*inspect.signature(cls.__init__).parameters, *cls.PASSED_ON, *cls.FIXED])
 
 
 def one_line(error: BaseException | str, limit: int = 200) -> str:

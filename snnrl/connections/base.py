@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.connections.weights import Weights, WeightSettings
-from snnrl.errors import refuse_unknown, require
+from snnrl.errors import FixedSettings, refuse_unknown, require
 from snnrl.spikes import SparseSpikes, as_dtype
 
 Forward = TypeVar("Forward", bound=Callable[..., Tensor])
@@ -31,11 +31,13 @@ def gives_new_memory(projection: nn.Module) -> bool:
     return getattr(projection.forward, "new_memory", False) and not projection._forward_hooks
 
 
-class Projection(nn.Module, ABC):
+class Projection(FixedSettings, nn.Module, ABC):
     """Carries spikes of one population to another; without weights unless it is a :class:`Connection`.
 
     Spikes are numbers of any real dtype, or bools. What it returns may be what it was given, or a tensor that it keeps:
     nothing is written to it.
+
+    Sizes and whatever else holds for good cannot be assigned later; what constrains weights can.
 
     Attributes:
         TAKES_FLAT: whether a population of more than one dimension is flattened for it.

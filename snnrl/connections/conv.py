@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from snnrl.connections.base import Connection, add_to, new_memory
-from snnrl.connections.fields import Fields, Size
+from snnrl.connections.fields import Fields, Size, at_least
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.spikes import SparseSpikes
@@ -48,7 +48,7 @@ class Conv(Connection):
     ) -> None:
         super().__init__()
         for name, size in (("pre_channels", pre_channels), ("post_channels", post_channels)):
-            require(size > 0, name, size, "a positive number of channels")
+            require(at_least(1, size), name, size, "a positive number of channels")
         self.fields = Fields.of(self.DIMENSIONS, kernel_size, stride, padding)
         self._set_weight((post_channels, pre_channels, *self.fields.kernel), settings)
 

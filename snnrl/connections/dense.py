@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Unpack
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from snnrl.connections.base import Connection, new_memory, require_shape, require_size
-from snnrl.connections.weights import WeightSettings
+from snnrl.connections.fields import at_least
+from snnrl.connections.weights import WeightSettings, as_tensor
 from snnrl.errors import require
 from snnrl.kernels import add_outer_events, add_rows, spike_product
 from snnrl.spikes import SparseSpikes, as_dtype
@@ -34,8 +35,8 @@ class Dense(Connection):
 
     def __init__(self, pre: int, post: int, **settings: Unpack[WeightSettings]) -> None:
         super().__init__()
-        require(pre > 0, "pre", pre, "a positive number of neurons")
-        require(post > 0, "post", post, "a positive number of neurons")
+        require(at_least(1, pre), "pre", pre, "a positive number of neurons")
+        require(at_least(1, post), "post", post, "a positive number of neurons")
         self._set_weight((post, pre), settings, by_pre=True)
 
     @new_memory
@@ -96,10 +97,13 @@ class Lateral(Dense):
     """
 
     def __init__(self, size: int, **settings: Unpack[WeightSettings]) -> None:
-        require(size > 0, "size", size, "a positive number of neurons")
-        mask = settings.get("mask")
-        given = torch.ones(()) if mask is None else torch.as_tensor(mask)
-        fits = given.dim() <= 2 and set(given.shape) <= {1, size}
-        require(fits, "mask", list(given.shape), f"of a shape that broadcasts to [{size}, {size}]")
-        settings["mask"] = (1 - torch.eye(size, device=given.device)) * given
+        require(at_least(1, size), "size", size, "a positive number of neurons")
         super().__init__(size, size, **settings)
+
+    def _set_constraint(self, name: str, value: Any, shape: tuple[int, ...]) -> None:
+        if name == "mask":
+            given = torch.ones(()) if value is None else as_tensor(name, value)
+            fits = given.dim() <= 2 and set(given.shape) <= {1, shape[0]}
+            require(fits, "mask", list(given.shape), f"of a shape that broadcasts to {list(shape)}")
+            value = (1 - torch.eye(shape[0], device=given.device)) * given
+        super()._set_constraint(name, value, shape)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral
 
 from torch import Tensor
 from torch.nn import functional
@@ -11,6 +13,11 @@ from torch.nn import functional
 from snnrl.errors import require
 
 Size = int | tuple[int, ...]
+
+
+def at_least(least: int, *sizes: object) -> bool:
+    """Whether all sizes are integers from ``least`` on."""
+    return all(isinstance(size, Integral) and not isinstance(size, bool) and int(size) >= least for size in sizes)
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,11 @@ class Fields:
         """
 
         def spread(name: str, size: Size, least: int) -> tuple[int, ...]:
-            sizes = (size,) * dimensions if isinstance(size, int) else tuple(size)
+            sizes = tuple(size) if isinstance(size, Iterable) else (size,) * dimensions
             expected = "positive" if least else "at least 0"
             require(len(sizes) == dimensions, name, size, f"a number or a tuple of {dimensions}")
-            require(min(sizes) >= least, name, size, expected)
+            require(all(isinstance(each, Integral) for each in sizes), name, size, "made of integers")
+            require(at_least(least, *sizes), name, size, expected)
             return sizes
 
         return cls(spread("kernel_size", kernel_size, 1), spread("stride", stride, 1), spread("padding", padding, 0))

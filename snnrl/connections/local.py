@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
 
 from snnrl.connections.base import Connection, add_to, new_memory, require_shape
-from snnrl.connections.fields import Fields, Size
+from snnrl.connections.fields import Fields, Size, at_least
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.spikes import SparseSpikes
@@ -48,10 +49,10 @@ class Local(Connection):
     ) -> None:
         super().__init__()
         for name, size in (("pre_channels", pre_channels), ("post_channels", post_channels)):
-            require(size > 0, name, size, "a positive number of channels")
-        extent = (space,) if isinstance(space, int) else tuple(space)
+            require(at_least(1, size), name, size, "a positive number of channels")
+        extent = tuple(space) if isinstance(space, Iterable) else (space,)
         require(len(extent) == self.DIMENSIONS, "space", space, f"of {self.DIMENSIONS} dimensions")
-        require(min(extent) > 0, "space", space, "positive sizes")
+        require(at_least(1, *extent), "space", space, "positive sizes")
         self.fields = Fields.of(self.DIMENSIONS, kernel_size, stride, padding)
         self.pre_shape, self.out_space = (pre_channels, *extent), self.fields.out_shape(extent)
         places = math.prod(self.out_space)

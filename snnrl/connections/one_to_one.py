@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Unpack
 
 from torch import Tensor
 
 from snnrl.connections.base import Connection, add_to, new_memory, require_shape, require_size
+from snnrl.connections.fields import at_least
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.kernels import add_rows
@@ -26,8 +28,8 @@ class OneToOne(Connection):
 
     def __init__(self, shape: int | tuple[int, ...], **settings: Unpack[WeightSettings]) -> None:
         super().__init__()
-        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-        require(min(sizes, default=0) > 0, "shape", sizes, "positive sizes")
+        sizes = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+        require(bool(sizes) and at_least(1, *sizes), "shape", sizes, "positive sizes")
         self._set_weight(sizes, settings)
 
     @new_memory
@@ -60,8 +62,8 @@ class MeanField(Connection):
 
     def __init__(self, pre: int, post: int, **settings: Unpack[WeightSettings]) -> None:
         super().__init__()
-        require(pre > 0, "pre", pre, "a positive number of neurons")
-        require(post > 0, "post", post, "a positive number of neurons")
+        require(at_least(1, pre), "pre", pre, "a positive number of neurons")
+        require(at_least(1, post), "post", post, "a positive number of neurons")
         self.pre_size = pre
         self._set_weight((post,), settings)
 

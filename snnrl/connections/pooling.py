@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -26,6 +26,8 @@ class Pool(Projection):
     Raises:
         ConfigError: a setting out of range.
     """
+
+    FIXED: ClassVar[tuple[str, ...]] = ("mode",)
 
     def __init__(
         self, dimensions: int, kernel_size: Size, *, mode: Literal["max", "mean"] = "max", stride: Size | None = None

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from snnrl.connections.base import Connection, add_to, new_memory, require_shape, require_size
+from snnrl.connections.fields import at_least
 from snnrl.connections.synapses import AT_ONCE, random_pairs
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import ConfigError, require
@@ -45,8 +46,8 @@ class Sparse(Connection):
         super().__init__()
         if "weight" in settings:
             settings["weight"] = torch.as_tensor(settings["weight"])
-        require(pre > 0, "pre", pre, "a positive number of neurons")
-        require(post > 0, "post", post, "a positive number of neurons")
+        require(at_least(1, pre), "pre", pre, "a positive number of neurons")
+        require(at_least(1, post), "post", post, "a positive number of neurons")
         index = torch.as_tensor(index)
         fits = index.dim() == 2 and index.shape[0] == 2 and index.shape[1] > 0
         require(fits, "index", list(index.shape), "of shape [2, synapses] with at least one synapse")
@@ -87,8 +88,8 @@ class Sparse(Connection):
         Raises:
             ConfigError: a size or density out of range, or no synapse at all.
         """
-        require(pre > 0, "pre", pre, "a positive number of neurons")
-        require(post > 0, "post", post, "a positive number of neurons")
+        require(at_least(1, pre), "pre", pre, "a positive number of neurons")
+        require(at_least(1, post), "post", post, "a positive number of neurons")
         require(0 < density <= 1, "density", density, "in (0, 1]")
         place = random_pairs(pre * post, density, generator)
         return cls(pre, post, torch.stack([place // pre, place % pre]), generator=generator, **settings)

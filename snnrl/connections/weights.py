@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Self, TypedDict
+from typing import Any, ClassVar, Self, TypedDict
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from snnrl.connections.descent import hold_after_steps
 from snnrl.connections.narrow import narrowed, widened
-from snnrl.errors import refuse_unknown, require
+from snnrl.errors import ConfigError, refuse_unknown, require, shown
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 """Of weights."""
@@ -30,7 +31,9 @@ class WeightSettings(TypedDict, total=False):
       change, as far as ``bounds`` let them.
     - ``dtype``: of the weights, torch's default unless given; ``torch.bfloat16`` halves the memory that is read. What
       rules add to it is summed in float32, for which the lower halves of weights that have learned are kept too.
-    - ``trainable``: whether a gradient trains the weights; ``False`` unless given.
+      An optimiser of torch does not, and steps of less than about 1/512 of a weight are rounded away.
+    - ``trainable``: whether a gradient trains the weights; ``False`` unless given. Those of a dense connection are not
+      contiguous, as ``torch.nn.utils.parameters_to_vector`` and ``torch.optim.LBFGS`` ask for.
     - ``generator``: where the initial weights are drawn from; ``None`` is torch's global generator.
     """
 
@@ -54,9 +57,14 @@ class Weights(nn.Module):
     descent is projected onto what was set. Weights that are loaded are held to bounds, signs and mask; a norm they were
     saved with, and scaling to it once more would change the last bits of a run that goes on.
 
+    ``bounds``, ``mask``, ``signs`` and ``norm`` may be assigned later: they are checked and hold at once; those
+    of :class:`~snnrl.connections.Sparse` then in the order of its weights.
+
     Attributes:
         bounds: lowest and highest weight.
     """
+
+    PASSED_ON: ClassVar[tuple[str, ...]] = tuple(WeightSettings.__annotations__)
 
     bounds: tuple[float, float]
     mask: Tensor | None
@@ -82,6 +90,19 @@ class Weights(nn.Module):
     @weight.deleter
     def weight(self) -> None:
         del self.__dict__["weight"]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        constrains = name in ("bounds", "mask", "signs", "norm") and "_held" in self.__dict__
+        if not constrains:
+            super().__setattr__(name, value)
+            return
+        self._set_constraint(name, value, tuple(self.weight.shape))
+        weight = self.weight
+        if weight.dtype == torch.bfloat16:
+            with torch.no_grad():
+                self._apply_wide_(weight, weight.new_zeros(()))
+        else:
+            self.constrain_()
 
     def _made_weight(self) -> nn.Parameter:
         made: nn.Parameter | None = self.__dict__.get("weight")
@@ -113,44 +134,50 @@ class Weights(nn.Module):
             ConfigError: a setting that does not fit.
         """
         refuse_unknown(type(self), {**settings}, WeightSettings.__annotations__)
-        self.bounds = _pair(settings.get("bounds", (-math.inf, math.inf)))
+        self._set_constraint("bounds", settings.get("bounds", (-math.inf, math.inf)), shape)
         generator, given = settings.get("generator"), settings.get("weight")
-        for name in ("weight_mean", "weight_std"):
-            value = float(settings.get(name, 0.0))  # type: ignore[arg-type]
-            require(math.isfinite(value), name, value, "finite")
+        mean, std = settings.get("weight_mean", 0.0), settings.get("weight_std", 0.0)
+        require(_within(mean, -math.inf, math.inf), "weight_mean", mean, "a finite number")
+        require(_within(std, -math.inf, math.inf) and std >= 0, "weight_std", std, "a finite number of at least 0")
+        trainable = settings.get("trainable", False)
+        require(isinstance(trainable, bool), "trainable", trainable, "True or False")
         if given is None:
             drawn = torch.randn(shape[::-1] if by_pre else shape, generator=generator)
-            weight = drawn.mul_(settings.get("weight_std", 0.0)).add_(settings.get("weight_mean", 0.0))
+            weight = drawn.mul_(float(std)).add_(float(mean))
         else:
-            given = torch.as_tensor(given)
+            given = as_tensor("weight", given)
             require(given.shape == shape, "weight", list(given.shape), f"of shape {list(shape)}")
             require(bool(torch.isfinite(given).all()), "weight", "not finite", "finite in every entry")
             weight = (given.t() if by_pre else given).detach().clone().contiguous()
         dtype = settings.get("dtype", weight.dtype)
+        require(isinstance(dtype, torch.dtype), "dtype", dtype, "a dtype of torch")
         require(dtype.is_floating_point, "dtype", dtype, "a floating-point type; give weight and dtype in one")
         require(dtype in DTYPES, "dtype", dtype, f"one of {', '.join(map(str, DTYPES))}")
         weight = weight.to(dtype)
         weight = weight.t() if by_pre else weight
-        self._set_constraint("mask", settings.get("mask"), shape, (0, 1))
-        self._set_constraint("signs", settings.get("signs"), shape, (-1, 1))
-        self.norm = settings.get("norm")
-        require(self.norm is None or 0 < self.norm < math.inf, "norm", self.norm, "a positive sum of absolute weights")
-        self.register_parameter("weight", nn.Parameter(weight, requires_grad=settings.get("trainable", False)))
+        for name in ("mask", "signs", "norm"):
+            self._set_constraint(name, settings.get(name), shape)
+        self.register_parameter("weight", nn.Parameter(weight, requires_grad=trainable))
         self.register_buffer("lower_half", None)
         self.constrain_()
 
-    def _set_constraint(
-        self, name: str, value: Tensor | None, shape: tuple[int, ...], allowed: tuple[int, int]
-    ) -> None:
-        if value is not None:
-            value = torch.as_tensor(value)
-            lacking = len(shape) - value.dim()
-            fits = lacking >= 0 and all(a in (1, b) for a, b in zip((1,) * lacking + value.shape, shape, strict=True))
-            require(fits, name, list(value.shape), f"of a shape that broadcasts to {list(shape)}")
-            low, high = allowed
-            require(bool(((value == low) | (value == high)).all()), name, value, f"{low} or {high} in every entry")
-            value = value.to(torch.float32)
-        self.register_buffer(name, value, persistent=False)
+    def _set_constraint(self, name: str, value: Any, shape: tuple[int, ...]) -> None:
+        """Keep one of what constrains the weights of this shape.
+
+        Raises:
+            ConfigError: it does not fit.
+        """
+        if name == "bounds":
+            self.__dict__[name] = _pair(value)
+        elif name == "norm":
+            fits = value is None or _within(value, 0.0, math.inf)
+            require(fits, name, value, "a positive sum of absolute weights")
+            self.__dict__[name] = value
+        else:
+            allowed = (0, 1) if name == "mask" else (-1, 1)
+            made = self._parameters.get("weight")
+            kept = None if value is None else _pattern(name, value, shape, allowed)
+            self.register_buffer(name, kept if made is None or kept is None else kept.to(made.device), persistent=False)
 
     def _is_constrained(self) -> bool:
         bounded = self.bounds != (-math.inf, math.inf)
@@ -266,6 +293,35 @@ class Weights(nn.Module):
 def _version(weight: Tensor) -> int:
     """How often the tensor was changed in place."""
     return 0 if weight.is_inference() else weight._version
+
+
+def _within(value: Any, low: float, high: float) -> bool:
+    """Whether it is a number between the two, both of them left out."""
+    single = isinstance(value, Tensor) and value.dim() == 0 and not value.is_complex()
+    return (single or isinstance(value, int | float | np.number)) and low < float(value) < high
+
+
+def _pattern(name: str, value: Any, shape: tuple[int, ...], allowed: tuple[int, int]) -> Tensor:
+    """A mask or signs for weights of this shape, float32."""
+    pattern = as_tensor(name, value)
+    lacking = len(shape) - pattern.dim()
+    fits = lacking >= 0 and all(a in (1, b) for a, b in zip((1,) * lacking + pattern.shape, shape, strict=True))
+    require(fits, name, list(pattern.shape), f"of a shape that broadcasts to {list(shape)}")
+    low, high = allowed
+    require(bool(((pattern == low) | (pattern == high)).all()), name, value, f"{low} or {high} in every entry")
+    return pattern.to(torch.float32)
+
+
+def as_tensor(name: str, value: Any) -> Tensor:
+    """What was given as a tensor.
+
+    Raises:
+        ConfigError: it is no tensor, and cannot be made one.
+    """
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ConfigError(f"{name}={shown(value)}: must be a tensor of numbers") from None
 
 
 def _pair(bounds: Any) -> tuple[float, float]:

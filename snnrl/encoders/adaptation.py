@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -28,6 +30,8 @@ class RateAdaptation(FixedPrecision):
 
     rate: Tensor
     seen: Tensor
+
+    FIXED: ClassVar[tuple[str, ...]] = ("target", "horizon")
 
     def __init__(self, size: int, *, target: float = 0.02, horizon: int = 20_000) -> None:
         super().__init__()

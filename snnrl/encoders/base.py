@@ -10,13 +10,13 @@ from typing import Any, Generic, Self, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import ConfigError, KnownSettings, require
+from snnrl.errors import ConfigError, FixedSettings, KnownSettings, require
 from snnrl.spikes import SparseSpikes
 
 S = TypeVar("S", bound=tuple[Any, ...])
 
 
-class FixedPrecision(KnownSettings, nn.Module):
+class FixedPrecision(KnownSettings, FixedSettings, nn.Module):
     """A module whose buffers are moved from device to device, but keep the precision that they were made with.
 
     What observations are measured against, and running statistics above all, would be damaged by a network's
@@ -53,6 +53,8 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
     spikes come out whatever the precision of the network; ``.double()``, ``.to(dtype)`` and torch's default dtype
     decide the dtype of the spikes alone.
 
+    What was set when an encoder was made holds for good, but for the ``dtype`` of spikes and the ``generator``.
+
     Attributes:
         size: number of neurons.
         fires_volleys: whether it returns volleys.
@@ -64,6 +66,11 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
     def __init__(self) -> None:
         super().__init__()
         self._spikes = _SpikeDtype()
+
+    def __call__(self, observation: Any, *state: Any, **named: Any) -> Any:
+        """:meth:`forward`, of tensors alone."""
+        require_tensor(observation)
+        return super().__call__(observation, *state, **named)
 
     @property
     def spike_dtype(self) -> torch.dtype:
@@ -77,6 +84,18 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
     @abstractmethod
     def forward(self, observation: Tensor, state: S) -> tuple[Tensor | SparseSpikes, S]:
         """Spikes of one window for observations ``[batch, *observation_shape]``."""
+
+
+def require_tensor(observation: Any) -> None:
+    """Refuse a list or an array.
+
+    Raises:
+        ConfigError: it is no tensor.
+    """
+    if not isinstance(observation, Tensor):
+        raise ConfigError(
+            f"observation={type(observation).__name__}: must be a tensor [batch, ...]; torch.as_tensor makes one"
+        )
 
 
 def require_steps(sim_steps: Any) -> int:
@@ -105,6 +124,7 @@ def as_values(observation: Tensor, size: int) -> Tensor:
     Raises:
         ConfigError: another number of values in an observation, or one that is NaN or infinite.
     """
+    require_tensor(observation)
     shape = list(observation.shape)
     if not shape or math.prod(shape[1:]) != size:
         raise ConfigError(f"observation={shape}: must be [batch, {size}], or of another shape of {size} values a row")
@@ -121,7 +141,9 @@ def as_values(observation: Tensor, size: int) -> Tensor:
 
 
 def as_intensities(observation: Tensor, size: int) -> Tensor:
-    """Observations ``[batch, *shape]`` as intensities ``[batch, size]`` in [0, 1], float32; others are clipped.
+    """Observations ``[batch, *shape]`` as intensities ``[batch, size]`` in [0, 1], float32.
+
+    Floating-point numbers beyond are clipped.
 
     Raises:
         ConfigError: as :func:`as_values`, or whole numbers above 1, which are pixels that nobody has divided.

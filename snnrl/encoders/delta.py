@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -41,6 +41,8 @@ class DeltaEncoder(Encoder[DeltaState]):
     Raises:
         ConfigError: a value outside the ranges above, or an observation of another size or with NaN.
     """
+
+    FIXED: ClassVar[tuple[str, ...]] = ("values", "sim_steps", "threshold")
 
     def __init__(self, values: int, *, sim_steps: int, threshold: float) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -54,6 +54,8 @@ class FrameEncoder(Encoder[FrameState]):
     """
 
     fires_volleys = True
+
+    FIXED: ClassVar[tuple[str, ...]] = ("height", "width", "rows", "self_rows")
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,8 +30,8 @@ class LatencyEncoder(Encoder[LatencyState]):
     Intensities up to ``threshold`` are silent.
 
     Args:
-        size: number of values in an observation, one neuron each; intensities are clipped to [0, 1], and pixels from 0
-            to 255 are refused.
+        size: number of values in an observation, one neuron each; numbers with a point are clipped to [0, 1],
+            integers above 1, pixels that nobody has divided, are refused.
         sim_steps: length of the window.
         threshold: intensity above which a neuron spikes, in [0, 1), and above 0 with ``tau``.
         tau: membrane time constant in ms, ``None`` for latencies that are linear in the intensity.
@@ -40,6 +40,8 @@ class LatencyEncoder(Encoder[LatencyState]):
     Raises:
         ConfigError: a value outside the ranges above, or an observation of another size or with NaN.
     """
+
+    FIXED: ClassVar[tuple[str, ...]] = ("size", "sim_steps", "threshold", "tau", "dt")
 
     def __init__(
         self, size: int, *, sim_steps: int, threshold: float = 0.01, tau: float | None = None, dt: float = 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,6 +27,8 @@ class OneHotEncoder(Encoder[OneHotState]):
     Raises:
         ConfigError: a setting out of range, or an observation that is none of the values.
     """
+
+    FIXED: ClassVar[tuple[str, ...]] = ("start", "sim_steps")
 
     def __init__(self, count: int, *, start: int = 0, sim_steps: int, spikes_per_step: float = 1.0) -> None:
         super().__init__()

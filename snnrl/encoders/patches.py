@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -36,6 +36,8 @@ class PatchEncoder(Encoder[PatchState]):
     """
 
     fires_volleys = True
+
+    FIXED: ClassVar[tuple[str, ...]] = ("height", "width", "reach", "threshold")
 
     def __init__(
         self, height: int, width: int, *, reach: int = 2, threshold: int = 128, target_rate: float = 0.02

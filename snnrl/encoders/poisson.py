@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,8 +21,8 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
     """Each neuron spikes at each step with the probability ``probability_max * intensity``.
 
     Args:
-        size: number of values in an observation, one neuron each; intensities are clipped to [0, 1], and pixels from 0
-            to 255 are refused.
+        size: number of values in an observation, one neuron each; numbers with a point are clipped to [0, 1],
+            integers above 1, pixels that nobody has divided, are refused.
         sim_steps: length of the window.
         probability_max: probability of a spike at intensity 1, in (0, 1].
         dtype: of the spikes; ``torch.bool`` takes the least memory. ``None`` is :attr:`spike_dtype`.
@@ -31,6 +31,8 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
     Raises:
         ConfigError: a value outside the ranges above.
     """
+
+    FIXED: ClassVar[tuple[str, ...]] = ("size", "sim_steps", "probability_max")
 
     def __init__(
         self,
@@ -68,8 +70,8 @@ class PoissonEncoder(BernoulliEncoder):
     (Dayan & Abbott 2001, Theoretical Neuroscience, sec. 1.4).
 
     Args:
-        size: number of values in an observation, one neuron each; intensities are clipped to [0, 1], and pixels from 0
-            to 255 are refused.
+        size: number of values in an observation, one neuron each; numbers with a point are clipped to [0, 1],
+            integers above 1, pixels that nobody has divided, are refused.
         sim_steps: length of the window.
         rate_max: rate at intensity 1 in Hz.
         dt: simulation step in ms.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -48,6 +48,8 @@ class PopulationEncoder(Encoder[PopulationState]):
     Raises:
         ConfigError: no group at all, fewer than 2 cells, or a rate above one spike a step and cell.
     """
+
+    FIXED: ClassVar[tuple[str, ...]] = ("normaliser", "sim_steps", "lines", "grids", "width")
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,6 +34,8 @@ class RankOrderEncoder(Encoder[RankOrderState]):
     Raises:
         ConfigError: a number below 1, or an observation of another size or with NaN.
     """
+
+    FIXED: ClassVar[tuple[str, ...]] = ("size", "sim_steps", "per_step", "threshold")
 
     def __init__(
         self, size: int, *, sim_steps: int, per_step: int | None = None, threshold: float | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -57,6 +57,8 @@ class SceneEncoder(Encoder[SceneState]):
     background: Tensor
     table: Tensor
     figure: Tensor
+
+    FIXED: ClassVar[tuple[str, ...]] = ("height", "width")
 
     def __init__(
         self, height: int, width: int, *, rows: Sequence[int] | None = None, target_rate: float = 0.02

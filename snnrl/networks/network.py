@@ -362,6 +362,7 @@ def _require_device(setting: str, value: Tensor, device: torch.device) -> None:
 def _third_factor(modulator: Tensor | None, drive: Drive, device: torch.device) -> Tensor | None:
     if modulator is None:
         return None
+    require(isinstance(modulator, Tensor), "modulator", modulator, "a tensor [batch] or [time, batch]")
     _require_device("modulator", modulator, device)
     whole = (drive.steps, drive.batch)
     fits = modulator.shape in ((drive.batch,), whole)

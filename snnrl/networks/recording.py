@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -24,11 +25,16 @@ class Recorder:
         limit: bytes that the recording may take.
 
     Raises:
-        ConfigError: ``every`` below 1.
+        ConfigError: what is no such thing, or ``every`` below 1.
     """
 
     def __init__(self, wanted: Mapping[str, Sequence[str]], every: int, limit: int) -> None:
-        require(every >= 1, "record_every", every, "at least 1")
+        named = isinstance(wanted, Mapping) and all(isinstance(names, Iterable) for names in wanted.values())
+        require(named, "record", wanted, "names of variables for each population, {'hidden': ['spikes', 'v']}")
+        whole = isinstance(every, Integral) and not isinstance(every, bool) and every >= 1
+        require(whole, "record_every", every, "at least 1")
+        sized = isinstance(limit, int | float | Integral) and not math.isnan(limit)
+        require(sized, "record_limit", limit, "a number of bytes")
         self.wanted = {name: (names,) if isinstance(names, str) else tuple(names) for name, names in wanted.items()}
         self.every, self.limit = every, limit
         self.done = 0

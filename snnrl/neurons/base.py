@@ -120,11 +120,25 @@ class Neuron(nn.Module, ABC, Generic[S]):
             super().__setattr__(name, value)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, metadata: Any, *others: Any) -> None:
-        """As in torch; what was saved before settings of each neuron were saved has those of the constructor."""
+        """As in torch; what was saved before settings of each neuron were saved has those of the constructor.
+
+        Raises:
+            ConfigError: a setting that the constructor would refuse; all are left as they were.
+        """
         if (metadata.get("version") or 1) < 2:
             for name in self._settings.keys() & self._buffers.keys():
                 state_dict.setdefault(prefix + name, self._buffers[name])
+        before = {name: kept.clone() for name, kept in self._buffers.items() if kept is not None}
         super()._load_from_state_dict(state_dict, prefix, metadata, *others)
+        loaded = {name: kept for name, kept in self._buffers.items() if name in self._settings and kept is not None}
+        try:
+            for name, kept in loaded.items():
+                if not kept.is_meta:
+                    number(name, kept, self.limits(name), self.shape)
+        except ConfigError:
+            for name, kept in before.items():
+                self._buffers[name] = kept
+            raise
 
     def _decay(self, name: str) -> Value:
         """The factor ``exp(-dt / tau)`` by which what has the time constant ``name`` shrinks in one step."""

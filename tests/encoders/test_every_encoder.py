@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -227,3 +228,13 @@ def test_a_misspelt_setting_is_named_with_the_right_one(kind: Any, arguments: tu
 def test_a_misspelt_setting_of_an_encoder_of_images_is_named_with_the_right_one(kind: Any) -> None:
     with pytest.raises(ConfigError, match=r"target_rates=0.1: .*did you mean target_rate\?"):
         kind(24, 32, target_rates=0.1)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("given", [[[0.0] * 4], np.zeros((1, 4)), None], ids=lambda given: type(given).__name__)
+def test_what_is_no_tensor_is_refused_by_name(kind: str, given: Any) -> None:
+    encoder = ALL[kind]()
+    with pytest.raises(ConfigError, match=r"^observation=(list|ndarray|NoneType): must be a tensor \[batch, \.\.\.\]"):
+        encoder(given, encoder.init_state(1))
+    with pytest.raises(ConfigError, match=r"^observation="):
+        Normaliser([-1.0] * 4, [1.0] * 4)(given)

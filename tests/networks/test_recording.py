@@ -199,3 +199,21 @@ def test_the_limit_counts_variables_that_are_wider_than_the_potential() -> None:
     current = torch.ones(100, 1, 100)
     with pytest.raises(ConfigError, match="record_limit"):
         network.run({"neurons": current}, record={"neurons": ("refractory",)}, record_limit=20_000)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"record": ["first"]},
+        {"record": {"first": None}},
+        {"record_every": 2.5},
+        {"record_every": None},
+        {"record_limit": None},
+        {"record_limit": "1 GB"},
+        {"modulator": 1.0},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_recorded_or_modulate_is_refused_in_one_line(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"^{next(iter(wrong))}="):
+        network().run({"input": INPUT}, **wrong)

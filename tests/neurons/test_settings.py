@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from typing import Any
 
@@ -229,3 +230,24 @@ def test_the_table_holds_every_model() -> None:
 
     models = {model for model in vars(package).values() if isinstance(model, type) and issubclass(model, Neuron)}
     assert models - {Neuron, SpikingNeuron} == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting"),
+    [(kind, setting) for kind, setting in SETTINGS if made(kind)._settings[setting]],
+)
+def test_a_saved_setting_that_the_constructor_would_refuse_is_not_loaded(kind: type[Any], setting: str) -> None:
+    value = torch.full((3,), float(getattr(made(kind), setting)))
+    neuron = made(kind, **{setting: value})
+    saved = copy.deepcopy(neuron.state_dict())
+    saved[setting][1] = math.nan
+    with pytest.raises(ConfigError, match=rf"^{setting}=.*: must be "):
+        neuron.load_state_dict(saved)
+    assert torch.equal(getattr(neuron, setting), value.to(getattr(neuron, setting)))
+
+
+def test_a_saved_threshold_below_the_rest_is_not_loaded() -> None:
+    neuron = LIF(3, v_threshold=torch.ones(3))
+    with pytest.raises(ConfigError, match=r"^v_threshold=.*-5.*: must be "):
+        neuron.load_state_dict({"v_threshold": torch.full((3,), -5.0)})
+    assert torch.equal(neuron.v_threshold, torch.ones(3))  # type: ignore[arg-type]
