@@ -139,15 +139,12 @@ def _varied(settings: Mapping[str, Any], control: Control, seed: int, progress: 
 
 def _played(settings: Mapping[str, Any], agent: Mapping[str, Any], seed: int, episodes: int) -> dict[str, float]:
     """Mean return of an agent that does not learn."""
-    from snnrl.agents import make_agent
     from snnrl.config import RunConfig
-    from snnrl.envs import make_envs
+    from snnrl.loading import make_agent_for
     from snnrl.training.evaluation import evaluate
 
     env = RunConfig.from_mapping(settings).env
-    envs = make_envs(env, 1)
-    player = make_agent(agent, envs.single_observation_space, envs.single_action_space, env, seed)
-    envs.close()
+    player = make_agent_for(env, agent, seed)
     return {"best": float(evaluate(player, env, episodes=episodes, seed=seed).returns.mean())}
 
 
