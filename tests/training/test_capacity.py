@@ -38,6 +38,12 @@ CPU = torch.device("cpu")
         (["env=Pong", "agent=dqn", "agent.buffer_size=1000000000", "env_steps=1000000000"], "agent.buffer_size="),
         (["env=CartPole", "agent.actor_neurons=1000000000"], "agent.actor_neurons=1000000000"),
         (["env=CartPole", "agent.sim_steps=2000000000"], "agent.sim_steps=2000000000"),
+        (["env=CartPole", "agent=ppo", "agent.net_arch=[300000,300000]"], "agent.net_arch=[300000, 300000]"),
+        (["env=CartPole", "agent=dqn", "agent.network=ann", "agent.net_arch=[300000,300000]"], "agent.net_arch="),
+        (["env=CartPole", "agent=ppo", "agent.sim_steps=2000000000"], "agent.sim_steps=2000000000"),
+        (["env=Pong", "agent=dqn", "agent.sim_steps=2000000000"], "agent.sim_steps=2000000000"),
+        (["env=CartPole", "agent=ppo", "agent.coding=population", "agent.cells=2000000000"], "agent.cells=2000000000"),
+        (["env=Pendulum", "agent=sac", "agent.action_cells=2000000000"], "agent.action_cells=2000000000"),
         (["env=CartPole", "agent=random", "num_envs=1000000000"], "num_envs=1000000000"),
     ],
 )
@@ -64,6 +70,11 @@ def test_an_agent_that_is_made_or_loaded_is_weighed_as_one_that_is_trained(setti
     write_yaml(tmp_path / "config.yaml", settings)
     with pytest.raises(ConfigError, match=said):
         snnrl.load(tmp_path, device="cpu")
+
+
+def test_an_algorithm_that_is_made_is_weighed_as_one_that_is_trained() -> None:
+    with pytest.raises(ConfigError, match=r"agent\.net_arch=\[300000, 300000\]: needs at least .* GiB are free"):
+        snnrl.make_agent("CartPole", "ppo", net_arch=[300_000, 300_000])
 
 
 def test_a_learner_that_is_loaded_is_weighed_as_one_that_is_trained(tmp_path: Path) -> None:
