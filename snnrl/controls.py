@@ -67,6 +67,7 @@ def run_controls(words: Sequence[str]) -> int:
     options = _options(words)
 
     from snnrl.config import SEED_LIMIT, RunConfig, folder, read_run
+    from snnrl.textfiles import write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping, require_writable
@@ -121,7 +122,7 @@ def run_controls(words: Sequence[str]) -> int:
     levels = {name: sum(r["best"] for r in results[name]) / len(seeds) for name in others if results[name]}
     with keeping(out):
         write_json(out / "controls.json", {"env": config.env.id, "seeds": list(seeds), "results": results})
-        (out / "controls.md").write_text(table, encoding="utf-8")
+        write_text(out / "controls.md", table)
         draw_curves(drawn, out / "controls.png", levels)
     print(f"written to {out}: controls.md, controls.json, controls.png")
     return 0

@@ -13,6 +13,7 @@ from typing import Any
 from snnrl.config import PROGRESS_MODES, RunConfig, read_settings, read_words
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.loading import load_player, make_runner
+from snnrl.textfiles import replacing
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.evaluation import evaluate
 from snnrl.training.summary import bootstrap_interval, write_json
@@ -153,7 +154,8 @@ def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[
         axes.axhline(level, color="0.4", ls=style, lw=1, label=name)
     axes.set(xlabel="env steps", ylabel="return while training")
     axes.legend(fontsize=8)
-    figure.savefig(path, dpi=150)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=150)
     pyplot.close(figure)
 
 

@@ -42,8 +42,10 @@ def save_checkpoint(path: str | Path, payload: dict[str, Any]) -> None:
     check_plain(payload, "payload")
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.tmp")
+    if os.path.lexists(unfinished):
+        unfinished.unlink()
     try:
-        with open(unfinished, "wb") as file:
+        with open(unfinished, "xb") as file:
             sink = _Sink(file)
             try:
                 torch.save({**payload, "version": CHECKPOINT_VERSION}, cast(IO[bytes], sink))
