@@ -71,14 +71,14 @@ def run_controls(words: Sequence[str]) -> int:
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping, require_writable
-    from snnrl.trials import check_reusable, draw_curves, played, stopped_by, train_run
+    from snnrl.trials import check_reusable, draw_curves, finished, played, stopped_by, train_run
 
     run_dir, settings = read_run(options)
     config = RunConfig.from_mapping(settings)
     for control in CONTROLS:
         for key in control.agent:
             require(key in config.agent, "run", run_dir, f"of an agent that has agent.{key}, such as rstdp")
-    require((run_dir / "summary.json").is_file(), "run", run_dir, "finished; python -m snnrl.train resume= goes on")
+    require(finished(run_dir), "run", run_dir, "finished; python -m snnrl.train resume= goes on")
     require(config.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
     name = f"controls-{config.env_steps}"
     out = run_dir / name if options["out"] is None else folder("out", options["out"])
