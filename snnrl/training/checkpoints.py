@@ -21,7 +21,7 @@ from snnrl.training.archives import ForeignObject, check_plain, fault, most_byte
 CHECKPOINT_VERSION = 1
 """The layout that this snnrl writes; it reads this one and the older ones."""
 
-_STEP_FILE = re.compile(r"step_(\d{12,})\.pt")
+_STEP_FILE = re.compile(r"step_([0-9]{12,})\.pt")
 
 
 def save_checkpoint(path: str | Path, payload: dict[str, Any]) -> None:
@@ -148,11 +148,16 @@ class CheckpointStore:
     Args:
         folder: made at the first save.
         keep: how many step checkpoints stay; ``best.pt`` stays besides.
+
+    Raises:
+        ConfigError: what is called like the folder is something else.
     """
 
     def __init__(self, folder: str | Path, keep: int = 3) -> None:
         require(keep >= 1, "keep", keep, "an integer of at least 1")
         self.folder = Path(folder)
+        if os.path.lexists(self.folder) and not self.folder.is_dir():
+            raise ConfigError(f"{self.folder}: is no folder, and checkpoints belong in one; must be moved away")
         self.keep = keep
 
     def save(self, payload: dict[str, Any], step: int) -> Path:
