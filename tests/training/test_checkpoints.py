@@ -305,5 +305,6 @@ def test_what_is_no_folder_of_checkpoints_is_said(make: Callable[[Path], None], 
 
 
 def test_steps_are_in_digits_of_ascii(tmp_path: Path) -> None:
-    (tmp_path / f"step_{'\u0663' * 12}.pt").touch()
+    arabic = "\N{ARABIC-INDIC DIGIT THREE}"
+    (tmp_path / f"step_{arabic * 12}.pt").touch()
     assert CheckpointStore(tmp_path).latest() is None
