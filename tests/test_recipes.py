@@ -362,3 +362,16 @@ def test_a_recipe_can_begin_with_another(tmp_path: Path, monkeypatch: pytest.Mon
         4,
         config("env=SpaceInvaders").agent,
     )
+
+
+@pytest.mark.parametrize("key", ["env.kwargs", "env.eval_kwargs", "env.observation", "agent.neuron_kwargs"])
+def test_mappings_that_are_passed_on_can_be_given_whole_or_by_their_keys(key: str) -> None:
+    section, name = key.split(".")
+    for word in (f"{key}={{a: 1}}", f"{key}.a=1"):
+        assert compose_run(["env=CartPole", "agent=ppo", word])[section][name]["a"] == 1, word
+
+
+def test_a_section_that_is_given_whole_has_known_settings_alone() -> None:
+    assert compose_run(["env=CartPole", "eval={every: 5}"])["eval"]["every"] == 5
+    with pytest.raises(ConfigError, match=r"eval=\{evry: 5\}: there is no setting eval.evry; did you mean eval.every"):
+        compose_run(["env=CartPole", "eval={evry: 5}"])
