@@ -175,7 +175,8 @@ def _check_keys(words: Words, config: Any) -> None:
             hint = did_you_mean(word.key, known | set(GROUPS))
             raise ConfigError(f"{shown(word.written)}: there is no such setting; {hint}")
         _check_place(word, config)
-        if not free and not word.adds and word.value.lstrip().startswith("{"):
+    for word in words.settings:
+        if not _is_free(word) and not word.adds and word.value.lstrip().startswith("{"):
             _check_section(word, known)
 
 
