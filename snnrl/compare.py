@@ -54,7 +54,7 @@ def run_comparison(words: Sequence[str]) -> int:
     from snnrl.config import SEED_LIMIT, RunConfig
     from snnrl.config import folder as folder_named
     from snnrl.recipes import compose_run
-    from snnrl.textfiles import read_json
+    from snnrl.textfiles import read_json, write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping, require_writable
@@ -98,7 +98,7 @@ def run_comparison(words: Sequence[str]) -> int:
     print(table)
     with keeping(out):
         write_json(out / "compare.json", {"words": chosen, "against": against, "results": results})
-        (out / "compare.md").write_text(table, encoding="utf-8")
+        write_text(out / "compare.md", table)
         draw_curves({name: [folder for folder, _ in pairs] for name, pairs in runs.items()}, out / "compare.png", {})
     print(f"written to {out}: compare.md, compare.json, compare.png")
     return 0

@@ -67,17 +67,18 @@ def run_controls(words: Sequence[str]) -> int:
     options = _options(words)
 
     from snnrl.config import SEED_LIMIT, RunConfig, folder, read_run
+    from snnrl.textfiles import write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping, require_writable
-    from snnrl.trials import check_reusable, draw_curves, played, stopped_by, train_run
+    from snnrl.trials import check_reusable, draw_curves, finished, played, stopped_by, train_run
 
     run_dir, settings = read_run(options)
     config = RunConfig.from_mapping(settings)
     for control in CONTROLS:
         for key in control.agent:
             require(key in config.agent, "run", run_dir, f"of an agent that has agent.{key}, such as rstdp")
-    require((run_dir / "summary.json").is_file(), "run", run_dir, "finished; python -m snnrl.train resume= goes on")
+    require(finished(run_dir), "run", run_dir, "finished; python -m snnrl.train resume= goes on")
     require(config.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
     name = f"controls-{config.env_steps}"
     out = run_dir / name if options["out"] is None else folder("out", options["out"])
@@ -121,7 +122,7 @@ def run_controls(words: Sequence[str]) -> int:
     levels = {name: sum(r["best"] for r in results[name]) / len(seeds) for name in others if results[name]}
     with keeping(out):
         write_json(out / "controls.json", {"env": config.env.id, "seeds": list(seeds), "results": results})
-        (out / "controls.md").write_text(table, encoding="utf-8")
+        write_text(out / "controls.md", table)
         draw_curves(drawn, out / "controls.png", levels)
     print(f"written to {out}: controls.md, controls.json, controls.png")
     return 0
@@ -139,15 +140,12 @@ def _varied(settings: Mapping[str, Any], control: Control, seed: int, progress: 
 
 def _played(settings: Mapping[str, Any], agent: Mapping[str, Any], seed: int, episodes: int) -> dict[str, float]:
     """Mean return of an agent that does not learn."""
-    from snnrl.agents import make_agent
     from snnrl.config import RunConfig
-    from snnrl.envs import make_envs
+    from snnrl.loading import make_agent_for
     from snnrl.training.evaluation import evaluate
 
     env = RunConfig.from_mapping(settings).env
-    envs = make_envs(env, 1)
-    player = make_agent(agent, envs.single_observation_space, envs.single_action_space, env, seed)
-    envs.close()
+    player = make_agent_for(env, agent, seed)
     return {"best": float(evaluate(player, env, episodes=episodes, seed=seed).returns.mean())}
 
 

@@ -54,6 +54,7 @@ def convert_run(words: Sequence[str]) -> int:
 
     from snnrl.config import RunConfig, folder, read_run
     from snnrl.loading import is_sb3, load_player, make_agent_for
+    from snnrl.textfiles import write_text
     from snnrl.training.capacity import require_memory, space_bytes
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.evaluation import evaluate
@@ -122,7 +123,7 @@ def convert_run(words: Sequence[str]) -> int:
     with keeping(out):
         _write_run(out, settings, recipes[steps[-1]], spiking)
         write_json(out / "convert.json", result)
-        (out / "convert.md").write_text(table, encoding="utf-8")
+        write_text(out / "convert.md", table)
         _draw(result, out / "convert.png")
     print(f"written to {out}: a run of {steps[-1]} steps, convert.md, convert.json, convert.png")
     return 0
@@ -168,6 +169,8 @@ def _draw(result: Mapping[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    from snnrl.textfiles import replacing
+
     figure, axes = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
     rows = result["rows"]
     axes.plot([row["sim_steps"] for row in rows], [row["return_mean"] for row in rows], "o-", label="spiking")
@@ -179,7 +182,8 @@ def _draw(result: Mapping[str, Any], path: Path) -> None:
     axes.set(xlabel="simulation steps of a decision", ylabel=f"return, {result['episodes']} episodes")
     axes.set_xticks([row["sim_steps"] for row in rows], [str(row["sim_steps"]) for row in rows])
     axes.legend(fontsize=8)
-    figure.savefig(path, dpi=150)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=150)
     pyplot.close(figure)
 
 

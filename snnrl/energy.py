@@ -40,6 +40,7 @@ def count_run(words: Sequence[str]) -> int:
 
     from snnrl.config import RunConfig, read_run
     from snnrl.loading import is_sb3, load_player
+    from snnrl.textfiles import write_text
     from snnrl.training.capacity import require_memory, space_bytes
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
@@ -76,7 +77,7 @@ def count_run(words: Sequence[str]) -> int:
     print(table)
     with keeping(run_dir):
         write_json(run_dir / "energy.json", result)
-        (run_dir / "energy.md").write_text(table, encoding="utf-8")
+        write_text(run_dir / "energy.md", table)
     print(f"written to {run_dir}: energy.md, energy.json")
     return 0
 

@@ -12,7 +12,6 @@ from gymnasium.vector import VectorEnv
 
 from snnrl import envs
 from snnrl.agents import AGENTS
-from snnrl.agents import make_agent as _make_agent
 from snnrl.config import RunConfig, read_config, read_run
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, did_you_mean
@@ -20,7 +19,7 @@ from snnrl.pipelines.config import PipelineConfig
 from snnrl.pipelines.studying import StudyRunner, load_learner
 from snnrl.recipes import choice, compose_run
 from snnrl.training.device import choose_device
-from snnrl.training.runner import Runner, load_agent
+from snnrl.training.runner import Runner, load_agent, make_fitting_agent
 from snnrl.training.session import Session
 
 ALGORITHMS = ("a2c", "dqn", "ppo", "sac", "td3")
@@ -120,7 +119,7 @@ def make_agent_for(env: EnvConfig, agent: Mapping[str, Any], seed: int = 0, devi
     one = envs.make_env(env)
     observation_space, action_space = one.observation_space, one.action_space
     one.close()
-    return _make_agent(agent, observation_space, action_space, env, seed)
+    return make_fitting_agent(agent, observation_space, action_space, env, seed, choose_device(device))
 
 
 def make_agent(env: str, agent: str | None = None, seed: int = 0, **settings: Any) -> Any:

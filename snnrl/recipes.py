@@ -8,7 +8,7 @@ wheel.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from snnrl.composition import Recipes
 from snnrl.errors import ConfigError, did_you_mean, shown
 from snnrl.textfiles import read_yaml
-from snnrl.words import Word, Words, quoted, read_line
+from snnrl.words import Word, Words, given, quoted, read_line
 
 GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "experiments"}
 ANY_GYMNASIUM, ANY_ATARI = "Gymnasium", "Atari"
@@ -170,7 +170,7 @@ def _check_recipes(choices: Mapping[str, str | None]) -> None:
 def _check_keys(words: Words, config: Any) -> None:
     known = set(_keys(config))
     for word in words.all:
-        free = any(word.key.startswith(f"{prefix}.") for prefix in _FREE)
+        free = _is_free(word)
         if word.key not in GROUPS and word.key not in known and not free and not word.adds:
             hint = did_you_mean(word.key, known | set(GROUPS))
             agent = config.get("agent")
@@ -178,6 +178,17 @@ def _check_keys(words: Words, config: Any) -> None:
                 hint = f"one that the recipe of an agent of your own does not hold is added by +{shown(word.written)}"
             raise ConfigError(f"{shown(word.written)}: there is no such setting; {hint}")
         _check_place(word, config)
+    for word in words.settings:
+        if not _is_free(word) and not word.adds and word.value.lstrip().startswith("{"):
+            _check_section(word, known)
+
+
+def _check_section(word: Word, known: Collection[str]) -> None:
+    """Raise unless every setting of a section that is given as ``{key: value}`` is there."""
+    for name in _keys(given(word)):
+        key = f"{word.key}.{name}"
+        if key not in known:
+            raise ConfigError(f"{shown(word.written)}: there is no setting {key}; {did_you_mean(key, known)}")
 
 
 def _check_place(word: Word, config: Any) -> None:
@@ -195,7 +206,7 @@ def _check_place(word: Word, config: Any) -> None:
             raise ConfigError(f"{shown(word.written)}: {section} is {shown(place)}; must be set as a whole")
 
 
-_FREE = ("env.kwargs", "env.eval_kwargs", "env.observation", "env.frames")
+_FREE = ("env.kwargs", "env.eval_kwargs", "env.observation", "env.frames", "agent.neuron_kwargs")
 """Mappings that are passed on, whose keys are checked by whoever takes them."""
 
 
@@ -208,8 +219,11 @@ def _keys(config: Any, prefix: str = "") -> Iterator[str]:
 
 
 def _force_free(word: Word) -> str:
-    free = word.key.startswith(tuple(f"{prefix}." for prefix in _FREE))
-    return f"++{word.written.lstrip('+')}" if free else word.written
+    return f"++{word.written.lstrip('+')}" if _is_free(word) else word.written
+
+
+def _is_free(word: Word) -> bool:
+    return f"{word.key}.".startswith(tuple(f"{prefix}." for prefix in _FREE))
 
 
 def _implied(words: Words) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from snnrl.config import PROGRESS_MODES, RunConfig, read_settings, read_words
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.loading import load_player, make_runner
+from snnrl.textfiles import replacing
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.evaluation import evaluate
 from snnrl.training.summary import bootstrap_interval, write_json
@@ -52,6 +53,11 @@ def _plain(settings: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield name, json.dumps(value)
 
 
+def finished(folder: Path) -> bool:
+    """Whether a run's folder has a whole summary; one that is damaged is written anew when the run goes on."""
+    return isinstance(_remembered(folder / "summary.json").get("train_seconds"), int | float)
+
+
 def train_run(settings: Mapping[str, Any], folder: Path) -> str | None:
     """Train unless the folder has a finished run of the same settings, going on where it was stopped.
 
@@ -66,7 +72,7 @@ def train_run(settings: Mapping[str, Any], folder: Path) -> str | None:
         ConfigError: the folder has a run of other settings.
     """
     check_reusable(settings, folder)
-    if (folder / "summary.json").is_file():
+    if finished(folder):
         return None
     _, make_session = make_runner(settings)
     runner = make_session(folder, resume=folder.exists())
@@ -121,7 +127,7 @@ def _remembered(path: Path) -> dict[str, Any]:
     """What a file remembers; nothing where it is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, RecursionError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -153,7 +159,8 @@ def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[
         axes.axhline(level, color="0.4", ls=style, lw=1, label=name)
     axes.set(xlabel="env steps", ylabel="return while training")
     axes.legend(fontsize=8)
-    figure.savefig(path, dpi=150)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=150)
     pyplot.close(figure)
 
 

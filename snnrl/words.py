@@ -142,6 +142,14 @@ def check_grammar(word: Word) -> None:
         raise ConfigError(f"{shown(word.written)}: must be key=value, such as env_steps=80000")
 
 
+def given(word: Word) -> dict[str, Any]:
+    """The settings of a word whose value is ``{key: value}`` in Hydra's grammar; none of another."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    value = OverridesParser.create().parse_override(word.written).value()
+    return {str(key): entry for key, entry in value.items()} if isinstance(value, dict) else {}
+
+
 def read_words(words: Sequence[str], as_written: Collection[str] = ()) -> dict[str, Any]:
     """``key=value`` words as nested settings; values are YAML, except those of the keys ``as_written``, which are text.
 

@@ -373,3 +373,16 @@ def test_a_setting_of_an_agent_of_ones_own_says_how_it_is_added(
     with pytest.raises(ConfigError, match=r"agent\.greed=0\.7: .* is added by \+agent\.greed=0\.7"):
         compose_run(["env=CartPole", "agent=Mine", "agent.greed=0.7"])
     assert compose_run(["env=CartPole", "agent=Mine", "+agent.greed=0.7"])["agent"]["greed"] == 0.7
+
+
+@pytest.mark.parametrize("key", ["env.kwargs", "env.eval_kwargs", "env.observation", "agent.neuron_kwargs"])
+def test_mappings_that_are_passed_on_can_be_given_whole_or_by_their_keys(key: str) -> None:
+    section, name = key.split(".")
+    for word in (f"{key}={{a: 1}}", f"{key}.a=1"):
+        assert compose_run(["env=CartPole", "agent=ppo", word])[section][name]["a"] == 1, word
+
+
+def test_a_section_that_is_given_whole_has_known_settings_alone() -> None:
+    assert compose_run(["env=CartPole", "eval={every: 5}"])["eval"]["every"] == 5
+    with pytest.raises(ConfigError, match=r"eval=\{evry: 5\}: there is no setting eval.evry; did you mean eval.every"):
+        compose_run(["env=CartPole", "eval={evry: 5}"])

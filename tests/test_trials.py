@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from snnrl import trials
 from snnrl.config import read_settings
 from snnrl.errors import ConfigError
 from snnrl.train import main as train
-from snnrl.trials import check_reusable, played, train_run
+from snnrl.trials import check_reusable, finished, played, train_run
 
 QUIET = ["logger=none", "progress=none"]
 
@@ -72,3 +73,13 @@ def test_a_run_is_reused_only_where_every_setting_that_matters_is_the_same(
     (run / "summary.json").unlink()
     with pytest.raises(ConfigError, match="run is a run of other settings"):
         train_run(other, run)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"env', b"[]", b"{}", b"\xff", b"[" * 100_000])
+def test_a_run_with_a_damaged_summary_goes_on_and_writes_it_anew(content: bytes, run: Path) -> None:
+    whole = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_bytes(content)
+    assert not finished(run)
+    assert train_run(read_settings(run), run) is None
+    assert json.loads((run / "summary.json").read_text()).keys() == whole.keys()
+    assert finished(run)

@@ -76,6 +76,10 @@ class Agent(nn.Module, ABC, Generic[S]):
         """Learn from what :meth:`act` has gathered. The default learns nothing."""
         return state, {}
 
+    def decision_bytes(self) -> int:
+        """Memory that one decision takes at least in each environment, beyond the state of :meth:`begin`."""
+        return 0
+
     @property
     def settled(self) -> bool:
         """Whether nothing is being gathered that :meth:`begin` would throw away; until then no checkpoint is due."""

@@ -175,6 +175,11 @@ class RSTDP(Agent[RSTDPState]):
             None,
         )
 
+    def decision_bytes(self) -> int:
+        """The window's spikes of actor and critic, ``[time, batch, neurons]``."""
+        weight = self.network.to_actor.weight
+        return self.config.sim_steps * (self.network.actor.size + self.network.critic.size) * weight.element_size()
+
     def anneal(self, progress: float) -> None:
         left = 1 - progress * (1 - self.config.learning_rate_end)
         self.get_buffer("learning_rate_scale").fill_(left)

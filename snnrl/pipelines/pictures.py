@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnrl.textfiles import replacing
+
 MOST_FIELDS = 400
 """Receptive fields of one picture."""
 MOST_SIGNED = 100
@@ -21,7 +23,8 @@ def save_figure(figure: Figure, path: Path) -> NDArray[np.uint8]:
     """Write ``figure`` as a PNG and return its pixels, ``[height, width, 3]``."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
-    figure.savefig(path)
+    with replacing(path) as file:
+        figure.savefig(file, format="png")
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
     return np.ascontiguousarray(pixels, dtype=np.uint8)
 

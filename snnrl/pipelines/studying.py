@@ -49,13 +49,8 @@ class Studying(Workload):
     def __init__(self, config: PipelineConfig) -> None:
         self.device = choose_device(config.device)
         data = read_data(config)
-
-        def weigh(recipe: Mapping[str, Any]) -> int:
-            return state_bytes(make_learner(recipe, data.shape, data.classes).state_dict())
-
-        check_settings("pipeline", config.pipeline, weigh, self.device)
         self.data = Data(data.train.to(self.device), data.held.to(self.device), data.classes)
-        self.model: Learner = make_learner(config.pipeline, data.shape, data.classes, config.seed).to(self.device)
+        self.model: Learner = _fitting_learner(config, data.shape, data.classes, self.device).to(self.device)
         self.total = self.model.training_images = config.passes * len(data.train)
         self.config = config.spread(self.total)
         self.steps, self._calibrated = 0, False
@@ -245,8 +240,20 @@ def load_learner(config: PipelineConfig, run_dir: Path, checkpoint: str = "last"
     with taking_over():
         channels, height, width = (int(size) for size in saved.get("shape", [1, 28, 28]))
         classes = int(saved.get("classes", 10))
-    learner = make_learner(config.pipeline, (channels, height, width), classes, config.seed)
+    learner = _fitting_learner(config, (channels, height, width), classes, place)
     return fit(learner, "learner", saved, place)
+
+
+def _fitting_learner(
+    config: PipelineConfig, shape: tuple[int, int, int], classes: int, device: torch.device
+) -> Learner:
+    """The untrained learner of a run; refused before it is made where memory cannot hold it."""
+
+    def weigh(recipe: Mapping[str, Any]) -> int:
+        return state_bytes(make_learner(recipe, shape, classes).state_dict())
+
+    check_settings("pipeline", config.pipeline, weigh, device)
+    return make_learner(config.pipeline, shape, classes, config.seed)
 
 
 @contextmanager

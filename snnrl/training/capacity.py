@@ -71,7 +71,7 @@ def check_settings(
             one, two = (weigh({**settings, **dict.fromkeys(large, 1), key: count}) for count in (1, 2))
         except ConfigError:  # making the model says it, of the values that are asked for
             return
-        require_memory(one + (value - 1) * (two - one), f"{section}.{key}", value, device, "weights")
+        require_memory(one + (value - 1) * (two - one), f"{section}.{key}", value, device, "weights and spikes")
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -21,7 +21,7 @@ from snnrl.training.archives import ForeignObject, check_plain, fault, most_byte
 CHECKPOINT_VERSION = 1
 """The layout that this snnrl writes; it reads this one and the older ones."""
 
-_STEP_FILE = re.compile(r"step_(\d{12,})\.pt")
+_STEP_FILE = re.compile(r"step_([0-9]{12,})\.pt")
 
 
 def save_checkpoint(path: str | Path, payload: dict[str, Any]) -> None:
@@ -42,8 +42,10 @@ def save_checkpoint(path: str | Path, payload: dict[str, Any]) -> None:
     check_plain(payload, "payload")
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.tmp")
+    if os.path.lexists(unfinished):
+        unfinished.unlink()
     try:
-        with open(unfinished, "wb") as file:
+        with open(unfinished, "xb") as file:
             sink = _Sink(file)
             try:
                 torch.save({**payload, "version": CHECKPOINT_VERSION}, cast(IO[bytes], sink))
@@ -146,11 +148,16 @@ class CheckpointStore:
     Args:
         folder: made at the first save.
         keep: how many step checkpoints stay; ``best.pt`` stays besides.
+
+    Raises:
+        ConfigError: what is called like the folder is something else.
     """
 
     def __init__(self, folder: str | Path, keep: int = 3) -> None:
         require(keep >= 1, "keep", keep, "an integer of at least 1")
         self.folder = Path(folder)
+        if os.path.lexists(self.folder) and not self.folder.is_dir():
+            raise ConfigError(f"{self.folder}: is no folder, and checkpoints belong in one; must be moved away")
         self.keep = keep
 
     def save(self, payload: dict[str, Any], step: int) -> Path:

@@ -62,6 +62,10 @@ class RunFolder:
         Raises:
             ConfigError: another process has it, or it cannot be written to.
         """
+        if (self.path / ".lock").is_symlink():
+            raise ConfigError(
+                f"{setting}={self.path}: its .lock is a symbolic link, which is not written to; must be a file or none"
+            )
         try:
             self._lock.acquire()
         except Timeout:

@@ -59,12 +59,15 @@ class JsonlLogger:
 
     Args:
         path: appended to where it exists, less a last line that was cut off in writing.
+
+    Raises:
+        ConfigError: the path is a symbolic link; what it leads to is not this run's to write to.
     """
 
     def __init__(self, path: str | Path) -> None:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, "a+b")  # noqa: SIM115
+        self._file = open(path, "a+b", opener=_open_unlinked)  # noqa: SIM115
         self.truncate(self.position())
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
@@ -263,6 +266,13 @@ def make_loggers(
         else:
             loggers.append(WandbLogger(run_dir, config, project, name, resume_id))
     return loggers
+
+
+def _open_unlinked(path: str, flags: int) -> int:
+    """:func:`os.open`, but for a symbolic link."""
+    if os.path.islink(path):
+        raise ConfigError(f"{path}: is a symbolic link, which is not written to; must be a file of the run's own")
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _number(value: float) -> int | float | None:

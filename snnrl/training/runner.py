@@ -7,16 +7,53 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gymnasium import spaces
 
 from snnrl.agents import Agent, make_agent
 from snnrl.config import RunConfig
-from snnrl.envs import env_seeds, make_envs
+from snnrl.envs import EnvConfig, env_seeds, make_envs
 from snnrl.training.capacity import check_settings, environment_bytes, require_memory, state_bytes
 from snnrl.training.device import choose_device
 from snnrl.training.playing import Playing
 from snnrl.training.rollout import Rollout
 from snnrl.training.session import Session
 from snnrl.training.workload import Step, fit, read_checkpoint
+
+
+def make_fitting_agent(
+    settings: Mapping[str, Any],
+    observation_space: spaces.Space[Any],
+    action_space: spaces.Space[Any],
+    env: EnvConfig,
+    seed: int,
+    device: torch.device,
+    num_envs: int = 1,
+) -> Agent[Any]:
+    """The agent that a recipe describes, on a device; refused before it is made where memory cannot hold it.
+
+    Args:
+        settings: see :func:`~snnrl.agents.make_agent`, as for the next four.
+        observation_space: of one environment.
+        action_space: of one environment.
+        env: the environment's recipe.
+        seed: of the agent's randomness.
+        device: to put it on.
+        num_envs: in how many environments it acts at once.
+
+    Raises:
+        ConfigError: there is not enough memory, or a setting or a space that the agent cannot take.
+    """
+
+    def make(recipe: Mapping[str, Any]) -> Agent[Any]:
+        return make_agent(recipe, observation_space, action_space, env, seed)
+
+    def weigh(recipe: Mapping[str, Any]) -> int:
+        agent = make(recipe)
+        each = state_bytes(agent.begin(1)) + agent.decision_bytes()
+        return state_bytes(agent.state_dict()) + num_envs * each
+
+    check_settings("agent", settings, weigh, device)
+    return make(settings).to(device)
 
 
 class Acting(Playing):
@@ -39,15 +76,10 @@ class Acting(Playing):
         one = make_envs(config.env, 1)
         one.close()
 
-        def make(recipe: Mapping[str, Any]) -> Agent[Any]:
-            return make_agent(recipe, one.single_observation_space, one.single_action_space, config.env, config.seed)
-
-        def weigh(recipe: Mapping[str, Any]) -> int:
-            agent = make(recipe)
-            return state_bytes(agent.state_dict()) + config.num_envs * state_bytes(agent.begin(1))
-
-        check_settings("agent", config.agent, weigh, self.device)
-        self.model: Agent[Any] = make(config.agent).to(self.device)
+        observed, acted = one.single_observation_space, one.single_action_space
+        self.model: Agent[Any] = make_fitting_agent(
+            config.agent, observed, acted, config.env, config.seed, self.device, config.num_envs
+        )
         self._check_memory(config)
         self.envs = make_envs(config.env, config.num_envs)
 
@@ -118,6 +150,7 @@ def load_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last", devic
     """
     place = choose_device(device)
     envs = make_envs(config.env, 1)
-    agent = make_agent(config.agent, envs.single_observation_space, envs.single_action_space, config.env, config.seed)
     envs.close()
+    observed, acted = envs.single_observation_space, envs.single_action_space
+    agent = make_fitting_agent(config.agent, observed, acted, config.env, config.seed, place)
     return fit(agent, "agent", read_checkpoint(run_dir, checkpoint), place)

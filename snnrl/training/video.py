@@ -16,6 +16,7 @@ from PIL import Image
 from snnrl.agents.base import Agent, permitted
 from snnrl.envs import EnvConfig, as_one_row, env_seeds, for_evaluation, make_env
 from snnrl.errors import ConfigError
+from snnrl.textfiles import replacing
 from snnrl.training.evaluation import AFTERWARDS
 
 
@@ -75,7 +76,9 @@ def record_episode(
         rate = float(one.metadata.get("render_fps") or 30)
     finally:
         one.close()
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=max(round(1000 / rate), 20), loop=0)
+    with replacing(path) as file:
+        duration = max(round(1000 / rate), 20)
+        frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0)
     return path
 
 

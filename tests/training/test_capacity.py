@@ -9,8 +9,11 @@ import pytest
 import torch
 from gymnasium import spaces
 
+import snnrl
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError
+from snnrl.recipes import compose_run
+from snnrl.textfiles import write_yaml
 from snnrl.train import main
 from snnrl.training.capacity import (
     _free_of_group,
@@ -20,6 +23,7 @@ from snnrl.training.capacity import (
     space_bytes,
     state_bytes,
 )
+from snnrl.training.checkpoints import CheckpointStore
 
 CPU = torch.device("cpu")
 
@@ -33,6 +37,13 @@ CPU = torch.device("cpu")
         (["env=Pong", "agent=ppo", "agent.n_steps=100000000"], "agent.n_steps=100000000"),
         (["env=Pong", "agent=dqn", "agent.buffer_size=1000000000", "env_steps=1000000000"], "agent.buffer_size="),
         (["env=CartPole", "agent.actor_neurons=1000000000"], "agent.actor_neurons=1000000000"),
+        (["env=CartPole", "agent.sim_steps=2000000000"], "agent.sim_steps=2000000000"),
+        (["env=CartPole", "agent=ppo", "agent.net_arch=[300000,300000]"], "agent.net_arch=[300000, 300000]"),
+        (["env=CartPole", "agent=dqn", "agent.network=ann", "agent.net_arch=[300000,300000]"], "agent.net_arch="),
+        (["env=CartPole", "agent=ppo", "agent.sim_steps=2000000000"], "agent.sim_steps=2000000000"),
+        (["env=Pong", "agent=dqn", "agent.sim_steps=2000000000"], "agent.sim_steps=2000000000"),
+        (["env=CartPole", "agent=ppo", "agent.coding=population", "agent.cells=2000000000"], "agent.cells=2000000000"),
+        (["env=Pendulum", "agent=sac", "agent.action_cells=2000000000"], "agent.action_cells=2000000000"),
         (["env=CartPole", "agent=random", "num_envs=1000000000"], "num_envs=1000000000"),
     ],
 )
@@ -45,6 +56,33 @@ def test_what_does_not_fit_is_refused_with_an_estimate(
     assert "GiB of memory for" in line
     assert line.endswith("GiB are free on cpu; must be less")
     assert not (tmp_path / "run").exists()
+
+
+TOO_MANY = {"critic_neurons": 2_000_000_000, "sim_steps": 2_000_000_000}
+
+
+@pytest.mark.parametrize("setting", TOO_MANY)
+def test_an_agent_that_is_made_or_loaded_is_weighed_as_one_that_is_trained(setting: str, tmp_path: Path) -> None:
+    said = f"agent.{setting}=2000000000: needs at least .* GiB are free on cpu; must be less"
+    with pytest.raises(ConfigError, match=said):
+        snnrl.make_agent("CartPole", **{setting: TOO_MANY[setting]})
+    settings = compose_run(["env=CartPole", f"agent.{setting}={TOO_MANY[setting]}"])
+    write_yaml(tmp_path / "config.yaml", settings)
+    with pytest.raises(ConfigError, match=said):
+        snnrl.load(tmp_path, device="cpu")
+
+
+def test_an_algorithm_that_is_made_is_weighed_as_one_that_is_trained() -> None:
+    with pytest.raises(ConfigError, match=r"agent\.net_arch=\[300000, 300000\]: needs at least .* GiB are free"):
+        snnrl.make_agent("CartPole", "ppo", net_arch=[300_000, 300_000])
+
+
+def test_a_learner_that_is_loaded_is_weighed_as_one_that_is_trained(tmp_path: Path) -> None:
+    settings = compose_run(["experiment=mnist_unsupervised", "n_neurons=2000000000"])
+    write_yaml(tmp_path / "config.yaml", settings)
+    CheckpointStore(tmp_path / "checkpoints").save({"architecture": "any"}, 0)
+    with pytest.raises(ConfigError, match=r"pipeline\.n_neurons=2000000000: needs at least"):
+        snnrl.load(tmp_path, device="cpu")
 
 
 def test_what_fits_is_not_refused() -> None:

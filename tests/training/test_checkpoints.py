@@ -295,3 +295,16 @@ def test_kill_at_each_stage_of_a_save(tmp_path: Path, module: Any, call: str, le
     _, status = os.waitpid(fork(saves), 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
     assert CheckpointStore(tmp_path).load()["env_step"] == left
+
+
+@pytest.mark.parametrize("make", [lambda path: path.touch(), lambda path: path.symlink_to("nowhere")])
+def test_what_is_no_folder_of_checkpoints_is_said(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "checkpoints")
+    with pytest.raises(ConfigError, match="checkpoints: is no folder, and checkpoints belong in one"):
+        CheckpointStore(tmp_path / "checkpoints")
+
+
+def test_steps_are_in_digits_of_ascii(tmp_path: Path) -> None:
+    arabic = "\N{ARABIC-INDIC DIGIT THREE}"
+    (tmp_path / f"step_{arabic * 12}.pt").touch()
+    assert CheckpointStore(tmp_path).latest() is None

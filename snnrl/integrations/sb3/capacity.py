@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import torch
+from gymnasium import spaces
+from stable_baselines3.common.preprocessing import get_action_dim, get_flattened_obs_dim, is_image_space
 
 from snnrl.config import RunConfig
 from snnrl.envs import make_env
-from snnrl.integrations.sb3.recipes import OffPolicyConfig, OnPolicyConfig, read_recipe
+from snnrl.integrations.sb3.recipes import (
+    ActorCriticConfig,
+    AlgorithmConfig,
+    OffPolicyConfig,
+    OnPolicyConfig,
+    read_recipe,
+)
 from snnrl.integrations.sb3.sight import make_vec_env
 from snnrl.integrations.sb3.translation import translation_of
+from snnrl.integrations.sb3.vision import first_map_neurons
 from snnrl.training.capacity import environment_bytes, require_memory, space_bytes
 
 
@@ -34,3 +46,52 @@ def check_memory(config: RunConfig) -> None:
         kept = min(recipe.buffer_size, config.env_steps)
         need, purpose = kept * 2 * space_bytes(space), f"{kept:,} remembered steps"
         require_memory(environments + need, "agent.buffer_size", recipe.buffer_size, cpu, purpose)
+
+
+_BYTES = 4
+"""Of a weight, and of a spike."""
+
+
+def check_network(
+    recipe: AlgorithmConfig,
+    observation: spaces.Space[Any],
+    action: spaces.Space[Any],
+    num_envs: int,
+    device: torch.device,
+) -> None:
+    """Raise a ConfigError where the weights, or the spikes of one decision, do not fit into memory.
+
+    Every algorithm has two networks of ``net_arch``: actor and critic, or one that acts and its slow copy.
+
+    Args:
+        recipe: of the algorithm.
+        observation: what a policy sees.
+        action: of one environment.
+        num_envs: environments that it acts in at once.
+        device: where it will be; networks are made on the CPU.
+    """
+    seen = [space for space in _parts(observation) if not is_image_space(space)]
+    inputs = sum(get_flattened_obs_dim(space) for space in seen)
+    sizes = list(recipe.net_arch or [])
+    first = sizes[0] if sizes else 1
+    arch = 2 * (inputs * first + sum(before * after for before, after in pairwise(sizes)))
+    needs = [("net_arch", recipe.net_arch, arch)]
+    spiking = recipe.network == "spiking"
+    coded = spiking and recipe.coding == "population" and isinstance(observation, spaces.Box) and bool(seen and sizes)
+    if coded:
+        needs.append(("cells", recipe.cells, inputs * recipe.cells * (2 + first)))
+    if spiking and isinstance(recipe, ActorCriticConfig) and recipe.action_cells:
+        pools = get_action_dim(action) * recipe.action_cells
+        needs.append(("action_cells", recipe.action_cells, pools * (sizes[-1] if sizes else 1)))
+    for setting, value, weights in needs:
+        for place in {torch.device("cpu"), device}:
+            require_memory(weights * _BYTES, f"agent.{setting}", value, place, "weights")
+    if spiking:
+        images = [first_map_neurons(space) for space in _parts(observation) if is_image_space(space)]
+        wide = max([*sizes[:-1], *images, inputs * recipe.cells if coded else 0], default=0)
+        steps = recipe.sim_steps
+        require_memory(steps * (2 + num_envs * wide) * _BYTES, "agent.sim_steps", steps, device, "spikes")
+
+
+def _parts(observation: spaces.Space[Any]) -> list[spaces.Space[Any]]:
+    return list(observation.spaces.values()) if isinstance(observation, spaces.Dict) else [observation]

@@ -23,8 +23,8 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, env_seeds, make_env, numbered
-from snnrl.errors import require
-from snnrl.integrations.sb3.capacity import check_memory
+from snnrl.errors import ConfigError, require
+from snnrl.integrations.sb3.capacity import check_memory, check_network
 from snnrl.integrations.sb3.player import SB3Agent
 from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, OnPolicyConfig, read_recipe
 from snnrl.integrations.sb3.sight import make_vec_env, normalised
@@ -68,6 +68,11 @@ def build(agent: Mapping[str, Any], env: EnvConfig, num_envs: int, seed: int, de
     envs = make_vec_env(env, num_envs, recipe.frame_stack, translation)
     numbered(getattr(envs.unwrapped, "envs", ()))
     envs = normalised(envs, recipe.normalise_observation, recipe.normalise_reward, recipe.gamma)
+    try:
+        check_network(recipe, envs.observation_space, envs.action_space, num_envs, device)
+    except ConfigError:
+        envs.close()
+        raise
     model = recipe.build(envs, seed, device)
     assert model.get_env() is envs, "the environments that are stepped are those that the model knows"
     statistics = envs.obs_rms if recipe.normalise_observation and isinstance(envs, VecNormalize) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,13 @@ from snnrl.spaces.pictures import LEAST_SIDE
 
 _KERNELS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """Maps, size and stride of each convolution (Mnih et al. 2015, Nature 518:529)."""
+
+
+def first_map_neurons(observation_space: spaces.Space[Any]) -> int:
+    """Neurons of the first convolution, of images with their channels first."""
+    maps, size, stride = _KERNELS[0]
+    sides = (observation_space.shape or ())[1:]
+    return maps * math.prod(max((side - size) // stride + 1, 0) for side in sides)
 
 
 class SpikingNatureCNN(BaseFeaturesExtractor):
