@@ -42,14 +42,14 @@ class Endless(RSTDP):
 HERE = f"{Path(__file__).stem}"
 VARIANTS: dict[str, tuple[str, ...]] = {
     "whole": (),
-    "no critic": ("agent.critic_rate=0.0",),
+    "no critic": ("agent.critic_lr=0.0",),
     "uncentred trace": (f"agent.name={HERE}:Uncentred",),
     "no trace beyond the decision": ("agent.trace_lambda=0.0",),
     "one environment": ("num_envs=1",),
     "no end of episodes": (f"agent.name={HERE}:Endless",),
     "silent neurons": ("agent.actor_threshold=12.0",),
     "silent neurons, plastic": ("agent.actor_threshold=12.0", "agent.postsynaptic_floor=0.05"),
-    "saturated weights": ("agent.actor_rate=0.1",),
+    "saturated weights": ("agent.actor_lr=0.1",),
     "coarse input": ("agent.spikes_per_step=0.5", "agent.weight_mean=0.45", "agent.weight_std=0.06"),
 }
 

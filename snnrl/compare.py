@@ -65,7 +65,7 @@ def run_comparison(words: Sequence[str]) -> int:
     against = str(options["against"])
     both = {"spiking": compose_run(chosen), "twin": compose_run([*chosen, *against.split()])}
     for settings in both.values():
-        if "pipeline" in settings:
+        if "learner" in settings:
             raise ConfigError("experiment: this one learns from a data set; must be one that acts in environments")
     first = RunConfig.from_mapping(both["spiking"])
     require(both["spiking"] != both["twin"], "against", against, "a setting that differs from those of the first")

@@ -11,6 +11,7 @@ from typing import Any
 
 from snnrl.envs import LONGEST, EnvConfig, has_limit
 from snnrl.errors import ConfigError, did_you_mean, require, shown
+from snnrl.legacy import upgraded_settings
 from snnrl.textfiles import read_yaml, usable, write_yaml
 from snnrl.training.loggers import validate_logger_names
 from snnrl.trust import check_trust
@@ -85,8 +86,8 @@ class RunConfig:
         Raises:
             ConfigError: a value of the wrong type or out of range.
         """
-        if "pipeline" in mapping:
-            raise ConfigError("pipeline: this run learned from a data set; must be the run of an agent")
+        if "learner" in mapping:
+            raise ConfigError("learner: this run learned from a data set; must be the run of an agent")
         known = {*_TOP_LEVEL, "env", "agent", "eval", "checkpoint"}
         for key in mapping:
             if key not in known:
@@ -200,9 +201,9 @@ def read_settings(run_dir: str | Path, setting: str = "run", *, trust: bool = Fa
     source = f"{setting}={shown(run_dir)}"
     if not path.is_file():
         raise ConfigError(f"{source}: there is no config.yaml in it; must be the folder of a run")
-    settings = read_yaml(path, f"{source}: its config.yaml")
+    settings = upgraded_settings(read_yaml(path, f"{source}: its config.yaml"))
     check_trust(settings, source, trust)
-    if "pipeline" not in settings:
+    if "learner" not in settings:
         try:
             RunConfig.from_mapping(settings)
         except ConfigError as error:

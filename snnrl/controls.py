@@ -45,7 +45,7 @@ class Control(NamedTuple):
 
 CONTROLS = (
     Control("learned", {}, True),
-    Control("critic frozen", {"critic_rate": 0.0}, True),
+    Control("critic frozen", {"critic_lr": 0.0}, True),
     Control("shuffled", {"modulator": "shuffled"}, True),
     Control("plasticity off", {"plasticity": False}, False),
 )

@@ -133,7 +133,7 @@ def _write_run(out: Path, settings: Mapping[str, Any], recipe: Mapping[str, Any]
     """A run's folder that can be loaded and played."""
     from snnrl.config import write_settings
     from snnrl.training.checkpoints import CheckpointStore
-    from snnrl.training.workload import architecture
+    from snnrl.training.task import architecture
 
     out.mkdir(parents=True)
     write_settings(out, {**settings, "agent": dict(recipe)})

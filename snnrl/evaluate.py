@@ -26,7 +26,7 @@ Of a run on a data set, which images are named right; besides run, checkpoint, d
 
   split          test, validation (if the run held those images out) or train (the run's own)
   images         the first so many only
-  voting         all, proportion, likelihood or ngram, in place of the run's own
+  label_readout         all, proportion, likelihood or ngram, in place of the run's own
   data_dir       folder with the data set's files
 """
 
@@ -45,7 +45,7 @@ STUDY_DEFAULTS: dict[str, Any] = {
     "run": None,
     "split": None,
     "images": None,
-    "voting": None,
+    "label_readout": None,
     "checkpoint": "last",
     "device": "auto",
     "trust": False,
@@ -69,7 +69,7 @@ def evaluate_run(words: Sequence[str]) -> int:
 
     named = [word for word in words if word.partition("=")[0] in ("run", "trust")]
     run_dir, settings = read_run({"run": None, "trust": False, **read_words(named, as_written=_TEXT)})
-    if "pipeline" in settings:
+    if "learner" in settings:
         return _evaluate_learner(run_dir, settings, words)
     options = _options(words)
 
@@ -125,28 +125,28 @@ def evaluate_run(words: Sequence[str]) -> int:
 def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequence[str]) -> int:
     """Evaluate a learner as the command line says, and write ``evaluation.json`` into the run's folder."""
     options = _read(words, STUDY_DEFAULTS)
-    images, split, voting = options["images"], options["split"], options["voting"]
+    images, split, label_readout = options["images"], options["split"], options["label_readout"]
     whole = images is None or (isinstance(images, int) and not isinstance(images, bool) and images >= 1)
     require(whole, "images", images, "an integer of at least 1")
 
-    from snnrl.pipelines.config import PipelineConfig
-    from snnrl.pipelines.studying import confuse, draws_apart, load_learner, read_split
     from snnrl.training.summary import versions, write_json
+    from snnrl.training.supervised_config import SupervisedConfig
+    from snnrl.training.supervised_task import confuse, draws_apart, load_learner, read_split
     from snnrl.training.writable import keeping
 
     overridden = {key: options[key] for key in ("data_dir",) if options[key] is not None}
-    pipeline = dict(settings["pipeline"])
-    if voting is not None:
-        require("voting" in pipeline, "voting", voting, f"left out, as {pipeline['name']} has none")
-        pipeline["voting"] = voting
-    config = PipelineConfig.from_mapping({**settings, **overridden, "pipeline": pipeline})
+    recipe = dict(settings["learner"])
+    if label_readout is not None:
+        require("label_readout" in recipe, "label_readout", label_readout, f"left out, as {recipe['name']} has none")
+        recipe["label_readout"] = label_readout
+    config = SupervisedConfig.from_mapping({**settings, **overridden, "learner": recipe})
     split = config.split if split is None else split
     chosen = read_split(config, "split", split)
     require(images is None or images <= len(chosen), "images", images, f"at most {len(chosen)}, for split={split}")
     learner = load_learner(config, run_dir, str(options["checkpoint"]), str(options["device"]))
     place = next(iter(learner.state_dict().values())).device
     with draws_apart(learner, config.seed):
-        if voting is not None:
+        if label_readout is not None:
             learner.calibrate(read_split(config, "split", "train").to(place).batches(500))
     with draws_apart(learner, config.seed):
         confusion = confuse(learner, chosen.first(images).to(place))
@@ -157,7 +157,7 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
         "split": split,
         "confusion": confusion.tolist(),
         "dataset": config.dataset,
-        "pipeline": pipeline,
+        "learner": recipe,
         "checkpoint": str(options["checkpoint"]),
         "versions": versions(),
     }

@@ -15,12 +15,12 @@ from snnrl.agents import AGENTS
 from snnrl.config import RunConfig, read_config, read_run
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, did_you_mean
-from snnrl.pipelines.config import PipelineConfig
-from snnrl.pipelines.studying import StudyRunner, load_learner
 from snnrl.recipes import choice, compose_run
 from snnrl.training.device import choose_device
-from snnrl.training.runner import Runner, load_agent, make_fitting_agent
-from snnrl.training.session import Session
+from snnrl.training.rl_task import Runner, load_agent, make_fitting_agent
+from snnrl.training.supervised_config import SupervisedConfig
+from snnrl.training.supervised_task import StudyRunner, load_learner
+from snnrl.training.trainer import Trainer
 
 ALGORITHMS = ("a2c", "dqn", "ppo", "sac", "td3")
 """Names of agents that are trained by stable-baselines3's algorithms."""
@@ -44,15 +44,15 @@ def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto", *,
         ConfigError: the folder is not that of a run, it names code that may not run, or the checkpoint does not fit.
     """
     path, settings = read_run({"run": run_dir, "trust": trust})
-    if "pipeline" in settings:
-        return load_learner(PipelineConfig.from_mapping(settings), path, checkpoint, device)
+    if "learner" in settings:
+        return load_learner(SupervisedConfig.from_mapping(settings), path, checkpoint, device)
     return load_player(RunConfig.from_mapping(settings), path, checkpoint, device)
 
 
 def load_player(config: RunConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> Any:
     """The trained agent of a run, of either kind; see :func:`load`."""
     if is_sb3(config):
-        from snnrl.integrations.sb3.training import load_sb3_agent
+        from snnrl.integrations.sb3.sb3_task import load_sb3_agent
 
         return load_sb3_agent(config, run_dir, checkpoint, device)
     return load_agent(config, run_dir, checkpoint, device)
@@ -71,18 +71,18 @@ def is_sb3(config: RunConfig) -> bool:
     return name in ALGORITHMS
 
 
-def make_runner(settings: Mapping[str, Any]) -> tuple[RunConfig | PipelineConfig, Callable[..., Session]]:
+def make_runner(settings: Mapping[str, Any]) -> tuple[RunConfig | SupervisedConfig, Callable[..., Trainer]]:
     """The checked settings of a run, and what makes its session from a folder and ``resume``.
 
     Raises:
         ConfigError: a wrong setting.
     """
-    if "pipeline" in settings:
-        study = PipelineConfig.from_mapping(settings)
+    if "learner" in settings:
+        study = SupervisedConfig.from_mapping(settings)
         return study, partial(StudyRunner, study)
     config = RunConfig.from_mapping(settings)
     if is_sb3(config):
-        from snnrl.integrations.sb3.training import SB3Runner
+        from snnrl.integrations.sb3.sb3_task import SB3Runner
 
         return config, partial(SB3Runner, config)
     return config, partial(Runner, config)
@@ -111,7 +111,7 @@ def make_env(env: str, render_mode: str | None = None) -> gymnasium.Env[Any, Any
 def make_agent_for(env: EnvConfig, agent: Mapping[str, Any], seed: int = 0, device: str = "cpu") -> Any:
     """An untrained agent, of either kind, for an environment's recipe."""
     if agent["name"] in ALGORITHMS:
-        from snnrl.integrations.sb3.training import build
+        from snnrl.integrations.sb3.sb3_task import build
 
         built = build(agent, env, 1, seed, choose_device(device))
         built.envs.close()

@@ -43,7 +43,7 @@ BASE: Mapping[str, Any] = {
     "progress": "auto",
 }
 
-PIPELINE_BASE: Mapping[str, Any] = {
+SUPERVISED_BASE: Mapping[str, Any] = {
     "defaults": ["_self_", {"experiment": None}],
     "seed": 0,
     "device": "auto",
@@ -61,7 +61,7 @@ PIPELINE_BASE: Mapping[str, Any] = {
     "progress": "auto",
     "plot": False,
 }
-"""What experiments with a ``pipeline`` build on: a learner and a data set in place of an agent and an environment."""
+"""What experiments with a ``learner`` build on: a learner and a data set in place of an agent and an environment."""
 
 
 def recipe_folders(group: str) -> list[Path]:
@@ -100,9 +100,9 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     words = read_line(overrides, GROUPS)
     _check_recipes(words.choices)
     experiment = words.choices.get("experiment")
-    base = _ACTING if experiment is None or not has_pipeline(experiment) else _PIPELINE
-    if base == _PIPELINE:
-        _check_pipeline(words, str(experiment))
+    base = _ACTING if experiment is None or not has_learner(experiment) else _SUPERVISED
+    if base == _SUPERVISED:
+        _check_learner(words, str(experiment))
     chosen = [
         *_implied(words),
         *(f"{group}={quoted(name)}" for group, name in words.choices.items() if name is not None),
@@ -110,8 +110,8 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     recipes = _recipes()
     try:
         choices = recipes.unresolved(base, chosen)
-        if base == _PIPELINE:
-            words = words.under("pipeline", [key for key in choices["pipeline"] if key not in choices])
+        if base == _SUPERVISED:
+            words = words.under("learner", [key for key in choices["learner"] if key not in choices])
         _check_keys(words, choices)
         resolved = recipes.compose(base, [*chosen, *(_force_free(word) for word in words.settings)])
     except (HydraException, OmegaConfBaseException) as error:
@@ -130,12 +130,12 @@ def choice(env: str) -> str:
     return f"env={env}" if env in recipe_paths("env") else f"env.id={env}"
 
 
-_ACTING, _PIPELINE = "snnrl", "snnrl_pipeline"
+_ACTING, _SUPERVISED = "snnrl", "snnrl_supervised"
 """Names of what runs build on, with environments and with data sets."""
 
 
-def _check_pipeline(words: Words, experiment: str) -> None:
-    """With a ``pipeline`` there is neither environment nor agent."""
+def _check_learner(words: Words, experiment: str) -> None:
+    """With a ``learner`` there is neither environment nor agent."""
     for word in words.all:
         if word.key.partition(".")[0] in ("env", "agent"):
             raise ConfigError(
@@ -144,7 +144,7 @@ def _check_pipeline(words: Words, experiment: str) -> None:
             )
 
 
-def has_pipeline(experiment: str, seen: tuple[str, ...] = ()) -> bool:
+def has_learner(experiment: str, seen: tuple[str, ...] = ()) -> bool:
     """Whether an experiment, or one that it begins with, names a learner."""
     path = recipe_paths("experiment").get(experiment)
     if path is None or experiment in seen:
@@ -155,7 +155,7 @@ def has_pipeline(experiment: str, seen: tuple[str, ...] = ()) -> bool:
         return False
     parents = written.get("defaults")
     names = [name for name in parents if isinstance(name, str)] if isinstance(parents, list) else []
-    return "pipeline" in written or any(has_pipeline(name, (*seen, experiment)) for name in names)
+    return "learner" in written or any(has_learner(name, (*seen, experiment)) for name in names)
 
 
 def _check_recipes(choices: Mapping[str, str | None]) -> None:
@@ -251,7 +251,7 @@ def _recipes() -> Recipes:
 def _load_recipes() -> Recipes:
     recipes = Recipes()
     recipes.add(_ACTING, OmegaConf.create(dict(BASE)))
-    recipes.add(_PIPELINE, OmegaConf.create(dict(PIPELINE_BASE)))
+    recipes.add(_SUPERVISED, OmegaConf.create(dict(SUPERVISED_BASE)))
     for group in GROUPS:
         for name, path in recipe_paths(group).items():
             written = _read(path, f"{group}={name}")

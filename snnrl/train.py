@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snnrl.cli import run_command
 from snnrl.errors import ConfigError, did_you_mean, require, shown
-from snnrl.recipes import compose_run, has_pipeline, recipe_names
+from snnrl.recipes import compose_run, has_learner, recipe_names
 from snnrl.textfiles import usable
 from snnrl.training.shutdown import stoppable
 
 if TYPE_CHECKING:
     from snnrl.config import RunConfig
-    from snnrl.pipelines.config import PipelineConfig
+    from snnrl.training.supervised_config import SupervisedConfig
 
 USAGE = """
 usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value ...]
@@ -42,7 +42,7 @@ usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [ke
   checkpoint.every  environment steps between checkpoints, 0 for none but the last
   progress          auto, bar, plain or none
 
-Experiments that learn from a data set ({pipelines}) have no environment; besides seed to progress they know
+Experiments that learn from a data set ({supervised}) have no environment; besides seed to progress they know
 
   dataset           MNIST, FashionMNIST, KMNIST or EMNIST
   data_dir          folder with its files ($SNNRL_DATA, else a cache that they are downloaded to)
@@ -65,7 +65,7 @@ CHANGEABLE = (
     "checkpoint.every",
 )
 """Settings that may be given anew when a run is resumed; any other would make it another run."""
-PIPELINE_CHANGEABLE = (
+SUPERVISED_CHANGEABLE = (
     *("passes", "device", "data_dir", "logger", "progress", "plot"),
     *("eval.every", "eval.during", "checkpoint.every"),
 )
@@ -77,7 +77,7 @@ _ABOUT_RESUMING = ("resume", "checkpoint", "trust")
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
     names = {f"{group}s": ", ".join(recipe_names(group)) for group in ("env", "agent", "experiment")}
-    names["pipelines"] = ", ".join(name for name in recipe_names("experiment") if has_pipeline(name))
+    names["supervised"] = ", ".join(name for name in recipe_names("experiment") if has_learner(name))
     return run_command(stoppable(train), USAGE.format(**names), words)
 
 
@@ -95,7 +95,7 @@ def train(words: Sequence[str]) -> int:
     from snnrl.training.folder import resume_line
 
     config, make_session = make_runner(settings)
-    if "pipeline" not in settings:
+    if "learner" not in settings:
         leave_cores_to_environments()
     run_dir = _new_run_dir(config) if resumed is None else resumed.run_dir
     runner = make_session(run_dir, resume=False if resumed is None else resumed.checkpoint)
@@ -103,11 +103,11 @@ def train(words: Sequence[str]) -> int:
     summary = runner.train()
     if summary is None:
         signal_name = runner.shutdown.requested
-        reached = f"{runner.steps:,} {runner.workload.unit}"
+        reached = f"{runner.steps:,} {runner.task.unit}"
         again = resume_line(run_dir, settings)
         print(f"stopped by {signal_name} at {reached}, saved. Go on: {again}", file=sys.stderr)
         return 128 + signal.Signals[str(signal_name)]
-    print(f"{runner.workload.result(summary)}, written to {run_dir}")
+    print(f"{runner.task.result(summary)}, written to {run_dir}")
     return 0
 
 
@@ -154,7 +154,7 @@ def _resumed(resumed: _Resumed, words: Sequence[str]) -> dict[str, Any]:
     from snnrl.words import TEXT, merge, read_words, split
 
     settings = read_settings(resumed.run_dir, "resume", trust=resumed.trust)
-    changeable = PIPELINE_CHANGEABLE if "pipeline" in settings else CHANGEABLE
+    changeable = SUPERVISED_CHANGEABLE if "learner" in settings else CHANGEABLE
     changes = [word for word in words if split(word).key not in _ABOUT_RESUMING]
     for word in changes:
         key = split(word).key
@@ -163,7 +163,7 @@ def _resumed(resumed: _Resumed, words: Sequence[str]) -> dict[str, Any]:
     return merge(settings, read_words(changes, as_written=TEXT))
 
 
-def _new_run_dir(config: RunConfig | PipelineConfig) -> Path:
+def _new_run_dir(config: RunConfig | SupervisedConfig) -> Path:
     from snnrl.training.folder import exists_already
 
     if config.run_dir is None:
@@ -174,7 +174,7 @@ def _new_run_dir(config: RunConfig | PipelineConfig) -> Path:
     return config.run_dir
 
 
-def _announce(config: RunConfig | PipelineConfig, run_dir: Path, settings: Mapping[str, Any], steps: int) -> None:
+def _announce(config: RunConfig | SupervisedConfig, run_dir: Path, settings: Mapping[str, Any], steps: int) -> None:
     from snnrl.training.folder import resume_line
 
     print(

@@ -12,13 +12,13 @@ from snnrl.errors import UntrustedCodeError, shown
 _CODE = re.compile(r"[\w.]+:[\w./-]+")
 _IMPORTERS = re.compile(r"GymV\d+Environment")
 """Environments that Gymnasium registers and that import whatever ``env_id`` names."""
-_BASES = ("snnrl.agents.base", "snnrl.pipelines.base")
+_BASES = ("snnrl.agents.base", "snnrl.learners.base")
 
 
 def names_code(settings: Mapping[str, Any]) -> dict[str, str]:
     """Settings whose values are imported and run, as ``agent.name: my_package.my_module:MyAgent``."""
     found = {}
-    for section in ("agent", "pipeline"):
+    for section in ("agent", "learner"):
         name = _at(settings, section, "name")
         if isinstance(name, str) and ":" in name:
             found[f"{section}.name"] = name

@@ -12,7 +12,7 @@ from snnrl.textfiles import parse_yaml
 TEXT = frozenset(
     {
         *("logger", "run_dir", "resume", "device", "progress", "data_dir", "dataset", "split"),
-        *("env.id", "agent.name", "pipeline.name"),
+        *("env.id", "agent.name", "learner.name"),
     }
 )
 """Settings of a run whose values are text: commas, backslashes, digits and ``${`` in them mean nothing further."""

@@ -86,4 +86,4 @@ def test_an_agent_without_plasticity_has_no_controls(tmp_path: Path, capsys: pyt
     words = ["env=CartPole", "agent=random", "env_steps=16", "eval.episodes=1", "logger=none", "progress=none"]
     assert train([*words, f"run_dir={folder}"]) == 0
     assert main([f"run={folder}"]) == 2
-    assert "must be of an agent that has agent.critic_rate, such as rstdp" in capsys.readouterr().err
+    assert "must be of an agent that has agent.critic_lr, such as rstdp" in capsys.readouterr().err

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from snnrl.connections import Sparse
 from snnrl.kernels import LIFWindow, add_rows, count_each, lif_scan
-from snnrl.kernels.competition import Rivalry, compete
+from snnrl.kernels.competition import WinnerTakeAll, compete
+from snnrl.learners import make_learner
 from snnrl.neurons import LIF, Neuron
-from snnrl.pipelines import make_learner
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 
@@ -60,10 +60,10 @@ def test_sums_by_index_repeat() -> None:
 @pytest.mark.parametrize("neurons", [1, 100, 1600])
 def test_the_winners_of_a_competition_are_those_of_the_cpu(neurons: int, given: int) -> None:
     """Rounding alone may make a difference, and seldom."""
-    rivalry = Rivalry(15, 0.875, 10.0, 0.0, -48.0)
+    competition = WinnerTakeAll(15, 0.875, 10.0, 0.0, -48.0)
     current, threshold = 60 * drawn(given, 128, neurons, seed=4).abs(), 60 * drawn(neurons, seed=5).abs()
-    expected = compete(current, threshold, rivalry)
-    found = compete(current.cuda(), threshold.cuda(), rivalry).cpu()
+    expected = compete(current, threshold, competition)
+    found = compete(current.cuda(), threshold.cuda(), competition).cpu()
     assert (expected >= 0).any()
     assert (found != expected).float().mean() <= 0.002
 
@@ -83,7 +83,7 @@ def test_synapses_may_be_listed_on_the_gpu() -> None:
 
 
 def test_a_learner_that_has_learned_goes_to_the_gpu_and_learns_on() -> None:
-    learner = make_learner({"name": "surrogate", "n_hidden": 8, "batch_size": 4}, (1, 6, 6), 3)
+    learner = make_learner({"name": "backprop", "n_hidden": 8, "batch_size": 4}, (1, 6, 6), 3)
     images, labels = (torch.rand(4, 1, 6, 6) * 255).byte(), torch.arange(4) % 3
     learner.learn(images, labels)
     learner.cuda().learn(images.cuda(), labels.cuda())

@@ -13,7 +13,7 @@ from snnrl.errors import __file__ as errors_file
 PACKAGE = Path(errors_file).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "output"),
+    ("errors", "output", "legacy"),
     ("textfiles",),
     ("datafiles", "noise", "traces", "spikes", "state", "surrogate"),
     ("kernels", "spaces"),
@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("agents",),
     ("words", "trust", "composition"),
     ("config", "recipes", "training"),
-    ("pipelines",),
+    ("learners",),
     ("integrations",),
     ("loading",),
     ("trials",),
@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 NARROWER: dict[str, set[str]] = {
     "errors": set(),
     "output": set(),
+    "legacy": set(),
     "noise": set(),
     "textfiles": {"errors"},
     "datafiles": {"errors", "textfiles"},
@@ -165,7 +166,7 @@ def test_only_environments_agents_decoders_and_what_drives_them_know_gymnasium()
         "decoders",
         "training",
         "loading",
-        "pipelines",
+        "learners",
         "testing",
         "integrations",
     }
@@ -220,8 +221,8 @@ GRADIENTS = {
     "kernels.counting",
     "kernels.trains",
     "connections.descent",
-    "pipelines.surrogate",
-    "pipelines.adam",
+    "learners.backprop",
+    "learners.adam",
 }
 """Modules that serve training by gradient; nothing that learns locally uses them for it."""
 

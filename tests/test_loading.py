@@ -22,7 +22,7 @@ from snnrl.errors import ConfigError
 from snnrl.errors import __file__ as errors_file
 from snnrl.loading import read_config
 from snnrl.recipes import compose_run
-from snnrl.training.runner import Runner
+from snnrl.training.rl_task import Runner
 
 ROOT = Path(errors_file).parents[1]
 

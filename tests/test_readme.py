@@ -14,8 +14,8 @@ import snnrl
 from snnrl.agents import Agent
 from snnrl.config import RunConfig
 from snnrl.evaluate import DEFAULTS, STUDY_DEFAULTS
-from snnrl.pipelines.config import PipelineConfig
 from snnrl.recipes import compose_run
+from snnrl.training.supervised_config import SupervisedConfig
 
 ROOT = Path(snnrl.__file__).parents[1]
 README = (ROOT / "README.md").read_text() if (ROOT / "README.md").is_file() else ""
@@ -71,7 +71,7 @@ def test_training_commands_compose() -> None:
     for words in training:
         if "--help" not in words and not words[0].startswith("resume="):
             settings = compose_run(words)
-            (PipelineConfig if "pipeline" in settings else RunConfig).from_mapping(settings)
+            (SupervisedConfig if "learner" in settings else RunConfig).from_mapping(settings)
     assert len(training) >= 10
 
 

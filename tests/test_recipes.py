@@ -14,18 +14,18 @@ from snnrl.datafiles import data_files, data_folder
 from snnrl.envs import env_seeds, make_envs
 from snnrl.errors import ConfigError
 from snnrl.errors import __file__ as errors_file
+from snnrl.learners import make_learner
 from snnrl.loading import ALGORITHMS, make_agent_for, make_runner
-from snnrl.pipelines import make_learner
-from snnrl.pipelines.config import PipelineConfig
 from snnrl.recipes import choice, compose_run, recipe_names, recipe_paths
 from snnrl.training.rollout import Rollout
+from snnrl.training.supervised_config import SupervisedConfig
 
 ROOT = Path(errors_file).parents[1]
 SHIPPED = {
     group: sorted(path.stem for path in (ROOT / folder).glob("*.yaml")) for group, folder in recipes.GROUPS.items()
 }
 ALL = [(group, name) for group, names in SHIPPED.items() for name in names]
-STUDIES = [name for name in SHIPPED["experiment"] if recipes.has_pipeline(name)]
+STUDIES = [name for name in SHIPPED["experiment"] if recipes.has_learner(name)]
 ACTING = [(group, name) for group, name in ALL if name not in STUDIES]
 GRADIENT = [(group, name) for group, name in ALL if name.partition("_")[0] in ALGORITHMS]
 OWN_AGENTS = [name for name in SHIPPED["agent"] if ("agent", name) not in GRADIENT]
@@ -147,27 +147,27 @@ def test_recipes_of_agents_hold_every_setting_of_their_agent() -> None:
 def test_every_study_composes_and_holds_every_setting_of_its_learner(name: str) -> None:
     composed = compose_run([f"experiment={name}"])
     assert "${" not in str(composed)
-    read = PipelineConfig.from_mapping(composed)
-    learner = make_learner(read.pipeline, (1, 28, 28), 10)
-    assert set(read.pipeline) == {"name", *(field.name for field in fields(learner.Config))}
+    read = SupervisedConfig.from_mapping(composed)
+    learner = make_learner(read.learner, (1, 28, 28), 10)
+    assert set(read.learner) == {"name", *(field.name for field in fields(learner.Config))}
 
 
 def test_settings_of_a_learner_need_no_prefix_and_may_have_it() -> None:
-    for word in ("n_neurons=7", "pipeline.n_neurons=7"):
-        assert compose_run(["experiment=mnist_unsupervised", word])["pipeline"]["n_neurons"] == 7
+    for word in ("n_neurons=7", "learner.n_neurons=7"):
+        assert compose_run(["experiment=mnist_unsupervised", word])["learner"]["n_neurons"] == 7
 
 
 def test_a_study_of_ones_own_begins_with_a_shipped_one() -> None:
-    write("experiments/mine.yaml", "defaults:\n  - mnist_unsupervised\n\npasses: 3\npipeline:\n  n_neurons: 9\n")
+    write("experiments/mine.yaml", "defaults:\n  - mnist_unsupervised\n\npasses: 3\nlearner:\n  n_neurons: 9\n")
     composed = compose_run(["experiment=mine", "dataset=KMNIST"])
-    assert (composed["passes"], composed["dataset"], composed["pipeline"]["n_neurons"]) == (3, "KMNIST", 9)
-    assert composed["pipeline"]["steps"] == compose_run(["experiment=mnist_unsupervised"])["pipeline"]["steps"]
+    assert (composed["passes"], composed["dataset"], composed["learner"]["n_neurons"]) == (3, "KMNIST", 9)
+    assert composed["learner"]["steps"] == compose_run(["experiment=mnist_unsupervised"])["learner"]["steps"]
 
 
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("n_neuron=3", "n_neuron=3: there is no such setting; did you mean pipeline.n_neurons?"),
+        ("n_neuron=3", "n_neuron=3: there is no such setting; did you mean learner.n_neurons?"),
         ("env=CartPole", "env=CartPole: experiment=mnist_unsupervised learns from a data set"),
         ("agent.gamma=1", "agent.gamma=1: experiment=mnist_unsupervised learns from a data set"),
         ("env_steps=5", "env_steps=5: there is no such setting"),

@@ -86,10 +86,10 @@ def test_no_command_runs_code_that_a_folder_names(
 
 
 def test_a_learner_is_such_code_too() -> None:
-    settings = compose_run(["experiment=mnist_unsupervised", "pipeline.name=payload:Learner"])
+    settings = compose_run(["experiment=mnist_unsupervised", "learner.name=payload:Learner"])
     Path("sent").mkdir()
     write_settings(Path("sent"), settings)
-    with pytest.raises(UntrustedCodeError, match=r"pipeline\.name=payload:Learner"):
+    with pytest.raises(UntrustedCodeError, match=r"learner\.name=payload:Learner"):
         snnrl.load("sent")
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from snnrl.datafiles import data_files, data_folder
-from snnrl.pipelines.data import Data, Images, load_data
+from snnrl.learners.data import Data, Images, load_data
 
 
 def has_mnist() -> bool:

@@ -9,11 +9,11 @@ import torch
 from images import digits, on
 from steps import apart, card, is_dry, row, tensors, weights, worst
 
-from snnrl.pipelines import LEARNERS, make_learner
-from snnrl.pipelines.data import Data
+from snnrl.learners import LEARNERS, make_learner
+from snnrl.learners.data import Data
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "unsupervised": [{}, {"encoding": "poisson"}, {"voting": "ngram"}],
+    "unsupervised": [{}, {"encoding": "poisson"}, {"label_readout": "ngram"}],
     "clamped": [{}, {"encoding": "poisson"}],
     "broadcast": [{}],
     "convolutional": [{"feature_images": 256}],

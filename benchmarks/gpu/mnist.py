@@ -11,10 +11,10 @@ import torch
 from images import digits, has_mnist, on
 from steps import clock, is_dry, rate, row
 
-from snnrl.pipelines import make_learner
-from snnrl.pipelines.data import Data
-from snnrl.pipelines.studying import image_order
+from snnrl.learners import make_learner
+from snnrl.learners.data import Data
 from snnrl.recipes import compose_run
+from snnrl.training.supervised_task import image_order
 
 SPEEDS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "mnist_unsupervised": [
@@ -28,7 +28,7 @@ SPEEDS: dict[str, list[tuple[str, dict[str, Any]]]] = {
 
 def speed(experiment: str, more: Mapping[str, Any], batch: int, device: str, data: Data, seconds: float) -> float:
     """Images per second from the second batch on."""
-    settings = compose_run([f"experiment={experiment}"])["pipeline"] | dict(more) | {"batch_size": batch}
+    settings = compose_run([f"experiment={experiment}"])["learner"] | dict(more) | {"batch_size": batch}
     learner = make_learner(settings, data.shape, data.classes).to(device)
     learner.training_images = 10 * len(data.train)
     images, labels = on(device, data.train)
@@ -46,7 +46,7 @@ def speed(experiment: str, more: Mapping[str, Any], batch: int, device: str, dat
 
 def whole_pass(experiment: str, more: Mapping[str, Any], device: str, data: Data) -> Mapping[str, Any]:
     """Test accuracy after each training image has been learned from once, in the order of a run with seed 0."""
-    settings = compose_run([f"experiment={experiment}"])["pipeline"] | dict(more)
+    settings = compose_run([f"experiment={experiment}"])["learner"] | dict(more)
     learner = make_learner(settings, data.shape, data.classes, seed=0).to(device)
     images, labels = on(device, data.train)
     order, seen = image_order(0, 0, len(images)).to(device), 0

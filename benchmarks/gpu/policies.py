@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig
-from snnrl.integrations.sb3.training import Descending, build
+from snnrl.integrations.sb3.sb3_task import SB3Task, build
 from snnrl.recipes import compose_run
 
 CASES = {
@@ -80,7 +80,7 @@ def train(words: list[str], device: str) -> Mapping[str, Any]:
     short = ["num_envs=2", "env_steps=4000", f"device={device}"]
     algorithm = words[1].removeprefix("agent=")
     short += {"ppo": ["agent.n_steps=64"], "a2c": []}.get(algorithm, ["agent.learning_starts=64"])
-    run = Descending(RunConfig.from_mapping(compose_run([*words, *short])))
+    run = SB3Task(RunConfig.from_mapping(compose_run([*words, *short])))
     run.begin(0, 0)
     before = [p.detach().cpu().clone() for p in run.model.parameters()]
     steps, metrics = 0, {}

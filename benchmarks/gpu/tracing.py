@@ -14,7 +14,7 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from snnrl.envs import EnvConfig
-from snnrl.pipelines import make_learner
+from snnrl.learners import make_learner
 from snnrl.recipes import compose_run
 
 WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize")
@@ -80,8 +80,8 @@ def main() -> None:
         cases |= {
             "CartPole, 1,024 environments": (lambda: playing("CartPole", 1024, device), 16),
             "SpaceInvaders, 16 games": (lambda: playing("SpaceInvaders", 16, device), 32),
-            "MNIST without labels, batch 128": (lambda: studying({"name": "unsupervised"}, 128, device), 16),
-            "MNIST by surrogate gradient, batch 128": (lambda: studying({"name": "surrogate"}, 128, device), 16),
+            "MNIST without labels, batch 128": (lambda: studying({"name": "diehl_cook"}, 128, device), 16),
+            "MNIST by surrogate gradient, batch 128": (lambda: studying({"name": "backprop"}, 128, device), 16),
         }
     for name, (make, steps) in cases.items():
         row(name, lambda m=make, s=steps: trace(m(), 2 if dry else s, device))

@@ -14,10 +14,10 @@ import torch
 from common import report
 
 import snnrl
-from snnrl.pipelines import make_learner
-from snnrl.pipelines.data import load_data
-from snnrl.pipelines.studying import image_order
+from snnrl.learners import make_learner
+from snnrl.learners.data import load_data
 from snnrl.recipes import compose_run
+from snnrl.training.supervised_task import image_order
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    settings = compose_run(["experiment=mnist_unsupervised"])["pipeline"]
+    settings = compose_run(["experiment=mnist_unsupervised"])["learner"]
     settings |= {"n_neurons": arguments.neurons, "batch_size": arguments.batch, "steps": arguments.steps}
     settings |= {"encoding": arguments.encoding}
     data = load_data("MNIST")

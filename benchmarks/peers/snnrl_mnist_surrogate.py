@@ -9,15 +9,15 @@ import torch
 from surrogate import CLASSES, HIDDEN, RATE, STEPS, TAU, surrogate_arguments, timed
 
 import snnrl
-from snnrl.pipelines import make_learner
-from snnrl.pipelines.surrogate import Surrogate
+from snnrl.learners import make_learner
+from snnrl.learners.backprop import BackpropLearner
 
 
 def main() -> None:
     arguments = surrogate_arguments(__doc__)
-    settings = {"name": "surrogate", "n_hidden": HIDDEN, "steps": STEPS, "tau": TAU, "learning_rate": RATE}
+    settings = {"name": "backprop", "n_hidden": HIDDEN, "steps": STEPS, "tau": TAU, "learning_rate": RATE}
     learner = make_learner(settings, (1, 28, 28), CLASSES)
-    assert isinstance(learner, Surrogate)
+    assert isinstance(learner, BackpropLearner)
 
     def train(shown: torch.Tensor, labels: torch.Tensor) -> None:
         learner.descend(shown, labels)

@@ -81,7 +81,7 @@ class Agent(nn.Module, ABC, Generic[S]):
         return 0
 
     @property
-    def settled(self) -> bool:
+    def can_checkpoint(self) -> bool:
         """Whether nothing is being gathered that :meth:`begin` would throw away; until then no checkpoint is due."""
         return True
 

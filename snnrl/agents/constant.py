@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from snnrl.agents.blind import Blind
+from snnrl.agents.open_loop import OpenLoop
 from snnrl.envs import EnvConfig
 from snnrl.errors import require
 from snnrl.spaces import Leaf, assemble, leaves, named, split
@@ -25,7 +25,7 @@ class ConstantConfig:
     """The action: a number, a list for a Box or Tuple, a mapping for a Dict; ``None`` is the first of named ones."""
 
 
-class Constant(Blind):
+class Constant(OpenLoop):
     """Takes one action for ever: what a policy scores that looks at nothing.
 
     Raises:

@@ -10,7 +10,7 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from snnrl.agents.blind import Blind
+from snnrl.agents.open_loop import OpenLoop
 from snnrl.envs import EnvConfig
 from snnrl.spaces import Actions, assemble, split
 
@@ -20,7 +20,7 @@ class RandomConfig:
     """Random actions have no settings."""
 
 
-class Random(Blind):
+class Random(OpenLoop):
     """Draws every action from the action space uniformly: the least that any agent must beat."""
 
     Config = RandomConfig

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from snnrl import noise
 from snnrl.agents.base import Agent, Metrics
+from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
-from snnrl.agents.sight import make_sight
 from snnrl.connections import Connection
 from snnrl.decoders import ActionCode
-from snnrl.encoders import SceneEncoder
+from snnrl.encoders import ObjectEncoder
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
-from snnrl.neurons import EscapeNoise, IntegrateAndFire
+from snnrl.neurons import EscapeNoise, SaturatingIF
 from snnrl.plasticity import RunningScale, Shuffler, ThreeFactor, ThreeFactorState
 from snnrl.spaces import as_batch, first, split
 from snnrl.spikes import SparseSpikes, stack_spikes
@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
     actor: Tensor
     critic: Tensor
     td_error: Tensor
-    alive: Tensor
+    continuing: Tensor
     surprise: Tensor
 
 
@@ -74,8 +74,8 @@ class RSTDPState(NamedTuple):
     decision: Decision | None
     stretch: tuple[Outcome, ...]
     glimpses: tuple[Glimpse, ...]
-    """What has been seen while looking around; empty afterwards."""
-    urge: Tensor | None
+    """What has been seen during the warm-up; empty afterwards."""
+    exploration_bonus: Tensor | None
     """``[batch, populations]``, added to preferences while exploring."""
 
 
@@ -112,7 +112,7 @@ class RSTDP(Agent[RSTDPState]):
         super().__init__(observation_space, action_space, seed)
         self.config = config
         self.code = ActionCode(action_space, bins=config.action_bins)
-        sight = make_sight(
+        sight = make_encoder(
             observation_space,
             env,
             sim_steps=config.sim_steps,
@@ -130,7 +130,7 @@ class RSTDP(Agent[RSTDPState]):
                 dt=config.dt,
                 generator=self.generator,
             ),
-            IntegrateAndFire(
+            SaturatingIF(
                 config.critic_neurons,
                 tau_syn=config.tau,
                 gain=config.critic_gain,
@@ -160,9 +160,9 @@ class RSTDP(Agent[RSTDPState]):
         return self.network.to_actor.weight.device
 
     @property
-    def settled(self) -> bool:
+    def can_checkpoint(self) -> bool:
         encoder = self.network.encoder
-        return not isinstance(encoder, SceneEncoder) or encoder.has_looked
+        return not isinstance(encoder, ObjectEncoder) or encoder.calibrated
 
     def begin(self, num_envs: int) -> RSTDPState:
         return RSTDPState(
@@ -190,8 +190,8 @@ class RSTDP(Agent[RSTDPState]):
             self.train()
         seen = self.view(split(self.observation_space, observation))
         permitted = self._permitted(feedback.action_mask)
-        if not self.settled:
-            return self._look_around(seen, feedback, permitted, state)
+        if not self.can_checkpoint:
+            return self._warm_up(seen, feedback, permitted, state)
         signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback[: len(Signal._fields)]))
         network = state.network
         if feedback.reset.any():
@@ -202,15 +202,17 @@ class RSTDP(Agent[RSTDPState]):
             stretch = (*stretch, self._outcome(state.decision, signal, activity.value))
         temperature = self.config.temperature
         policy = self.code.policy(activity.preference, temperature, permitted)
-        urge = self._urge(state.urge, activity.preference) if self.config.urge else None
-        urged = policy if urge is None else self.code.policy(activity.preference + urge, temperature, permitted)
-        choice = self.code.explore(urged, self.generator, permitted)
+        bonus, behaviour = state.exploration_bonus, policy
+        if self.config.exploration_bonus:
+            bonus = self._exploration_bonus(bonus, activity.preference)
+            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
+        choice = self.code.explore(behaviour, self.generator, permitted)
         decision = Decision(activity, self.code.credit(choice, policy), _surprise(choice, policy))
-        after = state._replace(network=network, decision=decision, stretch=stretch, urge=urge)
+        after = state._replace(network=network, decision=decision, stretch=stretch, exploration_bonus=bonus)
         return self.code.chosen(choice), after
 
-    def _urge(self, urge: Tensor | None, preference: Tensor) -> Tensor:
-        """The urges of all rows, now and then drawn anew: a preference for a random choice of each dimension.
+    def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
+        """The bonus of all rows, now and then drawn anew: a preference for a random choice of each dimension.
 
         Exploration that is extended in time reaches what single random actions do not (Dabney, Ostrovski & Barreto
         2021, ICLR). Credit is given relative to the policy without it, as to any perturbation of a neuron whose effect
@@ -218,16 +220,16 @@ class RSTDP(Agent[RSTDPState]):
         """
         batch = len(preference)
         choice = self.code.at_random(batch, self.device, self.generator)
-        drawn = self.config.urge * self.code.indicator(choice, preference.dtype)
-        if urge is None:
+        drawn = self.config.exploration_bonus * self.code.indicator(choice, preference.dtype)
+        if bonus is None:
             return drawn
-        anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.urge_decisions
-        return torch.where(anew, drawn, urge)
+        anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.exploration_steps
+        return torch.where(anew, drawn, bonus)
 
     def _permitted(self, mask: NDArray[Any] | None) -> Tensor | None:
         return None if mask is None else self.code.permitted(mask, self.device)
 
-    def _look_around(
+    def _warm_up(
         self, observation: NDArray[Any], feedback: Feedback, permitted: Tensor | None, state: RSTDPState
     ) -> tuple[Any, RSTDPState]:
         """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
@@ -237,11 +239,11 @@ class RSTDP(Agent[RSTDPState]):
         action = self.code.chosen(choice)
         number = (choice.cpu() * self.code.choices ** torch.arange(self.code.dims)).sum(-1)
         glimpses = (*state.glimpses, Glimpse(observation.copy(), number.numpy(), feedback.reset))
-        if len(glimpses) < 2 or len(glimpses) * batch < self.config.look_around:
+        if len(glimpses) < 2 or len(glimpses) * batch < self.config.warmup_steps:
             return action, state._replace(glimpses=glimpses)
         encoder = self.network.encoder
-        assert isinstance(encoder, SceneEncoder)
-        encoder.look_around(
+        assert isinstance(encoder, ObjectEncoder)
+        encoder.calibrate(
             np.stack([glimpse.observation[:, 0] for glimpse in glimpses]),
             np.stack([glimpse.action for glimpse in glimpses[:-1]]),
             np.stack([~glimpse.reset for glimpse in glimpses[1:]]),
@@ -253,7 +255,7 @@ class RSTDP(Agent[RSTDPState]):
         decided = ~signal.reset
         ahead = torch.where(signal.terminated, torch.zeros_like(value), self.config.gamma * value)
         td_error = (signal.reward + ahead - decision.activity.value) * decided
-        alive = (decided & ~signal.terminated & ~signal.truncated).to(value.dtype)
+        continuing = (decided & ~signal.terminated & ~signal.truncated).to(value.dtype)
         counted = decided.to(value.dtype)[None, :, None]
         credit = decision.credit.repeat_interleave(self.config.actor_neurons, dim=1)
         return Outcome(
@@ -261,7 +263,7 @@ class RSTDP(Agent[RSTDPState]):
             decision.activity.actor * credit * counted,
             decision.activity.critic * counted,
             td_error,
-            alive,
+            continuing,
             decision.surprise * decided,
         )
 
@@ -269,9 +271,9 @@ class RSTDP(Agent[RSTDPState]):
     def learn(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
         if len(state.stretch) < self.config.update_every:
             return state, {}
-        pres, actors, critics, td_errors, alives, surprises = zip(*state.stretch, strict=True)
+        pres, actors, critics, td_errors, continuings, surprises = zip(*state.stretch, strict=True)
         pre = stack_spikes(pres) if isinstance(pres[0], SparseSpikes) else _stack(pres)
-        td_error, alive = _stack(td_errors), _stack(alives)
+        td_error, continuing = _stack(td_errors), _stack(continuings)
         scale = self.td_scale(td_error)
         metrics = {"train/td_error_rms": td_error.square().mean().sqrt(), "train/value_mean": self._mean_value(state)}
         modulator = td_error if self.shuffler is None else self.shuffler(td_error)
@@ -279,7 +281,7 @@ class RSTDP(Agent[RSTDPState]):
             return state._replace(stretch=()), metrics
 
         rate = self.get_buffer("learning_rate_scale") / self._batch_share(pre)
-        instant = self.config.entropy * _stack(surprises) if self.config.entropy else None
+        instant = self.config.entropy_coef * _stack(surprises) if self.config.entropy_coef else None
         actor_modulator = modulator / scale if self.config.normalise_td else modulator
         actor = self._change(
             self.network.to_actor,
@@ -287,9 +289,9 @@ class RSTDP(Agent[RSTDPState]):
             _stack(actors),
             state.actor,
             actor_modulator,
-            alive,
+            continuing,
             instant,
-            self.config.actor_rate * rate,
+            self.config.actor_lr * rate,
         )
         critic = self._change(
             self.network.to_critic,
@@ -297,9 +299,9 @@ class RSTDP(Agent[RSTDPState]):
             _stack(critics),
             state.critic,
             modulator,
-            alive,
+            continuing,
             None,
-            self.config.critic_rate * rate,
+            self.config.critic_lr * rate,
         )
         return state._replace(actor=actor, critic=critic, stretch=()), metrics
 
@@ -309,7 +311,7 @@ class RSTDP(Agent[RSTDPState]):
 
     def _batch_share(self, pre: Tensor | SparseSpikes) -> Tensor:
         """The mean squared length of one Hebbian event's presynaptic activity where rates are per input, else 1."""
-        if not self.config.rate_per_input:
+        if not self.config.lr_per_input:
             return torch.ones((), device=self.device)
         values = pre.value if isinstance(pre, SparseSpikes) else pre
         windows = pre.row_count if isinstance(pre, SparseSpikes) else pre[..., 0].numel()
@@ -323,13 +325,13 @@ class RSTDP(Agent[RSTDPState]):
         post: Tensor,
         state: ThreeFactorState,
         modulator: Tensor,
-        alive: Tensor,
+        continuing: Tensor,
         instant: Tensor | None,
         rate: Tensor,
     ) -> ThreeFactorState:
         change: Tensor
         after: ThreeFactorState
-        change, after = self.rule(connection, pre, post, state, modulator, alive, instant)
+        change, after = self.rule(connection, pre, post, state, modulator, continuing, instant)
         connection.apply_(rate * change)
         return after
 

@@ -22,7 +22,7 @@ class RSTDPConfig:
     """Summed rate of a vector observation's place cells."""
     target_rate: float = 0.02
     """Rate per frame up to which a feature of a frame speaks with full amplitude."""
-    look_around: int = 4096
+    warmup_steps: int = 4096
     """Decisions of random play from which an encoder of frames learns what the screen shows."""
     actor_neurons: int = 10
     """Neurons for each action."""
@@ -46,21 +46,21 @@ class RSTDPConfig:
     """Discount."""
     trace_lambda: float = 0.9
     """Decay of eligibility beyond the discount."""
-    actor_rate: float = 3e-3
+    actor_lr: float = 3e-3
     """Learning rate of the actor."""
-    critic_rate: float = 1e-3
+    critic_lr: float = 1e-3
     """Learning rate of the critic."""
     learning_rate_end: float = 0.1
     """Share of the learning rates that is left at the end; they fall linearly."""
-    rate_per_input: bool = False
+    lr_per_input: bool = False
     """Divide the learning rates by the mean squared length of the presynaptic activity."""
     normalise_td: bool = False
     """Divide the actor's modulator by the running root mean square of the TD error."""
-    entropy: float = 0.0
+    entropy_coef: float = 0.0
     """Modulator for choosing what is unlikely; keeps the policy from freezing."""
-    urge: float = 0.0
+    exploration_bonus: float = 0.0
     """Spikes per neuron by which one action is preferred for a while, so that exploration persists; 0 for none."""
-    urge_decisions: int = 50
+    exploration_steps: int = 50
     """Mean length of that while."""
     postsynaptic_floor: float = 0.0
     """Added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic."""
@@ -78,14 +78,21 @@ class RSTDPConfig:
     """``td``, or as a control ``shuffled``: TD errors of other times and environments."""
 
     def __post_init__(self) -> None:
-        for name in ("sim_steps", "actor_neurons", "critic_neurons", "update_every", "look_around", "urge_decisions"):
+        for name in (
+            "sim_steps",
+            "actor_neurons",
+            "critic_neurons",
+            "update_every",
+            "warmup_steps",
+            "exploration_steps",
+        ):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 1, f"agent.{name}", value, "an integer of at least 1")
         for name in ("temperature", "actor_width", "critic_gain", "weight_bound", "spikes_per_step"):
             require(getattr(self, name) > 0, f"agent.{name}", getattr(self, name), "above 0")
         for name in ("gamma", "trace_lambda", "learning_rate_end"):
             require(0 <= getattr(self, name) <= 1, f"agent.{name}", getattr(self, name), "in [0, 1]")
-        for name in ("actor_rate", "critic_rate", "entropy", "urge", "postsynaptic_floor", "weight_std"):
+        for name in ("actor_lr", "critic_lr", "entropy_coef", "exploration_bonus", "postsynaptic_floor", "weight_std"):
             require(getattr(self, name) >= 0, f"agent.{name}", getattr(self, name), "at least 0")
         for field in fields(self):
             value = getattr(self, field.name)

@@ -6,12 +6,12 @@ from snnrl.encoders.delta import DeltaEncoder, DeltaState
 from snnrl.encoders.frames import FrameEncoder, FrameState
 from snnrl.encoders.latency import LatencyEncoder, LatencyState
 from snnrl.encoders.normalise import Normaliser
+from snnrl.encoders.objects import ObjectEncoder, ObjectState
 from snnrl.encoders.onehot import OneHotEncoder, OneHotState
 from snnrl.encoders.patches import PatchEncoder
 from snnrl.encoders.poisson import BernoulliEncoder, PoissonEncoder, RandomSpikesState
 from snnrl.encoders.population import PopulationEncoder, PopulationState
 from snnrl.encoders.rank_order import RankOrderEncoder, RankOrderState
-from snnrl.encoders.scenes import SceneEncoder, SceneState
 
 __all__ = [
     "BernoulliEncoder",
@@ -23,6 +23,8 @@ __all__ = [
     "LatencyEncoder",
     "LatencyState",
     "Normaliser",
+    "ObjectEncoder",
+    "ObjectState",
     "OneHotEncoder",
     "OneHotState",
     "PatchEncoder",
@@ -33,7 +35,5 @@ __all__ = [
     "RankOrderEncoder",
     "RankOrderState",
     "RateAdaptation",
-    "SceneEncoder",
-    "SceneState",
     "regular_spikes",
 ]

@@ -57,11 +57,11 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
 
     Attributes:
         size: number of neurons.
-        fires_volleys: whether it returns volleys.
+        synchronous: whether it returns volleys.
     """
 
     size: int
-    fires_volleys: bool = False
+    synchronous: bool = False
 
     def __init__(self) -> None:
         super().__init__()

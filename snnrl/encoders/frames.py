@@ -53,7 +53,7 @@ class FrameEncoder(Encoder[FrameState]):
         ConfigError: a value outside the ranges above.
     """
 
-    fires_volleys = True
+    synchronous = True
 
     FIXED: ClassVar[tuple[str, ...]] = ("height", "width", "rows", "self_rows")
 

@@ -35,7 +35,7 @@ class PatchEncoder(Encoder[PatchState]):
         ConfigError: a value outside the ranges above, or a square that does not fit into the image.
     """
 
-    fires_volleys = True
+    synchronous = True
 
     FIXED: ClassVar[tuple[str, ...]] = ("height", "width", "reach", "threshold")
 

@@ -122,7 +122,7 @@ def export(words: Sequence[str]) -> int:
         ConfigError: a wrong setting, or a run that cannot be exported.
     """
     from snnrl.config import RunConfig, folder, read_run, read_words
-    from snnrl.integrations.sb3.training import load_sb3_agent
+    from snnrl.integrations.sb3.sb3_task import load_sb3_agent
 
     for word in words:
         key = word.partition("=")[0]
@@ -136,7 +136,7 @@ def export(words: Sequence[str]) -> int:
     require(number, "dt", dt, "seconds above 0")
     require(resistance in get_args(Resistance), "resistance", resistance, " or ".join(get_args(Resistance)))
     run_dir, settings = read_run(options)
-    require("pipeline" not in settings, "run", run_dir, "of an algorithm of stable-baselines3")
+    require("learner" not in settings, "run", run_dir, "of an algorithm of stable-baselines3")
     config = RunConfig.from_mapping(settings)
     out = folder("out", options["out"])
     spiking = config.agent.get("network") == "spiking"

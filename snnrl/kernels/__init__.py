@@ -5,8 +5,8 @@ The twins are where the definition is read; a test holds the two to be equal.
 
 from snnrl.kernels.frames import frame_events
 from snnrl.kernels.lif import LIFWindow, lif_scan
+from snnrl.kernels.objects import object_events
 from snnrl.kernels.outer import add_outer_events
-from snnrl.kernels.scenes import scene_events
 from snnrl.kernels.spike_product import dense_product, spike_product
 from snnrl.kernels.sums import add_rows, count_each
 
@@ -18,6 +18,6 @@ __all__ = [
     "dense_product",
     "frame_events",
     "lif_scan",
-    "scene_events",
+    "object_events",
     "spike_product",
 ]

@@ -20,7 +20,7 @@ _REORDER = {"nnan", "nsz", "reassoc", "contract"}
 """What lets the compiler find a maximum in vectors; no sum is reordered here."""
 
 
-class Rivalry(NamedTuple):
+class WinnerTakeAll(NamedTuple):
     """How neurons compete: potentials in mV, time in steps."""
 
     steps: int
@@ -35,7 +35,7 @@ class Rivalry(NamedTuple):
     """Potential of all others after it."""
 
 
-def compete(current: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
+def compete(current: Tensor, threshold: Tensor, competition: WinnerTakeAll) -> Tensor:
     """The one neuron that fires in each step, by a compiled loop; its twin is :func:`compete_stepwise`.
 
     Potentials begin at 0 and follow ``u <- decay * u + current``; the neuron foremost in ``u - threshold`` fires if
@@ -45,46 +45,46 @@ def compete(current: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
     Args:
         current: ``[steps, batch, neurons]``, or ``[1, batch, neurons]`` for one that is the same in all steps.
         threshold: ``[neurons]``.
-        rivalry: how they compete.
+        competition: how they compete.
 
     Returns:
         int64 ``[steps, batch]``, −1 where none fires.
     """
-    winners = torch.empty((rivalry.steps, current.shape[1]), dtype=torch.int64, device=current.device)
+    winners = torch.empty((competition.steps, current.shape[1]), dtype=torch.int64, device=current.device)
     if current.device.type == "cuda" and winners.numel():
         from snnrl.kernels import competition_triton
 
         if competition_triton.available(len(threshold)):
-            competition_triton.compete(current.contiguous(), threshold.contiguous(), winners, *rivalry[1:])
+            competition_triton.compete(current.contiguous(), threshold.contiguous(), winners, *competition[1:])
             return winners
     if current.device.type != "cpu":
-        return compete_stepwise(current, threshold, rivalry)
+        return compete_stepwise(current, threshold, competition)
     work = partial(
         _compete,
         current.detach().contiguous().numpy(),
         threshold.detach().contiguous().numpy(),
-        np.float32(rivalry.decay),
-        np.float32(rivalry.excess),
-        np.float32(rivalry.winner),
-        np.float32(rivalry.losers),
+        np.float32(competition.decay),
+        np.float32(competition.excess),
+        np.float32(competition.winner),
+        np.float32(competition.losers),
         winners.numpy(),
     )
     share_range(work, current.shape[1], _ROWS)
     return winners
 
 
-def compete_stepwise(current: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
+def compete_stepwise(current: Tensor, threshold: Tensor, competition: WinnerTakeAll) -> Tensor:
     """The plain twin of :func:`compete`."""
     potential = torch.zeros_like(current[0])
-    decay = potential.new_full((), rivalry.decay)
+    decay = potential.new_full((), competition.decay)
     neurons = torch.arange(len(threshold), device=current.device)
     winners = []
-    for step in range(rivalry.steps):
+    for step in range(competition.steps):
         potential = torch.addcmul(current[min(step, len(current) - 1)], potential, decay)
         foremost, winner = (potential - threshold).max(1)
-        fires = foremost > rivalry.excess
+        fires = foremost > competition.excess
         winners.append(torch.where(fires, winner, -1))
-        after = torch.where(neurons == winner[:, None], rivalry.winner, rivalry.losers)
+        after = torch.where(neurons == winner[:, None], competition.winner, competition.losers)
         potential = torch.where(fires[:, None], after, potential)
     return torch.stack(winners)
 
@@ -129,24 +129,24 @@ class InputSpikes(NamedTuple):
         return out
 
 
-def compete_spikes(spikes: InputSpikes, weight: Tensor, threshold: Tensor, rivalry: Rivalry) -> Tensor:
+def compete_spikes(spikes: InputSpikes, weight: Tensor, threshold: Tensor, competition: WinnerTakeAll) -> Tensor:
     """:func:`compete` under the currents of input spikes, which are summed event by event on the CPU.
 
-    Its plain twin is ``compete_stepwise(spikes.dense(inputs) @ weight.t(), threshold, rivalry)``.
+    Its plain twin is ``compete_stepwise(spikes.dense(inputs) @ weight.t(), threshold, competition)``.
 
     Args:
         spikes: of a batch.
         weight: ``[neurons, inputs]``.
         threshold: ``[neurons]``.
-        rivalry: how they compete.
+        competition: how they compete.
 
     Returns:
         int64 ``[steps, batch]``, −1 where none fires.
     """
     if weight.device.type != "cpu":
-        return compete(spikes.dense(weight.shape[1]) @ weight.t(), threshold, rivalry)
+        return compete(spikes.dense(weight.shape[1]) @ weight.t(), threshold, competition)
     batch = len(spikes.offsets) - 1
-    winners = torch.empty(rivalry.steps, batch, dtype=torch.int64)
+    winners = torch.empty(competition.steps, batch, dtype=torch.int64)
     work = partial(
         _compete_spikes,
         spikes.fires.numpy(),
@@ -154,10 +154,10 @@ def compete_spikes(spikes: InputSpikes, weight: Tensor, threshold: Tensor, rival
         spikes.offsets.numpy(),
         weight.detach().t().contiguous().numpy(),
         threshold.detach().contiguous().numpy(),
-        np.float32(rivalry.decay),
-        np.float32(rivalry.excess),
-        np.float32(rivalry.winner),
-        np.float32(rivalry.losers),
+        np.float32(competition.decay),
+        np.float32(competition.excess),
+        np.float32(competition.winner),
+        np.float32(competition.losers),
         winners.numpy(),
     )
     share_range(work, batch, _ROWS)

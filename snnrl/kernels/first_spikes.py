@@ -1,9 +1,9 @@
 """Latencies through a convolution: input neurons fire at most once, and so do the neurons that they drive.
 
 Nothing leaks, so that a potential is the sum of the synapses of the inputs that have fired. Neurons of one place
-compete: once ``rivals`` of them have fired, the others there stay silent (Kheradpisheh, Ganjtabesh, Thorpe & Masquelier
-2018, Neural Networks 99:56, sec. 2.2). The compiled loop goes from input spike to input spike and writes to the places
-that it reaches alone; the twin, :func:`plain_first_spikes`, convolves step by step.
+compete: once ``spikes_per_place`` of them have fired, the others there stay silent (Kheradpisheh, Ganjtabesh, Thorpe &
+Masquelier 2018, Neural Networks 99:56, sec. 2.2). The compiled loop goes from input spike to input spike and
+writes to the places that it reaches alone; the twin, :func:`plain_first_spikes`, convolves step by step.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from snnrl.kernels.compiling import compiled
 from snnrl.kernels.threads import share_range
 
 
-def first_spikes(latency: Tensor, weight: Tensor, threshold: Tensor, steps: int, rivals: int) -> tuple[Tensor, Tensor]:
+def first_spikes(
+    latency: Tensor, weight: Tensor, threshold: Tensor, steps: int, spikes_per_place: int
+) -> tuple[Tensor, Tensor]:
     """Latencies of the neurons of a convolution without padding.
 
     Within a step the neuron that is furthest above its threshold fires first, then the next.
@@ -31,25 +33,25 @@ def first_spikes(latency: Tensor, weight: Tensor, threshold: Tensor, steps: int,
         weight: float32 ``[channels, kernel, kernel, maps]``.
         threshold: float32 ``[maps]``, above 0.
         steps: length of the window, at most 255.
-        rivals: neurons of a place that may fire.
+        spikes_per_place: neurons of a place that may fire.
 
     Returns:
         Latencies uint8 ``[batch, rows, columns, maps]``, ``steps`` for none; and how far above its threshold the
         first neuron of each place was when it fired, float32 ``[batch, rows, columns]``, 0 where none did.
     """
     if latency.device.type != "cpu":
-        return plain_first_spikes(latency, weight, threshold, steps, rivals)
+        return plain_first_spikes(latency, weight, threshold, steps, spikes_per_place)
     batch, _, height, width = latency.shape
     kernel, maps = weight.shape[1], weight.shape[3]
     fired = torch.empty((batch, height - kernel + 1, width - kernel + 1, maps), dtype=torch.uint8)
     margin = torch.zeros(fired.shape[:3])
     arrays: list[Any] = [t.detach().contiguous().numpy() for t in (latency, weight, threshold)]
-    share_range(partial(cast(Any, _run), *arrays, steps, rivals, fired.numpy(), margin.numpy()), batch, 1)
+    share_range(partial(cast(Any, _run), *arrays, steps, spikes_per_place, fired.numpy(), margin.numpy()), batch, 1)
     return fired, margin
 
 
 def plain_first_spikes(
-    latency: Tensor, weight: Tensor, threshold: Tensor, steps: int, rivals: int
+    latency: Tensor, weight: Tensor, threshold: Tensor, steps: int, spikes_per_place: int
 ) -> tuple[Tensor, Tensor]:
     """The twin of :func:`first_spikes`, for every device."""
     kernels = weight.permute(3, 0, 1, 2)
@@ -59,8 +61,8 @@ def plain_first_spikes(
     for step in range(steps):
         if step:
             potential += functional.conv2d((latency == step).to(weight.dtype), kernels).permute(0, 2, 3, 1)
-        for _ in range(rivals):
-            open_place = (fired < steps).sum(-1, keepdim=True) < rivals
+        for _ in range(spikes_per_place):
+            open_place = (fired < steps).sum(-1, keepdim=True) < spikes_per_place
             excess = torch.where(open_place & (fired == steps), potential - threshold, -torch.inf)
             most, winner = excess.max(-1, keepdim=True)
             first = (most > 0) & ~(fired < steps).any(-1, keepdim=True)
@@ -113,7 +115,7 @@ def _run(
     weight: NDArray[np.float32],
     threshold: NDArray[np.float32],
     steps: int,
-    rivals: int,
+    spikes_per_place: int,
     fired: NDArray[np.uint8],
     margin: NDArray[np.float32],
     low: int,
@@ -128,7 +130,7 @@ def _run(
     for image in range(low, high):
         _sort(latency[image], steps, order, start)
         potential[:] = 0
-        left[:] = rivals
+        left[:] = spikes_per_place
         fired[image] = steps
         for step in range(steps):
             for event in range(start[step], start[step + 1]):
@@ -152,7 +154,7 @@ def _run(
                                     most, winner = excess, unit
                             if winner < 0:
                                 break
-                            if left[row, column] == rivals:
+                            if left[row, column] == spikes_per_place:
                                 margin[image, row, column] = most
                             fired[image, row, column, winner] = step
                             potential[row, column, winner] = -np.inf

@@ -11,7 +11,7 @@ from snnrl.connections import Dense
 from snnrl.decoders import population_rates
 from snnrl.encoders import Encoder
 from snnrl.errors import require
-from snnrl.neurons import EscapeNoise, EscapeNoiseState, IntegrateAndFire, IntegrateAndFireState
+from snnrl.neurons import EscapeNoise, EscapeNoiseState, SaturatingIF, SaturatingIFState
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_factor, decay_kernel, scan_trace
 
@@ -21,7 +21,7 @@ class ActorCriticState(NamedTuple):
 
     encoder: tuple[Any, ...]
     actor: EscapeNoiseState
-    critic: IntegrateAndFireState
+    critic: SaturatingIFState
     trace: Tensor
     """``[batch, size]`` presynaptic trace; ``[batch, 0]`` for an encoder of volleys, whose traces end with a window."""
 
@@ -69,7 +69,7 @@ class ActorCritic(nn.Module):
         self,
         encoder: Encoder[Any],
         actor: EscapeNoise,
-        critic: IntegrateAndFire,
+        critic: SaturatingIF,
         *,
         actions: int,
         value_range: tuple[float, float],
@@ -104,7 +104,7 @@ class ActorCritic(nn.Module):
 
     def init_state(self, batch: int) -> ActorCriticState:
         """The state at the start of an episode, for ``batch`` rows."""
-        size = 0 if self.encoder.fires_volleys else self.encoder.size
+        size = 0 if self.encoder.synchronous else self.encoder.size
         return ActorCriticState(
             self.encoder.init_state(batch),
             self.actor.init_state(batch),

@@ -5,12 +5,12 @@ from snnrl.neurons.base import Neuron, SpikingNeuron
 from snnrl.neurons.current_lif import CurrentLIF, CurrentLIFState
 from snnrl.neurons.diehl_cook import DiehlCook
 from snnrl.neurons.escape_noise import EscapeNoise, EscapeNoiseState
-from snnrl.neurons.integrate_and_fire import IntegrateAndFire, IntegrateAndFireState
 from snnrl.neurons.izhikevich import Izhikevich, IzhikevichState
 from snnrl.neurons.leaky_integrator import LeakyIntegrator, LeakyIntegratorState
 from snnrl.neurons.lif import LIF, LIFState
 from snnrl.neurons.mcculloch_pitts import McCullochPitts, McCullochPittsState
 from snnrl.neurons.perfect_integrator import IF
+from snnrl.neurons.saturating_if import SaturatingIF, SaturatingIFState
 from snnrl.neurons.spike_response import SRM0, CumulativeSRM, CumulativeSRMState, SRM0State
 
 __all__ = [
@@ -27,8 +27,6 @@ __all__ = [
     "DiehlCook",
     "EscapeNoise",
     "EscapeNoiseState",
-    "IntegrateAndFire",
-    "IntegrateAndFireState",
     "Izhikevich",
     "IzhikevichState",
     "LIFState",
@@ -38,5 +36,7 @@ __all__ = [
     "McCullochPittsState",
     "Neuron",
     "SRM0State",
+    "SaturatingIF",
+    "SaturatingIFState",
     "SpikingNeuron",
 ]

@@ -22,7 +22,7 @@ class ThreeFactorState(NamedTuple):
 class ThreeFactor(KnownSettings, nn.Module):
     r"""Three-factor rule: coincidences leave a trace on each synapse, a modulator turns the trace into a change.
 
-    ``e[k] = decay * alive[k-1] * e[k-1] + H[k]`` and ``dw = sum over k and batch of modulator[k] * e[k]``, where
+    ``e[k] = decay * continuing[k-1] * e[k-1] + H[k]`` and ``dw = sum over k and batch of modulator[k] * e[k]``, where
     ``H[k]`` is the Hebbian product of step ``k`` and every row of the batch has an eligibility of its own
     (Izhikevich 2007, Cereb. Cortex 17:2443; Frémaux & Gerstner 2016, Front. Neural Circuits 9:85, eq. 3). With
     ``decay = gamma * lambda`` and the temporal-difference error as the modulator this is TD(lambda) with
@@ -56,7 +56,7 @@ class ThreeFactor(KnownSettings, nn.Module):
         post: Tensor,
         state: ThreeFactorState,
         modulator: Tensor,
-        alive: Tensor,
+        continuing: Tensor,
         instant: Tensor | None = None,
     ) -> tuple[Tensor, ThreeFactorState]:
         """The weight change of a stretch, and the eligibility after it.
@@ -67,7 +67,7 @@ class ThreeFactor(KnownSettings, nn.Module):
             post: ``[steps, events, batch, *post_shape]``, postsynaptic activity.
             state: the eligibility before the stretch; it is updated in place.
             modulator: ``[steps, batch]``, the third factor that follows each step.
-            alive: ``[steps, batch]``, 0 where the trace ends after the step (the episode did), else 1.
+            continuing: ``[steps, batch]``, 0 where the trace ends after the step (the episode did), else 1.
             instant: ``[steps, batch]``, a modulator that acts on the coincidences of its own step only.
 
         Returns:
@@ -76,10 +76,10 @@ class ThreeFactor(KnownSettings, nn.Module):
         eligibility = state.eligibility
         dtype = eligibility.dtype
         post, modulator = as_dtype(post, dtype, "post"), as_dtype(modulator, dtype, "modulator")
-        alive = as_dtype(alive, dtype, "alive")
+        continuing = as_dtype(continuing, dtype, "continuing")
         instant = None if instant is None else as_dtype(instant, dtype, "instant")
         steps, events = post.shape[:2]
-        carry = self.decay * alive
+        carry = self.decay * continuing
         credit, reach = _credits(modulator, carry)
         share = credit if instant is None else credit + instant
         flat_pre = pre.flatten(0, 1) if isinstance(pre, Tensor) else pre.reshape_rows(steps * events, post.shape[2])

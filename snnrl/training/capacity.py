@@ -53,7 +53,7 @@ def check_settings(
     Weights and traces grow linearly with the number of neurons, so two tiny models tell how many bytes each one costs.
 
     Args:
-        section: that the settings stand in, ``agent`` or ``pipeline``.
+        section: that the settings stand in, ``agent`` or ``learner``.
         settings: of an agent or a learner.
         weigh: makes one by such settings and says how many bytes it takes.
         device: where the memory is taken.

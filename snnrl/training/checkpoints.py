@@ -16,9 +16,10 @@ from typing import IO, Any, cast
 import torch
 
 from snnrl.errors import ConfigError, one_line, require
+from snnrl.legacy import upgraded_checkpoint
 from snnrl.training.archives import ForeignObject, check_plain, fault, most_bytes
 
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
 """The layout that this snnrl writes; it reads this one and the older ones."""
 
 _STEP_FILE = re.compile(r"step_([0-9]{12,})\.pt")
@@ -98,6 +99,8 @@ def load_checkpoint(
             f"checkpoint {path} was written by a newer snnrl (checkpoint version {version}, this one reads up to "
             f"{CHECKPOINT_VERSION}): upgrade snnrl"
         )
+    if version == 1:
+        payload = upgraded_checkpoint(payload)
     if architecture is not None:
         check_architecture(f"checkpoint {path}", payload["architecture"], architecture)
     return dict(payload)

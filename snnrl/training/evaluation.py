@@ -53,7 +53,7 @@ def evaluate(
 ) -> Evaluation:
     """Play full episodes.
 
-    How many episodes each environment plays is settled beforehand, so that short episodes are not counted more often
+    How many episodes each environment plays is decided beforehand, so that short episodes are not counted more often
     than long ones. An episode that neither the environment nor its recipe limits is cut after
     :data:`~snnrl.envs.LONGEST` steps.
 

@@ -18,10 +18,10 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from snnrl.agents.rstdp import RSTDP, RSTDPConfig, RSTDPState
-from snnrl.encoders import SceneEncoder
+from snnrl.encoders import ObjectEncoder
 from snnrl.envs import EnvConfig, Feedback, FeedbackBuilder
 from snnrl.errors import ConfigError
-from snnrl.kernels.scenes import Figure
+from snnrl.kernels.objects import Avatar
 from snnrl.plasticity import Shuffler
 from snnrl.spikes import SparseSpikes
 
@@ -47,9 +47,9 @@ def make(
 ) -> RSTDP:
     """An agent; one that sees frames has looked around."""
     agent = RSTDP(observation, action, RSTDPConfig(**{"sim_steps": 8, **config}), TOY, seed)
-    if isinstance(agent.network.encoder, SceneEncoder):
+    if isinstance(agent.network.encoder, ObjectEncoder):
         count, frames = 6, seen(observation, 6, 100)
-        agent.network.encoder.look_around(
+        agent.network.encoder.calibrate(
             frames, np.zeros((count - 1, 1), dtype=np.int64), np.ones((count - 1, 1), dtype=np.bool_)
         )
     return agent
@@ -145,7 +145,7 @@ class Cue(gymnasium.Env[Any, Any]):
 
 
 def learner(kind: str, seed: int, **config: Any) -> RSTDP:
-    env, rates = Cue(kind), {"gamma": 0.5, "value_range": (0.0, 2.0), "actor_rate": 0.01}
+    env, rates = Cue(kind), {"gamma": 0.5, "value_range": (0.0, 2.0), "actor_lr": 0.01}
     return make(env.observation_space, env.action_space, seed, **{"sim_steps": 20, "tau": 5.0, **rates, **config})
 
 
@@ -254,7 +254,7 @@ def test_without_reward_and_value_weights_stay_bit_for_bit() -> None:
 @pytest.mark.parametrize("ends", ["", "terminated", "truncated"])
 def test_a_change_is_rate_times_error_times_coincidences_decayed_since_the_episode_began(ends: str) -> None:
     """Without a reset after the end, as a lost life is told."""
-    agent = make(**SILENT, value_range=(0.0, 1.0), gamma=0.9, trace_lambda=0.8, actor_rate=0.01, critic_rate=0.0)
+    agent = make(**SILENT, value_range=(0.0, 1.0), gamma=0.9, trace_lambda=0.8, actor_lr=0.01, critic_lr=0.0)
     _, state, _ = step(agent, [1, 2], begins(2), agent.begin(2))
     first = coincidences(state, 10)
     _, state, _ = step(agent, [3, 2], told([0.5, 0.5], **({ends: [0]} if ends else {})), state)
@@ -344,7 +344,7 @@ def test_learning_rates_fall_linearly_to_their_end(progress: float, left: float)
 def test_normalised_errors_make_the_actor_blind_to_the_scale_of_reward() -> None:
     weights = []
     for scale in (1.0, 100.0):
-        agent = make(**SILENT, value_range=(0.0, 1.0), normalise_td=True, actor_rate=1e-3, critic_rate=0.0)
+        agent = make(**SILENT, value_range=(0.0, 1.0), normalise_td=True, actor_lr=1e-3, critic_lr=0.0)
         feedback, state = begins(2), agent.begin(2)
         for reward in (0.0, 1.0, -0.5, 2.0):
             _, state, _ = step(agent, [1, 2], feedback, state)
@@ -357,7 +357,7 @@ def test_normalised_errors_make_the_actor_blind_to_the_scale_of_reward() -> None
 def test_a_rate_for_each_input_divides_by_the_mean_squared_length_of_the_traces() -> None:
     changes, lengths = [], []
     for per_input in (False, True):
-        agent = make(OBSERVATIONS["vector"], **SILENT, value_range=(0.0, 1.0), rate_per_input=per_input)
+        agent = make(OBSERVATIONS["vector"], **SILENT, value_range=(0.0, 1.0), lr_per_input=per_input)
         _, state, _ = step(agent, seen(OBSERVATIONS["vector"], 2, 0), begins(2), agent.begin(2))
         assert state.decision is not None
         lengths.append(state.decision.activity.pre.square().sum(-1).mean())  # type: ignore[union-attr]
@@ -368,7 +368,7 @@ def test_a_rate_for_each_input_divides_by_the_mean_squared_length_of_the_traces(
 
 
 def test_entropy_alone_draws_a_lopsided_policy_towards_uniform() -> None:
-    agent = make(**SILENT, value_range=(0.0, 1.0), entropy=0.5, actor_rate=3e-3, weight_bound=1.0)
+    agent = make(**SILENT, value_range=(0.0, 1.0), entropy_coef=0.5, actor_lr=3e-3, weight_bound=1.0)
     agent.network.to_actor.weight[:10, 0] = 0.3
     feedback, state = begins(16), agent.begin(16)
     for _ in range(40):
@@ -379,7 +379,7 @@ def test_entropy_alone_draws_a_lopsided_policy_towards_uniform() -> None:
 
 
 def test_an_urge_lasts_and_credit_is_given_relative_to_the_policy_without_it() -> None:
-    agent = make(urge=100.0, urge_decisions=20, temperature=0.5, seed=3)
+    agent = make(exploration_bonus=100.0, exploration_steps=20, temperature=0.5, seed=3)
     state, batch = agent.begin(200), 200
     observation = np.full(batch, 2)
     taken = []
@@ -398,7 +398,7 @@ def test_an_urge_lasts_and_credit_is_given_relative_to_the_policy_without_it() -
 
 
 def test_predictions_have_no_urge() -> None:
-    plain, urged = (make(urge=urge, seed=3) for urge in (0.0, 100.0))
+    plain, urged = (make(exploration_bonus=exploration_bonus, seed=3) for exploration_bonus in (0.0, 100.0))
     observation = np.full(50, 2)
     expected, _ = plain.predict(observation)
     found, _ = urged.predict(observation)
@@ -406,7 +406,7 @@ def test_predictions_have_no_urge() -> None:
 
 
 def test_weights_stay_in_their_bounds() -> None:
-    agent = make(actor_rate=10.0, critic_rate=10.0, weight_bound=0.3)
+    agent = make(actor_lr=10.0, critic_lr=10.0, weight_bound=0.3)
     practise(agent)
     for connection in (agent.network.to_actor, agent.network.to_critic):
         assert connection.weight.abs().max().item() == pytest.approx(0.3)
@@ -612,8 +612,8 @@ def test_a_space_that_cannot_be_taken_is_an_error_that_names_it(
         ("actor_neurons", 0),
         ("critic_neurons", 0),
         ("update_every", 0),
-        ("look_around", 0),
-        ("look_around", 100.0),
+        ("warmup_steps", 0),
+        ("warmup_steps", 100.0),
         ("temperature", 0.0),
         ("actor_width", 0.0),
         ("critic_gain", -1.0),
@@ -622,9 +622,9 @@ def test_a_space_that_cannot_be_taken_is_an_error_that_names_it(
         ("gamma", 1.1),
         ("trace_lambda", -0.1),
         ("learning_rate_end", 2.0),
-        ("actor_rate", -1.0),
-        ("critic_rate", float("nan")),
-        ("entropy", -1.0),
+        ("actor_lr", -1.0),
+        ("critic_lr", float("nan")),
+        ("entropy_coef", -1.0),
         ("postsynaptic_floor", -1.0),
         ("weight_std", -1.0),
         ("value_range", (1.0, 1.0)),
@@ -684,22 +684,22 @@ class Paddle:
 
 
 FRAMES = spaces.Box(0, 255, (1, 16, 32), np.uint8)
-OBEDIENT = Figure(ME, 8, 16, 0, 32, False, True)
+OBEDIENT = Avatar(ME, 8, 16, 0, 32, False, True)
 
 
-def newborn(look_around: int, seed: int = 0, action: spaces.Space[Any] | None = None, **config: Any) -> RSTDP:
+def newborn(warmup_steps: int, seed: int = 0, action: spaces.Space[Any] | None = None, **config: Any) -> RSTDP:
     """An agent that has not looked around yet."""
-    setting = RSTDPConfig(**{"sim_steps": 4, "look_around": look_around, "weight_std": 0.1, **config})
+    setting = RSTDPConfig(**{"sim_steps": 4, "warmup_steps": warmup_steps, "weight_std": 0.1, **config})
     return RSTDP(FRAMES, action or spaces.Discrete(3, start=1), setting, TOY, seed)
 
 
-def has_looked(agent: RSTDP) -> bool:
-    assert isinstance(agent.network.encoder, SceneEncoder)
-    return agent.network.encoder.has_looked
+def calibrated(agent: RSTDP) -> bool:
+    assert isinstance(agent.network.encoder, ObjectEncoder)
+    return agent.network.encoder.calibrated
 
 
-def figure(agent: RSTDP) -> Figure:
-    return Figure(*agent.state_dict()["network.encoder.figure"].tolist())
+def figure(agent: RSTDP) -> Avatar:
+    return Avatar(*agent.state_dict()["network.encoder.avatar"].tolist())
 
 
 def go_on(agent: RSTDP, game: Paddle, state: RSTDPState, steps: int) -> tuple[list[dict[str, float]], RSTDPState]:
@@ -712,22 +712,22 @@ def go_on(agent: RSTDP, game: Paddle, state: RSTDPState, steps: int) -> tuple[li
     return metrics, state
 
 
-@pytest.mark.parametrize(("look_around", "count", "steps"), [(40, 4, 10), (41, 4, 11), (7, 1, 7), (6, 3, 2)])
+@pytest.mark.parametrize(("warmup_steps", "count", "steps"), [(40, 4, 10), (41, 4, 11), (7, 1, 7), (6, 3, 2)])
 def test_an_agent_looks_around_for_its_decisions_and_learns_nothing_else(
-    look_around: int, count: int, steps: int
+    warmup_steps: int, count: int, steps: int
 ) -> None:
-    agent, game = newborn(look_around), Paddle(count)
+    agent, game = newborn(warmup_steps), Paddle(count)
     before = snapshot(agent)
     metrics, state = go_on(agent, game, agent.begin(count), steps - 1)
     assert not changed(agent, before)
-    assert not has_looked(agent)
+    assert not calibrated(agent)
     more, state = go_on(agent, game, state, 1)
-    assert has_looked(agent)
+    assert calibrated(agent)
     assert not any(metrics + more)
     assert (
         "network.encoder.looked"
         in changed(agent, before)
-        <= {f"network.encoder.{name}" for name in ("looked", "background", "table", "figure")}
+        <= {f"network.encoder.{name}" for name in ("_calibrated", "background", "table", "avatar")}
     )
     assert state.glimpses == ()
     more, state = go_on(agent, game, state, 3)
@@ -736,7 +736,7 @@ def test_an_agent_looks_around_for_its_decisions_and_learns_nothing_else(
 
 
 def test_actions_are_even_while_looking_around_and_the_agents_own_afterwards() -> None:
-    agent, game = newborn(1200, actor_rate=0.0, critic_rate=0.0), Paddle(4)
+    agent, game = newborn(1200, actor_lr=0.0, critic_lr=0.0), Paddle(4)
     agent.network.to_actor.weight[10:20] = 2.0
     _, state = go_on(agent, game, agent.begin(4), 300)
     taken = np.bincount(np.concatenate(game.done), minlength=4)
@@ -753,13 +753,13 @@ def test_what_is_looked_at_are_frames_what_was_done_between_them_and_where_episo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looked: list[tuple[NDArray[Any], ...]] = []
-    look = SceneEncoder.look_around
+    look = ObjectEncoder.warmup_steps
 
-    def remembering(self: SceneEncoder, *arguments: Any) -> Any:
+    def remembering(self: ObjectEncoder, *arguments: Any) -> Any:
         looked.append(arguments)
         return look(self, *arguments)
 
-    monkeypatch.setattr(SceneEncoder, "look_around", remembering)
+    monkeypatch.setattr(ObjectEncoder, "warmup_steps", remembering)
     agent, game = newborn(160), Paddle(4)
     go_on(agent, game, agent.begin(4), 45)
     ((frames, actions, joined),) = looked
@@ -781,9 +781,9 @@ def test_looking_around_starts_over_when_episodes_begin_anew() -> None:
     go_on(agent, Paddle(4, luminance=150), agent.begin(4), 150)
     game = Paddle(4)
     _, state = go_on(agent, game, agent.begin(4), 199)
-    assert not has_looked(agent)
+    assert not calibrated(agent)
     go_on(agent, game, state, 1)
-    assert has_looked(agent)
+    assert calibrated(agent)
     assert figure(agent) == OBEDIENT
     scene = snapshot(agent)
     go_on(agent, Paddle(4, luminance=150), agent.begin(4), 250)
@@ -797,7 +797,7 @@ def test_a_loaded_agent_need_not_look_around_again() -> None:
     go_on(old, game, old.begin(4), 230)
     new.load_state_dict(old.state_dict())
     new.generator.set_state(old.generator.get_state())
-    assert has_looked(new)
+    assert calibrated(new)
     assert figure(new) == OBEDIENT
     one, other = Paddle(4), Paddle(4)
     go_on(old, one, old.begin(4), 20)
@@ -825,15 +825,15 @@ def test_predictions_while_looking_around_neither_help_nor_disturb() -> None:
         asked.predict(games[1].frames, deterministic=True)
         for number, agent in enumerate((plain, asked)):
             _, states[number] = go_on(agent, games[number], states[number], 1)
-        assert has_looked(plain) == has_looked(asked)
-    assert has_looked(asked)
+        assert calibrated(plain) == calibrated(asked)
+    assert calibrated(asked)
     assert np.array_equal(games[0].done, games[1].done)
     assert not changed(plain, snapshot(asked))
 
 
 @pytest.mark.parametrize("kind", ["discrete", "vector", "unbounded"])
 def test_who_sees_no_frames_does_not_look_around(kind: str) -> None:
-    agent = make(OBSERVATIONS[kind], look_around=1000)
+    agent = make(OBSERVATIONS[kind], warmup_steps=1000)
     _, state, _ = step(agent, seen(OBSERVATIONS[kind], 2, 0), begins(2), agent.begin(2))
     assert state.decision is not None
     assert state.glimpses == ()
@@ -845,8 +845,8 @@ def test_an_agent_with_continuous_actions_looks_around() -> None:
     assert figure(agent) == OBEDIENT
 
 
-@pytest.mark.parametrize("look_around", [1, 4])
-def test_a_single_glimpse_is_enough_if_so_it_is_set(look_around: int) -> None:
-    agent, game = newborn(look_around), Paddle(4)
+@pytest.mark.parametrize("warmup_steps", [1, 4])
+def test_a_single_glimpse_is_enough_if_so_it_is_set(warmup_steps: int) -> None:
+    agent, game = newborn(warmup_steps), Paddle(4)
     go_on(agent, game, agent.begin(4), 5)
-    assert has_looked(agent)
+    assert calibrated(agent)

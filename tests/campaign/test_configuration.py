@@ -14,8 +14,8 @@ from snnrl.config import RunConfig, write_settings
 from snnrl.config import read_settings as read_run_settings
 from snnrl.errors import ConfigError
 from snnrl.integrations.sb3.recipes import read_recipe
+from snnrl.learners import LEARNERS
 from snnrl.loading import ALGORITHMS, make_runner
-from snnrl.pipelines import LEARNERS
 from snnrl.recipes import GROUPS, compose_run, recipe_names
 
 ROUNDS = (25, 500)
@@ -102,9 +102,9 @@ def build(settings: Mapping[str, Any]) -> None:
     """All that is made of settings before environments, data and networks are."""
     config, _ = make_runner(settings)
     if not isinstance(config, RunConfig):
-        learner = find_class("pipeline", "a Learner", config.pipeline["name"], LEARNERS)
-        own = {key: value for key, value in config.pipeline.items() if key != "name"}
-        read_settings(learner.Config, own, "pipeline")
+        learner = find_class("learner", "a Learner", config.learner["name"], LEARNERS)
+        own = {key: value for key, value in config.learner.items() if key != "name"}
+        read_settings(learner.Config, own, "learner")
     elif config.agent["name"] in ALGORITHMS:
         read_recipe(config.agent)
     else:

@@ -18,13 +18,13 @@ from snnrl.encoders import (
     FrameEncoder,
     LatencyEncoder,
     Normaliser,
+    ObjectEncoder,
     OneHotEncoder,
     PatchEncoder,
     PoissonEncoder,
     PopulationEncoder,
     RankOrderEncoder,
     RateAdaptation,
-    SceneEncoder,
 )
 from snnrl.errors import ConfigError
 from snnrl.spikes import SparseSpikes
@@ -53,7 +53,7 @@ VALUES: dict[str, Callable[[], Encoder[Any]]] = {
 IMAGES: dict[str, Callable[[], Encoder[Any]]] = {
     "frames": lambda: FrameEncoder(24, 32),
     "patches": lambda: PatchEncoder(24, 32),
-    "scenes": lambda: SceneEncoder(24, 32),
+    "scenes": lambda: ObjectEncoder(24, 32),
 }
 ONE_HOT: dict[str, Callable[[], Encoder[Any]]] = {"one-hot": lambda: OneHotEncoder(4, sim_steps=7)}
 ALL = VALUES | IMAGES | ONE_HOT
@@ -224,7 +224,7 @@ def test_a_misspelt_setting_is_named_with_the_right_one(kind: Any, arguments: tu
         kind(*arguments, sim_step=5)
 
 
-@pytest.mark.parametrize("kind", [FrameEncoder, PatchEncoder, SceneEncoder])
+@pytest.mark.parametrize("kind", [FrameEncoder, PatchEncoder, ObjectEncoder])
 def test_a_misspelt_setting_of_an_encoder_of_images_is_named_with_the_right_one(kind: Any) -> None:
     with pytest.raises(ConfigError, match=r"target_rates=0.1: .*did you mean target_rate\?"):
         kind(24, 32, target_rates=0.1)

@@ -11,15 +11,15 @@ from omegaconf import OmegaConf
 
 from snnrl.config import RunConfig
 from snnrl.recipes import compose_run, recipe_paths
-from snnrl.training.playing import Playing
-from snnrl.training.runner import Acting
+from snnrl.training.environment_task import EnvironmentTask
+from snnrl.training.rl_task import RLTask
 
 _TINY = ["agent.learning_starts=8", "agent.batch_size=4", "agent.buffer_size=50", "agent.net_arch=[8]"]
 _ROLLOUT = ["agent.n_steps=8", "agent.net_arch=[8]"]
 WORDS = {
     "random": [],
     "constant": [],
-    "rstdp": ["agent.sim_steps=4", "agent.look_around=8"],
+    "rstdp": ["agent.sim_steps=4", "agent.warmup_steps=8"],
     "a2c": [*_ROLLOUT, "agent.sim_steps=2"],
     "ppo": [*_ROLLOUT, "agent.sim_steps=2", "agent.batch_size=8", "agent.n_epochs=1"],
     "ppo_ann": [*_ROLLOUT, "agent.batch_size=8", "agent.n_epochs=1"],
@@ -49,12 +49,12 @@ def settings(agent: str, env: str, steps: int = 40) -> dict[str, Any]:
     return chosen
 
 
-def live(agent: str, env: str, steps: int = 5) -> Playing:
+def live(agent: str, env: str, steps: int = 5) -> EnvironmentTask:
     """A run that has learned for a few steps and been evaluated; its environments are closed."""
-    from snnrl.integrations.sb3.training import Descending
+    from snnrl.integrations.sb3.sb3_task import SB3Task
 
     config = RunConfig.from_mapping(settings(agent, env))
-    run = Acting(config) if agent in OWN else Descending(config)
+    run = RLTask(config) if agent in OWN else SB3Task(config)
     run.begin(0, 0)
     for _ in range(steps):
         run.step()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from snnrl.kernels.competition import (
     InputSpikes,
-    Rivalry,
+    WinnerTakeAll,
     add_wins,
     compete,
     compete_spikes,
@@ -22,8 +22,8 @@ from snnrl.kernels.competition import (
 DECAY = math.exp(-1 / 7.5)
 
 
-def rivalry(steps: int = 15, winner: float = 0.0, losers: float = -48.0) -> Rivalry:
-    return Rivalry(steps, DECAY, 10.0, winner, losers)
+def competition(steps: int = 15, winner: float = 0.0, losers: float = -48.0) -> WinnerTakeAll:
+    return WinnerTakeAll(steps, DECAY, 10.0, winner, losers)
 
 
 @settings(max_examples=40, deadline=None)
@@ -41,7 +41,7 @@ def test_the_compiled_competition_is_its_plain_twin(
     generator = torch.Generator().manual_seed(seed)
     current = 60 * torch.rand(1 if constant else 15, batch, neurons, generator=generator)
     threshold = 120 * torch.rand(neurons, generator=generator)
-    rules = rivalry(15, winner, losers)
+    rules = competition(15, winner, losers)
     fast, plain = compete(current, threshold, rules), compete_stepwise(current, threshold, rules)
     assert fast.shape == plain.shape == (15, batch)
     assert (fast != plain).float().mean() <= 0.02, "rounding alone may make a difference, and seldom"
@@ -51,7 +51,7 @@ def test_both_find_the_winners_of_a_case_worked_by_hand() -> None:
     """Neuron 0 is first driven harder, neuron 1 fires when the threshold of 0 is out of reach."""
     current = torch.tensor([[[20.0, 15.0]], [[20.0, 40.0]], [[0.0, 0.0]], [[90.0, 0.0]]])
     threshold = torch.tensor([5.0, 0.0])
-    rules = Rivalry(4, 0.5, 10.0, 0.0, -48.0)
+    rules = WinnerTakeAll(4, 0.5, 10.0, 0.0, -48.0)
     # step 0: u = 20, 15; u - theta = 15, 15: the first of equals fires; then u = 0, -48
     # step 1: u = 20, 16; u - theta = 15, 16: neuron 1 fires; then u = -48, 0
     # step 2: u = -24, 0: nobody
@@ -63,19 +63,19 @@ def test_both_find_the_winners_of_a_case_worked_by_hand() -> None:
 def test_rows_of_a_batch_do_not_know_of_each_other() -> None:
     generator = torch.Generator().manual_seed(0)
     current, threshold = 60 * torch.rand(1, 33, 50, generator=generator), torch.rand(50, generator=generator)
-    together = compete(current, threshold, rivalry())
+    together = compete(current, threshold, competition())
     for row in range(33):
-        assert torch.equal(compete(current[:, row : row + 1], threshold, rivalry())[:, 0], together[:, row])
+        assert torch.equal(compete(current[:, row : row + 1], threshold, competition())[:, 0], together[:, row])
 
 
 def test_several_threads_find_what_one_does() -> None:
     generator = torch.Generator().manual_seed(1)
     current, threshold = 60 * torch.rand(15, 100, 50, generator=generator), torch.rand(50, generator=generator)
     threads = torch.get_num_threads()
-    alone = compete(current, threshold, rivalry())
+    alone = compete(current, threshold, competition())
     try:
         torch.set_num_threads(3)
-        assert torch.equal(compete(current, threshold, rivalry()), alone)
+        assert torch.equal(compete(current, threshold, competition()), alone)
     finally:
         torch.set_num_threads(threads)
 
@@ -124,8 +124,8 @@ def test_competition_under_listed_spikes_is_that_under_their_currents(
     weight = 9 * torch.rand(neurons, inputs, generator=torch.Generator().manual_seed(seed))
     threshold = torch.linspace(0, 20, neurons)
     current = spikes.dense(inputs) @ weight.t()
-    found = compete_spikes(spikes, weight, threshold, rivalry())
-    assert (found != compete_stepwise(current, threshold, rivalry())).float().mean() <= 0.02
+    found = compete_spikes(spikes, weight, threshold, competition())
+    assert (found != compete_stepwise(current, threshold, competition())).float().mean() <= 0.02
 
 
 def test_what_winners_saw_of_listed_spikes_is_the_mean_of_their_traces() -> None:

@@ -19,17 +19,17 @@ draws = torch.Generator().manual_seed(0)
 for batch, neurons, steps in ((1, 1, 3), (3, 5, 15), (4, 70, 15)):
     for given in (1, steps):
         for winner, losers in ((0.0, -48.0), (-200.0, 0.0)):
-            rivalry = competition.Rivalry(steps, math.exp(-1 / 7.5), 10.0, winner, losers)
+            competition = competition.WinnerTakeAll(steps, math.exp(-1 / 7.5), 10.0, winner, losers)
             current = 60 * torch.rand(given, batch, neurons, generator=draws)
             threshold = 60 * torch.rand(neurons, generator=draws)
-            expected = competition.compete_stepwise(current, threshold, rivalry)
+            expected = competition.compete_stepwise(current, threshold, competition)
             assert neurons == 1 or 0 < (expected >= 0).float().mean(), "some fire"
             winners = torch.full((steps, batch), 99)
-            competition_triton.compete(current, threshold, winners, *rivalry[1:])
+            competition_triton.compete(current, threshold, winners, *competition[1:])
             assert torch.equal(winners, expected), (batch, neurons, given, winner)
-equals, rivalry = torch.full((1, 1, 6), 30.0), competition.Rivalry(1, 0.5, 10.0, 0.0, 0.0)
+equals, competition = torch.full((1, 1, 6), 30.0), competition.WinnerTakeAll(1, 0.5, 10.0, 0.0, 0.0)
 winners = torch.empty(1, 1, dtype=torch.int64)
-competition_triton.compete(equals, torch.zeros(6), winners, *rivalry[1:])
+competition_triton.compete(equals, torch.zeros(6), winners, *competition[1:])
 assert winners.item() == 0, "of equals the first"
 print("equal")
 """

@@ -17,14 +17,14 @@ def case(seed: int, maps: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Te
     return latency, weight, threshold
 
 
-@pytest.mark.parametrize("rivals", [1, 2, 6])
-def test_the_kernel_equals_its_twin(rivals: int) -> None:
+@pytest.mark.parametrize("spikes_per_place", [1, 2, 6])
+def test_the_kernel_equals_its_twin(spikes_per_place: int) -> None:
     for seed in range(5):
-        fired, margin = first_spikes(*case(seed), STEPS, rivals)
-        twin_fired, twin_margin = plain_first_spikes(*case(seed), STEPS, rivals)
+        fired, margin = first_spikes(*case(seed), STEPS, spikes_per_place)
+        twin_fired, twin_margin = plain_first_spikes(*case(seed), STEPS, spikes_per_place)
         assert torch.equal(fired, twin_fired)
         assert torch.equal(margin, twin_margin)
-        assert int((fired < STEPS).sum(-1).max()) == rivals
+        assert int((fired < STEPS).sum(-1).max()) == spikes_per_place
 
 
 def test_a_neuron_fires_when_the_inputs_that_fired_lift_it_above_threshold() -> None:

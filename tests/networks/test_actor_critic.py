@@ -10,7 +10,7 @@ from torch import Tensor
 from snnrl.encoders import Encoder
 from snnrl.errors import ConfigError
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
-from snnrl.neurons import EscapeNoise, IntegrateAndFire
+from snnrl.neurons import EscapeNoise, SaturatingIF
 from snnrl.plasticity import ThreeFactor
 from snnrl.spikes import SparseSpikes
 from snnrl.state import reset_rows
@@ -38,7 +38,7 @@ class TrainEncoder(Encoder[Counter]):
 class VolleyEncoder(TrainEncoder):
     """The observation ``[batch, size]`` is the volley."""
 
-    fires_volleys = True
+    synchronous = True
 
     def forward(self, observation: Tensor, state: Counter) -> tuple[Any, Counter]:
         return SparseSpikes.from_dense(observation), Counter(state.windows + 1)
@@ -72,7 +72,7 @@ def network(encoder: Encoder[Any] | None = None, *, seed: int = 0, **settings: A
     return ActorCritic(
         TrainEncoder() if encoder is None else encoder,
         EscapeNoise(ACTOR, tau_mem=TAU_MEM, v_threshold=1.0, rate_max=0.8, generator=seeded(seed + 1)),
-        IntegrateAndFire(CRITIC, tau_syn=TAU_SYN, gain=0.2, tonic=0.3),
+        SaturatingIF(CRITIC, tau_syn=TAU_SYN, gain=0.2, tonic=0.3),
         **options | settings,
     ).double()
 
@@ -170,7 +170,7 @@ def test_windows_of_a_train_go_on_where_the_last_one_ended() -> None:
 @pytest.mark.parametrize("encoder", [TrainEncoder, VolleyEncoder])
 def test_rows_of_a_batch_are_independent(encoder: type[TrainEncoder]) -> None:
     net = network(encoder())
-    observation = spikes(3, SIZE) if encoder.fires_volleys else spikes(3, STEPS, SIZE)
+    observation = spikes(3, SIZE) if encoder.synchronous else spikes(3, STEPS, SIZE)
     together, _ = net(observation, net.init_state(3), expected=True)
     for row in range(3):
         alone, _ = net(observation[row : row + 1], net.init_state(1), expected=True)
@@ -184,7 +184,7 @@ def test_rows_of_a_batch_are_independent(encoder: type[TrainEncoder]) -> None:
 @pytest.mark.parametrize("encoder", [TrainEncoder, VolleyEncoder])
 def test_a_reset_row_starts_over_and_the_other_goes_on(encoder: type[TrainEncoder]) -> None:
     net = network(encoder())
-    observation = spikes(2, SIZE) if encoder.fires_volleys else spikes(2, STEPS, SIZE)
+    observation = spikes(2, SIZE) if encoder.synchronous else spikes(2, STEPS, SIZE)
     fresh = net.init_state(2)
     _, state = net(observation, fresh)
     after = reset_rows(state, fresh, torch.tensor([True, False]))
@@ -259,7 +259,7 @@ def test_a_window_changes_no_weight_and_not_the_state_it_was_given() -> None:
 @pytest.mark.parametrize("encoder", [TrainEncoder, VolleyEncoder])
 def test_no_tensor_asks_for_a_gradient_after_a_learning_step(encoder: type[TrainEncoder]) -> None:
     net, rule = network(encoder()), ThreeFactor(0.9)
-    observation = spikes(2, SIZE) if encoder.fires_volleys else spikes(2, STEPS, SIZE)
+    observation = spikes(2, SIZE) if encoder.synchronous else spikes(2, STEPS, SIZE)
     activity, state = net(observation, net.init_state(2))
     pre = activity.pre
     stretch = pre.unsqueeze(0) if isinstance(pre, Tensor) else pre.reshape_rows(1, *pre.rows)

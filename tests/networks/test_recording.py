@@ -167,17 +167,17 @@ def test_what_is_returned_holds_no_memory_but_its_own(variables: Sequence[str], 
 @pytest.mark.parametrize("every", [1, 1000])
 def test_while_rules_learn_a_recording_takes_no_more_memory_from_window_to_window(every: int) -> None:
     made = network(rule=STDP())
-    alive: list[int] = []
+    continuing: list[int] = []
 
     def count(*_: object) -> None:
         if (steps := next(clock)) in (20, 70):
-            alive.append(sum(issubclass(type(thing), Tensor) for thing in gc.get_objects()))
+            continuing.append(sum(issubclass(type(thing), Tensor) for thing in gc.get_objects()))
         assert steps <= 80
 
     clock = itertools.count()
     made.neurons["second"].register_forward_hook(count)
     made.run({"input": INPUT.repeat(4, 1, 1)}, record={"first": ("spikes",), "second": ("v",)}, record_every=every)
-    assert alive[1] <= alive[0] + 3
+    assert continuing[1] <= continuing[0] + 3
 
 
 def test_a_gradient_passes_through_a_recording_of_some_steps() -> None:

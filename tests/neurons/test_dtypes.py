@@ -21,14 +21,14 @@ from snnrl.neurons import (
     CurrentLIF,
     DiehlCook,
     EscapeNoise,
-    IntegrateAndFire,
     Izhikevich,
     LeakyIntegrator,
     McCullochPitts,
+    SaturatingIF,
 )
 
 KINDS: tuple[type[Any], ...] = (
-    *(IF, LIF, LSNN, SRM0, AdaptiveLIF, CumulativeSRM, CurrentLIF, DiehlCook, EscapeNoise, IntegrateAndFire),
+    *(IF, LIF, LSNN, SRM0, AdaptiveLIF, CumulativeSRM, CurrentLIF, DiehlCook, EscapeNoise, SaturatingIF),
     *(Izhikevich, LeakyIntegrator, McCullochPitts),
 )
 every = pytest.mark.parametrize("kind", KINDS)

@@ -23,11 +23,11 @@ from snnrl.neurons import (
     CurrentLIF,
     DiehlCook,
     EscapeNoise,
-    IntegrateAndFire,
     Izhikevich,
     LeakyIntegrator,
     McCullochPitts,
     Neuron,
+    SaturatingIF,
     SpikingNeuron,
 )
 from snnrl.state import reset_rows
@@ -87,9 +87,9 @@ MODELS: dict[str, Model] = {
     ),
     "LeakyIntegrator": Model(LeakyIntegrator, {"tau_mem": 5.0}, per_neuron={"tau_mem": (5.0, 20.0)}),
     "EscapeNoise": Model(EscapeNoise, {"v_threshold": 1.0}, stochastic=True),
-    "IntegrateAndFire": Model(IntegrateAndFire),
+    "SaturatingIF": Model(SaturatingIF),
 }
-WITHOUT_TEMPLATE = ("EscapeNoise", "IntegrateAndFire")
+WITHOUT_TEMPLATE = ("EscapeNoise", "SaturatingIF")
 FIRING = [name for name in MODELS if name not in (*WITHOUT_TEMPLATE, "LeakyIntegrator")]
 """Those that charge, fire and are reset."""
 TEMPLATE = [*FIRING, "LeakyIntegrator"]

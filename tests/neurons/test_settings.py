@@ -23,11 +23,11 @@ from snnrl.neurons import (
     CurrentLIF,
     DiehlCook,
     EscapeNoise,
-    IntegrateAndFire,
     Izhikevich,
     LeakyIntegrator,
     McCullochPitts,
     Neuron,
+    SaturatingIF,
     SpikingNeuron,
 )
 from snnrl.neurons.settings import accepted
@@ -42,7 +42,7 @@ KINDS: dict[type[Any], float] = {
     CurrentLIF: 1.0,
     DiehlCook: 200.0,
     EscapeNoise: 1.0,
-    IntegrateAndFire: 0.5,
+    SaturatingIF: 0.5,
     Izhikevich: 20.0,
     LeakyIntegrator: 1.0,
     McCullochPitts: 2.0,

@@ -50,7 +50,7 @@ class Stretch:
         self.post = normal(steps, events, batch, *post_shape, seed=seed + 1)
         self.modulator = normal(steps, batch, seed=seed + 2)
         self.instant = normal(steps, batch, seed=seed + 3)
-        self.alive = (torch.rand(steps, batch, generator=seeded(seed)) >= ends).double()
+        self.continuing = (torch.rand(steps, batch, generator=seeded(seed)) >= ends).double()
         self.eligibility = normal(batch, *self.connection.weight.shape, seed=seed + 4)
 
     def state(self) -> ThreeFactorState:
@@ -75,7 +75,7 @@ class Stretch:
             self.post[steps, :, rows],
             state,
             self.modulator[steps, rows],
-            self.alive[steps, rows],
+            self.continuing[steps, rows],
             self.instant[steps, rows] if instant else None,
         )
         return delta, after.eligibility
@@ -125,7 +125,7 @@ def test_a_modulator_does_not_reach_what_comes_after_it() -> None:
 def test_a_stretch_equals_a_plain_loop_over_steps_rows_and_events(
     kind: str, instant: bool, steps: int, events: int, batch: int, seed: int
 ) -> None:
-    """``e = decay * alive * e + H`` and ``dw = sum of modulator * e + instant * H``, ``H`` from autograd."""
+    """``e = decay * continuing * e + H`` and ``dw = sum of modulator * e + instant * H``, ``H`` from autograd."""
     stretch, decay = Stretch(kind, steps, events, batch, seed=seed), 0.9
     weight = stretch.connection.weight
     expected = torch.zeros_like(weight)
@@ -139,7 +139,7 @@ def test_a_stretch_equals_a_plain_loop_over_steps_rows_and_events(
             expected = expected + stretch.modulator[step, row] * rows[row]
             if instant:
                 expected = expected + stretch.instant[step, row] * product
-            rows[row] = decay * stretch.alive[step, row] * rows[row]
+            rows[row] = decay * stretch.continuing[step, row] * rows[row]
     weight.requires_grad_(False)
     delta, eligibility = stretch.run(ThreeFactor(decay), instant=instant)
     assert_equal(delta, expected)
@@ -182,7 +182,7 @@ def test_sparse_spikes_give_the_change_of_dense_ones(
     stretch.pre = SparseSpikes.from_dense(stretch.pre)  # type: ignore[assignment]
     told = stretch.instant if instant else None
     delta, state = rule(
-        stretch.connection, stretch.pre, stretch.post, stretch.state(), stretch.modulator, stretch.alive, told
+        stretch.connection, stretch.pre, stretch.post, stretch.state(), stretch.modulator, stretch.continuing, told
     )
     assert_equal(delta, dense[0])
     assert_equal(state.eligibility, dense[1])
@@ -239,7 +239,7 @@ def test_the_change_is_linear_in_the_modulator_and_eligibility_does_not_know_it(
 def test_the_end_of_an_episode_cuts_its_trace_exactly(kind: str, row: int, seed: int) -> None:
     stretch, rule = Stretch(kind, 4, 2, 3, seed=seed, ends=0.0), ThreeFactor(0.9)
     _, through = stretch.run(rule)
-    stretch.alive[-1, row] = 0.0
+    stretch.continuing[-1, row] = 0.0
     _, cut = stretch.run(rule)
     assert not cut[row].any(), "exactly 0, not nearly"
     others = [other for other in range(3) if other != row]
@@ -251,7 +251,7 @@ def test_the_end_of_an_episode_cuts_its_trace_exactly(kind: str, row: int, seed:
 def test_nothing_is_learned_across_the_end_of_an_episode(seed: int) -> None:
     """After an end at step 1, the modulators of steps 2 and 3 reach only what happened in steps 2 and 3."""
     stretch, rule = Stretch("dense", 4, 1, 1, seed=seed, ends=0.0), ThreeFactor(0.9)
-    stretch.alive[1] = 0.0
+    stretch.continuing[1] = 0.0
     stretch.modulator[:2] = 0.0
     delta, end = stretch.run(rule)
     fresh = rule.init_state(stretch.connection, 1)
@@ -312,7 +312,7 @@ def test_with_a_temporal_difference_error_it_is_td_lambda_with_accumulating_trac
 @every_kind
 def test_eligibility_is_updated_in_place_and_nothing_else_is(kind: str) -> None:
     stretch = Stretch(kind, 3, 2, 2)
-    inputs = (stretch.pre, stretch.post, stretch.modulator, stretch.alive, stretch.connection.weight)
+    inputs = (stretch.pre, stretch.post, stretch.modulator, stretch.continuing, stretch.connection.weight)
     before = [tensor.clone() for tensor in inputs]
     state = stretch.state()
     address = state.eligibility.data_ptr()

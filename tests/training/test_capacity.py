@@ -81,7 +81,7 @@ def test_a_learner_that_is_loaded_is_weighed_as_one_that_is_trained(tmp_path: Pa
     settings = compose_run(["experiment=mnist_unsupervised", "n_neurons=2000000000"])
     write_yaml(tmp_path / "config.yaml", settings)
     CheckpointStore(tmp_path / "checkpoints").save({"architecture": "any"}, 0)
-    with pytest.raises(ConfigError, match=r"pipeline\.n_neurons=2000000000: needs at least"):
+    with pytest.raises(ConfigError, match=r"learner\.n_neurons=2000000000: needs at least"):
         snnrl.load(tmp_path, device="cpu")
 
 

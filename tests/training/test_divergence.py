@@ -13,7 +13,7 @@ from snnrl.errors import RunError
 from snnrl.recipes import compose_run
 from snnrl.train import main
 from snnrl.training.divergence import check_finite
-from snnrl.training.runner import Runner
+from snnrl.training.rl_task import Runner
 
 WORDS = ["env=CartPole", "num_envs=2", "env_steps=200", "eval.every=0", "eval.episodes=1", "logger=none"]
 
@@ -21,14 +21,14 @@ WORDS = ["env=CartPole", "num_envs=2", "env_steps=200", "eval.every=0", "eval.ep
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
     words = [*WORDS, "checkpoint.every=50", "progress=none"]
     runner = Runner(RunConfig.from_mapping(compose_run(words)), tmp_path / "run")
-    step = runner.workload.step
+    step = runner.task.step
 
     def poisoned() -> object:
         if runner.steps > 60:
             next(runner.agent.parameters()).data.fill_(float("nan"))
         return step()
 
-    runner.workload.step = poisoned  # type: ignore[method-assign, assignment]
+    runner.task.step = poisoned  # type: ignore[method-assign, assignment]
     with pytest.raises(
         RunError, match=r"the run has diverged: network\..* holds NaN or infinite values after 1\d\d env"
     ):

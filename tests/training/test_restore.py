@@ -16,7 +16,7 @@ from snnrl.config import read_config
 from snnrl.errors import ConfigError
 from snnrl.loading import load
 from snnrl.training.checkpoints import CheckpointStore, load_checkpoint, save_checkpoint
-from snnrl.training.runner import Runner
+from snnrl.training.rl_task import Runner
 
 WORDS = ("env=CartPole", "num_envs=2", "env_steps=300", "checkpoint.every=100", "logger=none", "progress=none")
 EVALUATIONS = ("eval.every=100", "eval.during=1", "eval.episodes=1")

@@ -30,7 +30,7 @@ CART_POLE = (
 )
 ATARI = (
     *("env_steps=1200", "num_envs=4", "checkpoint.every=300", *QUIET),
-    *("eval.every=0", "eval.episodes=1", "env.max_episode_steps=60", "agent.look_around=200"),
+    *("eval.every=0", "eval.episodes=1", "env.max_episode_steps=60", "agent.warmup_steps=200"),
 )
 SHORT = ("env=CartPole", "num_envs=4", "eval.every=0", "eval.episodes=2", *QUIET)
 
@@ -209,7 +209,7 @@ def test_a_signal_in_the_final_evaluation_stops_it_and_a_resume_repeats_it(
 
     run_dir = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("snnrl.training.playing.evaluate", interrupted)
+        patch.setattr("snnrl.training.environment_task.evaluate", interrupted)
         assert train.main([*SHORT, "env_steps=400", "checkpoint.every=150", f"run_dir={run_dir}"]) == 143
     assert f"stopped by SIGTERM at {latest_step(run_dir):,} env steps, saved." in capsys.readouterr().err
     assert not (run_dir / "summary.json").exists()
@@ -260,7 +260,7 @@ def test_resume_needs_the_folder_of_a_run(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_a_checkpoint_waits_until_the_agent_has_looked_around(tmp_path: Path) -> None:
-    words = ("env=Pong", "env_steps=400", "num_envs=4", "checkpoint.every=80", "agent.look_around=100", *QUIET)
+    words = ("env=Pong", "env_steps=400", "num_envs=4", "checkpoint.every=80", "agent.warmup_steps=100", *QUIET)
     run_dir, few = tmp_path / "run", ("eval.every=0", "eval.episodes=1", "env.max_episode_steps=20")
     assert train.main([*words, *few, f"run_dir={run_dir}"]) == 0
     path = CheckpointStore(run_dir / "checkpoints").latest()

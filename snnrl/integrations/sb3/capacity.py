@@ -11,6 +11,7 @@ from stable_baselines3.common.preprocessing import get_action_dim, get_flattened
 
 from snnrl.config import RunConfig
 from snnrl.envs import make_env
+from snnrl.integrations.sb3.environments import make_vec_env
 from snnrl.integrations.sb3.recipes import (
     ActorCriticConfig,
     AlgorithmConfig,
@@ -18,7 +19,6 @@ from snnrl.integrations.sb3.recipes import (
     OnPolicyConfig,
     read_recipe,
 )
-from snnrl.integrations.sb3.sight import make_vec_env
 from snnrl.integrations.sb3.translation import translation_of
 from snnrl.integrations.sb3.vision import first_map_neurons
 from snnrl.training.capacity import environment_bytes, require_memory, space_bytes

@@ -21,7 +21,7 @@ from snnrl.envs import EnvConfig
 from snnrl.errors import require
 from snnrl.integrations.sb3.observing import preprocessed
 from snnrl.integrations.sb3.player import SB3Agent
-from snnrl.integrations.sb3.training import build
+from snnrl.integrations.sb3.sb3_task import build
 from snnrl.integrations.sb3.vision import SpikingNatureCNN
 from snnrl.networks.layered import LayeredNetwork, SpikingLayer
 

@@ -12,7 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from torch import nn
 
-from snnrl.integrations.sb3.sight import CLIP, Screen
+from snnrl.integrations.sb3.environments import CLIP, Screen
 from snnrl.integrations.sb3.translation import Translation
 from snnrl.spaces import as_batch
 

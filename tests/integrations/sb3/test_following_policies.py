@@ -31,7 +31,7 @@ def seen(batch: int) -> Tensor:
 def test_a_traced_policy_acts_as_the_policy(actions: gym.Space[Any], coding: str) -> None:
     made = policy(actions, coding=coding)
 
-    class Acting(torch.nn.Module):
+    class RLTask(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.policy = made
@@ -41,7 +41,7 @@ def test_a_traced_policy_acts_as_the_policy(actions: gym.Space[Any], coding: str
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch about its newer ways, and of the checks of its distributions
-        traced = torch.jit.trace(Acting(), (seen(1),), check_trace=False)
+        traced = torch.jit.trace(RLTask(), (seen(1),), check_trace=False)
     for found, wanted in zip(traced(seen(1)), made(seen(1), deterministic=True), strict=True):
         torch.testing.assert_close(found, wanted)
 

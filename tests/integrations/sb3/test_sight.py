@@ -8,7 +8,7 @@ import numpy as np
 
 import snnrl
 from snnrl.envs import EnvConfig
-from snnrl.integrations.sb3.sight import SIDE, Screen, make_vec_env, shrink
+from snnrl.integrations.sb3.environments import SIDE, Screen, make_vec_env, shrink
 from snnrl.train import main as train
 
 BREAKOUT = EnvConfig("ALE/Breakout-v5")

@@ -18,7 +18,7 @@ import snnrl
 from snnrl.controls import main as controls
 from snnrl.evaluate import main as evaluate
 from snnrl.export import main as export
-from snnrl.integrations.sb3.training import _Listener
+from snnrl.integrations.sb3.sb3_task import _Listener
 from snnrl.recipes import compose_run
 from snnrl.train import main as train
 from snnrl.training.checkpoints import load_checkpoint

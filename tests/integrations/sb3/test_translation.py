@@ -13,7 +13,7 @@ from stable_baselines3 import PPO
 import snnrl.integrations.sb3  # noqa: F401
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError
-from snnrl.integrations.sb3.sight import make_vec_env
+from snnrl.integrations.sb3.environments import make_vec_env
 from snnrl.integrations.sb3.translation import Choices, translation_of, view_of
 from snnrl.integrations.sb3.vision import SpikingCombinedExtractor
 from snnrl.spaces import split

@@ -1,0 +1,120 @@
+"""Frames to a volley of spikes: what is where and which way it moves, on the screen and around oneself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snnrl.encoders.adaptation import RateAdaptation
+from snnrl.encoders.base import Encoder, require_frames, require_rows
+from snnrl.encoders.scene_calibration import Scene, calibrate_scene
+from snnrl.errors import require
+from snnrl.kernels.objects import BLOCK, MOST_OBJECTS, Avatar, Layout, object_events
+from snnrl.spikes import SparseSpikes
+
+CHANNELS = 7
+"""Six luminances, and one for whatever else differs from the background."""
+
+
+class ObjectState(NamedTuple):
+    """State of :class:`ObjectEncoder`."""
+
+    objects: Tensor
+    """``[batch, objects, 4]`` int32: channel, row, column and area of what the last frame showed."""
+    centre: Tensor
+    """``[batch, 2]`` int64: the last known row and column of the agent's own avatar."""
+
+
+class ObjectEncoder(Encoder[ObjectState]):
+    """Grey frames ``[batch, 1, height, width]`` (uint8) to one volley of sparse, position-coded spikes.
+
+    What differs from the background is put into channels by its luminance and grouped into objects; an object that has
+    an equal nearby in the last frame has a direction, one of eight. A neuron stands for one channel in one tile of the
+    screen ("Basic" features: Liang, Machado, Talvitie & Bowling 2016, AAMAS), or for one channel or direction in one
+    tile of maps, a fine and a coarse one, whose rows or columns are counted from the agent's own avatar, so that
+    "something falls two tiles to my left" is one neuron. One neuron always spikes.
+
+    Nothing of this is told to the encoder: background, luminances and avatar come from :meth:`calibrate`, given what
+    random play has shown, and are kept for life. Until then every luminance band is a channel and nothing is oneself.
+
+    Args:
+        height: rows of a frame.
+        width: columns of a frame, a multiple of 16.
+        rows: first and one past the last row to look at; ``None`` for all.
+        target_rate: see :class:`~snnrl.encoders.adaptation.RateAdaptation`.
+
+    Raises:
+        ConfigError: a value outside the ranges above.
+    """
+
+    synchronous = True
+
+    background: Tensor
+    table: Tensor
+    avatar: Tensor
+
+    FIXED: ClassVar[tuple[str, ...]] = ("height", "width")
+
+    def __init__(
+        self, height: int, width: int, *, rows: Sequence[int] | None = None, target_rate: float = 0.02
+    ) -> None:
+        super().__init__()
+        first, past = (0, height) if rows is None else tuple(rows)
+        within = 0 <= first < past <= height
+        require(within, "env.frames.rows", rows, f"[first, past] with 0 <= first < past <= {height}")
+        require(width % BLOCK == 0, "width", width, f"a multiple of {BLOCK} columns")
+        self.height, self.width, self.top, self.bottom = height, width, first, past
+        self.layout = Layout(-(-(past - first) // BLOCK) * BLOCK, width, CHANNELS)
+        self.size = self.layout.size
+        self.register_buffer("background", torch.zeros((past - first, width), dtype=torch.uint8))
+        self.register_buffer("table", (torch.arange(256) * (CHANNELS - 1) // 256).to(torch.uint8))
+        self.register_buffer("avatar", torch.tensor(Avatar(-1, 0, 0, 0, 0, False, True), dtype=torch.int64))
+        self.register_buffer("_calibrated", torch.zeros((), dtype=torch.bool))
+        self.adaptation = RateAdaptation(self.size, target=target_rate)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether :meth:`calibrate` has been called in this encoder's life."""
+        return bool(self.get_buffer("_calibrated"))
+
+    def calibrate(self, frames: NDArray[np.uint8], actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> Scene:
+        """Learn what the screen shows; the arguments are those of ``calibrate_scene``, frames uncut."""
+        scene = calibrate_scene(frames[:, :, self.top : self.bottom], actions, joined, CHANNELS)
+        self.background.copy_(torch.from_numpy(scene.background))
+        self.table.copy_(torch.from_numpy(scene.table))
+        avatar = scene.avatar if scene.avatar.luminance >= 0 else scene.avatar._replace(moves_columns=True)
+        self.avatar.copy_(torch.tensor(avatar))
+        self.get_buffer("_calibrated").fill_(True)
+        return scene
+
+    def init_state(self, batch: int) -> ObjectState:
+        device = self.background.device
+        return ObjectState(
+            torch.zeros((batch, MOST_OBJECTS, 4), dtype=torch.int32, device=device),
+            torch.tensor([self.layout.rows // 2, self.width // 2], device=device).expand(batch, -1),
+        )
+
+    def forward(self, observation: Tensor, state: ObjectState) -> tuple[SparseSpikes, ObjectState]:
+        require_frames(observation, self.height, self.width)
+        require_rows(state.objects, len(observation))
+        device = observation.device
+        luminance, top, bottom, left, right, moves_rows, moves_columns = self.avatar.tolist()
+        found = object_events(
+            observation[:, 0, self.top : self.bottom].cpu().numpy(),
+            self.background.cpu().numpy(),
+            self.table.cpu().numpy(),
+            state.objects.cpu().numpy(),
+            state.centre.cpu().numpy(),
+            self.layout,
+            Avatar(luminance, top, bottom, left, right, bool(moves_rows), bool(moves_columns)),
+        )
+        row, index, objects, centre = (torch.from_numpy(part).to(device) for part in found)
+        if self.training:
+            self.adaptation.observe(index, len(observation))
+        spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (len(observation),), self.size)
+        return spikes, ObjectState(objects, centre)

@@ -1,0 +1,128 @@
+"""What every learner of labelled images offers to the runner."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from snnrl.errors import require
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Metrics = Mapping[str, Tensor | float]
+Batches = Iterable[tuple[Tensor, Tensor]]
+"""Pairs of images, uint8 ``[batch, channels, height, width]``, and labels, int64 ``[batch]``."""
+
+
+R = TypeVar("R")
+
+
+def _given_images(method: Callable[..., R]) -> Callable[..., R]:
+    """The method, which refuses images that are not ``uint8 [batch, *shape]``: floats and NaN are no pixels."""
+
+    @wraps(method)
+    def checked(self: Learner, images: Tensor, *rest: Any, **named: Any) -> R:
+        fits = images.dtype == torch.uint8 and images.shape[1:] == self.shape
+        found = f"{images.dtype} of shape {tuple(images.shape)}"
+        require(fits, "images", found, f"torch.uint8 of shape (batch, {', '.join(map(str, self.shape))})")
+        return method(self, images, *rest, **named)
+
+    return checked
+
+
+class Learner(nn.Module, ABC):
+    """A network that learns from labelled images, batch by batch.
+
+    Training calls :meth:`anneal` and :meth:`learn` for every batch, and :meth:`calibrate` before predictions are
+    wanted. Everything that lasts is in ``state_dict`` and in :attr:`generator`, from which all draws come through
+    :mod:`snnrl.noise`; so a run that is resumed is the run that never stopped. Images and labels come on the learner's
+    own device.
+
+    A recipe names a learner and holds its settings: ``learner: {name: diehl_cook, n_neurons: 400, ...}``. On the
+    command line they need no prefix: ``n_neurons=400``.
+
+    Images that are no bytes, or of another shape, are refused by ``learn`` and ``predict`` with a ConfigError.
+
+    Args:
+        shape: of one image, ``(channels, height, width)``.
+        classes: labels are ``0 .. classes - 1``.
+        config: an instance of :attr:`Config`.
+        seed: of the learner's randomness, its first weights among it.
+    """
+
+    Config: ClassVar[type[Any]]
+    """A frozen dataclass, each field with a default of its type; it raises a ConfigError for ``learner.<field>``."""
+
+    training_images: int = 60_000
+    """Images that the whole run learns from, all passes counted; set by the runner before the first."""
+
+    def __init__(self, shape: tuple[int, int, int], classes: int, config: Any, seed: int) -> None:
+        super().__init__()
+        self.shape, self.classes, self.config = shape, classes, config
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """Put the check of images before whatever the subclass makes of them."""
+        super().__init_subclass__(**settings)
+        for name in ("learn", "predict"):
+            if name in vars(cls):
+                setattr(cls, name, _given_images(vars(cls)[name]))
+
+    @property
+    def inputs(self) -> int:
+        """Values of one image."""
+        channels, height, width = self.shape
+        return channels * height * width
+
+    def batch_size(self, images_seen: int) -> int:
+        """Images of the next batch, after ``images_seen`` of the whole run; the default is ``config.batch_size``."""
+        return int(self.config.batch_size)
+
+    @abstractmethod
+    def learn(self, images: Tensor, labels: Tensor) -> Metrics:
+        """Learn from a batch.
+
+        Args:
+            images: uint8 ``[batch, *shape]``.
+            labels: int64 ``[batch]``.
+
+        Returns:
+            What is worth logging, keys as ``train/<name>``; values are averaged between two rows of the log.
+        """
+
+    def anneal(self, progress: float) -> None:
+        """Told before each batch how much of the training is done, in [0, 1], so that schedules may follow."""
+        return
+
+    def calibrate(self, batches: Batches) -> None:
+        """Find out what predictions need beyond the weights, such as the class that each neuron stands for.
+
+        Called with training images alone: a part of them before an evaluation on the way, all of them at the end.
+        Weights and thresholds stay as they are; what is found goes into buffers. The default needs nothing.
+        """
+        return
+
+    @abstractmethod
+    def predict(self, images: Tensor) -> Tensor:
+        """Labels, int64 ``[batch]``, of images, uint8 ``[batch, *shape]``; nothing is learned."""
+
+    def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
+        """Pictures of what was learned, by name, for ``plot=true``; made without ``matplotlib.pyplot``.
+
+        Args:
+            images: a few, uint8 ``[batch, *shape]``, for those that show the network at work.
+            labels: theirs, int64 ``[batch]``.
+        """
+        return {}
+
+
+def check_batch_size(value: Any) -> None:
+    """Raise a ConfigError unless ``learner.batch_size`` is a number of images."""
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    require(whole, "learner.batch_size", value, "an integer of at least 1")

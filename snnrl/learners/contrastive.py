@@ -1,0 +1,136 @@
+"""Output neurons that a teacher clamps, learning the difference that the clamp makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from snnrl import noise
+from snnrl.encoders import BernoulliEncoder
+from snnrl.errors import require
+from snnrl.learners.base import Learner, Metrics
+from snnrl.learners.modulated import ModulatedSynapses, check_numbers, unit_drive
+from snnrl.traces import decay_factor, decay_kernel, scan_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class ContrastiveConfig:
+    """Recipe of :class:`ContrastiveLearner`; time in steps."""
+
+    per_class: int = 10
+    """Neurons of each class."""
+    batch_size: int = 32
+    """Images between two changes of the weights."""
+    encoding: str = "current"
+    """``current``: a constant input current; ``poisson``: random spikes, an intensity of 1 firing at every step."""
+    steps: int = 10
+    """Length of a presentation."""
+    tau: float = 1.0
+    """Time constant of the membranes, which is that of the presynaptic traces."""
+    gain: float = 5.0
+    """Steepness of the competition, in 1 / potential."""
+    learning_rate: float = 3.0
+    """Of the first batch; it falls linearly to 0."""
+    momentum: float = 0.9
+    """What is left of the eligibility after a batch."""
+    weight_std: float = 0.3
+    """Of the first weights, which tell the neurons of a class apart."""
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            self,
+            counts=("per_class", "batch_size", "steps"),
+            positive=("gain", "learning_rate", "weight_std"),
+            shares=("momentum",),
+        )
+        require(self.encoding in ("current", "poisson"), "learner.encoding", self.encoding, "current or poisson")
+        decay_factor(self.tau, setting="learner.tau")
+
+
+class ContrastiveLearner(Learner):
+    """One layer of stochastic neurons, a population for each class, one spike of all at each step.
+
+    The potential is ``v = W x``, with the presynaptic trace ``x``, and the neuron with the highest ``gain v + noise``
+    fires; the noise is Gumbel's, so that the probabilities are ``softmax(gain v)`` (Nessler, Pfeiffer, Buesing & Maass
+    2013, PLoS Comput. Biol. 9:e1003037, eq. 3). The teacher clamps all populations but the label's to silence. With
+    the spikes ``z`` of the free and ``c`` of the clamped network under the same noise,
+
+        dw = learning_rate (c - z) x
+
+    (contrastive Hebbian learning: Movellan 1991, Connectionist Models, p. 10): nothing changes where the free network
+    fires as the teacher would have it. Predicted is the class whose neurons are expected to fire most.
+
+    Args:
+        shape: of one image, ``(channels, height, width)``.
+        classes: how many labels there are.
+        config: the settings.
+        seed: of first weights, noise and input spikes.
+    """
+
+    Config = ContrastiveConfig
+    config: ContrastiveConfig
+
+    def __init__(self, shape: tuple[int, int, int], classes: int, config: ContrastiveConfig, seed: int) -> None:
+        super().__init__(shape, classes, config, seed)
+        neurons = classes * config.per_class
+        self.synapses = ModulatedSynapses(self.inputs, neurons, config.weight_std, config.momentum, self.generator)
+        self._decay = decay_factor(config.tau)
+        self._rate = config.learning_rate
+        self._encoder = BernoulliEncoder(self.inputs, sim_steps=config.steps, generator=self.generator)
+
+    def anneal(self, progress: float) -> None:
+        self._rate = self.config.learning_rate * (1 - progress)
+
+    def learn(self, images: Tensor, labels: Tensor) -> Metrics:
+        trace, rise = self._present(images)
+        drive = self.config.gain * rise * self.synapses(trace)
+        drive = drive - torch.log(-torch.log(noise.uniform(drive.shape, drive, self.generator).clamp_min(1e-20)))
+        free = drive.argmax(-1)
+        by_class = drive.unflatten(-1, (self.classes, -1))
+        own = by_class[:, torch.arange(len(labels), device=labels.device), labels]
+        clamped = own.argmax(-1) + labels * self.config.per_class
+        difference = (self._spikes(clamped) - self._spikes(free)) * rise / self.config.steps
+        post = difference.unflatten(0, (len(trace), -1)).sum(1)
+        self.synapses.learn(trace.flatten(0, 1), post.flatten(0, 1) * len(trace), self._rate)
+        wrong = (free // self.config.per_class != labels).to(drive.dtype).mean()
+        return {"train/wrong_spikes": wrong}
+
+    def predict(self, images: Tensor) -> Tensor:
+        trace, rise = self._present(images)
+        expected = (self.config.gain * rise * self.synapses(trace)).softmax(-1).sum(0)
+        by_class: Tensor = expected.unflatten(-1, (self.classes, -1)).sum(-1)
+        return by_class.argmax(1)
+
+    def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
+        from snnrl.learners.pictures import signed_fields
+
+        title = "input weights of the first neurons"
+        return {"receptive_fields": signed_fields(self.synapses.dense.weight, self.shape, title)}
+
+    def _present(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Presynaptic traces ``[events, batch, inputs]``, and how they rise: a factor ``[steps, 1, 1]``.
+
+        A constant current is one event whose trace rises; random spikes are an event for each step, and rise no more.
+        """
+        steps = self.config.steps
+        if self.config.encoding == "current":
+            trace = unit_drive(images).unsqueeze(0)
+            return trace, (1 - self._decay * decay_kernel(steps, self._decay, trace)).view(-1, 1, 1)
+        intensity = images.flatten(1).to(torch.get_default_dtype()) / 255
+        spikes, _ = self._encoder(intensity, self._encoder.init_state(len(images)))
+        scale = (1 - self._decay) / torch.linalg.vector_norm(intensity, dim=1, keepdim=True).clamp_min(1e-6)
+        trace = scan_trace(spikes * scale, torch.zeros_like(spikes[0]), self._decay)
+        return trace, trace.new_ones((steps, 1, 1))
+
+    def _spikes(self, winners: Tensor) -> Tensor:
+        neurons = self.classes * self.config.per_class
+        return functional.one_hot(winners, neurons).to(torch.get_default_dtype())

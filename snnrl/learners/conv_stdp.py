@@ -1,0 +1,194 @@
+"""Convolutional features learned by STDP without labels, and a readout that learns from its error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from snnrl.errors import require
+from snnrl.kernels import add_rows, count_each
+from snnrl.kernels.first_spikes import earliest_winners, first_spikes
+from snnrl.learners.base import Learner, Metrics
+from snnrl.learners.contrast import ContrastLatency
+from snnrl.learners.modulated import ErrorReadout, check_numbers, surprise
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FEATURE_SHARE = 0.25
+"""Of all training images, at most so many are spent on features alone."""
+
+
+@dataclass(frozen=True)
+class ConvSTDPConfig:
+    """Recipe of :class:`ConvSTDPLearner`; time in steps."""
+
+    maps: int = 64
+    """Features."""
+    kernel: int = 5
+    """Pixels across a feature."""
+    steps: int = 15
+    """Length of a presentation."""
+    feature_images: int = 6000
+    """Images from which features are learned, before the readout learns; a quarter of all at most."""
+    feature_batch: int = 8
+    """Images between two changes of the features."""
+    potentiation: float = 0.04
+    """Of synapses whose input fired before the neuron."""
+    depression: float = 0.03
+    """Of the others."""
+    winners: int = 5
+    """Neurons of an image that learn."""
+    radius: int = 2
+    """Places around a winner in which no other learns."""
+    threshold: float = 12.0
+    """Of the first images, in units of a synapse's highest weight."""
+    threshold_gain: float = 0.05
+    """Growth of a threshold for each win above the average of the maps."""
+    spikes_per_place: int = 5
+    """Neurons of a place that fire."""
+    pool: int = 4
+    """Places across a pooled field."""
+    batch_size: int = 100
+    """Images between two changes of the readout."""
+    gain: float = 10.0
+    """Steepness of the competition of the output neurons, in 1 / potential."""
+    learning_rate: float = 2.0
+    """Of the readout; it falls linearly to 0."""
+    momentum: float = 0.9
+    """What is left of the readout's eligibility after a batch."""
+
+    def __post_init__(self) -> None:
+        counts = (
+            "maps",
+            "kernel",
+            "steps",
+            "feature_images",
+            "feature_batch",
+            "winners",
+            "spikes_per_place",
+            "pool",
+            "batch_size",
+        )
+        positive = ("potentiation", "depression", "threshold", "gain", "learning_rate")
+        check_numbers(self, counts=counts, positive=positive, shares=("momentum", "potentiation", "depression"))
+        require(self.steps <= 255, "learner.steps", self.steps, "from 1 to 255")
+        require(
+            self.spikes_per_place <= self.maps,
+            "learner.spikes_per_place",
+            self.spikes_per_place,
+            f"at most maps ({self.maps})",
+        )
+        require(self.radius >= 0, "learner.radius", self.radius, "at least 0")
+        gain = self.threshold_gain
+        require(math.isfinite(gain) and gain >= 0, "learner.threshold_gain", gain, "finite and at least 0")
+
+
+class ConvSTDPLearner(Learner):
+    """Contrast, a convolution whose kernels learn by STDP, pooling, and a readout taught by error-modulated STDP.
+
+    After Kheradpisheh, Ganjtabesh, Thorpe & Masquelier (2018, Neural Networks 99:56). Every neuron fires at most once;
+    the first images teach the kernels, and the earliest neurons of each image learn:
+
+        dw = potentiation w (1 - w) if the input fired no later than the neuron, else -depression w (1 - w)
+
+    (their eq. 4), with a threshold for each map that grows with its wins above the average (as in Falez, Tirilly,
+    Bilasco, Devienne & Boulet 2019, IJCNN, "Multi-layered spiking neural network with target timestamp threshold
+    adaptation and STDP"). Then kernels stand still, ``spikes_per_place`` neurons of each place fire, and a synapse that
+    depresses with use passes ``n`` spikes of a pooled field on as ``sqrt(n)``; the readout sees these, scaled to
+    norm 1.
+
+    Args:
+        shape: of one image, ``(channels, height, width)``.
+        classes: how many labels there are.
+        config: the settings.
+        seed: of the first weights.
+
+    Raises:
+        ConfigError: images smaller than a kernel.
+    """
+
+    Config = ConvSTDPConfig
+    config: ConvSTDPConfig
+    threshold: Tensor
+    seen: Tensor
+
+    def __init__(self, shape: tuple[int, int, int], classes: int, config: ConvSTDPConfig, seed: int) -> None:
+        super().__init__(shape, classes, config, seed)
+        rows, columns = (size - config.kernel + 1 for size in shape[1:])
+        require(min(rows, columns) > 0, "learner.kernel", config.kernel, f"at most {min(shape[1:])}, as images are")
+        self.contrast = ContrastLatency(steps=config.steps)
+        first = torch.randn((2, config.kernel, config.kernel, config.maps), generator=self.generator)
+        self.weight = nn.Parameter((0.8 + 0.05 * first).clamp_(0.01, 0.99), requires_grad=False)
+        self.register_buffer("threshold", torch.full((config.maps,), float(config.threshold)))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        fields = -(-rows // config.pool) * -(-columns // config.pool)
+        self.readout = ErrorReadout(config.maps * fields, classes, config.gain, config.momentum, self.generator)
+        self._remaining = 1.0
+
+    def batch_size(self, images_seen: int) -> int:
+        return self.config.feature_batch if images_seen < self._feature_images else self.config.batch_size
+
+    def anneal(self, progress: float) -> None:
+        self._remaining = 1 - progress
+
+    def learn(self, images: Tensor, labels: Tensor) -> Metrics:
+        learning_features = int(self.seen) < self._feature_images
+        self.seen += len(images)
+        if learning_features:
+            return self._learn_features(images)
+        activity = self.features(images)
+        error = self.readout.error(activity, labels)
+        self.readout.synapses.learn(activity, error, self._remaining * self.config.learning_rate)
+        return {"train/error": surprise(error)}
+
+    def predict(self, images: Tensor) -> Tensor:
+        labels: Tensor = self.readout(self.features(images))
+        return labels
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the readout sees of images uint8 ``[batch, *shape]``: ``[batch, maps * fields]``, of norm 1 or 0."""
+        config = self.config
+        fired, _ = first_spikes(
+            self.contrast(images), self.weight, self.threshold, config.steps, config.spikes_per_place
+        )
+        spikes = (fired < config.steps).permute(0, 3, 1, 2).to(self.weight.dtype)
+        pooled = functional.avg_pool2d(spikes, config.pool, ceil_mode=True).sqrt_()
+        return functional.normalize(pooled.flatten(1), dim=1)
+
+    def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
+        from snnrl.learners.pictures import signed_fields
+
+        on_minus_off = (self.weight[0] - self.weight[1]).flatten(0, 1).t()
+        size = self.config.kernel
+        title = "features: on-centre less off-centre weights"
+        return {"features": signed_fields(on_minus_off, (1, size, size), title)}
+
+    @property
+    def _feature_images(self) -> int:
+        return min(self.config.feature_images, int(FEATURE_SHARE * self.training_images))
+
+    def _learn_features(self, images: Tensor) -> Metrics:
+        config = self.config
+        latency = self.contrast(images)
+        fired, margin = first_spikes(latency, self.weight, self.threshold, config.steps, 1)
+        found = earliest_winners(fired, margin, config.steps, config.winners, config.radius)
+        image, row, column, chosen, step = found.unbind(1)
+        fields = latency.unfold(2, config.kernel, 1).unfold(3, config.kernel, 1)[image, :, row, column]
+        caused = (fields <= step[:, None, None, None]).to(self.weight.dtype)
+        change = caused * (config.potentiation + config.depression) - config.depression
+        gathered = torch.zeros_like(self.weight).permute(3, 0, 1, 2).contiguous()
+        add_rows(gathered, chosen, change)
+        self.weight.add_(gathered.permute(1, 2, 3, 0) * self.weight * (1 - self.weight))
+        self.weight.clamp_(0, 1)
+        wins = count_each(chosen, config.maps).to(self.threshold.dtype)
+        self.threshold += config.threshold_gain * (wins - wins.mean())
+        self.threshold.clamp_(min=1.0)
+        latency_of_winners = step.sum() / max(1, len(step))
+        return {"train/feature_winners": len(found) / len(images), "train/feature_latency": latency_of_winners}

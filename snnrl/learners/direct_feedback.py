@@ -1,0 +1,122 @@
+"""A hidden layer that learns from an error that reaches it through fixed random synapses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from snnrl.learners.base import Learner, Metrics
+from snnrl.learners.modulated import ErrorReadout, ModulatedSynapses, check_numbers, surprise, unit_drive
+from snnrl.neurons import LIF
+from snnrl.surrogate import FastSigmoid
+from snnrl.traces import decay_factor, decay_kernel
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class DirectFeedbackConfig:
+    """Recipe of :class:`DirectFeedbackLearner`; time in steps."""
+
+    n_hidden: int = 1000
+    """Hidden neurons."""
+    batch_size: int = 32
+    """Images between two changes of the weights."""
+    steps: int = 16
+    """Length of a presentation."""
+    tau: float = 9.5
+    """Time constant of the hidden membranes, which is that of the presynaptic traces."""
+    window: float = 10.0
+    """How fast the rule loses hold of a neuron as its potential leaves the threshold, in 1 / potential."""
+    gain: float = 1.0
+    """Steepness of the competition of the output neurons, in 1 / potential."""
+    hidden_lr: float = 1.5
+    """Learning rate of the hidden layer; it falls linearly to 0, as that of the output."""
+    output_lr: float = 0.1
+    """Learning rate of the output."""
+    momentum: float = 0.9
+    """What is left of the eligibility after a batch."""
+    weight_std: float = 0.3
+    """Of the first hidden weights."""
+    feedback_std: float = 1.0
+    """Of the synapses that carry the error, which never change."""
+
+    def __post_init__(self) -> None:
+        positive = ("window", "gain", "hidden_lr", "output_lr", "weight_std", "feedback_std")
+        check_numbers(self, counts=("n_hidden", "batch_size", "steps"), positive=positive, shares=("momentum",))
+        decay_factor(self.tau, setting="learner.tau")
+
+
+class DirectFeedbackLearner(Learner):
+    """Input, hidden LIF neurons and an output that learns from its error, which is broadcast to the hidden layer.
+
+    The image is a constant current. A hidden synapse gathers ``psi(u) x`` over the presentation, ``x`` being the
+    presynaptic trace and ``psi(u) = 1 / (1 + window |u - threshold|)^2`` the nearness of a spike (the pseudo-derivative
+    of Zenke & Ganguli 2018, Neural Comput. 30:1514). At its end the error ``E`` of the output arrives through fixed
+    random synapses ``B``:
+
+        dw_hidden = hidden_lr (B E) sum_t psi(u[t]) x[t],    dw_output = output_lr E spikes / steps
+
+    (Lillicrap, Cownden, Tweed & Akerman 2016, Nat. Commun. 7:13276; straight to the layer as in Nøkland 2016, NeurIPS;
+    Samadi, Lillicrap & Tweed 2017, Neural Comput. 29:578 for spikes). No error goes back through forward weights.
+
+    Args:
+        shape: of one image, ``(channels, height, width)``.
+        classes: how many labels there are.
+        config: the settings.
+        seed: of first weights and feedback.
+    """
+
+    Config = DirectFeedbackConfig
+    config: DirectFeedbackConfig
+    feedback: Tensor
+
+    def __init__(self, shape: tuple[int, int, int], classes: int, config: DirectFeedbackConfig, seed: int) -> None:
+        super().__init__(shape, classes, config, seed)
+        hidden = config.n_hidden
+        self.synapses = ModulatedSynapses(self.inputs, hidden, config.weight_std, config.momentum, self.generator)
+        self.neurons = LIF(hidden, tau_mem=config.tau, reset="soft", decay_input=False)
+        self.output = ErrorReadout(hidden, classes, config.gain, config.momentum, self.generator)
+        feedback = config.feedback_std * torch.randn(classes, hidden, generator=self.generator)
+        self.register_buffer("feedback", feedback)
+        self._psi = FastSigmoid(slope=config.window)
+        rise = 1 - decay_factor(config.tau) * decay_kernel(config.steps, decay_factor(config.tau), torch.empty(0))
+        self._rise = (rise / rise[-1]).tolist()
+        self._remaining = 1.0
+
+    def anneal(self, progress: float) -> None:
+        self._remaining = 1 - progress
+
+    def learn(self, images: Tensor, labels: Tensor) -> Metrics:
+        drive = unit_drive(images)
+        current = self.synapses(drive)
+        state, nearness, spikes = self.neurons.init_state(len(images)), torch.zeros_like(current), 0 * current
+        for rise in self._rise:
+            state = self.neurons.charge(current, state)
+            excess = self.neurons.excess(state)
+            fired = self.neurons.fire(excess)
+            nearness.add_(self._psi.derivative(excess), alpha=rise / self.config.steps)
+            spikes += fired
+            state = self.neurons.reset(state, fired)
+        rate = spikes / self.config.steps
+        error = self.output.error(rate, labels)
+        self.synapses.learn(drive, (error @ self.feedback) * nearness, self._remaining * self.config.hidden_lr)
+        self.output.synapses.learn(rate, error, self._remaining * self.config.output_lr)
+        return {"train/error": surprise(error), "train/hidden_lr": rate.mean()}
+
+    def predict(self, images: Tensor) -> Tensor:
+        current = self.synapses(unit_drive(images)).expand(self.config.steps, -1, -1)
+        spikes, _ = self.neurons.scan(current, self.neurons.init_state(len(images)))
+        labels: Tensor = self.output(spikes.mean(0))
+        return labels
+
+    def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
+        from snnrl.learners.pictures import signed_fields
+
+        title = "input weights of the first neurons"
+        return {"receptive_fields": signed_fields(self.synapses.dense.weight, self.shape, title)}

@@ -1,0 +1,120 @@
+"""What the learners with a local rule share: the drive of an image, and synapses that learn from a modulated trace."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from snnrl.connections import Dense
+from snnrl.errors import require
+
+
+def unit_drive(images: Tensor) -> Tensor:
+    """Images, uint8 ``[batch, ...]``, as currents ``[batch, inputs]`` of Euclidean norm 1; a blank one gives none."""
+    return functional.normalize(images.flatten(1).to(torch.get_default_dtype()), dim=1)
+
+
+class ModulatedSynapses(nn.Module):
+    """All-to-all synapses with an eligibility trace that decays from one batch to the next.
+
+    A batch adds the mean over its images of ``modulated post x pre`` to the trace, and the weights follow the trace
+    (Frémaux & Gerstner 2016, Front. Neural Circuits 9:85, eq. 3); ``post`` is already multiplied by the third factor.
+
+    Args:
+        pre: presynaptic neurons.
+        post: postsynaptic neurons.
+        weight_std: of the first weights.
+        momentum: what is left of the trace after one batch, in [0, 1).
+        generator: where the first weights are drawn from.
+    """
+
+    eligibility: Tensor
+
+    def __init__(self, pre: int, post: int, weight_std: float, momentum: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.dense = Dense(pre, post, weight_std=weight_std, generator=generator)
+        self.momentum = momentum
+        self.register_buffer("eligibility", self.dense.new_eligibility(1))
+
+    def forward(self, pre: Tensor) -> Tensor:
+        """Currents ``[..., post]`` of presynaptic activity ``[..., pre]``."""
+        current: Tensor = self.dense(pre)
+        return current
+
+    def learn(self, pre: Tensor, post: Tensor, rate: float) -> None:
+        """Change the weights by one batch.
+
+        Args:
+            pre: presynaptic traces ``[events, pre]``.
+            post: modulated postsynaptic activity ``[events, post]``.
+            rate: learning rate.
+        """
+        self.eligibility.mul_(self.momentum)
+        self.dense.hebbian((post / len(post)).unsqueeze(1), pre.unsqueeze(1), out=self.eligibility)
+        self.dense.apply_(rate * self.eligibility[0])
+
+
+class ErrorReadout(nn.Module):
+    """One neuron for each class, of which one fires at a time, taught by error-modulated STDP.
+
+    The neurons inhibit each other so that one of them fires, with probability ``softmax(gain v)`` (Nessler, Pfeiffer,
+    Buesing & Maass 2013, PLoS Comput. Biol. 9:e1003037, eq. 3). The teacher's spike less the expected own spike
+    modulates the presynaptic trace: ``dw = rate (teacher - p) x`` (Widrow & Hoff 1960; as STDP, Ponulak & Kasinski
+    2010, Neural Comput. 22:467).
+
+    Args:
+        inputs: presynaptic neurons.
+        classes: output neurons.
+        gain: steepness of the competition, in 1 / potential.
+        momentum: see :class:`ModulatedSynapses`.
+        generator: for the first weights, which are 0.
+    """
+
+    def __init__(self, inputs: int, classes: int, gain: float, momentum: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.synapses = ModulatedSynapses(inputs, classes, 0.0, momentum, generator)
+        self.classes, self.gain = classes, gain
+
+    def forward(self, activity: Tensor) -> Tensor:
+        """Labels ``[batch]`` of activities ``[batch, inputs]``."""
+        potential: Tensor = self.synapses(activity)
+        return potential.argmax(1)
+
+    def error(self, activity: Tensor, labels: Tensor) -> Tensor:
+        """The teacher's spikes less the expected own ones ``[batch, classes]``."""
+        expected = (self.gain * self.synapses(activity)).softmax(1)
+        error: Tensor = functional.one_hot(labels, self.classes).to(expected.dtype) - expected
+        return error
+
+
+def surprise(error: Tensor) -> Tensor:
+    """The probability of another spike than the teacher's, averaged over the batch; of errors ``[batch, classes]``."""
+    return error.clamp_min(0).sum(1).mean()
+
+
+def check_numbers(config: Any, *, counts: tuple[str, ...], positive: tuple[str, ...], shares: tuple[str, ...]) -> None:
+    """Check fields of a learner's settings.
+
+    Args:
+        config: the settings.
+        counts: fields that are integers of at least 1.
+        positive: fields that are finite and above 0.
+        shares: fields in [0, 1).
+
+    Raises:
+        ConfigError: a field out of range.
+    """
+    for name in counts:
+        value = getattr(config, name)
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        require(whole, f"learner.{name}", value, "an integer of at least 1")
+    for name in positive:
+        value = getattr(config, name)
+        require(math.isfinite(value) and value > 0, f"learner.{name}", value, "a number above 0")
+    for name in shares:
+        value = getattr(config, name)
+        require(0 <= value < 1, f"learner.{name}", value, "in [0, 1)")

@@ -1,0 +1,121 @@
+"""What all runs that act in environments share: how good they are of late, and how they are evaluated."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from snnrl.config import RunConfig
+from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, evaluate
+from snnrl.training.summary import bootstrap_interval
+from snnrl.training.task import Evaluated, Finished, Task
+
+
+class EnvironmentTask(Task):
+    """A model that learns to act in environments.
+
+    Args:
+        config: the settings.
+    """
+
+    part, key, rate = "agent", "env_steps", "env_steps_per_second"
+    unit, setting, score = "env steps", "env_steps", "return {:.1f}"
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config, self.total = config, config.env_steps
+        self.episodes = self.steps = 0
+        self._recent: deque[tuple[float, int]] = deque(maxlen=100)
+
+    def note(self, return_: float, length: int) -> None:
+        """Take down an episode of training that ended."""
+        self.episodes += 1
+        self._recent.append((return_, length))
+
+    def recent(self) -> float | None:
+        """The mean return of the last 100 episodes."""
+        return float(np.mean([return_ for return_, _ in self._recent])) if self._recent else None
+
+    def row(self) -> Mapping[str, float]:
+        if not self._recent:
+            return {}
+        returns, lengths = zip(*self._recent, strict=True)
+        return {
+            "rollout/return_mean": float(np.mean(returns)),
+            "rollout/length_mean": float(np.mean(lengths)),
+            "rollout/episodes": float(self.episodes),
+        }
+
+    def evaluate(self, between: Callable[[], None]) -> Evaluated:
+        found = self._play(self.config.eval_during, WHILE_TRAINING, between)
+        mean = float(found.returns.mean())
+        message = f"{len(found.returns)} evaluation episodes, return {mean:.1f}"
+        return Evaluated(_metrics(found), f"{message}; {found.remark}" if found.cut else message, mean)
+
+    def finish(self, between: Callable[[], None], say: Callable[[str], None]) -> Finished:
+        episodes = self.config.eval_episodes
+        say(f"trained for {self.steps:,} env steps; playing {episodes} evaluation episodes")
+        found = self._play(episodes, AT_THE_END, between)
+        mean, std = float(found.returns.mean()), float(found.returns.std())
+        if found.cut:
+            say(found.remark)
+        summary = {
+            "env": self.config.env.id,
+            "agent": self.config.agent["name"],
+            "seed": self.config.seed,
+            "eval/return_mean": mean,
+            "eval/return_std": std,
+            "eval/return_interval_95": list(bootstrap_interval(found.returns)),
+            "eval/episodes": episodes,
+            "eval/deterministic": self.config.eval_deterministic,
+            **({"eval/cut_episodes": found.cut} if found.cut else {}),
+            **_success(found, self.config.env.success_above),
+        }
+        return Finished(_metrics(found), summary, f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes")
+
+    def result(self, summary: Mapping[str, Any]) -> str:
+        low, high = summary["eval/return_interval_95"]
+        rate = summary.get("eval/success_rate")
+        success = "" if rate is None else f"success {100 * rate:.2f} %, "
+        return (
+            f"eval/return_mean {summary['eval/return_mean']:.1f} ± {summary['eval/return_std']:.1f} "
+            f"(95 % interval {low:.1f} to {high:.1f}, {summary['eval/episodes']} episodes), {success}"
+            f"{summary['env_steps_per_second']:.0f} env steps/s"
+        )
+
+    def _play(self, episodes: int, epoch: int, between: Callable[[], None]) -> Evaluation:
+        return evaluate(
+            self.model,
+            self.config.env,
+            episodes=episodes,
+            seed=self.config.seed,
+            epoch=epoch,
+            deterministic=self.config.eval_deterministic,
+            between_steps=between,
+        )
+
+    def payload(self) -> dict[str, Any]:
+        return {
+            "episodes": self.episodes,
+            "recent": [[return_, length] for return_, length in self._recent],
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        self.episodes = int(saved["episodes"])
+        self._recent.extend((float(return_), int(length)) for return_, length in saved["recent"])
+
+
+def _success(found: Evaluation, above: float | None) -> dict[str, float]:
+    """The share of episodes that succeeded, where a recipe says what that is."""
+    return {} if above is None else {"eval/success_rate": float((found.returns > above).mean())}
+
+
+def _metrics(found: Evaluation) -> dict[str, float]:
+    return {
+        "eval/return_mean": float(found.returns.mean()),
+        "eval/return_std": float(found.returns.std()),
+        "eval/length_mean": float(found.lengths.mean()),
+        **({"eval/cut_episodes": float(found.cut)} if found.cut else {}),
+    }

@@ -1,0 +1,273 @@
+"""Training of a learner on a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snnrl import noise
+from snnrl.errors import require
+from snnrl.learners import Learner, make_learner
+from snnrl.learners.base import Batches
+from snnrl.learners.data import Data, Images, load_data
+from snnrl.training.capacity import check_settings, state_bytes
+from snnrl.training.checkpoints import taking_over
+from snnrl.training.device import choose_device
+from snnrl.training.loggers import Logger
+from snnrl.training.supervised_config import SupervisedConfig
+from snnrl.training.task import Evaluated, Finished, Step, Task, fit, read_checkpoint
+from snnrl.training.trainer import Trainer
+
+LOOK = 500
+"""Images of a batch that is only looked at."""
+CALIBRATE_DURING = 10_000
+"""Training images that an evaluation on the way is calibrated with, at most."""
+
+
+class SupervisedTask(Task):
+    """A learner that goes through the training images, once or several times.
+
+    The order of each pass is a function of the run's seed and the pass, so the number of images seen is all that a
+    resumed run needs to know. Evaluations draw from a stream of their own and leave the training's as it is.
+
+    Args:
+        config: the settings.
+
+    Raises:
+        ConfigError: a data set that cannot be read, or a setting that the learner cannot take.
+    """
+
+    part, key, rate = "learner", "images", "train/images_per_second"
+    unit, setting, score = "images", "passes", "accuracy {:.1f} %"
+
+    def __init__(self, config: SupervisedConfig) -> None:
+        self.device = choose_device(config.device)
+        data = read_data(config)
+        self.data = Data(data.train.to(self.device), data.held.to(self.device), data.classes)
+        self.model: Learner = _fitting_learner(config, data.shape, data.classes, self.device).to(self.device)
+        self.total = self.model.training_images = config.passes * len(data.train)
+        self.config = config.spread(self.total)
+        self.steps, self._calibrated = 0, False
+        self._order, self._order_of = torch.empty(0), -1
+        self._accuracy: float | None = None
+        self._curve: list[list[float]] = []
+        self._found: Tensor | None = None
+
+    def begin(self, epoch: int, steps: int) -> None:
+        """Go on after ``steps`` images."""
+        self.steps = steps
+
+    def step(self) -> Step:
+        """Learn from the next batch."""
+        size = len(self.data.train)
+        number, position = divmod(self.steps, size)
+        if self._order_of != number:
+            self._order, self._order_of = image_order(self.config.seed, number, size).to(self.device), number
+        chosen = self._order[position : position + self.model.batch_size(self.steps)]
+        self.model.anneal(self.steps / self.total)
+        metrics = self.model.learn(self.data.train.images[chosen], self.data.train.labels[chosen])
+        self.steps += len(chosen)
+        self._calibrated = False
+        return Step(len(chosen), metrics)
+
+    def recent(self) -> float | None:
+        """The accuracy of the last evaluation."""
+        return self._accuracy
+
+    def evaluate(self, between: Callable[[], None]) -> Evaluated:
+        with draws_apart(self.model, self.config.seed):
+            self._calibrate(self.data.train.first(CALIBRATE_DURING), between)
+            confusion = confuse(self.model, self.data.held.first(self.config.eval_during), between)
+        accuracy = self._note(confusion)
+        images = int(confusion.sum())
+        choosing = self.config.split == "validation"
+        return Evaluated(
+            {f"{self.config.split}/accuracy": accuracy},
+            f"{100 * accuracy:.2f} % of {images:,} {self.config.split} images right",
+            accuracy if choosing else None,
+        )
+
+    def complete(self, between: Callable[[], None]) -> bool:
+        """Calibrate with all training images."""
+        if self._calibrated:
+            return False
+        with draws_apart(self.model, self.config.seed):
+            self._calibrate(self.data.train, between)
+        self._calibrated = True
+        return True
+
+    def finish(self, between: Callable[[], None], say: Callable[[str], None]) -> Finished:
+        split = self.config.split
+        say(f"trained on {self.steps:,} images; looking at {len(self.data.held):,} {split} images")
+        with draws_apart(self.model, self.config.seed):
+            confusion = confuse(self.model, self.data.held, between)
+        accuracy = self._note(confusion)
+        self._found = confusion
+        summary = {
+            "dataset": self.config.dataset,
+            "learner": self.config.learner["name"],
+            "seed": self.config.seed,
+            f"{split}/accuracy": accuracy,
+            f"{split}/images": int(confusion.sum()),
+            f"{split}/confusion": confusion.tolist(),
+            "train_images": len(self.data.train),
+            "passes": self.config.passes,
+        }
+        message = f"{100 * accuracy:.2f} % of {int(confusion.sum()):,} {split} images right"
+        return Finished({f"{split}/accuracy": accuracy}, summary, message)
+
+    def result(self, summary: Mapping[str, Any]) -> str:
+        split = self.config.split
+        return (
+            f"{split}/accuracy {100 * summary[f'{split}/accuracy']:.2f} % of {summary[f'{split}/images']:,} images, "
+            f"{summary['train/images_per_second']:,.0f} images/s"
+        )
+
+    def picture(self, folder: Path, loggers: list[Logger], steps: int) -> None:
+        """Write each picture into ``folder`` and send it to the loggers."""
+        if not self.config.plot or self._found is None:
+            return
+        from snnrl.learners.pictures import accuracy_curve, confusion_matrix, save_figure
+
+        few = self.data.held.first(LOOK)
+        with draws_apart(self.model, self.config.seed):
+            figures = dict(self.model.figures(few.images, few.labels))
+        figures["confusion"] = confusion_matrix(self._found)
+        figures["accuracy"] = accuracy_curve(self._curve, self.config.split)
+        for name, figure in figures.items():
+            image = save_figure(figure, folder / f"{name}.png")
+            for logger in loggers:
+                logger.picture(name, image, steps)
+
+    def payload(self) -> dict[str, Any]:
+        return {
+            "calibrated": self._calibrated,
+            "accuracy": self._accuracy,
+            "curve": self._curve,
+            "shape": list(self.data.shape),
+            "classes": self.data.classes,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        accuracy = saved["accuracy"]
+        self._calibrated, self._accuracy = bool(saved["calibrated"]), None if accuracy is None else float(accuracy)
+        self._curve = [[float(steps), float(part)] for steps, part in saved["curve"]]
+
+    def _note(self, confusion: Tensor) -> float:
+        accuracy = int(confusion.diagonal().sum()) / int(confusion.sum())
+        self._accuracy = 100 * accuracy
+        self._curve = [*(point for point in self._curve if point[0] < self.steps), [float(self.steps), accuracy]]
+        return accuracy
+
+    def _calibrate(self, images: Images, between: Callable[[], None]) -> None:
+        self.model.calibrate(_watched(images.batches(LOOK), between))
+
+
+class StudyRunner(Trainer):
+    """One training run of a learner in one folder.
+
+    Args:
+        config: the settings.
+        run_dir: the run's folder; made here once everything that can be wrong has been found right.
+        resume: go on, see :class:`~snnrl.training.trainer.Trainer`.
+
+    Raises:
+        ConfigError: a wrong setting, a data set that cannot be read, or a checkpoint that does not fit.
+    """
+
+    def __init__(self, config: SupervisedConfig, run_dir: Path, *, resume: bool | str = False) -> None:
+        studying = SupervisedTask(config)
+        super().__init__(studying, studying.config, run_dir, resume=resume)
+        self.learner = studying.model
+
+
+def read_data(config: SupervisedConfig) -> Data:
+    """The data set of a run."""
+    return load_data(config.dataset, config.data_dir, config.split, config.train_images, config.test_images)
+
+
+def read_split(config: SupervisedConfig, setting: str, split: str) -> Images:
+    """Images of a run's data set: those it trained on (``train``), or those of another split.
+
+    Raises:
+        ConfigError: an unknown split, or images that the run was to be judged on but trained on; named as ``setting``.
+    """
+    require(split in ("train", "test", "validation"), setting, split, "train, test or validation")
+    trained = split == "validation" and config.split != "validation"
+    require(not trained, setting, split, "test or train, as the run trained on the validation images")
+    if split == "train":
+        return read_data(config).train
+    amount = config.test_images if split == config.split else None
+    return load_data(config.dataset, config.data_dir, split, None, amount).held
+
+
+def image_order(seed: int, number: int, size: int) -> Tensor:
+    """The order of pass ``number``, ``[size]`` int64."""
+    state = int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0]) >> 1
+    return noise.permutation(size, torch.device("cpu"), torch.Generator().manual_seed(state))
+
+
+@torch.no_grad()
+def confuse(learner: Learner, images: Images, between: Callable[[], None] = lambda: None) -> Tensor:
+    """Counts ``[classes, classes]`` int64 of images by their label (row) and the predicted one (column)."""
+    counts = torch.zeros(learner.classes**2, dtype=torch.int64)
+    for pixels, labels in _watched(images.batches(LOOK), between):
+        found = learner.predict(pixels)
+        counts += torch.bincount((labels * learner.classes + found).cpu(), minlength=len(counts))
+    return counts.view(learner.classes, learner.classes)
+
+
+def load_learner(config: SupervisedConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> Learner:
+    """The trained learner of a run.
+
+    Args:
+        config: the run's settings.
+        run_dir: its folder.
+        checkpoint: ``last``, ``best`` (by the validation images), or a checkpoint's path.
+        device: to put it on, whatever it was trained on.
+
+    Raises:
+        ConfigError: there is no such checkpoint, or it does not fit.
+    """
+    place = choose_device(device)
+    saved = read_checkpoint(run_dir, checkpoint)
+    with taking_over():
+        channels, height, width = (int(size) for size in saved.get("shape", [1, 28, 28]))
+        classes = int(saved.get("classes", 10))
+    learner = _fitting_learner(config, (channels, height, width), classes, place)
+    return fit(learner, "learner", saved, place)
+
+
+def _fitting_learner(
+    config: SupervisedConfig, shape: tuple[int, int, int], classes: int, device: torch.device
+) -> Learner:
+    """The untrained learner of a run; refused before it is made where memory cannot hold it."""
+
+    def weigh(recipe: Mapping[str, Any]) -> int:
+        return state_bytes(make_learner(recipe, shape, classes).state_dict())
+
+    check_settings("learner", config.learner, weigh, device)
+    return make_learner(config.learner, shape, classes, config.seed)
+
+
+@contextmanager
+def draws_apart(learner: Learner, seed: int) -> Iterator[None]:
+    """Draws of a stream for evaluations, the same each time; afterwards the generator is as it was."""
+    before = learner.generator.get_state()
+    learner.generator.manual_seed(int(np.random.SeedSequence((seed, 2**32)).generate_state(1)[0]))
+    try:
+        yield
+    finally:
+        learner.generator.set_state(before)
+
+
+def _watched(batches: Batches, between: Callable[[], None]) -> Batches:
+    for batch in batches:
+        between()
+        yield batch

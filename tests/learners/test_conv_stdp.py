@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from snnrl.kernels.first_spikes import earliest_winners, first_spikes
+from snnrl.learners.contrast import ContrastLatency
+from snnrl.learners.conv_stdp import ConvSTDPConfig, ConvSTDPLearner
+
+
+def small(**settings: object) -> ConvSTDPLearner:
+    config = ConvSTDPConfig(**{"maps": 4, "spikes_per_place": 2, "threshold": 4.0, "feature_images": 8, **settings})  # type: ignore[arg-type]
+    learner = ConvSTDPLearner((1, 12, 12), 3, config, seed=0)
+    learner.training_images = 100
+    return learner
+
+
+def strokes(count: int) -> Tensor:
+    images = torch.zeros(count, 1, 12, 12, dtype=torch.uint8)
+    for number, image in enumerate(images):
+        image[0, 2 + number % 6 : 4 + number % 6, 2:10] = 250
+        image[0, 2:10, 3 + number % 4] = 200
+    return images
+
+
+def test_the_strongest_contrast_fires_first() -> None:
+    image = torch.zeros(1, 1, 15, 15, dtype=torch.uint8)
+    image[0, 0, 7, 7] = 255
+    latency = ContrastLatency(steps=15)(image)
+    assert latency.shape == (1, 2, 15, 15)
+    assert (latency[0, 0] == 0).nonzero().tolist() == [[7, 7]]
+    assert latency[0, 1, 7, 7] == 15
+    assert (latency[0, 1] < 15).any(), "the surround is seen by off-centre neurons"
+    assert (ContrastLatency(steps=15)(torch.zeros_like(image)) == 15).all()
+
+
+def test_contrast_does_not_depend_on_brightness() -> None:
+    images = strokes(4) // 2
+    assert torch.equal(ContrastLatency()(images), ContrastLatency()(2 * images))
+
+
+def test_the_winners_learn_by_the_rule_of_stdp() -> None:
+    learner = small(threshold_gain=0.0)
+    images, config, before = strokes(2), learner.config, learner.weight.clone()
+    latency = learner.contrast(images)
+    fired, margin = first_spikes(latency, before, learner.threshold, config.steps, 1)
+    found = earliest_winners(fired, margin, config.steps, config.winners, config.radius)
+    expected = before.clone()
+    for image, row, column, chosen, step in found.tolist():
+        for channel, y, x in torch.cartesian_prod(torch.arange(2), torch.arange(5), torch.arange(5)).tolist():
+            w = before[channel, y, x, chosen]
+            earlier = latency[image, channel, row + y, column + x] <= step
+            expected[channel, y, x, chosen] += (0.04 if earlier else -0.03) * w * (1 - w)
+    learner.learn(images, torch.tensor([0, 1]))
+    assert len(found) > 1
+    torch.testing.assert_close(learner.weight.data, expected.clamp(0, 1))
+
+
+def test_thresholds_grow_with_wins_and_keep_their_mean() -> None:
+    learner = small(winners=1)
+    learner.learn(strokes(8), torch.zeros(8, dtype=torch.int64))
+    assert learner.threshold.std() > 0
+    torch.testing.assert_close(learner.threshold.mean(), torch.tensor(4.0))
+
+
+def test_features_come_first_and_then_stand_still() -> None:
+    learner = small()
+    labels = torch.arange(8) % 3
+    first, readout = learner.weight.clone(), learner.readout.synapses.dense.weight
+    assert learner.batch_size(0) == learner.config.feature_batch
+    learner.learn(strokes(8), labels)
+    assert not torch.equal(learner.weight, first)
+    assert (readout == 0).all()
+    assert learner.batch_size(8) == learner.config.batch_size
+    first = learner.weight.clone()
+    learner.learn(strokes(8), labels)
+    assert torch.equal(learner.weight, first)
+    assert (readout != 0).any()
+
+
+def test_features_take_a_quarter_of_few_images() -> None:
+    learner = small(feature_images=1000)
+    assert (learner.batch_size(24), learner.batch_size(25)) == (8, 100)
+
+
+def test_activity_has_norm_one_and_a_blank_image_none() -> None:
+    learner = small()
+    images = torch.cat([strokes(3), torch.zeros(1, 1, 12, 12, dtype=torch.uint8)])
+    torch.testing.assert_close(learner.features(images).norm(dim=1), torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    blank = images[3:]
+    metrics = learner.learn(blank, torch.tensor([0]))
+    assert all(torch.isfinite(torch.as_tensor(value)) for value in metrics.values())
