@@ -16,7 +16,7 @@ from snnrl.connections import Conv2d, Dense, Lateral, OneToOne, Pool, Sparse
 from snnrl.errors import ConfigError
 from snnrl.networks import Network, NetworkState
 from snnrl.neurons import LIF, SRM0, DiehlCook, EscapeNoise
-from snnrl.plasticity import MSTDP, MSTDPET, STDP, Rmax, ThreeFactor
+from snnrl.plasticity import MSTDP, MSTDPET, STDP, Rmax, ThirdFactor
 
 quick = settings(deadline=None, max_examples=20)
 
@@ -420,7 +420,7 @@ def by_hand(network: Network, inputs: Tensor, window: int, modulator: Tensor | N
     for first in range(0, len(inputs), window):
         part = inputs[first : first + window]
         recording, state = network.run({"input": part}, state)
-        third = None if modulator is None else modulator[first : first + window]
+        third = ThirdFactor(None if modulator is None else modulator[first : first + window])
         change, learned = rule(connection, part, fired(recording)[edge.post], learned, third)
         connection.apply_(change)
     return connection.weight
@@ -550,7 +550,7 @@ def test_rmax_is_told_the_score_of_the_spikes_at_the_potential_they_were_drawn_a
     )
     neuron, connection = network.neuron("output"), Dense(4, 3)
     score = neuron.score(recording["output"][potential], recording["output"]["spikes"])
-    change, _ = rule(connection, inputs, score, rule.init_state(connection, (4,), (3,), 2), modulator)
+    change, _ = rule(connection, inputs, score, rule.init_state(connection, (4,), (3,), 2), ThirdFactor(modulator))
     torch.testing.assert_close(weights(network)[0] - 0.8, change, rtol=1e-4, atol=1e-6)
     assert change.any()
 
@@ -699,7 +699,7 @@ BOOL = torch.zeros(1, dtype=torch.bool)
             r"^connection=Linear: must be a Projection, as Dense is one$",
         ),
         (lambda: small(rule=STDP), r"^rule=STDP: must be a Rule, as STDP\(\) is one, or None$"),
-        (lambda: small(rule=ThreeFactor(0.5)), r"^rule=ThreeFactor: must be a Rule, as STDP\(\) is one, or None$"),
+        (lambda: small(rule=torch.nn.Identity()), r"^rule=Identity: must be a Rule, as STDP\(\) is one, or None$"),
         (run(window=2.5), r"^window=2.5: must be at least 1 step$"),
         (lambda: small().connect("inptu", "output", Dense(3, 2)), r"^pre=inptu: did you mean input\?$"),
         (lambda: small().connect("input", "ouptut", Dense(3, 2)), r"^post=ouptut: did you mean output\?$"),
