@@ -14,7 +14,7 @@ PACKAGE = Path(errors_file).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "output", "legacy"),
-    ("textfiles",),
+    ("settings", "textfiles"),
     ("datafiles", "noise", "traces", "spikes", "state", "surrogate"),
     ("kernels", "spaces"),
     ("neurons", "connections", "encoders", "decoders"),
@@ -38,25 +38,26 @@ NARROWER: dict[str, set[str]] = {
     "output": set(),
     "legacy": set(),
     "noise": set(),
+    "settings": {"errors", "legacy"},
     "textfiles": {"errors"},
-    "datafiles": {"errors", "textfiles"},
+    "datafiles": {"errors", "settings", "textfiles"},
     "state": set(),
-    "traces": {"errors"},
-    "spikes": {"errors"},
-    "kernels": {"errors", "surrogate"},
-    "spaces": {"errors"},
-    "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels"},
-    "connections": {"errors", "noise", "traces", "spikes", "kernels"},
-    "encoders": {"errors", "noise", "traces", "spikes", "state", "kernels"},
-    "decoders": {"errors", "noise", "traces", "spikes", "spaces"},
-    "plasticity": {"errors", "noise", "traces", "spikes", "state", "connections"},
-    "envs": {"errors", "datafiles"},
-    "words": {"errors", "textfiles"},
-    "trust": {"errors"},
+    "traces": {"errors", "settings"},
+    "spikes": {"errors", "settings"},
+    "kernels": {"errors", "settings", "surrogate"},
+    "spaces": {"errors", "settings"},
+    "neurons": {"errors", "settings", "noise", "traces", "spikes", "state", "surrogate", "kernels"},
+    "connections": {"errors", "settings", "noise", "traces", "spikes", "kernels"},
+    "encoders": {"errors", "settings", "noise", "traces", "spaces", "spikes", "state", "kernels"},
+    "decoders": {"errors", "settings", "noise", "traces", "spikes", "spaces"},
+    "plasticity": {"errors", "settings", "noise", "traces", "spikes", "state", "connections"},
+    "envs": {"errors", "settings", "datafiles"},
+    "words": {"errors", "settings", "textfiles"},
+    "trust": {"errors", "settings"},
     "composition": set(),
-    "tuning": {"errors", "words"},
-    "recipes": {"errors", "legacy", "textfiles", "words", "composition", "tuning"},
-    "cli": {"errors", "output"},
+    "tuning": {"errors", "settings", "words"},
+    "recipes": {"errors", "legacy", "settings", "textfiles", "words", "composition", "tuning"},
+    "cli": {"errors", "settings", "output"},
 }
 """Rooms that may import less than their row says, besides themselves."""
 
@@ -154,7 +155,9 @@ def test_nothing_else_imports_the_integrations() -> None:
 def test_environments_know_nothing_of_spikes_nor_of_torch() -> None:
     for module, tree in MODULES.items():
         if room(module) == "envs":
-            assert {room(imported) for imported, _ in imports(tree)} <= {"envs", "errors", "datafiles"}, module
+            assert {room(imported) for imported, _ in imports(tree)} <= {"envs", "errors", "settings", "datafiles"}, (
+                module
+            )
             assert "torch" not in imported_packages(tree), module
 
 
