@@ -10,6 +10,7 @@ from torch import Tensor
 from snnrl.connections.base import Connection
 from snnrl.errors import require
 from snnrl.plasticity.base import Rule, Shape, hebbian_sum, require_finite, zeros
+from snnrl.settings import register
 from snnrl.traces import decay_factor, scan_trace
 
 
@@ -22,6 +23,7 @@ class HebbianState(NamedTuple):
     """``[batch, *post_shape]`` trace of postsynaptic spikes."""
 
 
+@register("hebbian")
 class Hebbian(Rule[HebbianState]):
     """Hebb's rule on spike traces: ``dw = learning_rate * x_post * x_pre`` at every step (Hebb 1949).
 
@@ -60,6 +62,7 @@ class Hebbian(Rule[HebbianState]):
         return hebbian_sum(connection, x_post, x_pre)
 
 
+@register("oja")
 class Oja(Hebbian):
     """Oja's rule: ``dw = learning_rate * x_post * (x_pre - x_post * w)``, which bounds the weights by itself.
 
@@ -79,6 +82,7 @@ class HomeostasisState(NamedTuple):
     """``[batch, *post_shape]`` running firing rate in Hz."""
 
 
+@register("homeostasis")
 class Homeostasis(Rule[HomeostasisState]):
     """Synaptic scaling: ``dw = learning_rate * w * (rate_target - rate)``, all weights of a neuron by one factor.
 

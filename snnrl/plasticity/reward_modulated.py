@@ -12,9 +12,11 @@ from snnrl.errors import ConfigError
 from snnrl.plasticity.base import Rule, Shape, hebbian_sum, require_finite, zeros
 from snnrl.plasticity.stdp import STDP, STDPState
 from snnrl.plasticity.three_factor import ThreeFactor, ThreeFactorState
+from snnrl.settings import register
 from snnrl.traces import decay_factor, scan_trace
 
 
+@register("mstdp")
 class MSTDP(STDP):
     r"""Reward-modulated STDP: ``dw[t] = r[t] z[t]``, where ``z[t]`` is the change that STDP would make at step t.
 
@@ -43,6 +45,7 @@ class EligibilityState(NamedTuple):
     """``[batch, *weight.shape]``, already decayed to the step that comes next."""
 
 
+@register("mstdpet")
 class MSTDPET(Rule[EligibilityState]):
     r"""Reward-modulated STDP with an eligibility trace: ``e[t] = exp(-dt / tau_eligibility) e[t-1] + z[t]``.
 
@@ -109,6 +112,7 @@ class MSTDPET(Rule[EligibilityState]):
         return delta, EligibilityState(pairs, traced.eligibility)
 
 
+@register("td_stdp")
 class TDSTDP(MSTDPET):
     r"""TD-STDP: only pre-before-post pairs leave an eligibility, and the modulator is the temporal-difference error.
 
@@ -145,6 +149,7 @@ class RmaxState(NamedTuple):
     """``[batch, *weight.shape]``, already decayed to the step that comes next."""
 
 
+@register("r_max")
 class Rmax(Rule[RmaxState]):
     r"""R-max: the gradient of expected reward for neurons with escape noise.
 

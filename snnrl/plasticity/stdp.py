@@ -10,6 +10,7 @@ from torch import Tensor
 from snnrl.connections.base import Connection
 from snnrl.errors import require
 from snnrl.plasticity.base import Rule, Shape, hebbian_sum, require_finite, zeros
+from snnrl.settings import register
 from snnrl.traces import decay_factor, scan_trace
 
 
@@ -22,6 +23,7 @@ class STDPState(NamedTuple):
     """``[batch, *post_shape]`` trace of postsynaptic spikes."""
 
 
+@register("stdp")
 class STDP(Rule[STDPState]):
     r"""Pair-based STDP, all pairs counted.
 
@@ -76,6 +78,7 @@ class STDP(Rule[STDPState]):
         return self.a_plus * rise - self.a_minus * fall
 
 
+@register("weight_dependent_stdp")
 class WeightDependentSTDP(STDP):
     r"""Pair-based STDP with soft bounds: potentiation times ``(w_max - w)^mu``, depression times ``(w - w_min)^mu``.
 
@@ -131,6 +134,7 @@ class TripletState(NamedTuple):
     x_post_slow: Tensor
 
 
+@register("triplet_stdp")
 class TripletSTDP(Rule[TripletState]):
     r"""Triplet STDP: what a pair of spikes does depends on a third one.
 

@@ -57,7 +57,7 @@ def third_party(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "third_party_agents", module)
 
 
-@pytest.mark.parametrize("name", sorted(AGENTS))
+@pytest.mark.parametrize("name", AGENTS.names())
 def test_every_agent_is_made_from_its_name_alone(name: str) -> None:
     agent = make_agent({"name": name}, spaces.Discrete(3), spaces.Discrete(2), TOY)
     assert isinstance(agent, Agent)
@@ -86,7 +86,7 @@ def test_a_third_partys_agent_is_named_by_module_and_class() -> None:
 
 @pytest.mark.usefixtures("third_party")
 def test_settings_of_a_third_partys_agent_are_checked_too() -> None:
-    with pytest.raises(ConfigError, match=r"agent\.patients: .* did you mean patience"):
+    with pytest.raises(ConfigError, match=r"agent\.patients=7: .* did you mean patience"):
         built(name="third_party_agents:Patient", patients=7)
     with pytest.raises(ConfigError, match=r"agent\.patience=1\.5: must be an integer"):
         built(name="third_party_agents:Patient", patience=1.5)
@@ -137,7 +137,7 @@ def test_a_class_that_is_no_whole_agent_is_refused(
 
 
 def test_an_unknown_setting_is_an_error_that_suggests_one() -> None:
-    with pytest.raises(ConfigError, match=r"agent\.gama: there is no such setting; did you mean gamma\?"):
+    with pytest.raises(ConfigError, match=r"agent\.gama=0\.9: there is no such setting; did you mean gamma\?"):
         built(gama=0.9)
 
 
