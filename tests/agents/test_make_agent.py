@@ -157,7 +157,7 @@ def test_an_unknown_setting_is_an_error_that_suggests_one() -> None:
         ("value_range", 1.0, "a list"),
         ("value_range", [1.0], "a list"),
         ("value_range", [0.0, 1.0, 2.0], "a list"),
-        ("value_range", [0.0, "one"], "a number"),
+        ("value_range", [0.0, "one"], "a list of 2 numbers"),
     ],
 )
 def test_a_setting_of_the_wrong_type_is_an_error_that_names_it(setting: str, value: Any, expected: str) -> None:
@@ -177,7 +177,7 @@ def test_an_agent_for_a_named_environment_takes_the_recipes_settings_with_change
     assert agent.generator.initial_seed() == 3
     action, _ = agent.predict(np.zeros(4))
     assert action in (0, 1)
-    with pytest.raises(ConfigError, match=r"agent\.actor_neuron: .* did you mean actor_neurons"):
+    with pytest.raises(ConfigError, match=r"agent\.actor_neuron=2: .* did you mean actor_neurons"):
         loading.make_agent("CartPole", actor_neuron=2)
 
 
