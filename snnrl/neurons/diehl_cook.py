@@ -12,6 +12,7 @@ from snnrl.neurons.base import Neuron
 from snnrl.neurons.lif import LIF, LIFState
 from snnrl.neurons.settings import Limits, Value, at_least
 from snnrl.settings import register
+from snnrl.types import Setting
 
 
 @register("diehl_cook")
@@ -52,7 +53,7 @@ class DiehlCook(LIF):
         v_threshold: Value = -52.0,
         v_reset: Value = -60.0,
         t_refractory: float = 5.0,
-        **settings: Any,
+        **settings: Setting,
     ) -> None:
         super().__init__(
             shape,
