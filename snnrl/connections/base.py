@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Self, TypeVar
@@ -51,6 +52,14 @@ class Projection(FixedSettings, nn.Module, ABC):
         through = WeightSettings.__annotations__ if any("WeightSettings" in each for each in annotations) else ()
         refuse_unknown(cls, settings, through)
         return super().__new__(cls)
+
+    @classmethod
+    def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
+        """The sizes that the constructor takes for a connection between populations of these shapes.
+
+        By default ``pre`` and ``post``, the numbers of neurons.
+        """
+        return {"pre": math.prod(pre), "post": math.prod(post)}
 
     @abstractmethod
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:

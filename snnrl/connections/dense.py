@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Unpack
 
 import torch
@@ -15,6 +16,7 @@ from snnrl.errors import require
 from snnrl.kernels import add_outer_events, add_rows, spike_product
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes, as_dtype
+from snnrl.types import Setting
 
 
 @register("dense")
@@ -102,6 +104,10 @@ class Lateral(Dense):
     def __init__(self, size: int, **settings: Unpack[WeightSettings]) -> None:
         require(at_least(1, size), "size", size, "a positive number of neurons")
         super().__init__(size, size, **settings)
+
+    @classmethod
+    def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
+        return {"size": math.prod(pre)}
 
     def _set_constraint(self, name: str, value: Any, shape: tuple[int, ...]) -> None:
         if name == "mask":
