@@ -208,6 +208,7 @@ def nested(agent: Mapping[str, Any]) -> dict[str, Any]:
 def upgraded_checkpoint(payload: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint of version 1 of the file's layout, with the names that this version gives to what it holds."""
     kind, bracket, shapes = str(payload["architecture"]).partition("(")
+    shapes = re.sub(r"[\w.]+(?= \()", lambda name: str(_renamed(name[0])), shapes)
     found = {**payload, "architecture": f"{_CLASSES.get(kind, kind)}{bracket}{shapes}"}
     for part in ("agent", "learner"):
         if isinstance(found.get(part), Mapping):
