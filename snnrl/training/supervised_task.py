@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class SupervisedTask(Task):
         self.data = Data(data.train.to(self.device), data.held.to(self.device), data.classes)
         self.model: Learner = _fitting_learner(config, data.shape, data.classes, self.device).to(self.device)
         self.total = self.model.training_images = config.passes * len(data.train)
-        self.config = config.spread(self.total)
+        self.config = replace(config, total=self.total)
         self.steps, self._calibrated = 0, False
         self._order, self._order_of = torch.empty(0), -1
         self._accuracy: float | None = None
@@ -83,7 +84,7 @@ class SupervisedTask(Task):
     def evaluate(self, between: Callable[[], None]) -> Evaluated:
         with draws_apart(self.model, self.config.seed):
             self._calibrate(self.data.train.first(CALIBRATE_DURING), between)
-            confusion = confuse(self.model, self.data.held.first(self.config.eval_during), between)
+            confusion = confuse(self.model, self.data.held.first(self.config.eval.during), between)
         accuracy = self._note(confusion)
         images = int(confusion.sum())
         choosing = self.config.split == "validation"
