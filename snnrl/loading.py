@@ -43,7 +43,7 @@ def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto", *,
     Raises:
         ConfigError: the folder is not that of a run, it names code that may not run, or the checkpoint does not fit.
     """
-    path, settings = read_run({"run": run_dir, "trust": trust})
+    path, settings = read_run(run_dir, trust=trust)
     if "learner" in settings:
         return load_learner(SupervisedConfig.from_mapping(settings), path, checkpoint, device)
     return load_player(RunConfig.from_mapping(settings), path, checkpoint, device)

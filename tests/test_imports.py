@@ -58,7 +58,7 @@ NARROWER: dict[str, set[str]] = {
     "tuning": {"errors", "words"},
     "run_settings": {"settings"},
     "recipes": {"errors", "legacy", "run_settings", "textfiles", "words", "composition", "tuning"},
-    "cli": {"errors", "output"},
+    "cli": {"errors", "output", "run_settings", "settings", "words"},
 }
 """Rooms that may import less than their row says, besides themselves, declared settings and the names of types."""
 
