@@ -25,9 +25,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("words", "trust", "composition"),
     ("tuning",),
     ("learners",),
-    ("config", "recipes", "training"),
+    ("config", "recipes", "training", "resuming"),
     ("integrations",),
+    ("agent_files",),
     ("loading",),
+    ("api",),
     ("trials",),
     ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
 )
@@ -64,6 +66,7 @@ NARROWER: dict[str, set[str]] = {
 SAME_ROW: set[tuple[str, str]] = {
     ("config", "training"),
     ("training", "config"),
+    ("resuming", "config"),
     ("train", "cli"),
     ("evaluate", "cli"),
     ("controls", "cli"),
