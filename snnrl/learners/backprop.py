@@ -19,6 +19,7 @@ from snnrl.learners.adam import Adam
 from snnrl.learners.base import Learner, Metrics
 from snnrl.learners.modulated import check_numbers
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
+from snnrl.settings import register
 from snnrl.surrogate import SURROGATES
 from snnrl.traces import decay_factor
 
@@ -142,6 +143,7 @@ class GradientLearner(Learner):
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
 
+@register("backprop")
 class BackpropLearner(GradientLearner):
     """One hidden layer of LIF neurons.
 
@@ -185,6 +187,7 @@ class BackpropConvConfig(BackpropConfig):
     COUNTS: ClassVar[tuple[str, ...]] = (*BackpropConfig.COUNTS, "maps", "maps_second", "kernel")
 
 
+@register("backprop_conv")
 class BackpropConvLearner(GradientLearner):
     """Two convolutions, of whose currents the highest of each field of 2 by 2 goes to a LIF, and a hidden layer.
 
