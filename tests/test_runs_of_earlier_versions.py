@@ -40,7 +40,7 @@ def same(one: list[Tensor], other: list[Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.parametrize("name", (*IN_ENVIRONMENTS, *ON_IMAGES))
+@pytest.mark.parametrize("name", [*IN_ENVIRONMENTS, *ON_IMAGES])
 def test_every_kind_of_run_is_loaded_with_its_weights(name: str) -> None:
     model = snnrl.load(RUNS / name, device="cpu")
     assert same(tensors(model.state_dict()), weights(RUNS / name))
@@ -56,7 +56,8 @@ def test_agents_play(name: str) -> None:
 def test_learners_name_images(name: str) -> None:
     learner = snnrl.load(RUNS / name, device="cpu")
     labels = learner.predict(torch.randint(256, (3, 1, 28, 28), dtype=torch.uint8))
-    assert labels.shape == (3,) and 0 <= int(labels.min()) <= int(labels.max()) < 10
+    assert labels.shape == (3,)
+    assert 0 <= int(labels.min()) <= int(labels.max()) < 10
 
 
 def test_a_run_goes_on_to_the_weights_that_version_0_1_came_to(tmp_path: Path) -> None:
