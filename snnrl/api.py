@@ -12,11 +12,12 @@ import torch
 
 from snnrl.agent_files import save_agent
 from snnrl.agents.trainable import Origin
-from snnrl.config import RunConfig, whole
+from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.loading import AnyEnv, agent_task, checked, compose, env_recipe, load, set_env, task_of
 from snnrl.resuming import resumed_settings
+from snnrl.settings import require_whole
 from snnrl.training.callbacks import AnyCallback
 from snnrl.training.device import leave_cores_to_environments
 from snnrl.training.evaluation import Evaluation
@@ -129,9 +130,9 @@ def learn(
 ) -> None:
     """Let an agent learn in its environments; see :meth:`snnrl.agents.Agent.learn`."""
     origin = agent.made_for()
-    whole("total_timesteps", total_timesteps, 1)
+    require_whole("total_timesteps", total_timesteps)
     if log_interval is not None:
-        whole("log_interval", log_interval, 1)
+        require_whole("log_interval", log_interval)
     done = 0 if reset_num_timesteps else agent.num_timesteps
     settings = {
         **origin.settings,
@@ -175,14 +176,16 @@ def evaluate(
     origin: Origin | None = getattr(agent, "origin", None)
     if env is None and origin is None:
         raise ConfigError("env: the agent was made without an environment; must be given")
+    require_whole("episodes", episodes)
+    require_whole("num_envs", num_envs)
     recipe: EnvConfig = origin.env if env is None and origin is not None else env_recipe(env or "")
     if seed is None:
         seed = 0 if origin is None else int(origin.settings["seed"])
     return play(
         agent,
         recipe,
-        episodes=whole("episodes", episodes, 1),
+        episodes=episodes,
         seed=seed,
         deterministic=recipe.eval_deterministic if deterministic is None else deterministic,
-        num_envs=whole("num_envs", num_envs, 1),
+        num_envs=num_envs,
     )
