@@ -156,6 +156,8 @@ _WEIGHTS: tuple[tuple[str, str], ...] = (
 """Patterns of names of weights and buffers, and what has come in their place."""
 
 _WEIGHTS_OF: Mapping[str, Mapping[str, str]] = {
+    "DiehlCookLearner": {"weight": "synapses.weight", "threshold": "neurons.theta"},
+    "ConvSTDPLearner": {"weight": "synapses.weight"},
     "BackpropLearner": {"hidden.weight": "network.layers.0.synapses.1.weight"},
     "BackpropConvLearner": {
         "first.weight": "network.layers.0.synapses.0.weight",
@@ -189,10 +191,15 @@ def upgraded_checkpoint(payload: dict[str, Any]) -> dict[str, Any]:
     kind = _CLASSES.get(kind, kind)
     own = _WEIGHTS_OF.get(kind, {})
     shapes = re.sub(r"([\w.]+)(?= \()", lambda name: own.get(name[1], name[1]), shapes)
+    if kind == "ConvSTDPLearner":  # maps were the last dimension
+        shapes = re.sub(r"^synapses.weight \((\d+, \d+, \d+), (\d+)\)", r"synapses.weight (\2, \1)", shapes)
     found = {**payload, "architecture": f"{kind}{bracket}{shapes}"}
     for part in ("agent", "learner"):
         if isinstance(found.get(part), Mapping):
             found[part] = {own.get(name, _renamed(name)): value for name, value in found[part].items()}
+    if kind == "ConvSTDPLearner" and isinstance(found.get("learner"), dict):
+        learner = found["learner"]
+        learner["synapses.weight"] = learner["synapses.weight"].permute(3, 0, 1, 2).contiguous()
     return found
 
 
