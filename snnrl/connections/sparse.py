@@ -14,12 +14,14 @@ from snnrl.connections.synapses import AT_ONCE, random_pairs
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import ConfigError, require
 from snnrl.kernels import add_rows
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.types import Setting
 
 _OF_SYNAPSES: tuple[Literal["weight", "mask", "signs"], ...] = ("weight", "mask", "signs")
 
 
+@register("sparse")
 class Sparse(Connection):
     """The synapses that exist, in compressed rows (CSR): weights ``[synapses]``, sorted by postsynaptic neuron.
 

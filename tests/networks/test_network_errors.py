@@ -11,7 +11,7 @@ from snnrl.connections import Dense, Pool
 from snnrl.errors import ConfigError
 from snnrl.networks import Network
 from snnrl.neurons import LIF, EscapeNoise
-from snnrl.plasticity import MSTDP, MSTDPET, STDP, Rmax, ThreeFactor
+from snnrl.plasticity import MSTDP, MSTDPET, STDP, Rmax
 from tests.networks.nets import (
     RULE,
     feedforward,
@@ -49,7 +49,7 @@ BOOL = torch.zeros(1, dtype=torch.bool)
             r"^connection=Linear: must be a Projection, as Dense is one$",
         ),
         (lambda: small(rule=STDP), r"^rule=STDP: must be a Rule, as STDP\(\) is one, or None$"),
-        (lambda: small(rule=ThreeFactor(0.5)), r"^rule=ThreeFactor: must be a Rule, as STDP\(\) is one, or None$"),
+        (lambda: small(rule=torch.nn.Identity()), r"^rule=Identity: must be a Rule, as STDP\(\) is one, or None$"),
         (run(window=2.5), r"^window=2.5: must be at least 1 step$"),
         (lambda: small().connect("inptu", "output", Dense(3, 2)), r"^pre=inptu: did you mean input\?$"),
         (lambda: small().connect("input", "ouptut", Dense(3, 2)), r"^post=ouptut: did you mean output\?$"),

@@ -10,7 +10,7 @@ from torch import Tensor
 from snnrl.connections import Dense, Lateral
 from snnrl.networks import Network
 from snnrl.neurons import LIF, SRM0, DiehlCook, EscapeNoise
-from snnrl.plasticity import MSTDP, MSTDPET, STDP, Rmax
+from snnrl.plasticity import MSTDP, MSTDPET, STDP, Rmax, ThirdFactor
 from tests.networks.nets import (
     NETWORKS,
     RULE,
@@ -50,7 +50,7 @@ def by_hand(network: Network, inputs: Tensor, window: int, modulator: Tensor | N
     for first in range(0, len(inputs), window):
         part = inputs[first : first + window]
         recording, state = network.run({"input": part}, state)
-        third = None if modulator is None else modulator[first : first + window]
+        third = ThirdFactor(None if modulator is None else modulator[first : first + window])
         change, learned = rule(connection, part, fired(recording)[edge.post], learned, third)
         connection.apply_(change)
     return connection.weight
@@ -180,7 +180,7 @@ def test_rmax_is_told_the_score_of_the_spikes_at_the_potential_they_were_drawn_a
     )
     neuron, connection = network.neuron("output"), Dense(4, 3)
     score = neuron.score(recording["output"][potential], recording["output"]["spikes"])
-    change, _ = rule(connection, inputs, score, rule.init_state(connection, (4,), (3,), 2), modulator)
+    change, _ = rule(connection, inputs, score, rule.init_state(connection, (4,), (3,), 2), ThirdFactor(modulator))
     torch.testing.assert_close(weights(network)[0] - 0.8, change, rtol=1e-4, atol=1e-6)
     assert change.any()
 
