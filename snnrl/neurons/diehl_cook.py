@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Self, cast
+from collections.abc import Callable
+from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor
@@ -85,7 +86,7 @@ class DiehlCook(LIF):
         """The factor by which ``theta`` shrinks in one step."""
         return math.exp(-self.dt / self.tau_theta)
 
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """As in torch, but that ``theta`` keeps its dtype where others are converted."""
         kept = self.theta
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
