@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Unpack
 
 import torch
@@ -104,6 +105,10 @@ class Lateral(Dense):
     def __init__(self, size: int, **settings: Unpack[WeightSettings]) -> None:
         require(at_least(1, size), "size", size, "a positive number of neurons")
         super().__init__(size, size, **settings)
+
+    @classmethod
+    def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
+        return {"size": math.prod(pre)}
 
     def _set_constraint(self, name: str, value: Setting, shape: tuple[int, ...]) -> None:
         if name == "mask":
