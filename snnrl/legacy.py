@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 SECTIONS: Mapping[str, str] = {"pipeline": "learner"}
 """Sections of a run's settings, by their names in version 0.1."""
@@ -37,6 +37,105 @@ LEARNERS: Mapping[str, str] = {
     "surrogate_conv": "backprop_conv",
 }
 """Learners by their names in version 0.1."""
+
+
+class OldAgent(NamedTuple):
+    """A recipe of an agent that version 0.1 had."""
+
+    now: str
+    """The recipe that has come in its place."""
+    settings: Mapping[str, Any]
+    """What it set besides; kept until the next release."""
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """As a recipe's file would hold it."""
+        return {"defaults": [self.now], **self.settings}
+
+    def advice(self, old: str) -> str:
+        """What to write in place of its name ``old``."""
+        return (
+            f"agent={old}: goes with the next release; write agent={self.now}, which takes what suits a task from the "
+            "section tuned of the task's recipe"
+        )
+
+
+_QUIET = {"entropy_coef": 0.0, "exploration_bonus": 0.0, "exploration_steps": 50}
+_FINE = {
+    **_QUIET,
+    "tau": 10.0,
+    "spikes_per_step": 4.5,
+    "weight_mean": 0.05,
+    "weight_std": 0.007,
+    "critic_neurons": 20,
+    "action_bins": 9,
+    "gamma": 0.98,
+    "actor_lr": 0.00035,
+    "critic_lr": 0.00011,
+    "lr_per_input": False,
+    "normalise_td": False,
+    "postsynaptic_floor": 0.0,
+}
+_SCALED = {
+    **_FINE,
+    "critic_neurons": 40,
+    "gamma": 0.99,
+    "actor_lr": 0.003,
+    "critic_lr": 0.01,
+    "lr_per_input": True,
+    "normalise_td": True,
+}
+_DENSE = {
+    **_SCALED,
+    "tau": 5.0,
+    "spikes_per_step": 18.0,
+    "weight_mean": 0.0125,
+    "weight_std": 0.0017,
+    "critic_lr": 0.001,
+    "postsynaptic_floor": 0.05,
+    "entropy_coef": 0.05,
+    "exploration_bonus": 1.0,
+    "exploration_steps": 20,
+}
+_KEEN = {**_DENSE, "entropy_coef": 0.01, "exploration_bonus": 0.5, "exploration_steps": 5}
+_SWIFT = {
+    **_DENSE,
+    "tau": 3.0,
+    "spikes_per_step": 6.0,
+    "weight_mean": 0.0375,
+    "weight_std": 0.005,
+    "action_bins": 5,
+    "gamma": 0.95,
+    "critic_lr": 0.002,
+    "entropy_coef": 0.03,
+    "exploration_bonus": 0.5,
+    "exploration_steps": 5,
+}
+_TABLE = {
+    **_SCALED,
+    "weight_mean": 0.2,
+    "weight_std": 0.02,
+    "gamma": 0.995,
+    "normalise_td": False,
+    "actor_lr": 0.1,
+    "critic_lr": 0.05,
+}
+_PIXELS = {"gamma": 0.98, "temperature": 0.5, "exploration_bonus": 0.0, "exploration_steps": 50}
+_AGILE = {**_PIXELS, "exploration_bonus": 1.0, "exploration_steps": 10}
+AGENTS: Mapping[str, OldAgent] = {
+    "rstdp_fine": OldAgent("rstdp", _FINE),
+    "rstdp_scaled": OldAgent("rstdp", _SCALED),
+    "rstdp_dense": OldAgent("rstdp", _DENSE),
+    "rstdp_keen": OldAgent("rstdp", _KEEN),
+    "rstdp_swift": OldAgent("rstdp", _SWIFT),
+    "rstdp_table": OldAgent("rstdp", _TABLE),
+    "rstdp_pixels": OldAgent("rstdp_frames", _PIXELS),
+    "rstdp_agile": OldAgent("rstdp_frames", _AGILE),
+    "rstdp_restless": OldAgent("rstdp_frames", {**_AGILE, "gamma": 0.99, "exploration_bonus": 1.5}),
+    "rstdp_persistent": OldAgent("rstdp_frames", {**_PIXELS, "exploration_bonus": 2.0, "exploration_steps": 60}),
+    "rstdp_images": OldAgent("rstdp_frames", {**_PIXELS, "temperature": 0.25}),
+}
+"""Recipes of agents that have gone. They hold every setting that a task's recipe tunes, so that their own count."""
 
 _CLASSES: Mapping[str, str] = {
     "Unsupervised": "DiehlCookLearner",

@@ -120,7 +120,7 @@ def agent_task(name: str) -> type[EnvironmentTask[Any]]:
     Raises:
         ConfigError: there is no agent of this name.
     """
-    known = (*AGENTS, *ALGORITHMS)
+    known = (*AGENTS.names(), *ALGORITHMS)
     if name not in known and ":" not in name:
         raise ConfigError(f"agent.name={name}: there is no such agent; {did_you_mean(name, known)}")
     if name not in ALGORITHMS:

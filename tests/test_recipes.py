@@ -139,7 +139,7 @@ def test_every_experiment_takes_steps(name: str) -> None:
 def test_recipes_of_agents_hold_every_setting_of_their_agent() -> None:
     from snnrl.agents.rstdp_config import RSTDPConfig
 
-    for name in ("rstdp", "rstdp_pixels"):
+    for name in ("rstdp", "rstdp_frames"):
         assert set(config("env=CartPole", f"agent={name}").agent) == {"name", *RSTDPConfig.__dataclass_fields__}
 
 
@@ -215,7 +215,7 @@ def test_an_id_without_a_recipe_takes_the_one_for_its_kind(env_id: str, steps: i
 
 
 def test_an_atari_game_takes_the_agent_for_pixels_and_anything_else_the_one_for_vectors() -> None:
-    pixels, vectors = (config("env=Acrobot", f"agent={name}").agent for name in ("rstdp_pixels", "rstdp"))
+    pixels, vectors = config("env=Acrobot", "agent=rstdp_frames").agent, config("env=Pong", "agent=rstdp").agent
     assert pixels != vectors
     assert config("env.id=ALE/Pong-v5").agent == pixels
     assert config("env.id=Acrobot-v1").agent == vectors
@@ -295,7 +295,7 @@ def test_an_unknown_key_in_them_is_refused_by_who_takes_it(words: list[str], mes
     ("word", "message"),
     [
         ("env=cartpole", "did you mean CartPole?"),
-        ("agent=rstdp_pixel", "did you mean rstdp_pixels"),
+        ("agent=rstdp_frame", "did you mean rstdp_frames"),
         ("env.rewards.scale=1", "did you mean env.reward.scale"),
         ("env.reward.scal=1", "did you mean env.reward.scale"),
         ("agent.learning_rate=1", "agent.learning_rate_end"),

@@ -9,12 +9,14 @@ from snnrl.envs.limits import LONGEST, for_evaluation, has_limit
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.own import OwnEnv, OwnSource, StandIn, name_of
 from snnrl.envs.seeding import env_seeds
+from snnrl.envs.types import Env, VectorEnv
 
 __all__ = [
     "LONGEST",
     "AtariConfig",
     "AtariEnv",
     "Checked",
+    "Env",
     "EnvConfig",
     "Episode",
     "EpisodeStats",
@@ -26,6 +28,7 @@ __all__ = [
     "RewardConfig",
     "StandIn",
     "VectorAtari",
+    "VectorEnv",
     "VectorMNIST",
     "action_mask",
     "as_one_row",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,7 +11,9 @@ from torch import Tensor
 from snnrl.neurons.base import step_of, steps_like, window_of
 from snnrl.neurons.lif import LeakyMembrane
 from snnrl.neurons.settings import Value, refuse_unknown
+from snnrl.settings import register
 from snnrl.traces import scan_trace
+from snnrl.types import Setting
 
 
 class LeakyIntegratorState(NamedTuple):
@@ -21,6 +23,7 @@ class LeakyIntegratorState(NamedTuple):
     """Membrane potential ``[batch, *shape]``."""
 
 
+@register("leaky_integrator")
 class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
     r"""A membrane that is read instead of firing: ``tau_mem dv/dt = -v + I``, and the output is ``v``.
 
@@ -52,7 +55,7 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
         decay_input: bool = True,
         learnable: Collection[str] = (),
         dt: float = 1.0,
-        **unknown: Any,
+        **unknown: Setting,
     ) -> None:
         refuse_unknown(type(self), unknown)
         super().__init__(shape, tau_mem=tau_mem, decay_input=decay_input, learnable=learnable, dt=dt)

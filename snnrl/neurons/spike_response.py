@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,7 +11,9 @@ from torch import Tensor
 from snnrl.neurons.base import SpikingNeuron
 from snnrl.neurons.settings import POTENTIAL, Limits, Value, above, at_least
 from snnrl.noise import uniform
+from snnrl.settings import register
 from snnrl.traces import decay_trace
+from snnrl.types import Setting
 
 _LIMITS = {
     "v_threshold": POTENTIAL,
@@ -36,6 +38,7 @@ class SRM0State(NamedTuple):
     """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
 
 
+@register("srm0")
 class SRM0(SpikingNeuron[SRM0State]):
     r"""Spike response model with short-term memory and escape noise.
 
@@ -77,7 +80,7 @@ class SRM0(SpikingNeuron[SRM0State]):
         width: float = 0.5,
         rate_threshold: float = 0.1,
         generator: torch.Generator | None = None,
-        **common: Any,
+        **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
         self._set("tau_mem", tau_mem)
@@ -140,6 +143,7 @@ class CumulativeSRMState(NamedTuple):
     """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
 
 
+@register("cumulative_srm")
 class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
     r"""Cumulative spike response model: every past spike goes on to count.
 
@@ -172,7 +176,7 @@ class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
         tau_refractory: Value = 20.0,
         eta_reset: float = 1.0,
         v_threshold: Value = 1.0,
-        **common: Any,
+        **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
         self._set("tau_mem", tau_mem, per_neuron=False)

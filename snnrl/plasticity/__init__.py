@@ -1,16 +1,23 @@
 """Plasticity rules and their third factors, one file for each family."""
 
-from snnrl.plasticity.base import Rule
+from typing import Any
+
+from snnrl.plasticity.base import Rule, ThirdFactor
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
 from snnrl.plasticity.prediction import LinearCritic, LinearCriticState, MovingAverage, TemporalDifference
-from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, EligibilityState, Rmax, RmaxState
+from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, Rmax
 from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
-from snnrl.plasticity.three_factor import ThreeFactor, ThreeFactorState
+from snnrl.plasticity.three_factor import EligibilityState, ThreeFactor
+from snnrl.settings import Registry
+
+RULES: Registry[Rule[Any]] = Registry("rule", "snnrl.plasticity.base:Rule", "plasticity")
+"""Plasticity rules by the names that recipes give them; see :class:`~snnrl.settings.Registry`."""
 
 __all__ = [
     "MSTDP",
     "MSTDPET",
+    "RULES",
     "STDP",
     "TDSTDP",
     "EligibilityState",
@@ -23,14 +30,13 @@ __all__ = [
     "MovingAverage",
     "Oja",
     "Rmax",
-    "RmaxState",
     "Rule",
     "RunningScale",
     "STDPState",
     "Shuffler",
     "TemporalDifference",
+    "ThirdFactor",
     "ThreeFactor",
-    "ThreeFactorState",
     "TripletSTDP",
     "TripletState",
     "WeightDependentSTDP",
