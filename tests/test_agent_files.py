@@ -56,7 +56,7 @@ def test_a_class_loads_agents_of_its_own(tmp_path: Path) -> None:
     snnrl.make_agent("CartPole", sim_steps=4).save(tmp_path / "agent.pt")
     assert isinstance(RSTDP.load(tmp_path / "agent.pt", env="CartPole"), RSTDP)
     assert isinstance(Agent.load(tmp_path / "agent.pt"), RSTDP)
-    with pytest.raises(ConfigError, match="path=.*: must be the file of a Random, this is one of a RSTDP"):
+    with pytest.raises(ConfigError, match=r"path=.*: must be the file of a Random, this is one of a RSTDP"):
         Random.load(tmp_path / "agent.pt")
     with pytest.raises(ConfigError, match="env=Pendulum-v1: must be one with the agent's"):
         RSTDP.load(tmp_path / "agent.pt", env="Pendulum")
@@ -101,7 +101,7 @@ def test_a_file_that_is_not_whole_is_refused_in_one_line(key: str, tmp_path: Pat
     held = load_checkpoint(path)
     del held[key]
     save_checkpoint(path, held)
-    with pytest.raises(ConfigError, match="damaged|is a checkpoint of a run") as caught:
+    with pytest.raises(ConfigError, match=r"damaged|is a checkpoint of a run") as caught:
         snnrl.load(path)
     assert "\n" not in str(caught.value)
 

@@ -111,7 +111,7 @@ def test_an_object_that_cannot_be_copied_is_learned_in_but_not_evaluated_in() ->
     env = Locked()
     agent = snnrl.make_agent(env, sim_steps=4).learn(32)
     assert env.steps == 32
-    with pytest.raises(ConfigError, match="env=Locked: cannot be copied, .*must be a function that makes one"):
+    with pytest.raises(ConfigError, match=r"env=Locked: cannot be copied, .*must be a function that makes one"):
         snnrl.train(env, **QUIET)
     assert env.steps == 32
     assert snnrl.evaluate(agent, lambda: TimeLimit(Locked(), 9), episodes=1).lengths[0] <= 9
@@ -135,5 +135,5 @@ def test_what_an_own_environment_returns_is_checked() -> None:
 
 
 def test_a_function_that_makes_something_else_is_refused() -> None:
-    with pytest.raises(ConfigError, match="the function returned 3; must return a gymnasium.Env"):
+    with pytest.raises(ConfigError, match=r"the function returned 3; must return a gymnasium\.Env"):
         snnrl.make_agent(lambda: 3)  # type: ignore[arg-type, return-value]

@@ -59,7 +59,7 @@ def test_a_callback_of_stable_baselines3_is_told_of_every_step(name: str) -> Non
     assert steps == sorted(steps)
     assert steps[-1] == agent.num_timesteps >= 160
     assert witness.model is (agent if name == "rstdp" else agent.model)
-    assert all(len(row["infos"]) == len(row["dones"]) == len(row["rewards"]) == 16 for _, row in witness.rows)
+    assert all(len(row["infos"]) == len(row["dones"]) == len(row["rewards"]) == 8 for _, row in witness.rows)
     ended = sum(int(row["dones"].sum()) for _, row in witness.rows)
     assert ended == sum("episode" in info for _, row in witness.rows for info in row["infos"]) > 0
     assert any("mine/calls" in row for row in agent.history)
@@ -68,10 +68,10 @@ def test_a_callback_of_stable_baselines3_is_told_of_every_step(name: str) -> Non
 @pytest.mark.parametrize("name", SMALL)
 def test_a_callback_that_returns_false_ends_learning(name: str) -> None:
     agent = make(name).learn(1600, Witness(most=3))
-    assert agent.num_timesteps == 3 * 16
+    assert agent.num_timesteps == 3 * 8
     first, second = Witness(), Witness(most=2)
     agent = make(name).learn(1600, [first, second])
-    assert agent.num_timesteps == 2 * 16
+    assert agent.num_timesteps == 2 * 8
     assert len(first.rows) == 2
 
 
@@ -84,7 +84,7 @@ def test_a_function_is_called_with_locals_and_globals(name: str) -> None:
         return len(seen) < 4
 
     make(name).learn(1600, ends)
-    assert seen == [16, 32, 48, 64]
+    assert seen == [8, 16, 24, 32]
     make(name).learn(32, lambda variables, others: None)
 
 
