@@ -171,6 +171,7 @@ def test_only_environments_agents_decoders_and_what_drives_them_know_gymnasium()
         "spaces",
         "envs",
         "agents",
+        "agent_files",
         "decoders",
         "training",
         "loading",

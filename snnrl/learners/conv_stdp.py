@@ -28,14 +28,14 @@ FEATURE_SHARE = 0.25
 
 @dataclass(frozen=True)
 class ConvSTDPConfig:
-    """Recipe of :class:`ConvSTDPLearner`; time in steps."""
+    """Recipe of :class:`ConvSTDPLearner`; a simulation step is 1 ms."""
 
     maps: int = 64
     """Features."""
     kernel: int = 5
     """Pixels across a feature."""
-    steps: int = 15
-    """Length of a presentation."""
+    sim_steps: int = 15
+    """Simulation steps of a presentation."""
     feature_images: int = 6000
     """Images from which features are learned, before the readout learns; a quarter of all at most."""
     feature_batch: int = 8
@@ -69,7 +69,7 @@ class ConvSTDPConfig:
         counts = (
             "maps",
             "kernel",
-            "steps",
+            "sim_steps",
             "feature_images",
             "feature_batch",
             "winners",
@@ -79,7 +79,7 @@ class ConvSTDPConfig:
         )
         positive = ("potentiation", "depression", "threshold", "gain", "learning_rate")
         check_numbers(self, counts=counts, positive=positive, shares=("momentum", "potentiation", "depression"))
-        require(self.steps <= 255, "learner.steps", self.steps, "from 1 to 255")
+        require(self.sim_steps <= 255, "learner.sim_steps", self.sim_steps, "from 1 to 255")
         require(
             self.spikes_per_place <= self.maps,
             "learner.spikes_per_place",
@@ -125,7 +125,7 @@ class ConvSTDPLearner(Learner):
         super().__init__(shape, classes, config, seed)
         rows, columns = (size - config.kernel + 1 for size in shape[1:])
         require(min(rows, columns) > 0, "learner.kernel", config.kernel, f"at most {min(shape[1:])}, as images are")
-        self.contrast = ContrastLatency(steps=config.steps)
+        self.contrast = ContrastLatency(sim_steps=config.sim_steps)
         first = torch.randn((2, config.kernel, config.kernel, config.maps), generator=self.generator)
         self.weight = nn.Parameter((0.8 + 0.05 * first).clamp_(0.01, 0.99), requires_grad=False)
         self.register_buffer("threshold", torch.full((config.maps,), float(config.threshold)))
@@ -158,9 +158,9 @@ class ConvSTDPLearner(Learner):
         """What the readout sees of images uint8 ``[batch, *shape]``: ``[batch, maps * fields]``, of norm 1 or 0."""
         config = self.config
         fired, _ = first_spikes(
-            self.contrast(images), self.weight, self.threshold, config.steps, config.spikes_per_place
+            self.contrast(images), self.weight, self.threshold, config.sim_steps, config.spikes_per_place
         )
-        spikes = (fired < config.steps).permute(0, 3, 1, 2).to(self.weight.dtype)
+        spikes = (fired < config.sim_steps).permute(0, 3, 1, 2).to(self.weight.dtype)
         pooled = functional.avg_pool2d(spikes, config.pool, ceil_mode=True).sqrt_()
         return functional.normalize(pooled.flatten(1), dim=1)
 
@@ -179,8 +179,8 @@ class ConvSTDPLearner(Learner):
     def _learn_features(self, images: Tensor) -> Metrics:
         config = self.config
         latency = self.contrast(images)
-        fired, margin = first_spikes(latency, self.weight, self.threshold, config.steps, 1)
-        found = earliest_winners(fired, margin, config.steps, config.winners, config.radius)
+        fired, margin = first_spikes(latency, self.weight, self.threshold, config.sim_steps, 1)
+        found = earliest_winners(fired, margin, config.sim_steps, config.winners, config.radius)
         image, row, column, chosen, step = found.unbind(1)
         fields = latency.unfold(2, config.kernel, 1).unfold(3, config.kernel, 1)[image, :, row, column]
         caused = (fields <= step[:, None, None, None]).to(self.weight.dtype)

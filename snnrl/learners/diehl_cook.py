@@ -37,7 +37,7 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class DiehlCookConfig:
-    """Recipe of :class:`DiehlCookLearner`; time in steps, potentials in mV."""
+    """Recipe of :class:`DiehlCookLearner`; potentials in mV, and a simulation step is 1 ms."""
 
     n_neurons: int = 400
     """Neurons that compete."""
@@ -49,20 +49,20 @@ class DiehlCookConfig:
     """``current``: a constant input current; ``poisson``: random spikes of the same mean."""
     label_readout: str = "likelihood"
     """How spikes become a label: ``all``, ``proportion``, ``likelihood`` or ``ngram``."""
-    steps: int = 15
-    """Length of a presentation while learning."""
+    sim_steps: int = 15
+    """Simulation steps of a presentation."""
     input_spikes: float = 1600.0
     """Expected input spikes of a presentation, the same for every image."""
-    tau: float = 7.5
-    """Time constant of the membranes."""
+    tau_mem: float = 7.5
+    """Time constant of the membranes in ms."""
     excess: float = 10.0
     """How far above its adaptive threshold a neuron must be to fire."""
     inhibition: float = 48.0
     """How far below rest a spike leaves the other neurons."""
     threshold_gain: float = 48.0
     """Growth of a threshold in a whole run, if its neuron fires once for every image that is its fair share."""
-    trace_tau: float = 42.0
-    """Time constant of the trace of an input spike."""
+    tau_pre: float = 42.0
+    """Time constant in ms of the trace of an input spike."""
     learning_rate: float = 0.05
     """Of the first spikes."""
     learning_rate_end: float = 0.005
@@ -78,7 +78,7 @@ class DiehlCookConfig:
 
     def __post_init__(self) -> None:
         check_batch_size(self.batch_size)
-        for name in ("n_neurons", "steps"):
+        for name in ("n_neurons", "sim_steps"):
             require(getattr(self, name) >= 1, f"learner.{name}", getattr(self, name), "an integer of at least 1")
         for field in fields(self):
             value = getattr(self, field.name)
@@ -92,8 +92,8 @@ class DiehlCookConfig:
         require(
             self.label_readout in READOUTS, "learner.label_readout", self.label_readout, f"one of {', '.join(READOUTS)}"
         )
-        decay_factor(self.tau, setting="learner.tau")
-        decay_factor(self.trace_tau, setting="learner.trace_tau")
+        decay_factor(self.tau_mem, setting="learner.tau_mem")
+        decay_factor(self.tau_pre, setting="learner.tau_pre")
 
 
 @register("diehl_cook")
@@ -129,8 +129,8 @@ class DiehlCookLearner(Learner):
         self.register_buffer("threshold", torch.zeros(config.n_neurons))
         self.readout = LabelReadout(config.n_neurons, classes)
         self._rate = config.learning_rate
-        decay = decay_factor(config.tau)
-        self._learning = WinnerTakeAll(config.steps, decay, config.excess, 0.0, -config.inhibition)
+        decay = decay_factor(config.tau_mem)
+        self._learning = WinnerTakeAll(config.sim_steps, decay, config.excess, 0.0, -config.inhibition)
         held_back = -4.0 * config.inhibition
         self._released = WinnerTakeAll(RELEASED, decay, config.excess, held_back, 0.0)
 
@@ -188,13 +188,13 @@ class DiehlCookLearner(Learner):
             return winners, lambda: gather_wins(winners, (images.flatten(1).to(torch.float32) / 255)[None], neurons)
         spikes = self._spikes(images, competition.steps)
         winners = compete_spikes(spikes, self.weight, self.threshold, competition)
-        decay = decay_factor(self.config.trace_tau)
+        decay = decay_factor(self.config.tau_pre)
         return winners, lambda: gather_spike_wins(winners, spikes, decay, self.inputs, neurons)
 
     def _expected(self, images: Tensor) -> Tensor:
         """Expected spikes of each input in a step, ``[batch, inputs]``."""
         bright = images.flatten(1).to(torch.float32)
-        expected = bright * (self.config.input_spikes / self.config.steps)
+        expected = bright * (self.config.input_spikes / self.config.sim_steps)
         return expected.div_(bright.sum(1, keepdim=True).clamp(min=1))
 
     def _current(self, images: Tensor) -> Tensor:

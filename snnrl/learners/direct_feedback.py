@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DirectFeedbackConfig:
-    """Recipe of :class:`DirectFeedbackLearner`; time in steps."""
+    """Recipe of :class:`DirectFeedbackLearner`; a simulation step is 1 ms."""
 
     n_hidden: int = 1000
     """Hidden neurons."""
     batch_size: int = 32
     """Images between two changes of the weights."""
-    steps: int = 16
-    """Length of a presentation."""
-    tau: float = 9.5
-    """Time constant of the hidden membranes, which is that of the presynaptic traces."""
+    sim_steps: int = 16
+    """Simulation steps of a presentation."""
+    tau_mem: float = 9.5
+    """Time constant in ms of the hidden membranes, which is that of the presynaptic traces."""
     window: float = 10.0
     """How fast the rule loses hold of a neuron as its potential leaves the threshold, in 1 / potential."""
     gain: float = 1.0
@@ -49,8 +49,8 @@ class DirectFeedbackConfig:
 
     def __post_init__(self) -> None:
         positive = ("window", "gain", "hidden_lr", "output_lr", "weight_std", "feedback_std")
-        check_numbers(self, counts=("n_hidden", "batch_size", "steps"), positive=positive, shares=("momentum",))
-        decay_factor(self.tau, setting="learner.tau")
+        check_numbers(self, counts=("n_hidden", "batch_size", "sim_steps"), positive=positive, shares=("momentum",))
+        decay_factor(self.tau_mem, setting="learner.tau_mem")
 
 
 @register("direct_feedback")
@@ -82,12 +82,14 @@ class DirectFeedbackLearner(Learner):
         super().__init__(shape, classes, config, seed)
         hidden = config.n_hidden
         self.synapses = ModulatedSynapses(self.inputs, hidden, config.weight_std, config.momentum, self.generator)
-        self.neurons = LIF(hidden, tau_mem=config.tau, reset="soft", decay_input=False)
+        self.neurons = LIF(hidden, tau_mem=config.tau_mem, reset="soft", decay_input=False)
         self.output = ErrorReadout(hidden, classes, config.gain, config.momentum, self.generator)
         feedback = config.feedback_std * torch.randn(classes, hidden, generator=self.generator)
         self.register_buffer("feedback", feedback)
         self._psi = FastSigmoid(slope=config.window)
-        rise = 1 - decay_factor(config.tau) * decay_kernel(config.steps, decay_factor(config.tau), torch.empty(0))
+        rise = 1 - decay_factor(config.tau_mem) * decay_kernel(
+            config.sim_steps, decay_factor(config.tau_mem), torch.empty(0)
+        )
         self._rise = (rise / rise[-1]).tolist()
         self._remaining = 1.0
 
@@ -102,17 +104,17 @@ class DirectFeedbackLearner(Learner):
             state = self.neurons.charge(current, state)
             excess = self.neurons.excess(state)
             fired = self.neurons.fire(excess)
-            nearness.add_(self._psi.derivative(excess), alpha=rise / self.config.steps)
+            nearness.add_(self._psi.derivative(excess), alpha=rise / self.config.sim_steps)
             spikes += fired
             state = self.neurons.reset(state, fired)
-        rate = spikes / self.config.steps
+        rate = spikes / self.config.sim_steps
         error = self.output.error(rate, labels)
         self.synapses.learn(drive, (error @ self.feedback) * nearness, self._remaining * self.config.hidden_lr)
         self.output.synapses.learn(rate, error, self._remaining * self.config.output_lr)
         return {"train/error": surprise(error), "train/hidden_lr": rate.mean()}
 
     def predict(self, images: Tensor) -> Tensor:
-        current = self.synapses(unit_drive(images)).expand(self.config.steps, -1, -1)
+        current = self.synapses(unit_drive(images)).expand(self.config.sim_steps, -1, -1)
         spikes, _ = self.neurons.scan(current, self.neurons.init_state(len(images)))
         labels: Tensor = self.output(spikes.mean(0))
         return labels

@@ -26,12 +26,12 @@ def strokes(count: int) -> Tensor:
 def test_the_strongest_contrast_fires_first() -> None:
     image = torch.zeros(1, 1, 15, 15, dtype=torch.uint8)
     image[0, 0, 7, 7] = 255
-    latency = ContrastLatency(steps=15)(image)
+    latency = ContrastLatency(sim_steps=15)(image)
     assert latency.shape == (1, 2, 15, 15)
     assert (latency[0, 0] == 0).nonzero().tolist() == [[7, 7]]
     assert latency[0, 1, 7, 7] == 15
     assert (latency[0, 1] < 15).any(), "the surround is seen by off-centre neurons"
-    assert (ContrastLatency(steps=15)(torch.zeros_like(image)) == 15).all()
+    assert (ContrastLatency(sim_steps=15)(torch.zeros_like(image)) == 15).all()
 
 
 def test_contrast_does_not_depend_on_brightness() -> None:
@@ -43,8 +43,8 @@ def test_the_winners_learn_by_the_rule_of_stdp() -> None:
     learner = small(threshold_gain=0.0)
     images, config, before = strokes(2), learner.config, learner.weight.clone()
     latency = learner.contrast(images)
-    fired, margin = first_spikes(latency, before, learner.threshold, config.steps, 1)
-    found = earliest_winners(fired, margin, config.steps, config.winners, config.radius)
+    fired, margin = first_spikes(latency, before, learner.threshold, config.sim_steps, 1)
+    found = earliest_winners(fired, margin, config.sim_steps, config.winners, config.radius)
     expected = before.clone()
     for image, row, column, chosen, step in found.tolist():
         for channel, y, x in torch.cartesian_prod(torch.arange(2), torch.arange(5), torch.arange(5)).tolist():

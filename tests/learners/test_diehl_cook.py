@@ -52,7 +52,7 @@ def test_poisson_spikes_have_the_mean_of_the_constant_current() -> None:
 
 @pytest.mark.parametrize("steps", [1, 15])
 def test_one_image_changes_the_weights_and_threshold_of_the_neuron_that_fired_by_the_rule(steps: int) -> None:
-    made = learner(learning_rate=0.04, steps=steps)
+    made = learner(learning_rate=0.04, sim_steps=steps)
     made.training_images = 500
     image, first = images(1), made.weight.clone()
     winners = winners_of(made, image)
@@ -130,7 +130,7 @@ def test_a_black_image_is_no_error() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": 0}, r"learner\.steps=0: must be an integer of at least 1"),
+        ({"sim_steps": 0}, r"learner\.sim_steps=0: must be an integer of at least 1"),
         ({"depression": math.nan}, r"learner\.depression=nan: must be finite"),
         ({"weight_sum": 0.0}, r"learner\.weight_sum=0\.0: must be above 0"),
         ({"label_readout": "one"}, r"learner\.label_readout=one: must be one of all, proportion, likelihood, ngram"),

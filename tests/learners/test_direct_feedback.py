@@ -7,7 +7,7 @@ from snnrl.learners.modulated import unit_drive
 
 
 def small() -> tuple[DirectFeedbackLearner, torch.Tensor, torch.Tensor]:
-    config = DirectFeedbackConfig(n_hidden=7, steps=6, momentum=0.0, weight_std=1.0)
+    config = DirectFeedbackConfig(n_hidden=7, sim_steps=6, momentum=0.0, weight_std=1.0)
     learner = DirectFeedbackLearner((1, 3, 3), 4, config, seed=0)
     generator = torch.Generator().manual_seed(1)
     learner.output.synapses.dense.weight.normal_(generator=generator)
@@ -19,16 +19,16 @@ def test_the_changes_are_those_of_the_equations() -> None:
     config, drive = learner.config, unit_drive(images)
     hidden, output = learner.synapses.dense.weight.clone(), learner.output.synapses.dense.weight.clone()
 
-    decay = torch.exp(torch.tensor(-1 / config.tau)).item()
+    decay = torch.exp(torch.tensor(-1 / config.tau_mem)).item()
     potential, spikes, trace, nearness = torch.zeros(5, 7), torch.zeros(5, 7), 0.0, torch.zeros(5, 7)
-    last_trace = sum(decay**step for step in range(config.steps))
-    for _ in range(config.steps):
+    last_trace = sum(decay**step for step in range(config.sim_steps))
+    for _ in range(config.sim_steps):
         trace = decay * trace + 1
         potential = decay * potential + drive @ hidden.t()
-        nearness += trace / last_trace / (1 + config.window * (potential - 1).abs()) ** 2 / config.steps
+        nearness += trace / last_trace / (1 + config.window * (potential - 1).abs()) ** 2 / config.sim_steps
         fired = (potential >= 1).float()
         spikes, potential = spikes + fired, potential - fired
-    rate = spikes / config.steps
+    rate = spikes / config.sim_steps
     error = torch.eye(4)[labels] - (config.gain * rate @ output.t()).softmax(1)
     modulated = (error @ learner.feedback) * nearness
 
@@ -53,7 +53,7 @@ def test_labels_are_those_of_the_loop_that_learns() -> None:
     learner.anneal(1.0)
     learner.learn(images, labels)
     state, spikes = learner.neurons.init_state(5), torch.zeros(5, 7)
-    for _ in range(learner.config.steps):
+    for _ in range(learner.config.sim_steps):
         fired, state = learner.neurons(learner.synapses(unit_drive(images)), state)
         spikes += fired
     assert torch.equal(learner.predict(images), learner.output(spikes))
