@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gymnasium import spaces
-
 from snnrl.config import RunConfig
 from snnrl.errors import ConfigError, shown
 from snnrl.legacy import upgraded_settings
+from snnrl.spaces.leaves import Space
 from snnrl.spaces.plain import described, space_from
 from snnrl.training.checkpoints import load_checkpoint, save_checkpoint, taking_over
 from snnrl.training.divergence import check_finite
@@ -23,8 +22,9 @@ class Kept(NamedTuple):
 
     payload: Mapping[str, Any]
     settings: dict[str, Any]
-    observation_space: spaces.Space[Any]
-    action_space: spaces.Space[Any]
+    config: RunConfig
+    observation_space: Space
+    action_space: Space
     path: Path
 
     def restore(self, agent: Any) -> None:
@@ -68,6 +68,6 @@ def read_agent(path: Path, trust: bool) -> Kept:
     with taking_over(path):
         settings = upgraded_settings(payload["settings"])
         check_trust(settings, str(path), trust)
-        RunConfig.from_mapping(settings)
+        config = RunConfig.from_mapping(settings)
         observed, acted = (space_from(payload[name]) for name in ("observation_space", "action_space"))
-    return Kept(payload, settings, observed, acted, path)
+    return Kept(payload, settings, config, observed, acted, path)

@@ -15,7 +15,7 @@ from snnrl.agents.trainable import Origin
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
-from snnrl.loading import AnyEnv, agent_task, checked, compose, env_recipe, load, set_env, task_of
+from snnrl.loading import AnyEnv, agent_task, checked, compose, env_recipe, load, require_spaces, set_env, task_of
 from snnrl.resuming import resumed_settings
 from snnrl.settings import require_whole
 from snnrl.training.callbacks import AnyCallback
@@ -88,6 +88,7 @@ def train(
     composed["agent"] = agent.made_for().settings["agent"]
     config = checked(composed, recipe)
     assert isinstance(config, RunConfig)
+    require_spaces(agent, config.env)
     agent.origin = Origin(composed, config.env)
     task = agent_task(str(config.agent["name"]))(config, agent)
     return _run(Trainer(task, run_dir, callback=callback, epoch=agent.epoch), task, composed)
@@ -138,6 +139,7 @@ def learn(
         **origin.settings,
         "env_steps": done + total_timesteps,
         "eval": {**origin.settings["eval"], "every": 0},
+        "checkpoint": {"every": 0},
         "run_dir": None,
         "progress": "auto" if progress_bar else "none",
     }

@@ -62,25 +62,28 @@ def load(
     if Path(path).is_file():
         return _from_file(Path(path), device, env, trust)
     run_dir, settings = read_run({"run": path, "trust": trust})
-    config = checked(settings, None if env is None else env_recipe(env, settings.get("env")))
-    model = load_model(config, run_dir, checkpoint, device)
-    if isinstance(config, RunConfig):
-        model.origin = Origin(settings, config.env)
-    return model
+    config = checked(settings)
+    if not isinstance(config, RunConfig):
+        return load_model(config, run_dir, checkpoint, device)
+    learns_in = config.env if env is None else env_recipe(env, settings["env"])
+    if env is not None:
+        config = replace(config, env=StandIn.for_spaces(config.env, *envs.spaces_of(learns_in)))
+    agent = load_model(config, run_dir, checkpoint, device)
+    agent.origin = Origin(settings, learns_in)
+    return agent
 
 
 def _from_file(path: Path, device: str, env: AnyEnv | None, trust: bool) -> Any:
     """The agent of a file; its spaces are in the file, so that no environment is made."""
     kept = read_agent(path, trust)
-    config = checked(kept.settings, None if env is None else env_recipe(env, kept.settings["env"]))
-    assert isinstance(config, RunConfig)
-    place, kind = choose_device(device), agent_task(str(config.agent["name"]))
+    config, place = kept.config, choose_device(device)
     bare = StandIn.for_spaces(config.env, kept.observation_space, kept.action_space)
-    agent = fit(kind.make_agent(config.agent, bare, config.seed, place), "agent", kept.payload, place)
+    made = agent_task(str(config.agent["name"])).make_agent(config.agent, bare, config.seed, place)
+    agent = fit(made, "agent", kept.payload, place)
     kept.restore(agent)
     agent.origin = Origin(kept.settings, config.env)
     if env is not None:
-        _require_spaces(agent, config.env)
+        set_env(agent, env)
     return agent
 
 
@@ -211,12 +214,12 @@ def set_env(agent: Any, env: AnyEnv) -> None:
     """Let an agent learn in other environments; see :meth:`snnrl.agents.Agent.set_env`."""
     origin = agent.made_for()
     recipe = env_recipe(env, origin.settings["env"])
-    _require_spaces(agent, recipe)
+    require_spaces(agent, recipe)
     count = recipe.counts if isinstance(recipe, OwnEnv) else None
     agent.origin = Origin(origin.settings if count is None else {**origin.settings, "num_envs": count}, recipe)
 
 
-def _require_spaces(agent: Any, env: EnvConfig) -> None:
+def require_spaces(agent: Any, env: EnvConfig) -> None:
     """Raise unless an environment has the spaces that an agent was made for."""
     for found, own in zip(envs.spaces_of(env), (agent.observation_space, agent.action_space), strict=True):
         require(found == own, "env", env.id, f"one with the agent's {own}; it has {found}")

@@ -118,10 +118,10 @@ class Trainable(nn.Module):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> Self:
-        """Learn in the agent's environments; nothing is written, and nothing is evaluated.
+        """Learn in the agent's environments, from fresh episodes on; nothing is written, and nothing is evaluated.
 
-        As in a run, all episodes begin anew ten times on the way, or as ``checkpoint.every`` says, so that the same
-        seed gives the same weights as ``python -m snnrl.train``.
+        The same seed gives the same weights as ``python -m snnrl.train`` with ``eval.every=0 checkpoint.every=0``; a
+        run with checkpoints also begins fresh episodes at each of them.
 
         Args:
             total_timesteps: environment steps, summed over the environments.

@@ -12,7 +12,7 @@ import torch
 
 from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
-from snnrl.envs import EnvConfig
+from snnrl.envs import EnvConfig, for_evaluation
 from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, evaluate
 from snnrl.training.summary import bootstrap_interval
 from snnrl.training.task import Evaluated, Finished, Task
@@ -81,6 +81,9 @@ class EnvironmentTask(Task[A]):
             "rollout/length_mean": float(np.mean(lengths)),
             "rollout/episodes": float(self.episodes),
         }
+
+    def check_evaluation(self) -> None:
+        for_evaluation(self.config.env)
 
     def evaluate(self, between: Callable[[], None]) -> Evaluated:
         found = self._play(self.config.eval.during, WHILE_TRAINING, between)

@@ -176,6 +176,10 @@ class Task(ABC, Generic[M]):
         """What a row of the log says besides the metrics of the steps."""
         return {}
 
+    def check_evaluation(self) -> None:
+        """Raise a ConfigError where what an evaluation needs cannot be had."""
+        return
+
     @abstractmethod
     def evaluate(self, between: Callable[[], None]) -> Evaluated:
         """An evaluation on the way; ``between`` is called often and may raise to end it."""

@@ -125,6 +125,8 @@ class Trainer:
     def _begin(self, resume: bool | str) -> None:
         """Take over what there is, and then the folder."""
         metrics_position = 0
+        if self._evaluates:
+            self.task.check_evaluation()
         path = self.files.start_from(resume)
         if path is not None:
             saved = load_checkpoint(path, architecture=architecture(self.task.model))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.utils import set_random_seed
@@ -101,7 +101,8 @@ class SB3Task(EnvironmentTask[SB3Agent]):
         check_memory(config)
         self.model, self.envs, self.recipe = self._built(config, agent)
         self._algorithm.num_timesteps = steps
-        self._log = Logger(None, [])
+        self._recorded = _Recorded()
+        self._log = Logger(None, [self._recorded])
         self._algorithm.set_logger(self._log)
         self._listener = _Listener(self)
 
@@ -174,13 +175,8 @@ class SB3Task(EnvironmentTask[SB3Agent]):
             raise
         taken = algorithm.num_timesteps - before
         self.steps += taken
-        metrics = {
-            key: float(value)
-            for key, value in self._log.name_to_value.items()
-            if not key.startswith(("rollout/", "time/")) and isinstance(value, (int, float, np.number))
-        }
         self._log.dump()
-        return Step(taken, metrics, self._listener.proceeds)
+        return Step(taken, self._recorded.take(), self._listener.proceeds)
 
     def _gather_and_train(self, algorithm: Any) -> None:
         if isinstance(algorithm, OnPolicyAlgorithm):
@@ -231,6 +227,26 @@ class SB3Task(EnvironmentTask[SB3Agent]):
     def close(self) -> None:
         if self.model.envs is not self.envs:
             self.envs.close()
+
+
+class _Recorded(KVWriter):
+    """What the algorithm and callbacks record."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, float] = {}
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        for key, value in key_values.items():
+            if isinstance(value, (int, float, np.number)) and not key.startswith(("rollout/", "time/")):
+                self._values[key] = float(value)
+
+    def take(self) -> dict[str, float]:
+        """What was recorded since the last call."""
+        values, self._values = self._values, {}
+        return values
+
+    def close(self) -> None:
+        return
 
 
 class _Listener(BaseCallback):
