@@ -6,8 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TypeVar, get_args
+from types import ModuleType
+from typing import Any, TypeVar, get_args
 
 from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, shown
 from snnrl.output import lasting_output
@@ -160,3 +162,10 @@ def _own_words() -> list[str]:
     if not sys.flags.safe_path and "" not in sys.path and folder not in sys.path:
         sys.path.append(folder)
     return sys.argv[1:]
+
+
+class CommandModule(ModuleType):
+    """The module of a command that a program calls as well: ``snnrl.train("CartPole", ...)`` is ``snnrl.api.train``."""
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        return getattr(import_module("snnrl.api"), self.__name__.rpartition(".")[2])(*args, **settings)

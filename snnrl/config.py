@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 from snnrl.envs import LONGEST, EnvConfig, has_limit
 from snnrl.errors import ConfigError, require, shown
 from snnrl.legacy import upgraded_settings
-from snnrl.run_settings import RLSettings, RunSettings
+from snnrl.run_settings import CommonSettings, RLSettings
 from snnrl.settings import declarations, read, setting, unknown
 from snnrl.textfiles import read_yaml, usable, write_yaml
 from snnrl.training.loggers import validate_logger_names
 from snnrl.trust import check_trust
 
-C = TypeVar("C", bound=RunSettings)
+C = TypeVar("C", bound=CommonSettings)
 
 
 @dataclass(frozen=True, kw_only=True)

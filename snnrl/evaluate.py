@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snnrl.cli import PlayOptions, RunOptions, read_options, run_command, usage
+from snnrl.cli import CommandModule, PlayOptions, RunOptions, read_options, run_command, usage
 from snnrl.errors import require
 from snnrl.run_settings import DeviceSettings
 from snnrl.settings import declarations, help_text, setting
@@ -74,7 +74,7 @@ def evaluate_run(words: Sequence[str]) -> int:
         return _evaluate_learner(run_dir, settings, words)
     options = read_options(Options, words)
 
-    from snnrl.loading import load_player
+    from snnrl.loading import load_model
     from snnrl.training.evaluation import evaluate
     from snnrl.training.summary import bootstrap_interval, versions, write_json
     from snnrl.training.writable import keeping
@@ -83,7 +83,7 @@ def evaluate_run(words: Sequence[str]) -> int:
     seed = config.seed if options.seed is None else options.seed
     given = options.deterministic
     deterministic = config.eval.deterministic if given is None else given
-    agent = load_player(config, run_dir, options.checkpoint, options.device)
+    agent = load_model(config, run_dir, options.checkpoint, options.device)
     if options.video:
         from snnrl.training.video import check_drawing
 
@@ -127,9 +127,11 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
     """Evaluate a learner as the command line says, and write ``evaluation.json`` into the run's folder."""
     options = read_options(LearnerOptions, words)
     images, split, label_readout = options.images, options.split, options.label_readout
+
+    from snnrl.loading import load_model
     from snnrl.training.summary import versions, write_json
     from snnrl.training.supervised_config import SupervisedConfig
-    from snnrl.training.supervised_task import confuse, draws_apart, load_learner, read_split
+    from snnrl.training.supervised_task import confuse, draws_apart, read_split
     from snnrl.training.writable import keeping
 
     overridden = {} if options.data_dir is None else {"data_dir": str(options.data_dir)}
@@ -141,7 +143,7 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
     split = config.split if split is None else split
     chosen = read_split(config, "split", split)
     require(images is None or images <= len(chosen), "images", images, f"at most {len(chosen)}, for split={split}")
-    learner = load_learner(config, run_dir, options.checkpoint, options.device)
+    learner = load_model(config, run_dir, options.checkpoint, options.device)
     place = next(iter(learner.state_dict().values())).device
     with draws_apart(learner, config.seed):
         if label_readout is not None:
@@ -166,6 +168,8 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
     print(f"written to {path}")
     return 0
 
+
+sys.modules[__name__].__class__ = CommandModule
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -68,7 +68,7 @@ class DeviceSettings(Settings):
 
 
 @dataclass(frozen=True)
-class RunSettings(ProgressSettings, DeviceSettings):
+class CommonSettings(ProgressSettings, DeviceSettings):
     """What every run can be told."""
 
     seed: int = setting(
@@ -87,7 +87,7 @@ class RunSettings(ProgressSettings, DeviceSettings):
 
 
 @dataclass(frozen=True)
-class RLSettings(RunSettings):
+class RLSettings(CommonSettings):
     """What a run of an agent in environments can be told."""
 
     env_steps: int = setting(
@@ -103,7 +103,7 @@ class RLSettings(RunSettings):
 
 
 @dataclass(frozen=True)
-class SupervisedSettings(RunSettings):
+class SupervisedSettings(CommonSettings):
     """What a run of a learner on a data set can be told."""
 
     dataset: str = setting("MNIST", "MNIST, FashionMNIST, KMNIST or EMNIST")

@@ -25,9 +25,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("words", "trust", "composition", "run_settings"),
     ("tuning",),
     ("learners",),
-    ("config", "recipes", "training"),
+    ("config", "recipes", "training", "resuming"),
     ("integrations",),
+    ("agent_files",),
     ("loading",),
+    ("api",),
     ("trials",),
     ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
 )
@@ -65,6 +67,7 @@ NARROWER: dict[str, set[str]] = {
 SAME_ROW: set[tuple[str, str]] = {
     ("config", "training"),
     ("training", "config"),
+    ("resuming", "config"),
     ("train", "cli"),
     ("evaluate", "cli"),
     ("controls", "cli"),
@@ -169,6 +172,7 @@ def test_only_environments_agents_decoders_and_what_drives_them_know_gymnasium()
         "spaces",
         "envs",
         "agents",
+        "agent_files",
         "decoders",
         "training",
         "loading",
