@@ -168,23 +168,28 @@ def evaluate(
         env: as for :func:`train`; ``None`` is the one that the agent was made for.
         episodes: how many.
         seed: of the environments; ``None`` is the agent's own.
-        deterministic: best actions rather than random ones; ``None`` is what the environment's recipe says.
+        deterministic: best actions rather than random ones; ``None`` is as in evaluations of its run.
         num_envs: environments played side by side.
 
     Raises:
         ConfigError: there is no such environment, or a number is out of range.
     """
     origin: Origin | None = getattr(agent, "origin", None)
-    if env is None and origin is None:
+    if env is not None:
+        recipe = env_recipe(env)
+    elif origin is not None:
+        recipe = origin.env
+    else:
         raise ConfigError("env: the agent was made without an environment; must be given")
-    recipe: EnvConfig = origin.env if env is None and origin is not None else env_recipe(env or "")
-    if seed is None:
-        seed = 0 if origin is None else int(origin.settings["seed"])
+    settings = {} if origin is None else origin.settings
+    if deterministic is None:
+        own = settings["eval"].get("deterministic") if env is None else None
+        deterministic = recipe.eval_deterministic if own is None else own
     return play(
         agent,
         recipe,
         episodes=whole("episodes", episodes, 1),
-        seed=seed,
-        deterministic=recipe.eval_deterministic if deterministic is None else deterministic,
+        seed=settings.get("seed", 0) if seed is None else seed,
+        deterministic=deterministic,
         num_envs=whole("num_envs", num_envs, 1),
     )

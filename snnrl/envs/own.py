@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Self, TypeAlias
 
 import gymnasium
@@ -69,9 +69,13 @@ class OwnEnv(EnvConfig):
         Raises:
             ConfigError: an object that cannot be copied.
         """
+        return self._for_evaluation
+
+    @cached_property
+    def _for_evaluation(self) -> OwnEnv:
         return replace(self, source=self._factory())
 
-    @property
+    @cached_property
     def has_limit(self) -> bool:
         """Whether the environment has a time limit that can be seen."""
         if self.max_episode_steps is not None:
@@ -88,6 +92,7 @@ class OwnEnv(EnvConfig):
             one.close()
         return limited
 
+    @cached_property
     def spaces(self) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
         """Of observations and actions of one environment."""
         if isinstance(self.source, vector.VectorEnv):
