@@ -13,7 +13,6 @@ import torch
 from snnrl.agent_files import save_agent
 from snnrl.agents.trainable import Origin
 from snnrl.config import RunConfig, whole
-from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.loading import AnyEnv, agent_task, checked, compose, env_recipe, load, require_spaces, set_env, task_of
 from snnrl.resuming import resumed_settings
