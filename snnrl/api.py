@@ -11,17 +11,18 @@ from typing import Any
 import torch
 
 from snnrl.agent_files import save_agent
-from snnrl.agents.trainable import Origin
+from snnrl.agents.trainable import Origin, Trainable
 from snnrl.config import RunConfig, whole
 from snnrl.errors import ConfigError, require
 from snnrl.loading import AnyEnv, agent_task, checked, compose, env_recipe, load, require_spaces, set_env, task_of
 from snnrl.resuming import resumed_settings
 from snnrl.training.callbacks import AnyCallback
 from snnrl.training.device import leave_cores_to_environments
-from snnrl.training.evaluation import Evaluation
+from snnrl.training.evaluation import Evaluation, Policy
 from snnrl.training.evaluation import evaluate as play
 from snnrl.training.task import Task
 from snnrl.training.trainer import Run, Trainer
+from snnrl.types import Setting, Settings
 from snnrl.words import as_words
 
 __all__ = ["Run", "Trainer", "evaluate", "learn", "load", "save", "set_env", "train"]
@@ -38,7 +39,7 @@ def train(
     run_dir: str | Path | None = None,
     resume: str | Path | None = None,
     trust: bool = False,
-    **settings: Any,
+    **settings: Setting,
 ) -> Run:
     """Train an agent in environments, or a learner on a data set, as ``python -m snnrl.train`` does.
 
@@ -92,7 +93,7 @@ def train(
     return _run(Trainer(task, run_dir, callback=callback, epoch=agent.epoch), task, composed)
 
 
-def _run(trainer: Trainer, task: Task[Any], settings: Any = None) -> Run:
+def _run(trainer: Trainer, task: Task[Any], settings: Settings | None = None) -> Run:
     """Train; the agent knows afterwards what it was made for."""
     config = task.config
     if isinstance(config, RunConfig) and task.model.origin is None:
@@ -120,7 +121,7 @@ def _one_thread(acts: bool) -> Iterator[None]:
 
 
 def learn(
-    agent: Any,
+    agent: Trainable,
     total_timesteps: int,
     callback: AnyCallback = None,
     log_interval: int | None = None,
@@ -148,7 +149,7 @@ def learn(
 
 
 def evaluate(
-    agent: Any,
+    agent: Policy,
     env: AnyEnv | None = None,
     *,
     episodes: int = 100,

@@ -19,7 +19,9 @@ from snnrl.envs.config import ATARI_PREFIX, EnvConfig
 from snnrl.envs.masks import with_masks
 from snnrl.envs.types import Env, VectorEnv, Wrapper
 from snnrl.errors import ConfigError, require, shown
+from snnrl.types import Setting
 
+Space: TypeAlias = spaces.Space[Any]
 EnvFactory: TypeAlias = Callable[[], Env]
 OwnSource: TypeAlias = Env | EnvFactory | VectorEnv
 
@@ -34,7 +36,7 @@ class _Kept(Wrapper):
 class _KeptVector(VectorWrapper):
     """The user's own vector of environments, which only the user closes."""
 
-    def close(self, **kwargs: Any) -> None:
+    def close(self, **kwargs: Setting) -> None:
         return
 
 
@@ -93,7 +95,7 @@ class OwnEnv(EnvConfig):
         return limited
 
     @cached_property
-    def spaces(self) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    def spaces(self) -> tuple[Space, Space]:
         """Of observations and actions of one environment."""
         if isinstance(self.source, vector.VectorEnv):
             return self.source.single_observation_space, self.source.single_action_space
@@ -165,16 +167,16 @@ class StandIn(OwnEnv):
         return self.id.startswith(ATARI_PREFIX)
 
     @classmethod
-    def for_spaces(cls, recipe: EnvConfig, observed: spaces.Space[Any], acted: spaces.Space[Any]) -> Self:
+    def for_spaces(cls, recipe: EnvConfig, observed: Space, acted: Space) -> Self:
         """The recipe with environments that have these spaces and nothing else."""
         settings = {entry.name: getattr(recipe, entry.name) for entry in fields(EnvConfig)}
         return cls(**settings, source=partial(_SpacesOnly, observed, acted))
 
 
-class _SpacesOnly(gymnasium.Env[Any, Any]):
+class _SpacesOnly(Env):
     """An environment that nobody acts in."""
 
-    def __init__(self, observed: spaces.Space[Any], acted: spaces.Space[Any]) -> None:
+    def __init__(self, observed: Space, acted: Space) -> None:
         self.observation_space, self.action_space = observed, acted
 
 
