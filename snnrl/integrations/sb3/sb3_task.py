@@ -33,6 +33,7 @@ from snnrl.training.device import choose_device
 from snnrl.training.divergence import check_finite
 from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.task import Step
+from snnrl.types import Saved
 
 
 class Built(NamedTuple):
@@ -203,9 +204,9 @@ class SB3Task(EnvironmentTask[SB3Agent]):
             if steps > 0:
                 algorithm.train(batch_size=algorithm.batch_size, gradient_steps=steps)
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> Saved:
         algorithm: Any = self._algorithm
-        saved: dict[str, Any] = {**super().payload(), **self.model.learning_state()}
+        saved: Saved = {**super().payload(), **self.model.learning_state()}
         if isinstance(self.envs, VecNormalize):
             returns = self.envs.ret_rms
             saved["returns"] = [float(returns.mean), float(returns.var), float(returns.count)]
@@ -213,7 +214,7 @@ class SB3Task(EnvironmentTask[SB3Agent]):
             saved["replay"] = _remembered(algorithm.replay_buffer)
         return saved
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
+    def restore(self, saved: Saved) -> None:
         super().restore(saved)
         algorithm: Any = self._algorithm
         self.model.take_learning_state(saved)
