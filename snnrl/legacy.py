@@ -24,6 +24,9 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
         "rivals": "spikes_per_place",
         "hidden_rate": "hidden_lr",
         "output_rate": "output_lr",
+        "steps": "sim_steps",
+        "tau": "tau_mem",
+        "trace_tau": "tau_pre",
     },
 }
 """Settings of a section, by their names in version 0.1."""
@@ -164,6 +167,18 @@ _WEIGHTS: tuple[tuple[str, str], ...] = (
 )
 """Patterns of names of weights and buffers, and what has come in their place."""
 
+_WEIGHTS_OF: Mapping[str, Mapping[str, str]] = {
+    "DiehlCookLearner": {"weight": "synapses.weight", "threshold": "neurons.theta"},
+    "ConvSTDPLearner": {"weight": "synapses.weight"},
+    "BackpropLearner": {"hidden.weight": "network.layers.0.synapses.1.weight"},
+    "BackpropConvLearner": {
+        "first.weight": "network.layers.0.synapses.0.weight",
+        "second.weight": "network.layers.1.synapses.0.weight",
+        "hidden.weight": "network.layers.2.synapses.1.weight",
+    },
+}
+"""Weights and buffers of one class alone, by their names in version 0.1."""
+
 
 def upgraded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a run's ``config.yaml`` of any version holds, in the names of this one.
@@ -208,11 +223,18 @@ def nested(agent: Mapping[str, Any]) -> dict[str, Any]:
 def upgraded_checkpoint(payload: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint of version 1 of the file's layout, with the names that this version gives to what it holds."""
     kind, bracket, shapes = str(payload["architecture"]).partition("(")
-    shapes = re.sub(r"[\w.]+(?= \()", lambda name: str(_renamed(name[0])), shapes)
-    found = {**payload, "architecture": f"{_CLASSES.get(kind, kind)}{bracket}{shapes}"}
+    kind = _CLASSES.get(kind, kind)
+    own = _WEIGHTS_OF.get(kind, {})
+    shapes = re.sub(r"([\w.]+)(?= \()", lambda name: own.get(name[1], str(_renamed(name[1]))), shapes)
+    if kind == "ConvSTDPLearner":  # maps were the last dimension
+        shapes = re.sub(r"^synapses.weight \((\d+, \d+, \d+), (\d+)\)", r"synapses.weight (\2, \1)", shapes)
+    found = {**payload, "architecture": f"{kind}{bracket}{shapes}"}
     for part in ("agent", "learner"):
         if isinstance(found.get(part), Mapping):
-            found[part] = {_renamed(name): value for name, value in found[part].items()}
+            found[part] = {own.get(name, _renamed(name)): value for name, value in found[part].items()}
+    if kind == "ConvSTDPLearner" and isinstance(found.get("learner"), dict):
+        learner = found["learner"]
+        learner["synapses.weight"] = learner["synapses.weight"].permute(3, 0, 1, 2).contiguous()
     return found
 
 

@@ -22,12 +22,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("networks",),
     ("envs",),
     ("agents",),
-    ("words", "trust", "composition"),
+    ("words", "trust", "composition", "run_settings"),
     ("tuning",),
     ("learners",),
-    ("config", "recipes", "training"),
+    ("config", "recipes", "training", "resuming"),
     ("integrations",),
+    ("agent_files",),
     ("loading",),
+    ("api",),
     ("trials",),
     ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
 )
@@ -56,14 +58,16 @@ NARROWER: dict[str, set[str]] = {
     "trust": {"errors"},
     "composition": set(),
     "tuning": {"errors", "words"},
-    "recipes": {"errors", "legacy", "textfiles", "words", "composition", "tuning"},
-    "cli": {"errors", "output"},
+    "run_settings": {"settings"},
+    "recipes": {"errors", "legacy", "run_settings", "textfiles", "words", "composition", "tuning"},
+    "cli": {"errors", "output", "run_settings", "settings", "words"},
 }
 """Rooms that may import less than their row says, besides themselves, declared settings and the names of types."""
 
 SAME_ROW: set[tuple[str, str]] = {
     ("config", "training"),
     ("training", "config"),
+    ("resuming", "config"),
     ("train", "cli"),
     ("evaluate", "cli"),
     ("controls", "cli"),
@@ -168,6 +172,7 @@ def test_only_environments_agents_decoders_and_what_drives_them_know_gymnasium()
         "spaces",
         "envs",
         "agents",
+        "agent_files",
         "decoders",
         "training",
         "loading",

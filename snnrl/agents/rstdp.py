@@ -259,7 +259,7 @@ class RSTDP(Agent[RSTDPState]):
         return Outcome(decision.activity.seen, decision.credit, td_error, decided, continuing, surprisal)
 
     @torch.no_grad()
-    def learn(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
+    def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
         if len(state.window) < self.config.update_every:
             return state, {}
         seen, credits, td_errors, decided, continuing, surprisals = zip(*state.window, strict=True)

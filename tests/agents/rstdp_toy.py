@@ -72,7 +72,7 @@ def step(
     agent: RSTDP, observation: Any, feedback: Feedback, state: RSTDPState
 ) -> tuple[NDArray[Any], RSTDPState, dict[str, float]]:
     action, state = agent.act(np.asarray(observation), feedback, state)
-    state, metrics = agent.learn(state)
+    state, metrics = agent.update(state)
     return action, state, {name: float(value) for name, value in metrics.items()}
 
 

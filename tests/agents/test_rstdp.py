@@ -254,7 +254,7 @@ def test_an_exploration_bonus_lasts_and_credit_is_given_relative_to_the_policy_w
         policy = agent.code.policy(state.decision.activity.preference, 0.5)
         choice = torch.from_numpy(action - 2).unsqueeze(1)
         assert torch.equal(state.decision.credit, agent.code.credit(choice, policy))
-        state, _ = agent.learn(state)
+        state, _ = agent.update(state)
     actions = np.stack(taken)
     changes = (actions[1:] != actions[:-1]).mean()
     assert changes == pytest.approx(2 / 3 / 20, rel=0.15)

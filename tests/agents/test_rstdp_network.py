@@ -45,7 +45,7 @@ def play(agent: RSTDP, steps: int = 6) -> RSTDPState:
     feedback, state = build.start(info), agent.begin(2)
     for _ in range(steps):
         action, state = agent.act(observation, feedback, state)
-        state, _ = agent.learn(state)
+        state, _ = agent.update(state)
         observation, reward, terminated, truncated, info = envs.step(action)
         feedback = build(reward, terminated, truncated, info)
     envs.close()
