@@ -106,14 +106,14 @@ def run_comparison(words: Sequence[str]) -> int:
 
 def _cost(folder: Path, config: RunConfig) -> dict[str, float]:
     """Spikes and operations of a decision of a spiking policy, nothing of another agent."""
-    from snnrl.loading import is_sb3, load_player
+    from snnrl.loading import ALGORITHMS, load_model
 
-    if not is_sb3(config) or config.agent["network"] != "spiking":
+    if config.agent["name"] not in ALGORITHMS or config.agent["network"] != "spiking":
         return {}
     from snnrl.integrations.sb3.cost import decision_cost
     from snnrl.integrations.sb3.observing import gather
 
-    agent = load_player(config, folder)
+    agent = load_model(config, folder)
     cost = decision_cost(agent, gather(agent, config.env, DECISIONS, config.seed))
     return {"firing_rate": cost.firing_rate, "synaptic_operations": cost.operations, "macs_of_twin": cost.macs}
 

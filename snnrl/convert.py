@@ -53,7 +53,7 @@ def convert_run(words: Sequence[str]) -> int:
     options = _options(words)
 
     from snnrl.config import RunConfig, folder, read_run
-    from snnrl.loading import is_sb3, load_player, make_agent_for
+    from snnrl.loading import ALGORITHMS, load_model, make_agent_for
     from snnrl.textfiles import write_text
     from snnrl.training.capacity import require_memory, space_bytes
     from snnrl.training.device import leave_cores_to_environments
@@ -64,7 +64,12 @@ def convert_run(words: Sequence[str]) -> int:
     run_dir, settings = read_run(options)
     out = run_dir / "converted" if options["out"] is None else folder("out", options["out"])
     config = RunConfig.from_mapping(settings)
-    require(is_sb3(config), "run", run_dir, "of an algorithm of stable-baselines3, such as agent=ppo_ann")
+    require(
+        config.agent["name"] in ALGORITHMS,
+        "run",
+        run_dir,
+        "of an algorithm of stable-baselines3, such as agent=ppo_ann",
+    )
 
     from snnrl.integrations.sb3.conversion import convert, same_actions, spiking_recipe
     from snnrl.integrations.sb3.cost import firing_rate
@@ -75,7 +80,7 @@ def convert_run(words: Sequence[str]) -> int:
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
     leave_cores_to_environments()
-    agent = load_player(config, run_dir, device=str(options["device"]))
+    agent = load_model(config, run_dir, device=str(options["device"]))
     samples, seen = options["samples"], space_bytes(agent.policy.observation_space)
     require_memory(samples * seen, "samples", samples, agent.model.device, "observations")
     observations = gather(agent, config.env, options["samples"], config.seed)

@@ -39,7 +39,7 @@ def count_run(words: Sequence[str]) -> int:
     options = _options(words)
 
     from snnrl.config import RunConfig, read_run
-    from snnrl.loading import is_sb3, load_player
+    from snnrl.loading import ALGORITHMS, load_model
     from snnrl.textfiles import write_text
     from snnrl.training.capacity import require_memory, space_bytes
     from snnrl.training.device import leave_cores_to_environments
@@ -48,14 +48,14 @@ def count_run(words: Sequence[str]) -> int:
 
     run_dir, settings = read_run(options)
     config = RunConfig.from_mapping(settings)
-    spiking = is_sb3(config) and config.agent["network"] == "spiking"
+    spiking = config.agent["name"] in ALGORITHMS and config.agent["network"] == "spiking"
     require(spiking, "run", options["run"], "of an algorithm of stable-baselines3 with agent.network=spiking")
 
     from snnrl.integrations.sb3.cost import decision_cost, energy
     from snnrl.integrations.sb3.observing import gather
 
     leave_cores_to_environments()
-    agent = load_player(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    agent = load_model(config, run_dir, str(options["checkpoint"]), str(options["device"]))
     decisions, seen = options["decisions"], space_bytes(agent.policy.observation_space)
     require_memory(decisions * seen, "decisions", decisions, agent.model.device, "observations")
     cost = decision_cost(agent, gather(agent, config.env, options["decisions"], config.seed))

@@ -25,9 +25,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("words", "trust", "composition"),
     ("tuning",),
     ("learners",),
-    ("config", "recipes", "training"),
+    ("config", "recipes", "training", "resuming"),
     ("integrations",),
+    ("agent_files",),
     ("loading",),
+    ("api",),
     ("trials",),
     ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
 )
@@ -64,6 +66,7 @@ NARROWER: dict[str, set[str]] = {
 SAME_ROW: set[tuple[str, str]] = {
     ("config", "training"),
     ("training", "config"),
+    ("resuming", "config"),
     ("train", "cli"),
     ("evaluate", "cli"),
     ("controls", "cli"),
@@ -168,6 +171,7 @@ def test_only_environments_agents_decoders_and_what_drives_them_know_gymnasium()
         "spaces",
         "envs",
         "agents",
+        "agent_files",
         "decoders",
         "training",
         "loading",

@@ -15,7 +15,7 @@ from snnrl.envs import env_seeds, make_envs
 from snnrl.errors import ConfigError
 from snnrl.errors import __file__ as errors_file
 from snnrl.learners import make_learner
-from snnrl.loading import ALGORITHMS, make_agent_for, make_runner
+from snnrl.loading import ALGORITHMS, checked, make_agent_for
 from snnrl.recipes import choice, compose_run, recipe_names, recipe_paths
 from snnrl.training.rollout import Rollout
 from snnrl.training.supervised_config import SupervisedConfig
@@ -85,7 +85,7 @@ def test_every_recipe_begins_with_what_it_is_and_its_command(group: str, name: s
     (command,) = [line for line in header if line.startswith("Command: ")]
     words = command.removeprefix("Command: python -m snnrl.train ").split()
     assert len(words) >= 1
-    make_runner(compose_run([word for word in words if "<" not in word]))
+    checked(compose_run([word for word in words if "<" not in word]))
 
 
 @pytest.mark.parametrize("name", SHIPPED["env"])

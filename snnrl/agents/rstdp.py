@@ -270,7 +270,7 @@ class RSTDP(Agent[RSTDPState]):
         )
 
     @torch.no_grad()
-    def learn(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
+    def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
         if len(state.stretch) < self.config.update_every:
             return state, {}
         pres, actors, critics, td_errors, continuings, surprises = zip(*state.stretch, strict=True)

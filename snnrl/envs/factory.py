@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, cast
 
 import gymnasium
+from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
@@ -19,6 +20,7 @@ from snnrl.envs.config import ATARI_PREFIX, AtariConfig, EnvConfig
 from snnrl.envs.emulator import IdleStart, emulator_arguments
 from snnrl.envs.masks import with_masks
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
+from snnrl.envs.own import OwnEnv
 from snnrl.envs.types import Env, VectorEnv
 from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, require
 
@@ -50,6 +52,8 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
     require(num_envs >= 1, "num_envs", num_envs, "an integer of at least 1")
     require(max_threads >= 0, "max_threads", max_threads, "an integer of at least 0")
     config = EnvConfig(config) if isinstance(config, str) else config
+    if isinstance(config, OwnEnv):
+        return config.make_vector(num_envs)
     given = _arguments(config)
     if config.shows_frames:
         return VectorAtari(num_envs=num_envs, max_threads=max_threads, **given)
@@ -70,18 +74,22 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
     return envs
 
 
-def make_env(config: EnvConfig | str, render_mode: str | None = None) -> Env:
+def make_env(config: EnvConfig | str, render_mode: str | None = None, row: int = 0) -> Env:
     """One environment, which its user resets, for evaluation and videos.
 
     Args:
         config: a recipe, or a registered Gymnasium id for a recipe of defaults.
-        render_mode: as in ``gymnasium.make``; an Atari game has ``rgb_array``.
+        render_mode: as in ``gymnasium.make``; an Atari game has ``rgb_array``. An environment of a program's own draws
+            as it was made to.
+        row: its place among those that are stepped together.
 
     Raises:
         ConfigError: an unknown id, wrong ``env.kwargs``, or a package that is not installed.
         RunError: an environment without spaces.
     """
     config = EnvConfig(config) if isinstance(config, str) else config
+    if isinstance(config, OwnEnv):
+        return config.make(row)
     given = _arguments(config)
     if config.shows_frames:
         return AtariEnv(render_mode=render_mode, **given)
@@ -92,6 +100,20 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None) -> Env:
         for wrapper in _wrappers(config):
             env = wrapper(env)
         return env
+
+
+def spaces_of(config: EnvConfig) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    """The spaces of observations and of actions of one environment.
+
+    Raises:
+        ConfigError: as :func:`make_envs`, as for the next one.
+        RunError: an environment without spaces.
+    """
+    if isinstance(config, OwnEnv):
+        return config.spaces()
+    envs = make_envs(config, 1)
+    envs.close()
+    return envs.single_observation_space, envs.single_action_space
 
 
 def _arguments(config: EnvConfig) -> dict[str, Any]:

@@ -122,7 +122,8 @@ def export(words: Sequence[str]) -> int:
         ConfigError: a wrong setting, or a run that cannot be exported.
     """
     from snnrl.config import RunConfig, folder, read_run, read_words
-    from snnrl.integrations.sb3.sb3_task import load_sb3_agent
+    from snnrl.integrations.sb3.sb3_task import SB3Task
+    from snnrl.training.task import read_checkpoint
 
     for word in words:
         key = word.partition("=")[0]
@@ -141,7 +142,7 @@ def export(words: Sequence[str]) -> int:
     out = folder("out", options["out"])
     spiking = config.agent.get("network") == "spiking"
     require(spiking, "run", options["run"], "of an algorithm of stable-baselines3 with agent.network=spiking")
-    agent = load_sb3_agent(config, run_dir, device="cpu")
+    agent = SB3Task.load_model(config, read_checkpoint(run_dir, "last"), "cpu")
     graph = policy_to_nir(agent.policy, resistance=resistance, dt=float(dt))
     try:
         nir.write(str(out), graph)

@@ -2,32 +2,66 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 
+from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
+from snnrl.envs import EnvConfig
 from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, evaluate
 from snnrl.training.summary import bootstrap_interval
 from snnrl.training.task import Evaluated, Finished, Task
 
+A = TypeVar("A", bound=Trainable)
 
-class EnvironmentTask(Task):
+
+class EnvironmentTask(Task[A]):
     """A model that learns to act in environments.
 
     Args:
         config: the settings.
+        agent: who learns on; ``None`` makes the agent that the settings describe.
+        steps: how far the agent is.
     """
 
     part, key, rate = "agent", "env_steps", "env_steps_per_second"
     unit, setting, score = "env steps", "env_steps", "return {:.1f}"
 
-    def __init__(self, config: RunConfig) -> None:
-        self.config, self.total = config, config.env_steps
-        self.episodes = self.steps = 0
+    def __init__(self, config: RunConfig, agent: A | None = None, steps: int = 0) -> None:
+        self._config, self.total = config, config.env_steps
+        self.episodes, self.steps = 0, steps
         self._recent: deque[tuple[float, int]] = deque(maxlen=100)
+
+    @property
+    def config(self) -> RunConfig:
+        return self._config
+
+    @classmethod
+    @abstractmethod
+    def make_agent(
+        cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
+    ) -> A:
+        """An untrained agent.
+
+        Args:
+            agent: its recipe, ``name`` and settings.
+            env: the environment's recipe.
+            seed: of the agent's randomness.
+            device: to put it on.
+            num_envs: in how many environments it acts at once.
+
+        Raises:
+            ConfigError: a setting or a space that the agent cannot take, or not enough memory.
+        """
+
+    @classmethod
+    def make_model(cls, config: RunConfig, device: torch.device, saved: Mapping[str, Any] | None = None) -> A:
+        return cls.make_agent(config.agent, config.env, config.seed, device, config.num_envs if saved is None else 1)
 
     def note(self, return_: float, length: int) -> None:
         """Take down an episode of training that ended."""
@@ -73,7 +107,8 @@ class EnvironmentTask(Task):
             **({"eval/cut_episodes": found.cut} if found.cut else {}),
             **_success(found, self.config.env.success_above),
         }
-        return Finished(_metrics(found), summary, f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes")
+        message = f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes"
+        return Finished(_metrics(found), summary, message, found)
 
     def result(self, summary: Mapping[str, Any]) -> str:
         low, high = summary["eval/return_interval_95"]
