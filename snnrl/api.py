@@ -12,10 +12,11 @@ import torch
 
 from snnrl.agent_files import save_agent
 from snnrl.agents.trainable import Origin, Trainable
-from snnrl.config import RunConfig, whole
+from snnrl.config import RunConfig
 from snnrl.errors import ConfigError, require
 from snnrl.loading import AnyEnv, agent_task, checked, compose, env_recipe, load, require_spaces, set_env, task_of
 from snnrl.resuming import resumed_settings
+from snnrl.settings import require_whole
 from snnrl.training.callbacks import AnyCallback
 from snnrl.training.device import leave_cores_to_environments
 from snnrl.training.evaluation import Evaluation, Policy
@@ -130,9 +131,9 @@ def learn(
 ) -> None:
     """Let an agent learn in its environments; see :meth:`snnrl.agents.Agent.learn`."""
     origin = agent.made_for()
-    whole("total_timesteps", total_timesteps, 1)
+    require_whole("total_timesteps", total_timesteps)
     if log_interval is not None:
-        whole("log_interval", log_interval, 1)
+        require_whole("log_interval", log_interval)
     done = 0 if reset_num_timesteps else agent.num_timesteps
     settings = {
         **origin.settings,
@@ -174,6 +175,8 @@ def evaluate(
     Raises:
         ConfigError: there is no such environment, or a number is out of range.
     """
+    require_whole("episodes", episodes)
+    require_whole("num_envs", num_envs)
     origin: Origin | None = getattr(agent, "origin", None)
     if env is not None:
         recipe = env_recipe(env)
@@ -188,8 +191,8 @@ def evaluate(
     return play(
         agent,
         recipe,
-        episodes=whole("episodes", episodes, 1),
+        episodes=episodes,
         seed=settings.get("seed", 0) if seed is None else seed,
         deterministic=deterministic,
-        num_envs=whole("num_envs", num_envs, 1),
+        num_envs=num_envs,
     )

@@ -193,7 +193,7 @@ def _draw(result: Mapping[str, Any], path: Path) -> None:
 
 
 def _options(words: Sequence[str]) -> dict[str, Any]:
-    from snnrl.config import read_words
+    from snnrl.words import read_words
 
     for word in words:
         key = word.partition("=")[0]

@@ -114,7 +114,7 @@ def _table(cost: Any, found: Any, config: Any, decisions: int) -> str:
 
 
 def _options(words: Sequence[str]) -> dict[str, Any]:
-    from snnrl.config import read_words
+    from snnrl.words import read_words
 
     for word in words:
         key = word.partition("=")[0]

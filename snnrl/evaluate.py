@@ -65,7 +65,8 @@ def evaluate_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be read.
     """
-    from snnrl.config import RunConfig, read_run, read_words
+    from snnrl.config import RunConfig, read_run
+    from snnrl.words import read_words
 
     named = [word for word in words if word.partition("=")[0] in ("run", "trust")]
     run_dir, settings = read_run({"run": None, "trust": False, **read_words(named, as_written=_TEXT)})
@@ -81,7 +82,7 @@ def evaluate_run(words: Sequence[str]) -> int:
     config = RunConfig.from_mapping(settings)
     seed = config.seed if options["seed"] is None else options["seed"]
     given = options["deterministic"]
-    deterministic = config.eval_deterministic if given is None else given
+    deterministic = config.eval.deterministic if given is None else given
     agent = load_model(config, run_dir, str(options["checkpoint"]), str(options["device"]))
     if options["video"]:
         from snnrl.training.video import check_drawing
@@ -172,7 +173,7 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
 
 def _read(words: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a command line over their defaults."""
-    from snnrl.config import read_words
+    from snnrl.words import read_words
 
     for word in words:
         key = word.partition("=")[0]

@@ -40,11 +40,12 @@ def export_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, a run that is not finished, or a folder that is there already.
     """
-    from snnrl.config import RunConfig, folder, read_run, read_words
+    from snnrl.config import RunConfig, folder, read_run
     from snnrl.loading import load_model
     from snnrl.textfiles import read_json
     from snnrl.training.checkpoints import CheckpointStore
     from snnrl.training.writable import keeping, require_writable
+    from snnrl.words import read_words
 
     for word in words:
         key = word.partition("=")[0]

@@ -10,14 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snnrl.config import PROGRESS_MODES, RunConfig, read_settings, read_words
+from snnrl.config import RunConfig, read_settings
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.loading import load_model, task_of
+from snnrl.run_settings import PROGRESS_MODES
 from snnrl.textfiles import replacing
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.evaluation import evaluate
 from snnrl.training.summary import bootstrap_interval, write_json
 from snnrl.training.trainer import Trainer
+from snnrl.words import read_words
 
 NO_MATTER = ("logger", "progress", "run_dir", "resume")
 """Settings that change nothing in what a run learns."""

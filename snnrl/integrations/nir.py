@@ -121,9 +121,10 @@ def export(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be exported.
     """
-    from snnrl.config import RunConfig, folder, read_run, read_words
+    from snnrl.config import RunConfig, folder, read_run
     from snnrl.integrations.sb3.sb3_task import SB3Task
     from snnrl.training.task import read_checkpoint
+    from snnrl.words import read_words
 
     for word in words:
         key = word.partition("=")[0]

@@ -85,13 +85,13 @@ class EnvironmentTask(Task[A]):
         for_evaluation(self.config.env)
 
     def evaluate(self, between: Callable[[], None]) -> Evaluated:
-        found = self._play(self.config.eval_during, WHILE_TRAINING, between)
+        found = self._play(self.config.eval.during, WHILE_TRAINING, between)
         mean = float(found.returns.mean())
         message = f"{len(found.returns)} evaluation episodes, return {mean:.1f}"
         return Evaluated(_metrics(found), f"{message}; {found.remark}" if found.cut else message, mean)
 
     def finish(self, between: Callable[[], None], say: Callable[[str], None]) -> Finished:
-        episodes = self.config.eval_episodes
+        episodes = self.config.eval.episodes
         say(f"trained for {self.steps:,} env steps; playing {episodes} evaluation episodes")
         found = self._play(episodes, AT_THE_END, between)
         mean, std = float(found.returns.mean()), float(found.returns.std())
@@ -105,7 +105,7 @@ class EnvironmentTask(Task[A]):
             "eval/return_std": std,
             "eval/return_interval_95": list(bootstrap_interval(found.returns)),
             "eval/episodes": episodes,
-            "eval/deterministic": self.config.eval_deterministic,
+            "eval/deterministic": self.config.eval.deterministic,
             **({"eval/cut_episodes": found.cut} if found.cut else {}),
             **_success(found, self.config.env.success_above),
         }
@@ -129,7 +129,7 @@ class EnvironmentTask(Task[A]):
             episodes=episodes,
             seed=self.config.seed,
             epoch=epoch,
-            deterministic=self.config.eval_deterministic,
+            deterministic=self.config.eval.deterministic,
             between_steps=between,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ class SupervisedTask(Task[Learner]):
         known = {"shape": data.shape, "classes": data.classes}
         self.model = self.make_model(config, self.device, known) if learner is None else learner.to(self.device)
         self.total = self.model.training_images = config.passes * len(data.train)
-        self._config = config.spread(self.total)
+        self._config = replace(config, total=self.total)
         self.steps, self._calibrated = steps, False
         self._order, self._order_of = torch.empty(0), -1
         self._accuracy: float | None = None
@@ -105,7 +106,7 @@ class SupervisedTask(Task[Learner]):
     def evaluate(self, between: Callable[[], None]) -> Evaluated:
         with draws_apart(self.model, self.config.seed):
             self._calibrate(self.data.train.first(CALIBRATE_DURING), between)
-            confusion = confuse(self.model, self.data.held.first(self.config.eval_during), between)
+            confusion = confuse(self.model, self.data.held.first(self.config.eval.during), between)
         accuracy = self._note(confusion)
         images = int(confusion.sum())
         choosing = self.config.split == "validation"
