@@ -105,6 +105,12 @@ class _Making(ABCMeta):
         vars(made)["_made"] = True
         return made
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """That of the constructor, which :func:`inspect.signature` would not find behind :meth:`__call__`."""
+        whole = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
+
 
 class FixedSettings(metaclass=_Making):
     """Mixin of classes that refuse to be assigned, once made, a setting of their constructor that would not count.

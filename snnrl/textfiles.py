@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import yaml
 
 from snnrl.errors import ConfigError, one_line, shown
+from snnrl.types import Settings
 
 DEEPEST = 120
 """Levels of nested settings that are read."""
@@ -99,7 +100,7 @@ def parse_yaml(text: str, *, aliases: bool = False) -> Any:
         raise ValueError(one_line(error)) from error
 
 
-def write_yaml(path: Path, settings: Mapping[str, Any]) -> None:
+def write_yaml(path: Path, settings: Settings) -> None:
     """Write settings so that a reader, or a run killed meanwhile, finds the old file or the whole new one."""
     text = yaml.dump(_plain(settings), Dumper=_Dumper, allow_unicode=True, sort_keys=False)
     write_text(path, text)

@@ -20,7 +20,7 @@ from snnrl.encoders import ObjectEncoder
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.neurons import EscapeNoise, SaturatingIF
-from snnrl.plasticity import RunningScale, Shuffler, ThreeFactor, ThreeFactorState
+from snnrl.plasticity import EligibilityState, RunningScale, Shuffler, ThirdFactor, ThreeFactor
 from snnrl.spaces import as_batch, first, split
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import reset_rows
@@ -69,8 +69,8 @@ class RSTDPState(NamedTuple):
     """Training state of :class:`RSTDP`."""
 
     network: ActorCriticState
-    actor: ThreeFactorState
-    critic: ThreeFactorState
+    actor: EligibilityState
+    critic: EligibilityState
     decision: Decision | None
     stretch: tuple[Outcome, ...]
     glimpses: tuple[Glimpse, ...]
@@ -167,8 +167,8 @@ class RSTDP(Agent[RSTDPState]):
     def begin(self, num_envs: int) -> RSTDPState:
         return RSTDPState(
             self.network.init_state(num_envs),
-            self.rule.init_state(self.network.to_actor, num_envs),
-            self.rule.init_state(self.network.to_critic, num_envs),
+            EligibilityState((), self.network.to_actor.new_eligibility(num_envs)),
+            EligibilityState((), self.network.to_critic.new_eligibility(num_envs)),
             None,
             (),
             (),
@@ -323,17 +323,15 @@ class RSTDP(Agent[RSTDPState]):
         connection: Connection,
         pre: Tensor | SparseSpikes,
         post: Tensor,
-        state: ThreeFactorState,
+        state: EligibilityState,
         modulator: Tensor,
         continuing: Tensor,
         instant: Tensor | None,
         rate: Tensor,
-    ) -> ThreeFactorState:
-        change: Tensor
-        after: ThreeFactorState
-        change, after = self.rule(connection, pre, post, state, modulator, continuing, instant)
-        connection.apply_(rate * change)
-        return after
+    ) -> EligibilityState:
+        third = ThirdFactor(modulator, continuing, instant)
+        connection.apply_(rate * self.rule.gather(connection, pre, post, state.eligibility, third))
+        return state
 
     @torch.no_grad()
     def predict(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from snnrl.connections.weights import Weights, WeightSettings
 from snnrl.errors import FixedSettings, refuse_unknown, require
 from snnrl.spikes import SparseSpikes, as_dtype
+from snnrl.types import Setting
 
 Forward = TypeVar("Forward", bound=Callable[..., Tensor])
 
@@ -45,7 +46,7 @@ class Projection(FixedSettings, nn.Module, ABC):
 
     TAKES_FLAT: ClassVar[bool] = False
 
-    def __new__(cls, *args: Any, **settings: Any) -> Self:
+    def __new__(cls, *args: Any, **settings: Setting) -> Self:
         annotations = [str(each.annotation) for each in inspect.signature(cls.__init__).parameters.values()]
         through = WeightSettings.__annotations__ if any("WeightSettings" in each for each in annotations) else ()
         refuse_unknown(cls, settings, through)

@@ -15,6 +15,7 @@ from snnrl.connections.weights import WeightSettings
 from snnrl.errors import ConfigError, require
 from snnrl.kernels import add_rows
 from snnrl.spikes import SparseSpikes
+from snnrl.types import Setting
 
 
 class Sparse(Connection):
@@ -36,7 +37,7 @@ class Sparse(Connection):
     pre_index: Tensor
     offsets: Tensor
 
-    def __new__(cls, *args: Any, **settings: Any) -> Self:
+    def __new__(cls, *args: Any, **settings: Setting) -> Self:
         if "density" in settings:
             density = settings["density"]
             raise ConfigError(f"density={density}: must be given to Sparse.random, which draws the synapses")
@@ -79,7 +80,7 @@ class Sparse(Connection):
 
     @classmethod
     def random(
-        cls, pre: int, post: int, density: float, *, generator: torch.Generator | None = None, **settings: Any
+        cls, pre: int, post: int, density: float, *, generator: torch.Generator | None = None, **settings: Setting
     ) -> Sparse:
         """Each pair of neurons is connected with probability ``density``.
 

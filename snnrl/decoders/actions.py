@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from snnrl.decoders.population import population_vector, sample, softmax_policy
 from snnrl.errors import require
 from snnrl.noise import integers, uniform
-from snnrl.spaces import Actions
+from snnrl.spaces import Actions, Space
+from snnrl.types import Array
 
 
 class ActionCode(nn.Module):
@@ -37,7 +36,7 @@ class ActionCode(nn.Module):
         ConfigError: an unbounded Box, a space that is not made of numbers, or fewer than 2 bins.
     """
 
-    def __init__(self, space: spaces.Space[Any], *, bins: int = 9) -> None:
+    def __init__(self, space: Space, *, bins: int = 9) -> None:
         super().__init__()
         self.space, self.actions = space, Actions(space)
         continuous = self.actions.continuous
@@ -59,7 +58,7 @@ class ActionCode(nn.Module):
             preferred[dim, : sizes[dim]] = low[dim] + (high[dim] - low[dim]) * share
         self.register_buffer("preferred", preferred, persistent=False)
 
-    def permitted(self, mask: NDArray[Any], device: torch.device) -> Tensor:
+    def permitted(self, mask: Array, device: torch.device) -> Tensor:
         """Which populations may be chosen, ``[batch, populations]``; see :meth:`~snnrl.spaces.Actions.permitted`."""
         return torch.as_tensor(self.actions.permitted(mask), device=device)
 

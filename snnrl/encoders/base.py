@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, FixedSettings, KnownSettings, require
 from snnrl.spikes import SparseSpikes
+from snnrl.types import Observation
 
 S = TypeVar("S", bound=tuple[Any, ...])
 
@@ -67,7 +68,7 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
         super().__init__()
         self._spikes = _SpikeDtype()
 
-    def __call__(self, observation: Any, *state: Any, **named: Any) -> Any:
+    def __call__(self, observation: Observation, *state: Any, **named: Any) -> Any:
         """:meth:`forward`, of tensors alone."""
         require_tensor(observation)
         return super().__call__(observation, *state, **named)
@@ -86,7 +87,7 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
         """Spikes of one window for observations ``[batch, *observation_shape]``."""
 
 
-def require_tensor(observation: Any) -> None:
+def require_tensor(observation: Observation) -> None:
     """Refuse a list or an array.
 
     Raises:

@@ -8,12 +8,14 @@ from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder
 from snnrl.envs.limits import LONGEST, for_evaluation, has_limit
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.seeding import env_seeds
+from snnrl.envs.types import Env, VectorEnv
 
 __all__ = [
     "LONGEST",
     "AtariConfig",
     "AtariEnv",
     "Checked",
+    "Env",
     "EnvConfig",
     "Episode",
     "EpisodeStats",
@@ -22,6 +24,7 @@ __all__ = [
     "MNISTEnv",
     "RewardConfig",
     "VectorAtari",
+    "VectorEnv",
     "VectorMNIST",
     "action_mask",
     "as_one_row",

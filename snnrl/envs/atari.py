@@ -21,6 +21,7 @@ from gymnasium.vector import AutoresetMode
 
 from snnrl.envs.config import ATARI_PREFIX, AtariConfig
 from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.types import Array, Info, Setting
 
 gymnasium.register_envs(ale_py)
 
@@ -98,8 +99,8 @@ class VectorAtari(ale_py.AtariVectorEnv):
         self,
         *,
         seed: int | Sequence[int] | npt.NDArray[np.integer[Any]] | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> tuple[Any, dict[str, npt.NDArray[Any]]]:
+        options: dict[str, Setting] | None = None,
+    ) -> tuple[Any, dict[str, Array]]:
         """Start all games over; may be called at any time.
 
         Args:
@@ -170,7 +171,7 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
         self._frame: Frame | None = None
         self._running = False
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Frame, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Setting] | None = None) -> tuple[Frame, Info]:
         """Start an episode.
 
         Args:
@@ -190,7 +191,7 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
         self._frame = frames[0]
         return frames[0], self._row(info)
 
-    def step(self, action: np.int64) -> tuple[Frame, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.int64) -> tuple[Frame, float, bool, bool, Info]:
         """One environment step: ``frame_skip`` frames with one action.
 
         Returns:
@@ -220,5 +221,5 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
         return np.repeat(self._frame[0, :, :, None], 3, axis=2)
 
     @staticmethod
-    def _row(info: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    def _row(info: dict[str, Array]) -> dict[str, Any]:
         return {key: int(values[0]) for key, values in info.items() if key != "env_id"}

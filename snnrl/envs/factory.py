@@ -11,7 +11,7 @@ from typing import Any, cast
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from snnrl.envs.atari import AtariEnv, VectorAtari, atari_game
 from snnrl.envs.checked import Checked, numbered
@@ -19,6 +19,7 @@ from snnrl.envs.config import ATARI_PREFIX, AtariConfig, EnvConfig
 from snnrl.envs.emulator import IdleStart, emulator_arguments
 from snnrl.envs.masks import with_masks
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
+from snnrl.envs.types import Env, VectorEnv
 from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, require
 
 _ATARI_KWARGS = ("full_action_space", "obs_type")
@@ -30,7 +31,7 @@ _NO_SPACE = (
 _OBS_TYPES = ("grayscale", "ram", "rgb")
 
 
-def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -> VectorEnv[Any, Any, Any]:
+def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -> VectorEnv:
     """Environments that are stepped together; one that has ended is reset by the next step (``NEXT_STEP``).
 
     Atari games are :class:`~snnrl.envs.atari.VectorAtari`, images :class:`~snnrl.envs.mnist.VectorMNIST`, anything else
@@ -69,7 +70,7 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
     return envs
 
 
-def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+def make_env(config: EnvConfig | str, render_mode: str | None = None) -> Env:
     """One environment, which its user resets, for evaluation and videos.
 
     Args:
@@ -87,7 +88,7 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasi
     spec = _registered(config.id)
     rendering: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
     with _construction(config, spec):
-        env: gymnasium.Env[Any, Any] = gymnasium.make(config.id, **rendering, **given)
+        env: Env = gymnasium.make(config.id, **rendering, **given)
         for wrapper in _wrappers(config):
             env = wrapper(env)
         return env

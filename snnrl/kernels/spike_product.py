@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from snnrl.kernels.compiling import compiled
 from snnrl.kernels.threads import share_range
+from snnrl.types import Array
 
 SPARSE_BELOW = 0.08
 """Share of active entries below which events win over the dense product (``benchmarks/spike_product.py``)."""
@@ -57,7 +58,7 @@ def dense_product(spikes: Tensor, weight: Tensor) -> Tensor:
 
 
 def collect_events(
-    spikes: NDArray[Any], most: float = math.inf
+    spikes: Array, most: float = math.inf
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]] | None:
     """The events of ``[rows, pre]`` for :func:`event_product`; ``None`` if their share is ``most`` or more."""
     offsets = np.empty(len(spikes) + 1, np.int64)

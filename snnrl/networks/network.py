@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from numbers import Integral
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from snnrl.connections import Connection, Projection
-from snnrl.errors import ConfigError, KnownSettings, did_you_mean, require, shown
+from snnrl.errors import ConfigError, FixedSettings, KnownSettings, did_you_mean, require
 from snnrl.networks.delay import Delay
 from snnrl.networks.graph import Edge, Loop, loops_in_order
 from snnrl.networks.recording import Recorder, Recording
@@ -22,7 +22,7 @@ from snnrl.plasticity import Rule
 from snnrl.state import compact, copied, leaves
 
 
-class Network(KnownSettings, nn.Module):
+class Network(FixedSettings, KnownSettings, nn.Module):
     """Populations and connections.
 
     ::
@@ -45,6 +45,8 @@ class Network(KnownSettings, nn.Module):
         ConfigError: a step that is not positive.
     """
 
+    FIXED: ClassVar[tuple[str, ...]] = ("dt",)
+
     def __init__(self, *, dt: float = 1.0) -> None:
         super().__init__()
         require(math.isfinite(dt) and dt > 0, "dt", dt, "a positive number of ms")
@@ -54,16 +56,6 @@ class Network(KnownSettings, nn.Module):
         self.loops: list[Loop] = []
         self.neurons, self.connections = nn.ModuleDict(), nn.ModuleDict()
         self.rules, self.delays = nn.ModuleDict(), nn.ModuleDict()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Refuse another ``dt``, for which neither neurons nor rules nor delays were made.
-
-        Raises:
-            ConfigError: the step is set again.
-        """
-        if name == "dt" and "dt" in self.__dict__:
-            raise ConfigError(f"dt={shown(value)}: cannot be changed, make a new Network")
-        super().__setattr__(name, value)
 
     def add(self, name: str, population: Neuron[Any] | int | tuple[int, ...]) -> None:
         """Add a population: a neuron model, or the shape of an input whose spikes come from outside.

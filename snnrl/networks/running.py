@@ -12,6 +12,7 @@ from snnrl.connections.base import gives_new_memory
 from snnrl.errors import ConfigError
 from snnrl.networks.graph import Edge, Loop
 from snnrl.networks.recording import Recorder
+from snnrl.plasticity import ThirdFactor
 from snnrl.spikes import as_dtype
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Stretch:
                 raise ConfigError(f"modulator=None: must be given, {edge.key} learns by {type(rule).__name__}")
             pre = _viewed(self.arrived[edge.key], edge.pre_shape)
             post = _viewed((self.scores if rule.uses_score else self.spikes)[edge.post], edge.post_shape)
-            change, state = rule(connection, pre, post, state, modulator)
+            change, state = rule(connection, pre, post, state, ThirdFactor(modulator))
             changes.append(change)
             after.append(state)
         for edge, change in zip(self.network.plastic(), changes, strict=True):

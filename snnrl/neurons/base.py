@@ -14,6 +14,7 @@ from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.neurons.settings import FINITE, Limits, Value, at_least, number, refuse_unknown
 from snnrl.surrogate import Surrogate, make_surrogate, tracing
 from snnrl.traces import decay_factor, decay_trace
+from snnrl.types import Setting
 
 S = TypeVar("S", bound=NamedTuple)
 
@@ -49,13 +50,13 @@ class Neuron(nn.Module, ABC, Generic[S]):
     learnable: frozenset[str] = frozenset()
     """Names of the settings that a gradient trains."""
 
-    def __init_subclass__(cls, **settings: Any) -> None:
+    def __init_subclass__(cls, **settings: Setting) -> None:
         super().__init_subclass__(**settings)
         parts = ("forward", "charge", "excess", "reset", "fire", "firing_probability")
         inside = ("_charged", "_lowered", "_draw", "_drive")
         cls._step = tuple(getattr(cls, part, None) for part in (*parts, *inside))
 
-    def __init__(self, shape: int | tuple[int, ...], *, dt: float | None = None, **unknown: Any) -> None:
+    def __init__(self, shape: int | tuple[int, ...], *, dt: float | None = None, **unknown: Setting) -> None:
         super().__init__()
         refuse_unknown(type(self), unknown)
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
@@ -264,7 +265,7 @@ class SpikingNeuron(Neuron[S]):
         surrogate: Surrogate | str | None = None,
         learnable: Collection[str] = (),
         dt: float = 1.0,
-        **unknown: Any,
+        **unknown: Setting,
     ) -> None:
         super().__init__(shape, dt=dt, **unknown)
         names = [learnable] if isinstance(learnable, str) else list(learnable)

@@ -11,6 +11,7 @@ from torch import Tensor
 from snnrl.neurons.base import Neuron
 from snnrl.neurons.lif import LIF, LIFState
 from snnrl.neurons.settings import Limits, Value, at_least
+from snnrl.types import Setting
 
 
 class DiehlCook(LIF):
@@ -50,7 +51,7 @@ class DiehlCook(LIF):
         v_threshold: Value = -52.0,
         v_reset: Value = -60.0,
         t_refractory: float = 5.0,
-        **settings: Any,
+        **settings: Setting,
     ) -> None:
         super().__init__(
             shape,

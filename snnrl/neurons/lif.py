@@ -13,6 +13,7 @@ from snnrl.kernels.plain import needs_torch
 from snnrl.neurons.base import S, SpikingNeuron, steps_like, window_of
 from snnrl.neurons.settings import POTENTIAL, Limits, Value, above, below, larger
 from snnrl.traces import scan_trace
+from snnrl.types import Setting
 
 
 class LIFState(NamedTuple):
@@ -67,7 +68,7 @@ class LeakyMembrane(SpikingNeuron[S]):
         v_reset: Value = 0.0,
         reset: Literal["hard", "soft"] = "hard",
         decay_input: bool = True,
-        **common: Any,
+        **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
         self._set("tau_mem", tau_mem)

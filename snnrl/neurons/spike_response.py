@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from snnrl.neurons.base import SpikingNeuron
 from snnrl.neurons.settings import POTENTIAL, Limits, Value, above, at_least
 from snnrl.noise import uniform
 from snnrl.traces import decay_trace
+from snnrl.types import Setting
 
 _LIMITS = {
     "v_threshold": POTENTIAL,
@@ -77,7 +78,7 @@ class SRM0(SpikingNeuron[SRM0State]):
         width: float = 0.5,
         rate_threshold: float = 0.1,
         generator: torch.Generator | None = None,
-        **common: Any,
+        **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
         self._set("tau_mem", tau_mem)
@@ -172,7 +173,7 @@ class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
         tau_refractory: Value = 20.0,
         eta_reset: float = 1.0,
         v_threshold: Value = 1.0,
-        **common: Any,
+        **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
         self._set("tau_mem", tau_mem, per_neuron=False)

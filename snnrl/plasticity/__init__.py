@@ -1,12 +1,12 @@
 """Plasticity rules and their third factors, one file for each family."""
 
-from snnrl.plasticity.base import Rule
+from snnrl.plasticity.base import Rule, ThirdFactor
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
 from snnrl.plasticity.prediction import LinearCritic, LinearCriticState, MovingAverage, TemporalDifference
-from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, EligibilityState, Rmax, RmaxState
+from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, Rmax
 from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
-from snnrl.plasticity.three_factor import ThreeFactor, ThreeFactorState
+from snnrl.plasticity.three_factor import EligibilityState, ThreeFactor
 
 __all__ = [
     "MSTDP",
@@ -23,14 +23,13 @@ __all__ = [
     "MovingAverage",
     "Oja",
     "Rmax",
-    "RmaxState",
     "Rule",
     "RunningScale",
     "STDPState",
     "Shuffler",
     "TemporalDifference",
+    "ThirdFactor",
     "ThreeFactor",
-    "ThreeFactorState",
     "TripletSTDP",
     "TripletState",
     "WeightDependentSTDP",

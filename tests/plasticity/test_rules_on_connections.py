@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Callable
 from functools import cache
@@ -37,6 +38,7 @@ from snnrl.plasticity import (
     Oja,
     Rmax,
     Rule,
+    ThirdFactor,
     TripletSTDP,
     WeightDependentSTDP,
 )
@@ -117,7 +119,7 @@ class Case:
     def change(self, state: Any = None, *, steps: slice = slice(None), rows: slice = slice(None)) -> tuple[Tensor, Any]:
         """The change of some steps and rows of the batch, and the state after them."""
         pre, post = self.pre[steps, rows], self.post[steps, rows]
-        third = None if self.modulator is None else self.modulator[steps, rows]
+        third = ThirdFactor(None if self.modulator is None else self.modulator[steps, rows])
         return self.rule(self.connection, pre, post, self.start(pre.shape[1]) if state is None else state, third)
 
 
@@ -361,7 +363,7 @@ def test_a_misspelt_setting_of_a_rule_is_refused_with_what_was_meant(name: str) 
 def test_a_rate_that_is_no_finite_number_is_refused(name: str, value: float) -> None:
     rule = type(RULES[name]())
     named = ("a_", "a2_", "a3_", "learning", "mu", "rate_target")
-    for key in [key for key in vars(RULES[name]()) if key.startswith(named)] or ["a_plus"]:
+    for key in [key for key in inspect.signature(rule).parameters if key.startswith(named)]:
         with pytest.raises(ConfigError, match=rf"^{key}={value}: must be "):
             rule(**{key: value})
 
