@@ -65,7 +65,7 @@ def is_sb3(config: RunConfig) -> bool:
         ConfigError: there is no agent of this name.
     """
     name = str(config.agent["name"])
-    known = (*AGENTS, *ALGORITHMS)
+    known = (*AGENTS.names(), *ALGORITHMS)
     if name not in known and ":" not in name:
         raise ConfigError(f"agent.name={name}: there is no such agent; {did_you_mean(name, known)}")
     return name in ALGORITHMS

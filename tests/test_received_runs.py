@@ -101,7 +101,7 @@ def test_a_setting_that_is_missing_is_named(capsys: pytest.CaptureFixture[str]) 
 def test_a_mistyped_setting_of_an_agent_is_named(key: Any) -> None:
     composed = settings()
     write_yaml(Path("run/config.yaml"), {**composed, "agent": {**composed["agent"], key: 1}})
-    with pytest.raises(ConfigError, match=rf"agent\.{key}: there is no such setting"):
+    with pytest.raises(ConfigError, match=rf"agent\.{key}=1: there is no such setting"):
         snnrl.load("run")
 
 

@@ -65,7 +65,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.backends.cudnn.allow_tf32 = False
     data = digits(1024, 200)
-    for name in LEARNERS:
+    for name in LEARNERS.names():
         for settings in VARIANTS[name][: 1 if dry else None]:
             words = " ".join(f"{key}={value}" for key, value in settings.items())
             batches = 2 if dry else 16

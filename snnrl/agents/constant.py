@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from snnrl.agents.open_loop import OpenLoop
 from snnrl.envs import EnvConfig
 from snnrl.errors import require
+from snnrl.settings import register
 from snnrl.spaces import Leaf, assemble, leaves, named, split
 
 
@@ -25,6 +26,7 @@ class ConstantConfig:
     """The action: a number, a list for a Box or Tuple, a mapping for a Dict; ``None`` is the first of named ones."""
 
 
+@register("constant")
 class Constant(OpenLoop):
     """Takes one action for ever: what a policy scores that looks at nothing.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from snnrl.agents.open_loop import OpenLoop
 from snnrl.envs import EnvConfig
+from snnrl.settings import register
 from snnrl.spaces import Actions, assemble, split
 
 
@@ -20,6 +21,7 @@ class RandomConfig:
     """Random actions have no settings."""
 
 
+@register("random")
 class Random(OpenLoop):
     """Draws every action from the action space uniformly: the least that any agent must beat."""
 

@@ -21,6 +21,7 @@ from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.neurons import EscapeNoise, SaturatingIF
 from snnrl.plasticity import EligibilityState, RunningScale, Shuffler, ThirdFactor, ThreeFactor
+from snnrl.settings import register
 from snnrl.spaces import as_batch, first, split
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import reset_rows
@@ -79,6 +80,7 @@ class RSTDPState(NamedTuple):
     """``[batch, populations]``, added to preferences while exploring."""
 
 
+@register("rstdp")
 class RSTDP(Agent[RSTDPState]):
     """A spiking actor and a spiking critic, both trained by one three-factor rule, without backpropagation.
 

@@ -8,8 +8,13 @@ from snnrl.connections.one_to_one import MeanField, OneToOne
 from snnrl.connections.pooling import Pool
 from snnrl.connections.sparse import Sparse
 from snnrl.connections.weights import WeightSettings
+from snnrl.settings import Registry
+
+CONNECTIONS: Registry[Projection] = Registry("connection", "snnrl.connections.base:Projection")
+"""Connections by the names that recipes give them; see :class:`~snnrl.settings.Registry`."""
 
 __all__ = [
+    "CONNECTIONS",
     "Connection",
     "Conv1d",
     "Conv2d",

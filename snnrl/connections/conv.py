@@ -13,6 +13,7 @@ from snnrl.connections.base import Connection, add_to, new_memory
 from snnrl.connections.fields import Fields, Size, at_least
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 
 
@@ -71,6 +72,7 @@ class Conv(Connection):
         return add_to(out, product.reshape(batch, *self.weight.shape))
 
 
+@register("conv1d")
 class Conv1d(Conv):
     """Convolution along a line, with kernels ``[post_channels, pre_channels, length]``; see :class:`Conv`."""
 
@@ -78,6 +80,7 @@ class Conv1d(Conv):
     _convolve = functional.conv1d
 
 
+@register("conv2d")
 class Conv2d(Conv):
     """Convolution on a plane, with kernels ``[post_channels, pre_channels, height, width]``; see :class:`Conv`."""
 
@@ -85,6 +88,7 @@ class Conv2d(Conv):
     _convolve = functional.conv2d
 
 
+@register("conv3d")
 class Conv3d(Conv):
     """Convolution in a volume, kernels ``[post_channels, pre_channels, depth, height, width]``; see :class:`Conv`."""
 

@@ -13,9 +13,11 @@ from snnrl.connections.fields import at_least
 from snnrl.connections.weights import WeightSettings, as_tensor
 from snnrl.errors import require
 from snnrl.kernels import add_outer_events, add_rows, spike_product
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes, as_dtype
 
 
+@register("dense")
 class Dense(Connection):
     """All-to-all connection with weights ``[post, pre]``.
 
@@ -85,6 +87,7 @@ class Dense(Connection):
             by_pre.copy_(synapses.view_as(by_pre))
 
 
+@register("lateral")
 class Lateral(Dense):
     """All-to-all connection of a population with itself, without self-connections.
 

@@ -13,6 +13,7 @@ from snnrl.connections.base import Connection, add_to, new_memory, require_shape
 from snnrl.connections.fields import Fields, Size, at_least
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 
 
@@ -77,18 +78,21 @@ class Local(Connection):
         return add_to(out, product)
 
 
+@register("local1d")
 class Local1d(Local):
     """Receptive fields along a line; see :class:`Local`."""
 
     DIMENSIONS = 1
 
 
+@register("local2d")
 class Local2d(Local):
     """Receptive fields on a plane; see :class:`Local`."""
 
     DIMENSIONS = 2
 
 
+@register("local3d")
 class Local3d(Local):
     """Receptive fields in a volume; see :class:`Local`."""
 

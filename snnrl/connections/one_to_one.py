@@ -12,9 +12,11 @@ from snnrl.connections.fields import at_least
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.kernels import add_rows
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes, as_dtype
 
 
+@register("one_to_one")
 class OneToOne(Connection):
     """Each neuron drives its counterpart: weights ``[*shape]``.
 
@@ -46,6 +48,7 @@ class OneToOne(Connection):
         return add_to(out, (post * dense).sum(0))
 
 
+@register("mean_field")
 class MeanField(Connection):
     """Every postsynaptic neuron sees the mean activity of the presynaptic population: weights ``[post]``.
 

@@ -9,9 +9,11 @@ from torch import Tensor
 from snnrl.connections.base import Projection, as_dense, new_memory
 from snnrl.connections.fields import Fields, Size
 from snnrl.errors import require
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 
 
+@register("pool")
 class Pool(Projection):
     """Pools spikes ``[..., channels, *space]`` over receptive fields to ``[..., channels, *out_space]``.
 

@@ -14,10 +14,12 @@ from snnrl.connections.synapses import AT_ONCE, random_pairs
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import ConfigError, require
 from snnrl.kernels import add_rows
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.types import Setting
 
 
+@register("sparse")
 class Sparse(Connection):
     """The synapses that exist, in compressed rows (CSR): weights ``[synapses]``, sorted by postsynaptic neuron.
 

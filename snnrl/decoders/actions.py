@@ -12,10 +12,12 @@ from torch.nn import functional
 from snnrl.decoders.population import population_vector, sample, softmax_policy
 from snnrl.errors import require
 from snnrl.noise import integers, uniform
+from snnrl.settings import register
 from snnrl.spaces import Actions, Space
 from snnrl.types import Array
 
 
+@register("action_code")
 class ActionCode(nn.Module):
     """How populations of neurons stand for actions.
 

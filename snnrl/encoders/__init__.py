@@ -1,5 +1,7 @@
 """Encoders: observations to spikes, one file each."""
 
+from typing import Any
+
 from snnrl.encoders.adaptation import RateAdaptation
 from snnrl.encoders.base import Encoder, regular_spikes
 from snnrl.encoders.delta import DeltaEncoder, DeltaState
@@ -12,8 +14,13 @@ from snnrl.encoders.patches import PatchEncoder
 from snnrl.encoders.poisson import BernoulliEncoder, PoissonEncoder, RandomSpikesState
 from snnrl.encoders.population import PopulationEncoder, PopulationState
 from snnrl.encoders.rank_order import RankOrderEncoder, RankOrderState
+from snnrl.settings import Registry
+
+ENCODERS: Registry[Encoder[Any]] = Registry("encoder", "snnrl.encoders.base:Encoder")
+"""Encoders by the names that recipes give them; see :class:`~snnrl.settings.Registry`."""
 
 __all__ = [
+    "ENCODERS",
     "BernoulliEncoder",
     "DeltaEncoder",
     "DeltaState",

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snnrl.encoders.base import Encoder, as_values, require_count, require_rows, require_steps
 from snnrl.errors import require
+from snnrl.settings import register
 
 
 class DeltaState(NamedTuple):
@@ -21,6 +22,7 @@ class DeltaState(NamedTuple):
     """``[batch, 1]`` bool: whether an observation has been seen in this episode."""
 
 
+@register("delta")
 class DeltaEncoder(Encoder[DeltaState]):
     """Two neurons for each value, one that tells of its rise and one of its fall, as the pixels of an event camera do.
 

@@ -14,6 +14,7 @@ from snnrl.encoders.base import Encoder, require_frames, require_rows
 from snnrl.errors import require
 from snnrl.kernels import frame_events
 from snnrl.kernels.frames import FrameGeometry
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 
 MOTION_REACH = 8
@@ -29,6 +30,7 @@ class FrameState(NamedTuple):
     """``[batch]`` int64: the last known column of the agent's own figure."""
 
 
+@register("frames")
 class FrameEncoder(Encoder[FrameState]):
     """Grey frames ``[batch, 1, height, width]`` (uint8) to one volley of sparse, position-coded spikes.
 

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from snnrl.encoders.base import Encoder, as_intensities, require_count, require_steps
 from snnrl.errors import require
+from snnrl.settings import register
 
 
 class LatencyState(NamedTuple):
     """Latencies need no memory."""
 
 
+@register("latency")
 class LatencyEncoder(Encoder[LatencyState]):
     r"""Each neuron spikes once in a window, at a latency that falls with its intensity ``x``.
 

@@ -15,6 +15,7 @@ from snnrl.encoders.base import Encoder, require_frames, require_rows
 from snnrl.encoders.scene_calibration import Scene, calibrate_scene
 from snnrl.errors import require
 from snnrl.kernels.objects import BLOCK, MOST_OBJECTS, Avatar, Layout, object_events
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 
 CHANNELS = 7
@@ -30,6 +31,7 @@ class ObjectState(NamedTuple):
     """``[batch, 2]`` int64: the last known row and column of the agent's own avatar."""
 
 
+@register("objects")
 class ObjectEncoder(Encoder[ObjectState]):
     """Grey frames ``[batch, 1, height, width]`` (uint8) to one volley of sparse, position-coded spikes.
 

@@ -9,12 +9,14 @@ from torch import Tensor
 
 from snnrl.encoders.base import Encoder, as_values, regular_spikes, require_count, require_steps
 from snnrl.errors import ConfigError, require
+from snnrl.settings import register
 
 
 class OneHotState(NamedTuple):
     """One-hot spikes need no memory."""
 
 
+@register("one_hot")
 class OneHotEncoder(Encoder[OneHotState]):
     """The neuron of the observed value spikes regularly, the others are silent.
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from snnrl.encoders.adaptation import RateAdaptation
 from snnrl.encoders.base import Encoder, require_frames
 from snnrl.errors import require
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 
 
@@ -17,6 +18,7 @@ class PatchState(NamedTuple):
     """Images need no memory."""
 
 
+@register("patches")
 class PatchEncoder(Encoder[PatchState]):
     """Grey images ``[batch, 1, height, width]`` (uint8) to one volley of sparse spikes.
 

@@ -11,12 +11,14 @@ from torch import Tensor
 from snnrl.encoders.base import Encoder, as_intensities, require_count, require_steps
 from snnrl.errors import require
 from snnrl.noise import uniform
+from snnrl.settings import register
 
 
 class RandomSpikesState(NamedTuple):
     """Random spikes need no memory."""
 
 
+@register("bernoulli")
 class BernoulliEncoder(Encoder[RandomSpikesState]):
     """Each neuron spikes at each step with the probability ``probability_max * intensity``.
 
@@ -63,6 +65,7 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
         return (noise < probability).to(self.dtype or self.spike_dtype), state
 
 
+@register("poisson")
 class PoissonEncoder(BernoulliEncoder):
     """Poisson spike trains of the rate ``rate_max * intensity``, at most one spike a step.
 

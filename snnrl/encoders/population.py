@@ -13,6 +13,7 @@ from torch import Tensor
 from snnrl.encoders.base import Encoder, regular_spikes, require_rows, require_steps
 from snnrl.encoders.normalise import Normaliser
 from snnrl.errors import require
+from snnrl.settings import register
 
 
 class PopulationState(NamedTuple):
@@ -29,6 +30,7 @@ class Resolution(NamedTuple):
     grids: tuple[int, ...]
 
 
+@register("population")
 class PopulationEncoder(Encoder[PopulationState]):
     """Gaussian place cells that spike regularly at a rate given by the observation.
 

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from snnrl.encoders.base import Encoder, as_values, require_count, require_steps
 from snnrl.errors import require
+from snnrl.settings import register
 
 
 class RankOrderState(NamedTuple):
     """Ranks need no memory."""
 
 
+@register("rank_order")
 class RankOrderEncoder(Encoder[RankOrderState]):
     """Each neuron spikes once, in the order of their values; how strong the input is as a whole plays no part.
 

@@ -21,6 +21,7 @@ from snnrl.learners.adam import Adam
 from snnrl.learners.base import Learner, Metrics
 from snnrl.learners.modulated import check_numbers
 from snnrl.neurons import LIF
+from snnrl.settings import register
 from snnrl.surrogate import SURROGATES
 from snnrl.traces import decay_factor
 
@@ -147,6 +148,7 @@ class GradientLearner(Learner):
         return LIF(shape, tau_mem=self.config.tau, decay_input=False, reset="soft", surrogate=self.config.surrogate)
 
 
+@register("backprop")
 class BackpropLearner(GradientLearner):
     """One hidden layer of LIF neurons.
 
@@ -194,6 +196,7 @@ class BackpropConvConfig(BackpropConfig):
     COUNTS: ClassVar[tuple[str, ...]] = (*BackpropConfig.COUNTS, "maps", "maps_second", "kernel")
 
 
+@register("backprop_conv")
 class BackpropConvLearner(GradientLearner):
     """Two convolutions, of whose currents the highest of each field of 2 by 2 goes to a LIF, and a hidden layer.
 

@@ -14,6 +14,7 @@ from snnrl.encoders import BernoulliEncoder
 from snnrl.errors import require
 from snnrl.learners.base import Learner, Metrics
 from snnrl.learners.modulated import ModulatedSynapses, check_numbers, unit_drive
+from snnrl.settings import register
 from snnrl.traces import decay_factor, decay_kernel, scan_trace
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class ContrastiveConfig:
         decay_factor(self.tau, setting="learner.tau")
 
 
+@register("contrastive")
 class ContrastiveLearner(Learner):
     """One layer of stochastic neurons, a population for each class, one spike of all at each step.
 

@@ -17,6 +17,7 @@ from snnrl.kernels.first_spikes import earliest_winners, first_spikes
 from snnrl.learners.base import Learner, Metrics
 from snnrl.learners.contrast import ContrastLatency
 from snnrl.learners.modulated import ErrorReadout, check_numbers, surprise
+from snnrl.settings import register
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,6 +91,7 @@ class ConvSTDPConfig:
         require(math.isfinite(gain) and gain >= 0, "learner.threshold_gain", gain, "finite and at least 0")
 
 
+@register("conv_stdp")
 class ConvSTDPLearner(Learner):
     """Contrast, a convolution whose kernels learn by STDP, pooling, and a readout taught by error-modulated STDP.
 

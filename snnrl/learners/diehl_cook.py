@@ -23,6 +23,7 @@ from snnrl.kernels.competition import (
 )
 from snnrl.learners.base import Batches, Learner, Metrics, check_batch_size
 from snnrl.learners.labels import READOUTS, LabelReadout
+from snnrl.settings import register
 from snnrl.traces import decay_factor
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class DiehlCookConfig:
         decay_factor(self.trace_tau, setting="learner.trace_tau")
 
 
+@register("diehl_cook")
 class DiehlCookLearner(Learner):
     """Leaky neurons with adaptive thresholds and lateral inhibition, their input weights learned by STDP.
 

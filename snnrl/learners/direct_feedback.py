@@ -12,6 +12,7 @@ from torch import Tensor
 from snnrl.learners.base import Learner, Metrics
 from snnrl.learners.modulated import ErrorReadout, ModulatedSynapses, check_numbers, surprise, unit_drive
 from snnrl.neurons import LIF
+from snnrl.settings import register
 from snnrl.surrogate import FastSigmoid
 from snnrl.traces import decay_factor, decay_kernel
 
@@ -52,6 +53,7 @@ class DirectFeedbackConfig:
         decay_factor(self.tau, setting="learner.tau")
 
 
+@register("direct_feedback")
 class DirectFeedbackLearner(Learner):
     """Input, hidden LIF neurons and an output that learns from its error, which is broadcast to the hidden layer.
 

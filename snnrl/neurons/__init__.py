@@ -1,5 +1,7 @@
 """Neuron models, one file each."""
 
+from typing import Any
+
 from snnrl.neurons.adaptive_lif import LSNN, AdaptiveLIF, AdaptiveLIFState
 from snnrl.neurons.base import Neuron, SpikingNeuron
 from snnrl.neurons.current_lif import CurrentLIF, CurrentLIFState
@@ -12,11 +14,16 @@ from snnrl.neurons.mcculloch_pitts import McCullochPitts, McCullochPittsState
 from snnrl.neurons.perfect_integrator import IF
 from snnrl.neurons.saturating_if import SaturatingIF, SaturatingIFState
 from snnrl.neurons.spike_response import SRM0, CumulativeSRM, CumulativeSRMState, SRM0State
+from snnrl.settings import Registry
+
+NEURONS: Registry[Neuron[Any]] = Registry("neuron", "snnrl.neurons.base:Neuron")
+"""Neuron models by the names that recipes give them; see :class:`~snnrl.settings.Registry`."""
 
 __all__ = [
     "IF",
     "LIF",
     "LSNN",
+    "NEURONS",
     "SRM0",
     "AdaptiveLIF",
     "AdaptiveLIFState",

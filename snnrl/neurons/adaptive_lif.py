@@ -9,6 +9,7 @@ from torch import Tensor
 from snnrl.errors import require
 from snnrl.neurons.lif import LeakyMembrane
 from snnrl.neurons.settings import Limits, Value, at_least
+from snnrl.settings import register
 from snnrl.traces import decay_trace
 from snnrl.types import Setting
 
@@ -26,6 +27,7 @@ class AdaptiveLIFState(NamedTuple):
     """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
 
 
+@register("adaptive_lif")
 class AdaptiveLIF(LeakyMembrane[AdaptiveLIFState]):
     r"""LIF with an adaptive threshold: it fires at ``v >= v_threshold + a``, and ``tau_adaptation da/dt = -a``.
 
@@ -77,6 +79,7 @@ class AdaptiveLIF(LeakyMembrane[AdaptiveLIFState]):
         )
 
 
+@register("lsnn")
 class LSNN(AdaptiveLIF):
     r"""Adaptive LIF of long short-term memory spiking networks.
 

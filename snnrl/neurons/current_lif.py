@@ -9,6 +9,7 @@ from torch import Tensor
 from snnrl.neurons.base import window_of
 from snnrl.neurons.lif import LeakyMembrane
 from snnrl.neurons.settings import Value
+from snnrl.settings import register
 from snnrl.traces import decay_trace, scan_trace
 from snnrl.types import Setting
 
@@ -26,6 +27,7 @@ class CurrentLIFState(NamedTuple):
     """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
 
 
+@register("current_lif")
 class CurrentLIF(LeakyMembrane[CurrentLIFState]):
     r"""Current-based LIF with two time constants: ``tau_syn di/dt = -i``, ``tau_mem dv/dt = -(v - v_rest) + i``.
 

@@ -11,9 +11,11 @@ from torch import Tensor
 from snnrl.neurons.base import Neuron
 from snnrl.neurons.lif import LIF, LIFState
 from snnrl.neurons.settings import Limits, Value, at_least
+from snnrl.settings import register
 from snnrl.types import Setting
 
 
+@register("diehl_cook")
 class DiehlCook(LIF):
     r"""LIF with homeostasis: every spike raises the neuron's own threshold by ``theta_plus``, for life.
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from snnrl.neurons.base import Neuron, step_of, steps_like, window_of
 from snnrl.neurons.settings import POSITIVE_SHARE, POTENTIAL, Limits, above
 from snnrl.noise import uniform
+from snnrl.settings import register
 from snnrl.traces import decay_trace, scan_trace
 from snnrl.types import Setting
 
@@ -24,6 +25,7 @@ class EscapeNoiseState(NamedTuple):
     """Membrane potential."""
 
 
+@register("escape_noise")
 class EscapeNoise(Neuron[EscapeNoiseState]):
     r"""Escape-noise neuron: spikes are drawn, the membrane is not reset.
 

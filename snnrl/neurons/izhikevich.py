@@ -10,6 +10,7 @@ from torch import Tensor
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.neurons.base import SpikingNeuron
 from snnrl.neurons.settings import Limits, Value, below
+from snnrl.settings import register
 from snnrl.types import Setting
 
 PATTERNS: dict[str, tuple[float, float, float, float]] = {
@@ -37,6 +38,7 @@ class IzhikevichState(NamedTuple):
     """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
 
 
+@register("izhikevich")
 class Izhikevich(SpikingNeuron[IzhikevichState]):
     r"""``dv/dt = 0.04 v^2 + 5 v + 140 - u + I``, ``du/dt = a (b v - u)``, v in mV and t in ms.
 

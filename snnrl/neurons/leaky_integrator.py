@@ -11,6 +11,7 @@ from torch import Tensor
 from snnrl.neurons.base import step_of, steps_like, window_of
 from snnrl.neurons.lif import LeakyMembrane
 from snnrl.neurons.settings import Value, refuse_unknown
+from snnrl.settings import register
 from snnrl.traces import scan_trace
 from snnrl.types import Setting
 
@@ -22,6 +23,7 @@ class LeakyIntegratorState(NamedTuple):
     """Membrane potential ``[batch, *shape]``."""
 
 
+@register("leaky_integrator")
 class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
     r"""A membrane that is read instead of firing: ``tau_mem dv/dt = -v + I``, and the output is ``v``.
 

@@ -12,6 +12,7 @@ from snnrl.kernels import LIFWindow, lif_scan
 from snnrl.kernels.plain import needs_torch
 from snnrl.neurons.base import S, SpikingNeuron, steps_like, window_of
 from snnrl.neurons.settings import POTENTIAL, Limits, Value, above, below, larger
+from snnrl.settings import register
 from snnrl.traces import scan_trace
 from snnrl.types import Setting
 
@@ -155,6 +156,7 @@ class LeakyMembrane(SpikingNeuron[S]):
         return trace if self.trace_decay is None else scan_trace(spikes, trace, self.trace_decay)[-1].clone()
 
 
+@register("lif")
 class LIF(LeakyMembrane[LIFState]):
     r"""Leaky integrate-and-fire: ``tau_mem dv/dt = -(v - v_rest) + I``.
 

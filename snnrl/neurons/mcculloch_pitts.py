@@ -8,6 +8,7 @@ from torch import Tensor
 
 from snnrl.neurons.base import SpikingNeuron
 from snnrl.neurons.settings import Limits, Value
+from snnrl.settings import register
 from snnrl.types import Setting
 
 
@@ -22,6 +23,7 @@ class McCullochPittsState(NamedTuple):
     """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
 
 
+@register("mcculloch_pitts")
 class McCullochPitts(SpikingNeuron[McCullochPittsState]):
     """A unit without memory: it fires when its input reaches the threshold.
 

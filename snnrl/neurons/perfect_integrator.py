@@ -7,9 +7,11 @@ from typing import ClassVar, Literal
 from snnrl.neurons.base import SpikingNeuron
 from snnrl.neurons.lif import LIF
 from snnrl.neurons.settings import Value
+from snnrl.settings import register
 from snnrl.types import Setting
 
 
+@register("if")
 class IF(LIF):
     r"""Perfect integrator: ``v[t] = v[t-1] + I[t]``, the limit of :class:`LIF` for a long time constant.
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snnrl.neurons.base import Neuron, step_of, steps_like, window_of
 from snnrl.neurons.settings import POSITIVE_SHARE, Limits, above
+from snnrl.settings import register
 from snnrl.traces import decay_trace, scan_trace
 from snnrl.types import Setting
 
@@ -25,6 +26,7 @@ class SaturatingIFState(NamedTuple):
     """Membrane potential in [0, 1)."""
 
 
+@register("saturating_if")
 class SaturatingIF(Neuron[SaturatingIFState]):
     r"""Perfect integrator with soft reset, driven by a filtered and saturating current.
 

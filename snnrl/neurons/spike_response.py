@@ -11,6 +11,7 @@ from torch import Tensor
 from snnrl.neurons.base import SpikingNeuron
 from snnrl.neurons.settings import POTENTIAL, Limits, Value, above, at_least
 from snnrl.noise import uniform
+from snnrl.settings import register
 from snnrl.traces import decay_trace
 from snnrl.types import Setting
 
@@ -37,6 +38,7 @@ class SRM0State(NamedTuple):
     """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
 
 
+@register("srm0")
 class SRM0(SpikingNeuron[SRM0State]):
     r"""Spike response model with short-term memory and escape noise.
 
@@ -141,6 +143,7 @@ class CumulativeSRMState(NamedTuple):
     """Trace of its spikes; ``[batch, 0]`` without ``tau_trace``."""
 
 
+@register("cumulative_srm")
 class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
     r"""Cumulative spike response model: every past spike goes on to count.
 

@@ -1,5 +1,7 @@
 """Plasticity rules and their third factors, one file for each family."""
 
+from typing import Any
+
 from snnrl.plasticity.base import Rule, ThirdFactor
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
@@ -7,10 +9,15 @@ from snnrl.plasticity.prediction import LinearCritic, LinearCriticState, MovingA
 from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, Rmax
 from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
 from snnrl.plasticity.three_factor import EligibilityState, ThreeFactor
+from snnrl.settings import Registry
+
+RULES: Registry[Rule[Any]] = Registry("rule", "snnrl.plasticity.base:Rule", "plasticity")
+"""Plasticity rules by the names that recipes give them; see :class:`~snnrl.settings.Registry`."""
 
 __all__ = [
     "MSTDP",
     "MSTDPET",
+    "RULES",
     "STDP",
     "TDSTDP",
     "EligibilityState",

@@ -20,6 +20,7 @@ from snnrl.plasticity.base import (
     train,
     zeros,
 )
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_factor
 
@@ -33,6 +34,7 @@ class HebbianState(NamedTuple):
     """``[batch, *post_shape]`` trace of postsynaptic spikes."""
 
 
+@register("hebbian")
 class Hebbian(Rule[HebbianState]):
     """Hebb's rule on spike traces: ``dw = learning_rate * x_post * x_pre`` at every step (Hebb 1949).
 
@@ -71,6 +73,7 @@ class Hebbian(Rule[HebbianState]):
         return hebbian_sum(connection, x_post, x_pre)
 
 
+@register("oja")
 class Oja(Hebbian):
     """Oja's rule: ``dw = learning_rate * x_post * (x_pre - x_post * w)``, which bounds the weights by itself.
 
@@ -90,6 +93,7 @@ class HomeostasisState(NamedTuple):
     """``[batch, *post_shape]`` running firing rate in Hz."""
 
 
+@register("homeostasis")
 class Homeostasis(Rule[HomeostasisState]):
     """Synaptic scaling: ``dw = learning_rate * w * (rate_target - rate)``, all weights of a neuron by one factor.
 

@@ -20,10 +20,12 @@ from snnrl.plasticity.base import (
 )
 from snnrl.plasticity.stdp import STDP, STDPState
 from snnrl.plasticity.three_factor import Coincidences, EligibilityState, ThreeFactor, Window, required
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_factor, decay_kernel
 
 
+@register("mstdp")
 class MSTDP(STDP):
     r"""Reward-modulated STDP: ``dw[t] = r[t] z[t]``, where ``z[t]`` is the change that STDP would make at step t.
 
@@ -48,6 +50,7 @@ class MSTDP(STDP):
         return self.change(connection, rise, fall), after
 
 
+@register("mstdpet")
 class MSTDPET(ThreeFactor):
     r"""Reward-modulated STDP with an eligibility trace: ``e[t] = exp(-dt / tau_eligibility) e[t-1] + z[t]``.
 
@@ -105,6 +108,7 @@ class MSTDPET(ThreeFactor):
         )
 
 
+@register("td_stdp")
 class TDSTDP(ThreeFactor):
     r"""TD-STDP: only pre-before-post pairs leave an eligibility, and the modulator is the temporal-difference error.
 
@@ -137,6 +141,7 @@ class TDSTDP(ThreeFactor):
         return super().coincidences(pre, self.a_plus * post, traces, window)
 
 
+@register("r_max")
 class Rmax(ThreeFactor):
     r"""R-max: the gradient of expected reward for neurons with escape noise.
 

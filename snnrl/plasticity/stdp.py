@@ -20,6 +20,7 @@ from snnrl.plasticity.base import (
     train,
     zeros,
 )
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_factor
 
@@ -33,6 +34,7 @@ class STDPState(NamedTuple):
     """``[batch, *post_shape]`` trace of postsynaptic spikes."""
 
 
+@register("stdp")
 class STDP(Rule[STDPState]):
     r"""Pair-based STDP, all pairs counted.
 
@@ -90,6 +92,7 @@ class STDP(Rule[STDPState]):
         return self.a_plus * rise - self.a_minus * fall
 
 
+@register("weight_dependent_stdp")
 class WeightDependentSTDP(STDP):
     r"""Pair-based STDP with soft bounds: potentiation times ``(w_max - w)^mu``, depression times ``(w - w_min)^mu``.
 
@@ -145,6 +148,7 @@ class TripletState(NamedTuple):
     x_post_slow: Tensor
 
 
+@register("triplet_stdp")
 class TripletSTDP(Rule[TripletState]):
     r"""Triplet STDP: what a pair of spikes does depends on a third one.
 

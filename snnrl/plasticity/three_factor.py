@@ -10,6 +10,7 @@ from torch import Tensor
 from snnrl.connections.base import Connection
 from snnrl.errors import ConfigError, require
 from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, require_finite, traced, zeros
+from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_factor, decay_kernel
 
@@ -63,6 +64,7 @@ class Window(NamedTuple):
         return (parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(parts)).unsqueeze(1)
 
 
+@register("three_factor")
 class ThreeFactor(Rule[EligibilityState]):
     r"""Three-factor rule: coincidences leave a trace on each synapse, a modulator turns the trace into a change.
 

@@ -1,14 +1,14 @@
 """Settings: what recipes name (:class:`Registry`), and what they set (:class:`Settings`), each declared once.
 
-A new neuron, rule, connection, encoder, decoder, agent or learner is one file with a class below :func:`named`. The
+A new neuron, rule, connection, encoder, decoder, agent or learner is one file with a class below :func:`register`. The
 settings of an agent or a learner are a frozen dataclass derived from :class:`Settings`, each field a :func:`setting`.
 Parts of them that are classes of their own, such as a neuron, are a :func:`part` and are made by :func:`build`.
 """
 
 from snnrl.settings.declared import Declaration, declarations, part, setting
 from snnrl.settings.parts import Part, accepted, build, read_part
-from snnrl.settings.reading import Settings, at, read, unknown
-from snnrl.settings.registry import CLASS, Registry, is_imported, named
+from snnrl.settings.reading import Settings, at, read, read_named, unknown
+from snnrl.settings.registry import CLASS, Registry, is_imported, register
 from snnrl.settings.values import Limits, is_number, is_whole, one_of, require_whole, wrong
 
 __all__ = [
@@ -25,11 +25,12 @@ __all__ = [
     "is_imported",
     "is_number",
     "is_whole",
-    "named",
     "one_of",
     "part",
     "read",
+    "read_named",
     "read_part",
+    "register",
     "require_whole",
     "setting",
     "unknown",

@@ -13,6 +13,7 @@ from snnrl.errors import ConfigError, did_you_mean, require, shown
 from snnrl.legacy import SETTINGS as OLD_NAMES
 from snnrl.settings.declared import Declaration, declarations
 from snnrl.settings.parts import Part, read_part
+from snnrl.settings.registry import Registry
 from snnrl.settings.values import field_values, is_number, is_whole, one_of, or_null, wrong
 
 C = TypeVar("C")
@@ -87,6 +88,23 @@ class Settings:
         """Raise a ConfigError that names a setting, its value and what is expected, unless ``condition`` holds."""
         value = getattr(self, name)
         require(condition, at(self._section, name), list(value) if isinstance(value, tuple) else value, expected)
+
+
+def read_named(registry: Registry[C], mapping: Mapping[str, Any], section: str) -> tuple[type[C], Any]:
+    """The class that a section of a recipe names, and the section's other settings as the class's ``Config``.
+
+    Args:
+        registry: of the class's kind, whose classes have a ``Config``.
+        mapping: the section, ``name`` among it.
+        section: its name, for error messages.
+
+    Raises:
+        ConfigError: an unknown name, or a setting that is unknown, of another type or out of range.
+    """
+    if not isinstance(mapping, Mapping) or "name" not in mapping:
+        raise wrong(section, mapping, "a recipe with a name")
+    kind: Any = registry.find(mapping["name"], f"{section}.name")
+    return kind, read(kind.Config, {key: value for key, value in mapping.items() if key != "name"}, section)
 
 
 def _typed(config: type, values: Mapping[str, Any], section: str) -> dict[str, Any]:

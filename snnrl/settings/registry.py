@@ -20,11 +20,11 @@ C = TypeVar("C", bound=type)
 
 CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 """``module:Class``, as a recipe names code outside snnrl."""
-_NAMED = re.compile(r"^((?:@[^\n]*\n)*?@named\([^\n]*\n(?:@[^\n]*\n)*)class (\w+)", re.MULTILINE)
-_NAME = re.compile(r"^@named\(\s*\"(\w+)\"\s*\)", re.MULTILINE)
+_NAMED = re.compile(r"^((?:@[^\n]*\n)*?@register\([^\n]*\n(?:@[^\n]*\n)*)class (\w+)", re.MULTILINE)
+_NAME = re.compile(r"^@register\(\s*\"(\w+)\"\s*\)", re.MULTILINE)
 
 
-def named(name: str) -> Callable[[C], C]:
+def register(name: str) -> Callable[[C], C]:
     """Give a class of snnrl the name by which recipes call it; its file needs no entry anywhere else.
 
     A :class:`Registry` finds the decorator by reading the files of its folder, without importing them: it has to stand
@@ -43,7 +43,7 @@ class Registry(Generic[T]):
 
     A name is one of three things, looked for in this order:
 
-    - ``name``, a class of snnrl that is decorated with :func:`named`, in a file of one of ``folders``;
+    - ``name``, a class of snnrl that is decorated with :func:`register`, in a file of one of ``folders``;
     - ``name``, an entry point of an installed package, in the group :attr:`group`, as its ``pyproject.toml`` says:
       ``[project.entry-points."snnrl.neurons"]``, then ``name = "my_package.my_module:MyNeuron"``;
     - ``my_package.my_module:MyNeuron``, a class that can be imported.
@@ -141,7 +141,7 @@ def is_imported(where: str) -> bool:
 
 
 def _named_classes(source: str) -> Iterator[tuple[str, str]]:
-    """Name and class of each use of :func:`named` in a file."""
+    """Name and class of each use of :func:`register` in a file."""
     for decorators, kind in _NAMED.findall(source):
         for name in _NAME.findall(decorators):
             yield name, kind

@@ -57,7 +57,7 @@ def third_party(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "third_party_agents", module)
 
 
-@pytest.mark.parametrize("name", sorted(AGENTS))
+@pytest.mark.parametrize("name", AGENTS.names())
 def test_every_agent_is_made_from_its_name_alone(name: str) -> None:
     agent = make_agent({"name": name}, spaces.Discrete(3), spaces.Discrete(2), TOY)
     assert isinstance(agent, Agent)
@@ -86,7 +86,7 @@ def test_a_third_partys_agent_is_named_by_module_and_class() -> None:
 
 @pytest.mark.usefixtures("third_party")
 def test_settings_of_a_third_partys_agent_are_checked_too() -> None:
-    with pytest.raises(ConfigError, match=r"agent\.patients: .* did you mean patience"):
+    with pytest.raises(ConfigError, match=r"agent\.patients=7: .* did you mean patience"):
         built(name="third_party_agents:Patient", patients=7)
     with pytest.raises(ConfigError, match=r"agent\.patience=1\.5: must be an integer"):
         built(name="third_party_agents:Patient", patience=1.5)
@@ -137,7 +137,7 @@ def test_a_class_that_is_no_whole_agent_is_refused(
 
 
 def test_an_unknown_setting_is_an_error_that_suggests_one() -> None:
-    with pytest.raises(ConfigError, match=r"agent\.gama: there is no such setting; did you mean gamma\?"):
+    with pytest.raises(ConfigError, match=r"agent\.gama=0\.9: there is no such setting; did you mean gamma\?"):
         built(gama=0.9)
 
 
@@ -157,7 +157,7 @@ def test_an_unknown_setting_is_an_error_that_suggests_one() -> None:
         ("value_range", 1.0, "a list"),
         ("value_range", [1.0], "a list"),
         ("value_range", [0.0, 1.0, 2.0], "a list"),
-        ("value_range", [0.0, "one"], "a number"),
+        ("value_range", [0.0, "one"], "a list of 2 numbers"),
     ],
 )
 def test_a_setting_of_the_wrong_type_is_an_error_that_names_it(setting: str, value: Any, expected: str) -> None:
@@ -177,7 +177,7 @@ def test_an_agent_for_a_named_environment_takes_the_recipes_settings_with_change
     assert agent.generator.initial_seed() == 3
     action, _ = agent.predict(np.zeros(4))
     assert action in (0, 1)
-    with pytest.raises(ConfigError, match=r"agent\.actor_neuron: .* did you mean actor_neurons"):
+    with pytest.raises(ConfigError, match=r"agent\.actor_neuron=2: .* did you mean actor_neurons"):
         loading.make_agent("CartPole", actor_neuron=2)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from snnrl.agents import AGENTS, find_class, read_settings
+from snnrl.agents import AGENTS
 from snnrl.config import RunConfig, write_settings
 from snnrl.config import read_settings as read_run_settings
 from snnrl.errors import ConfigError
@@ -17,6 +17,7 @@ from snnrl.integrations.sb3.recipes import read_recipe
 from snnrl.learners import LEARNERS
 from snnrl.loading import ALGORITHMS, make_runner
 from snnrl.recipes import GROUPS, compose_run, recipe_names
+from snnrl.settings import read_named
 
 ROUNDS = (25, 500)
 LONGEST = 4000
@@ -102,14 +103,11 @@ def build(settings: Mapping[str, Any]) -> None:
     """All that is made of settings before environments, data and networks are."""
     config, _ = make_runner(settings)
     if not isinstance(config, RunConfig):
-        learner = find_class("learner", "a Learner", config.learner["name"], LEARNERS)
-        own = {key: value for key, value in config.learner.items() if key != "name"}
-        read_settings(learner.Config, own, "learner")
+        read_named(LEARNERS, config.learner, "learner")
     elif config.agent["name"] in ALGORITHMS:
         read_recipe(config.agent)
     else:
-        agent = find_class("agent", "an Agent", config.agent["name"], AGENTS)
-        read_settings(agent.Config, {key: value for key, value in config.agent.items() if key != "name"})
+        read_named(AGENTS, config.agent, "agent")
     assert config.title
     assert config.announcement(0)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from snnrl.errors import ConfigError
-from snnrl.settings import Registry, is_imported, named
+from snnrl.settings import Registry, is_imported, register
 
 CODE = """
 from abc import abstractmethod
@@ -37,8 +37,8 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[object]:
     """A registry whose files lie in a folder of the test."""
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "one.py").write_text('raise ImportError\n\n\n@other\n@named("one")\nclass One: ...\n')
-    (tmp_path / "models" / "two.py").write_text('@named("two")\n@named("zwei")\nclass Two(Base[int]): ...\n')
+    (tmp_path / "models" / "one.py").write_text('raise ImportError\n\n\n@other\n@register("one")\nclass One: ...\n')
+    (tmp_path / "models" / "two.py").write_text('@register("two")\n@register("zwei")\nclass Two(Base[int]): ...\n')
     monkeypatch.setattr("snnrl.settings.registry.__file__", str(tmp_path / "settings" / "registry.py"))
     return Registry("model", "snnrl.errors:KnownSettings", "models")
 
@@ -52,13 +52,13 @@ def test_a_file_of_the_folder_is_all_that_a_class_needs(models: Registry[object]
 
 
 def test_two_files_cannot_have_one_name(models: Registry[object], tmp_path: Path) -> None:
-    (tmp_path / "models" / "three.py").write_text('@named("one")\nclass Three: ...\n')
+    (tmp_path / "models" / "three.py").write_text('@register("one")\nclass Three: ...\n')
     with pytest.raises(ValueError, match="two models are named one"):
         _ = models.ours
 
 
 def test_a_class_knows_its_name() -> None:
-    @named("it")
+    @register("it")
     class It: ...
 
     assert vars(It)["recipe_name"] == "it"

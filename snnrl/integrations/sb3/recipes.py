@@ -17,10 +17,10 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
-from snnrl.agents import read_settings
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.integrations import sb3 as policies
 from snnrl.networks.layered import LayerSettings
+from snnrl.settings import read
 
 NETWORKS = ("spiking", "ann")
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "elu": nn.ELU}
@@ -372,8 +372,7 @@ def read_recipe(settings: Mapping[str, Any]) -> AlgorithmConfig:
         ConfigError: a setting that is unknown, of the wrong type or out of range.
     """
     kind = CONFIGS[str(settings["name"])]
-    config: AlgorithmConfig = read_settings(kind, {key: value for key, value in settings.items() if key != "name"})
-    return config
+    return read(kind, {key: value for key, value in settings.items() if key != "name"}, "agent")
 
 
 def falling(start: float, share: float) -> Callable[[float], float]:
