@@ -16,7 +16,7 @@ from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.connections import Connection
 from snnrl.decoders import ActionCode
-from snnrl.encoders import ObjectEncoder
+from snnrl.encoders import ObjectEncoder, Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.neurons import EscapeNoise, SaturatingIF
@@ -93,7 +93,7 @@ class RSTDP(Agent[RSTDPState]):
         observation_space: any made of numbers: vectors, pictures, numbers with a name, Tuples and Dicts of them.
         action_space: the same, with bounds; every number of an action is chosen by itself.
         config: the recipe.
-        env: what the environment's recipe says of values, observation ranges and frames.
+        env: the environment's recipe.
         seed: of all the agent's randomness.
 
     Raises:
@@ -114,16 +114,10 @@ class RSTDP(Agent[RSTDPState]):
         super().__init__(observation_space, action_space, seed)
         self.config = config
         self.code = ActionCode(action_space, bins=config.action_bins)
-        sight = make_encoder(
-            observation_space,
-            env,
-            sim_steps=config.sim_steps,
-            spikes_per_step=config.spikes_per_step,
-            target_rate=config.target_rate,
-        )
-        self.view = sight.view
+        window = Window(config.sim_steps, config.dt, self.generator)
+        self.view, encoder = make_encoder(observation_space, config.encoder, window)
         self.network = ActorCritic(
-            sight.encoder,
+            encoder,
             EscapeNoise(
                 self.code.populations * config.actor_neurons,
                 tau_mem=config.tau,
@@ -140,7 +134,7 @@ class RSTDP(Agent[RSTDPState]):
                 dt=config.dt,
             ),
             actions=self.code.populations,
-            value_range=env.value_range or config.value_range,
+            value_range=config.value_range,
             sim_steps=config.sim_steps,
             tau_pre=config.tau,
             dt=config.dt,
@@ -183,7 +177,7 @@ class RSTDP(Agent[RSTDPState]):
         return self.config.sim_steps * (self.network.actor.size + self.network.critic.size) * weight.element_size()
 
     def anneal(self, progress: float) -> None:
-        left = 1 - progress * (1 - self.config.learning_rate_end)
+        left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
 
     @torch.no_grad()

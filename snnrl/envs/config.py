@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from snnrl.envs.checked import LARGEST
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import ConfigError, require
+from snnrl.settings import unknown
 
 ATARI_PREFIX = "ALE/"
 
@@ -31,7 +32,7 @@ def _settings(section: type, path: str, mapping: Any) -> dict[str, Any]:
     known = [setting.name for setting in fields(section)]
     for key, value in mapping.items():
         if key not in known:
-            raise ConfigError(f"{path}.{key}={value}: there is no such setting; {did_you_mean(str(key), known)}")
+            raise unknown(path, key, value, known)
     return dict(mapping)
 
 
@@ -104,9 +105,6 @@ class EnvConfig:
         kwargs: passed on to ``gymnasium.make``.
         eval_kwargs: in place of ``kwargs`` of the same names where an agent is evaluated.
         reward: what is learned from.
-        value_range: lowest and highest value that an agent's critic shall represent, or None to leave it to the agent.
-        observation: passed on to the agent's encoder.
-        frames: passed on to the agent's encoder of frames, or None.
         env_steps: length of a training run, summed over the environments.
         num_envs: environments that a training run steps together.
         eval_episodes: full episodes of the evaluation that ends a training run.
@@ -124,9 +122,6 @@ class EnvConfig:
     kwargs: dict[str, Any] = field(default_factory=dict)
     eval_kwargs: dict[str, Any] = field(default_factory=dict)
     reward: RewardConfig = field(default_factory=RewardConfig)
-    value_range: tuple[float, float] | None = None
-    observation: dict[str, Any] = field(default_factory=dict)
-    frames: dict[str, Any] | None = None
     env_steps: int = 100_000
     num_envs: int = 16
     eval_episodes: int = 100
@@ -140,9 +135,6 @@ class EnvConfig:
         require(fits, "env.atari", self.atari, f"left out for {self.id}, which is no Atari game ({ATARI_PREFIX}...)")
         require(isinstance(self.kwargs, dict), "env.kwargs", self.kwargs, "a mapping")
         require(isinstance(self.eval_kwargs, dict), "env.eval_kwargs", self.eval_kwargs, "a mapping")
-        require(isinstance(self.observation, dict), "env.observation", self.observation, "a mapping")
-        require(self.frames is None or isinstance(self.frames, dict), "env.frames", self.frames, "a mapping or null")
-        self._check_value_range()
         require(_is_int(self.env_steps, 1), "env.env_steps", self.env_steps, "an integer of at least 1")
         require(_is_int(self.num_envs, 1), "env.num_envs", self.num_envs, "an integer of at least 1")
         episodes = self.eval_episodes
@@ -157,18 +149,6 @@ class EnvConfig:
         require(success is None or _is_number(success), "env.success_above", success, "a finite number or null")
         limit = self.max_episode_steps
         require(limit is None or _is_int(limit, 1), "env.max_episode_steps", limit, "an integer of at least 1, or null")
-
-    def _check_value_range(self) -> None:
-        limits = self.value_range
-        if limits is not None:
-            two_numbers = isinstance(limits, tuple) and len(limits) == 2 and all(map(_can_be_learned, limits))
-            ordered = two_numbers and limits[0] < limits[1]
-            require(
-                ordered,
-                "env.value_range",
-                limits,
-                f"two finite numbers, the lower one first, at most {LARGEST:g} in size",
-            )
 
     @property
     def is_atari(self) -> bool:
@@ -201,6 +181,4 @@ class EnvConfig:
             settings["atari"] = AtariConfig(**_settings(AtariConfig, "env.atari", settings["atari"]))
         if "reward" in settings:
             settings["reward"] = RewardConfig(**_settings(RewardConfig, "env.reward", settings["reward"]))
-        if isinstance(settings.get("value_range"), list):
-            settings["value_range"] = tuple(settings["value_range"])
         return cls(**settings)
