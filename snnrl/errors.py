@@ -40,7 +40,7 @@ class RunError(RuntimeError):
     """
 
 
-def require(condition: bool, setting: str, value: Any, expected: str) -> None:
+def require(condition: bool, setting: str, value: object, expected: str) -> None:
     """Raise :class:`ConfigError` unless ``condition`` holds.
 
     >>> require(0 > 1, "num_envs", 0, "an integer of at least 1")
@@ -160,7 +160,7 @@ def printable(text: str) -> str:
     )
 
 
-def shown(value: Any, limit: int = 200) -> str:
+def shown(value: object, limit: int = 200) -> str:
     """``value`` for a message, shortened where it is long.
 
     >>> shown([1] * 100, limit=10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 
+from snnrl.agents.rstdp_network import NetworkConfig
 from snnrl.envs.checked import LARGEST
 from snnrl.errors import require
 from snnrl.settings import is_number
@@ -26,20 +27,10 @@ class RSTDPConfig:
     :func:`~snnrl.agents.encoder_factory.make_encoder`."""
     warmup_steps: int = 4096
     """Decisions of random play from which an encoder of frames learns what the screen shows."""
-    actor_neurons: int = 10
-    """Neurons for each action."""
-    actor_threshold: float = 2.0
-    """Potential at which an actor neuron fires with half its highest probability."""
-    actor_width: float = 0.5
-    """Softness of that threshold."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """Its populations: hidden layers, actor and critic."""
     action_bins: int = 9
     """Populations for each dimension of a continuous action."""
-    critic_neurons: int = 20
-    """Neurons of the critic."""
-    critic_gain: float = 0.2
-    """Drive of a critic neuron for each unit of current."""
-    critic_tonic: float = 0.0
-    """Drive of a critic neuron without input."""
     value_range: tuple[float, float] = (-2.0, 2.0)
     """Values of a silent and of a fully active critic."""
     temperature: float = 0.5
@@ -82,15 +73,13 @@ class RSTDPConfig:
     def __post_init__(self) -> None:
         for name in (
             "sim_steps",
-            "actor_neurons",
-            "critic_neurons",
             "update_every",
             "warmup_steps",
             "exploration_steps",
         ):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 1, f"agent.{name}", value, "an integer of at least 1")
-        for name in ("temperature", "actor_width", "critic_gain", "weight_bound"):
+        for name in ("temperature", "weight_bound"):
             require(getattr(self, name) > 0, f"agent.{name}", getattr(self, name), "above 0")
         for name in ("gamma", "trace_lambda", "lr_end_factor"):
             require(0 <= getattr(self, name) <= 1, f"agent.{name}", getattr(self, name), "in [0, 1]")

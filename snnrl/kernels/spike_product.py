@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
 
 import numba
 import numpy as np
@@ -27,7 +27,7 @@ _WIDTH = 64
 _MANY_ROWS = 32
 """Rows from which a product in bfloat16 fills the CPU's matrix tiles."""
 _TOGETHER = 4
-"""Blocks that are copied together: a row of the weights is then read in stretches of a kilobyte."""
+"""Blocks that are copied together: a row of the weights is then read a kilobyte at a time."""
 
 
 def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ def event_product(
     rows, (pre, post) = len(offsets) - 1, by_pre.shape
     out = torch.empty(rows, post)
     narrow = by_pre.dtype == torch.bfloat16
-    table: Any = by_pre.view(torch.int16).numpy().view(np.uint16) if narrow else by_pre.numpy()
+    table: Array = by_pre.view(torch.int16).numpy().view(np.uint16) if narrow else by_pre.numpy()
     kernel = _block if offsets[-1] >= 4 * pre else _stream
     share_range(partial(kernel, table, index, value, offsets, out.numpy()), post, _WIDTH)
     return out
@@ -141,11 +141,11 @@ def _wide(stored: float) -> float:
 
 
 @extending.overload(_wide, inline="always")
-def _compile_wide(stored: Any) -> Any:
-    def upper_half_of_a_float(stored: Any) -> Any:
+def _compile_wide(stored: np.float32) -> Callable[[np.float32], np.float32]:
+    def upper_half_of_a_float(stored: np.float32) -> np.float32:
         return np.uint32(np.uint32(stored) << np.uint32(16)).view(np.float32)
 
-    def as_it_is(stored: Any) -> Any:
+    def as_it_is(stored: np.float32) -> np.float32:
         return stored
 
     return upper_half_of_a_float if isinstance(stored, types.Integer) else as_it_is

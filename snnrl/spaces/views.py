@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from math import ceil, prod, sqrt
-from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from snnrl.errors import ConfigError
 from snnrl.spaces.leaves import Arrays, Leaf, Space, leaves, named
 from snnrl.spaces.pictures import Pictures
-from snnrl.types import Array
+from snnrl.types import Array, Observation
 
 _NAMED = (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 MOST_NAMES = 2**12
@@ -43,7 +42,7 @@ class View(ABC):
         return self.space.shape or ()
 
     @abstractmethod
-    def __call__(self, arrays: Arrays) -> Any:
+    def __call__(self, arrays: Arrays) -> Observation:
         """What is seen, ``[batch, *shape]``, of the arrays of :func:`~snnrl.spaces.leaves.split`."""
 
 
@@ -80,8 +79,7 @@ class Table(View):
             array.reshape(len(array), -1).astype(np.int64) - first
             for array, first in zip(arrays, self._first, strict=True)
         ]
-        number: NDArray[np.int64] = np.concatenate(columns, 1) @ self._place
-        return number
+        return np.asarray(np.concatenate(columns, 1) @ self._place, np.int64)
 
     @staticmethod
     def combinations(space: Space) -> float:
@@ -103,7 +101,7 @@ class Vector(View):
         self._parts = [_Part(leaf) for leaf in leaves(space)]
         low, high = (np.concatenate([getattr(part, name) for part in self._parts]) for name in ("low", "high"))
         wide = any(part.wide for part in self._parts)
-        self._dtype: Any = np.float64 if wide else np.float32
+        self._dtype: type[np.floating] = np.float64 if wide else np.float32
         self.space = spaces.Box(low.astype(self._dtype), high.astype(self._dtype), dtype=self._dtype)
 
     def __call__(self, arrays: Arrays) -> Array:

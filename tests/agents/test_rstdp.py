@@ -69,7 +69,7 @@ def step(
     agent: RSTDP, observation: Any, feedback: Feedback, state: RSTDPState
 ) -> tuple[NDArray[Any], RSTDPState, dict[str, float]]:
     action, state = agent.act(np.asarray(observation), feedback, state)
-    state, metrics = agent.learn(state)
+    state, metrics = agent.update(state)
     return action, state, {name: float(value) for name, value in metrics.items()}
 
 
@@ -390,7 +390,7 @@ def test_an_urge_lasts_and_credit_is_given_relative_to_the_policy_without_it() -
         policy = agent.code.policy(state.decision.activity.preference, 0.5)
         choice = torch.from_numpy(action - 2).unsqueeze(1)
         assert torch.equal(state.decision.credit, agent.code.credit(choice, policy))
-        state, _ = agent.learn(state)
+        state, _ = agent.update(state)
     actions = np.stack(taken)
     changes = (actions[1:] != actions[:-1]).mean()
     assert changes == pytest.approx(2 / 3 / 20, rel=0.15)

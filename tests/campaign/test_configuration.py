@@ -15,7 +15,7 @@ from snnrl.config import read_settings as read_run_settings
 from snnrl.errors import ConfigError
 from snnrl.integrations.sb3.recipes import read_recipe
 from snnrl.learners import LEARNERS
-from snnrl.loading import ALGORITHMS, make_runner
+from snnrl.loading import ALGORITHMS, checked
 from snnrl.recipes import GROUPS, compose_run, recipe_names
 from snnrl.settings import read_named
 
@@ -101,7 +101,7 @@ def near(draw: random.Random, value: Any) -> Any:
 
 def build(settings: Mapping[str, Any]) -> None:
     """All that is made of settings before environments, data and networks are."""
-    config, _ = make_runner(settings)
+    config = checked(settings)
     if not isinstance(config, RunConfig):
         read_named(LEARNERS, config.learner, "learner")
     elif config.agent["name"] in ALGORITHMS:

@@ -1,8 +1,9 @@
-"""An algorithm of stable-baselines3 as the runner and the evaluation know a model."""
+"""An algorithm of stable-baselines3 as the trainer and the evaluation know a model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,16 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
-from torch import nn
+from stable_baselines3.common.vec_env import VecEnv
 
+from snnrl.agents.trainable import Trainable
+from snnrl.envs import EnvConfig
 from snnrl.integrations.sb3.environments import CLIP, Screen
 from snnrl.integrations.sb3.translation import Translation
 from snnrl.spaces import as_batch
 
 
-class SB3Agent(nn.Module):
+class SB3Agent(Trainable):
     """A policy of stable-baselines3 with all that lies between it and the environment.
 
     Args:
@@ -30,6 +33,8 @@ class SB3Agent(nn.Module):
     Attributes:
         model: the algorithm.
         policy: its policy.
+        envs: that it has learned in and learns on in, once it has.
+        learns_in: their recipe.
     """
 
     def __init__(
@@ -46,6 +51,33 @@ class SB3Agent(nn.Module):
         self.policy = model.policy
         self.generator = torch.Generator().manual_seed(seed)
         self._screen = Screen(frames) if frames else None
+        self.observation_space, self.action_space = translation.observation_space, translation.action_space
+        self.envs: VecEnv | None = None
+        self.learns_in: EnvConfig | None = None
+
+    def become(self, other: SB3Agent) -> None:
+        """Be what ``other`` is: its algorithm, which has environments to learn in, with these weights and counters."""
+        other.load_state_dict(self.state_dict())
+        other.take_learning_state(self.learning_state())
+        self.model, self.policy, self.statistics = other.model, other.policy, other.statistics
+        self._translation, self._screen = other._translation, other._screen
+
+    def learning_state(self) -> dict[str, Any]:
+        """Optimisers, what else the algorithm trains, and its counters; not what is replayed."""
+        modules, variables = self.model._get_torch_save_params()
+        return {
+            "modules": {name: _find(self.model, name).state_dict() for name in modules if name != "policy"},
+            "variables": {name: _find(self.model, name).detach().clone() for name in variables},
+            "counters": {name: getattr(self.model, name) for name in _COUNTERS if hasattr(self.model, name)},
+        }
+
+    def take_learning_state(self, saved: Mapping[str, Any]) -> None:
+        for name, state in saved["modules"].items():
+            _find(self.model, name).load_state_dict(state)
+        for name, value in saved["variables"].items():
+            _find(self.model, name).data.copy_(value)
+        for name, value in saved["counters"].items():
+            setattr(self.model, name, value)
 
     def predict(
         self,
@@ -95,6 +127,16 @@ class SB3Agent(nn.Module):
         """Take over what :meth:`get_extra_state` gave."""
         if self.statistics is not None:
             _fill(self.statistics, state)
+
+
+_COUNTERS = (
+    *("num_timesteps", "_n_updates", "_n_calls", "_episode_num"),
+    *("_current_progress_remaining", "exploration_rate"),
+)
+
+
+def _find(algorithm: BaseAlgorithm, name: str) -> Any:
+    return reduce(getattr, name.split("."), algorithm)
 
 
 def _as_tensors(statistics: RunningMeanStd) -> dict[str, Any]:

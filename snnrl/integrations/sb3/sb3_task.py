@@ -1,11 +1,9 @@
-"""Training of stable-baselines3's algorithms by the runner: its logs, evaluations, checkpoints and exact resume."""
+"""Training of stable-baselines3's algorithms, with logs, evaluations, checkpoints and exact resume."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from functools import reduce
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.utils import set_random_seed
@@ -30,11 +28,12 @@ from snnrl.integrations.sb3.player import SB3Agent
 from snnrl.integrations.sb3.recipes import AlgorithmConfig, OffPolicyConfig, OnPolicyConfig, read_recipe
 from snnrl.integrations.sb3.translation import translation_of
 from snnrl.spaces import named
+from snnrl.training.callbacks import NO_CALLBACK, tell, update
 from snnrl.training.device import choose_device
 from snnrl.training.divergence import check_finite
 from snnrl.training.environment_task import EnvironmentTask
-from snnrl.training.task import Step, fit, read_checkpoint
-from snnrl.training.trainer import Trainer
+from snnrl.training.task import Step
+from snnrl.types import Saved
 
 
 class Built(NamedTuple):
@@ -81,7 +80,7 @@ def build(agent: Mapping[str, Any], env: EnvConfig, num_envs: int, seed: int, de
     return Built(SB3Agent(model, statistics, frames, seed, translation), envs, recipe)
 
 
-class SB3Task(EnvironmentTask):
+class SB3Task(EnvironmentTask[SB3Agent]):
     """An algorithm of stable-baselines3 that learns in a vector of environments.
 
     A step is what the algorithm does between two rounds of its ``learn``: gather, then train. At a checkpoint all
@@ -90,24 +89,52 @@ class SB3Task(EnvironmentTask):
 
     Args:
         config: the settings.
+        agent: who learns on; ``None`` makes the agent that the settings describe.
+        steps: how far the agent is.
 
     Raises:
         ConfigError: a wrong setting, or actions that the algorithm cannot take.
     """
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: RunConfig, agent: SB3Agent | None = None, steps: int = 0) -> None:
+        super().__init__(config, agent, steps)
         self.device = choose_device(config.device)
         check_memory(config)
-        self.model, self.envs, self.recipe = build(config.agent, config.env, config.num_envs, config.seed, self.device)
-        self._log = Logger(None, [])
+        self.model, self.envs, self.recipe = self._built(config, agent)
+        self._algorithm.num_timesteps = steps
+        self._recorded = _Recorded()
+        self._log = Logger(None, [self._recorded])
         self._algorithm.set_logger(self._log)
         self._listener = _Listener(self)
 
+    def _built(self, config: RunConfig, agent: SB3Agent | None) -> Built:
+        """The agent with the environments that it learns in; one that learns on keeps what it has replayed."""
+        if agent is not None and agent.envs is not None and agent.origin is not None:
+            same = agent.envs.num_envs == config.num_envs and agent.learns_in is config.env
+            if same and agent.model.device == self.device:
+                return Built(agent, agent.envs, read_recipe(config.agent))
+        built = build(config.agent, config.env, config.num_envs, config.seed, self.device)
+        if agent is None:
+            return built
+        agent.become(built.agent)
+        agent.envs, agent.learns_in = built.envs, config.env
+        return built._replace(agent=agent)
+
+    @classmethod
+    def make_agent(
+        cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
+    ) -> SB3Agent:
+        built = build(agent, env, 1, seed, device)
+        built.envs.close()
+        return built.agent
+
+    @property
+    def learning(self) -> BaseAlgorithm:
+        return self._algorithm
+
     @property
     def _algorithm(self) -> BaseAlgorithm:
-        algorithm: BaseAlgorithm = self.model.model
-        return algorithm
+        return self.model.model
 
     def begin(self, epoch: int, steps: int) -> None:
         """Start fresh episodes, with draws of their own."""
@@ -149,15 +176,15 @@ class SB3Task(EnvironmentTask):
             raise
         taken = algorithm.num_timesteps - before
         self.steps += taken
-        metrics = {key: float(value) for key, value in self._log.name_to_value.items() if key.startswith("train/")}
         self._log.dump()
-        return Step(taken, metrics)
+        return Step(taken, self._recorded.take(), self._listener.proceeds)
 
     def _gather_and_train(self, algorithm: Any) -> None:
         if isinstance(algorithm, OnPolicyAlgorithm):
             algorithm.collect_rollouts(self.envs, self._callback, algorithm.rollout_buffer, algorithm.n_steps)
-            algorithm._update_current_progress_remaining(algorithm.num_timesteps, self.total)
-            algorithm.train()
+            if self._listener.proceeds:
+                algorithm._update_current_progress_remaining(algorithm.num_timesteps, self.total)
+                algorithm.train()
         else:
             self._replay(algorithm)
 
@@ -172,20 +199,14 @@ class SB3Task(EnvironmentTask):
             replay_buffer=algorithm.replay_buffer,
             log_interval=None,
         )
-        if algorithm.num_timesteps > algorithm.learning_starts:
+        if self._listener.proceeds and algorithm.num_timesteps > algorithm.learning_starts:
             steps = algorithm.gradient_steps if algorithm.gradient_steps >= 0 else gathered.episode_timesteps
             if steps > 0:
                 algorithm.train(batch_size=algorithm.batch_size, gradient_steps=steps)
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> Saved:
         algorithm: Any = self._algorithm
-        modules, variables = algorithm._get_torch_save_params()
-        saved: dict[str, Any] = {
-            **super().payload(),
-            "modules": {name: _find(algorithm, name).state_dict() for name in modules if name != "policy"},
-            "variables": {name: _find(algorithm, name).detach().clone() for name in variables},
-            "counters": {name: getattr(algorithm, name) for name in _COUNTERS if hasattr(algorithm, name)},
-        }
+        saved: Saved = {**super().payload(), **self.model.learning_state()}
         if isinstance(self.envs, VecNormalize):
             returns = self.envs.ret_rms
             saved["returns"] = [float(returns.mean), float(returns.var), float(returns.count)]
@@ -193,15 +214,10 @@ class SB3Task(EnvironmentTask):
             saved["replay"] = _remembered(algorithm.replay_buffer)
         return saved
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
+    def restore(self, saved: Saved) -> None:
         super().restore(saved)
         algorithm: Any = self._algorithm
-        for name, state in saved["modules"].items():
-            _find(algorithm, name).load_state_dict(state)
-        for name, value in saved["variables"].items():
-            _find(algorithm, name).data.copy_(value)
-        for name, value in saved["counters"].items():
-            setattr(algorithm, name, value)
+        self.model.take_learning_state(saved)
         if isinstance(self.envs, VecNormalize):
             returns = self.envs.ret_rms
             returns.mean, returns.var = (np.array(value) for value in saved["returns"][:2])
@@ -210,68 +226,53 @@ class SB3Task(EnvironmentTask):
             _remember(algorithm.replay_buffer, saved["replay"])
 
     def close(self) -> None:
-        self.envs.close()
+        if self.model.envs is not self.envs:
+            self.envs.close()
 
 
-_COUNTERS = (
-    *("num_timesteps", "_n_updates", "_n_calls", "_episode_num"),
-    *("_current_progress_remaining", "exploration_rate"),
-)
+class _Recorded(KVWriter):
+    """What the algorithm and callbacks record."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, float] = {}
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        for key, value in key_values.items():
+            if isinstance(value, (int, float, np.number)) and not key.startswith(("rollout/", "time/")):
+                self._values[key] = float(value)
+
+    def take(self) -> dict[str, float]:
+        """What was recorded since the last call."""
+        values, self._values = self._values, {}
+        return values
+
+    def close(self) -> None:
+        return
 
 
 class _Listener(BaseCallback):
-    """Takes down the episodes that end, which ``Monitor`` reports raw and whole."""
+    """Takes down the episodes that end, which ``Monitor`` reports raw and whole, and tells the user's callback."""
 
-    def __init__(self, playing: EnvironmentTask) -> None:
+    def __init__(self, task: SB3Task) -> None:
         super().__init__()
-        self._playing = playing
+        self._task, self.proceeds = task, True
+
+    def _on_rollout_start(self) -> None:
+        tell(self._task.callback, "on_rollout_start")
+
+    def _on_rollout_end(self) -> None:
+        tell(self._task.callback, "on_rollout_end")
 
     def _on_step(self) -> bool:
         for info in self.locals["infos"]:
             episode = info.get("episode")
             if isinstance(episode, dict) and episode.keys() >= {"r", "l"}:  # else something of the environment's own
-                self._playing.note(float(episode["r"]), int(episode["l"]))
-        return True
-
-
-class SB3Runner(Trainer):
-    """One training run of an algorithm of stable-baselines3 in one folder.
-
-    Args:
-        config: the settings.
-        run_dir: the run's folder; made here once everything that can be wrong has been found right.
-        resume: go on, see :class:`~snnrl.training.trainer.Trainer`.
-
-    Raises:
-        ConfigError: a wrong setting, or a checkpoint that does not fit.
-    """
-
-    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool | str = False) -> None:
-        descending = SB3Task(config)
-        super().__init__(descending, config, run_dir, resume=resume)
-        self.agent = descending.model
-
-
-def load_sb3_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> SB3Agent:
-    """The trained agent of a run.
-
-    Args:
-        config: the run's settings.
-        run_dir: its folder.
-        checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
-        device: to put it on, whatever it was trained on.
-
-    Raises:
-        ConfigError: there is no such checkpoint, or it does not fit.
-    """
-    place = choose_device(device)
-    agent, envs, _ = build(config.agent, config.env, 1, config.seed, place)
-    envs.close()
-    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint), place)
-
-
-def _find(algorithm: Any, name: str) -> Any:
-    return reduce(getattr, name.split("."), algorithm)
+                self._task.note(float(episode["r"]), int(episode["l"]))
+        callback = self._task.callback
+        if callback is not NO_CALLBACK:
+            update(callback, self.locals)
+            self.proceeds = callback.on_step()
+        return self.proceeds
 
 
 _REPLAYED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
