@@ -262,7 +262,7 @@ def upgraded_checkpoint(payload: dict[str, Any]) -> dict[str, Any]:
     kind, bracket, shapes = str(payload["architecture"]).partition("(")
     kind = _CLASSES.get(kind, kind)
     own = _WEIGHTS_OF.get(kind, {})
-    shapes = re.sub(r"([\w.]+)(?= \()", lambda name: own.get(name[1], name[1]), shapes)
+    shapes = re.sub(r"([\w.]+)(?= \()", lambda name: own.get(name[1], _renamed(name[1])), shapes)
     if kind == "ConvSTDPLearner":  # maps were the last dimension
         shapes = re.sub(r"^synapses.weight \((\d+, \d+, \d+), (\d+)\)", r"synapses.weight (\2, \1)", shapes)
     found = {**payload, "architecture": f"{kind}{bracket}{shapes}"}

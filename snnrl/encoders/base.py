@@ -121,7 +121,8 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
         """
         view = Unit(space) if cls.takes_intensities else Vector(space)
         fixed = {name: value for name, value in window._asdict().items() if name in accepted(cls)}
-        return FittedEncoder(view, cls(math.prod(view.shape), **fixed, **settings))
+        made = cls(math.prod(view.shape), **fixed, **settings)  # type: ignore[call-arg]
+        return FittedEncoder(view, made)
 
     @property
     def spike_dtype(self) -> torch.dtype:

@@ -128,7 +128,7 @@ class FrameEncoder(Encoder[FrameState]):
         self.adaptation = RateAdaptation(self.size, target=target_rate)
 
     @classmethod
-    def for_space(
+    def for_space(  # type: ignore[override]
         cls,
         space: Space,
         window: Window,

@@ -86,7 +86,7 @@ class ObjectEncoder(Encoder[ObjectState]):
         self.adaptation = RateAdaptation(self.size, target=target_rate)
 
     @classmethod
-    def for_space(
+    def for_space(  # type: ignore[override]
         cls, space: Space, window: Window, *, rows: Sequence[int] | None = None, target_rate: float = 0.02
     ) -> FittedEncoder:
         """For pictures; of large ones every second pixel is seen, or every third, unless ``rows`` counts them.

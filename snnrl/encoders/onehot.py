@@ -46,7 +46,9 @@ class OneHotEncoder(Encoder[OneHotState]):
         self.register_buffer("_train", train, persistent=False)
 
     @classmethod
-    def for_space(cls, space: Space, window: Window, *, spikes_per_step: float = 1.0) -> FittedEncoder:
+    def for_space(  # type: ignore[override]
+        cls, space: Space, window: Window, *, spikes_per_step: float = 1.0
+    ) -> FittedEncoder:
         """A neuron for each value of a Discrete observation, or for each combination of several numbers with a name.
 
         Args:

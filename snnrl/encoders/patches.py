@@ -56,7 +56,7 @@ class PatchEncoder(Encoder[PatchState]):
         self.adaptation = RateAdaptation(self.size, target=target_rate)
 
     @classmethod
-    def for_space(
+    def for_space(  # type: ignore[override]
         cls, space: Space, window: Window, *, reach: int = 2, threshold: int = 128, target_rate: float = 0.02
     ) -> FittedEncoder:
         """For pictures as grey images.

@@ -94,7 +94,7 @@ class PopulationEncoder(Encoder[PopulationState]):
         self.register_buffer("_phase", phase, persistent=False)
 
     @classmethod
-    def for_space(
+    def for_space(  # type: ignore[override]
         cls,
         space: Space,
         window: Window,

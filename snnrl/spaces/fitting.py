@@ -27,8 +27,8 @@ class NameView(NamedTuple):
     """One number with a name."""
 
     view: View
-    count: int
-    """Of its values."""
+    values: int
+    """How many it may have."""
     start: int
     """The lowest."""
 
