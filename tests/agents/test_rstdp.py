@@ -195,7 +195,7 @@ def test_changes_wait_for_a_whole_window() -> None:
 def test_learning_rates_fall_linearly_to_their_end(progress: float, left: float) -> None:
     changes = []
     for annealed in (False, True):
-        agent = make(**SILENT, value_range=(0.0, 1.0), learning_rate_end=0.1, postsynaptic_floor=0.1)
+        agent = make(**SILENT, value_range=(0.0, 1.0), lr_end_factor=0.1, postsynaptic_floor=0.1)
         if annealed:
             agent.anneal(progress)
         _, state, _ = step(agent, [1], begins(1), agent.begin(1))

@@ -49,10 +49,9 @@ def test_a_space_that_cannot_be_taken_is_an_error_that_names_it(
         ("warmup_steps", 100.0),
         ("temperature", 0.0),
         ("weight_bound", 0.0),
-        ("spikes_per_step", 0.0),
         ("gamma", 1.1),
         ("trace_lambda", -0.1),
-        ("learning_rate_end", 2.0),
+        ("lr_end_factor", 2.0),
         ("actor_lr", -1.0),
         ("critic_lr", float("nan")),
         ("entropy_coef", -1.0),
@@ -67,14 +66,9 @@ def test_settings_out_of_range_are_errors(setting: str, value: Any) -> None:
         RSTDPConfig(**{setting: value})
 
 
-def test_the_recipe_of_the_environment_has_the_last_word_on_the_range_of_values() -> None:
-    env = EnvConfig("Toy-v0", value_range=(-7.0, 7.0))
-    agent = RSTDP(
-        OBSERVATIONS["discrete"],
-        ACTIONS["choice"],
-        read(RSTDPConfig, {**SILENT, "value_range": (-1.0, 1.0)}, "agent"),
-        env,
-    )
+def test_a_silent_critic_has_the_lowest_value_of_its_range() -> None:
+    config = read(RSTDPConfig, {**SILENT, "value_range": (-7.0, 7.0)}, "agent")
+    agent = RSTDP(OBSERVATIONS["discrete"], ACTIONS["choice"], config, EnvConfig("Toy-v0"))
     _, state, _ = step(agent, [1], begins(1), agent.begin(1))
     _, _, metrics = step(agent, [1], told([0.0]), state)
     assert metrics["train/value_mean"] == -7
