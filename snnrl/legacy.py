@@ -31,6 +31,16 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
 }
 """Settings of a section, by their names in version 0.1."""
 
+NETWORK: Mapping[str, str] = {
+    "actor_neurons": "network.actor.per_action",
+    "actor_threshold": "network.actor.neuron.v_threshold",
+    "actor_width": "network.actor.neuron.width",
+    "critic_neurons": "network.critic.size",
+    "critic_gain": "network.critic.neuron.gain",
+    "critic_tonic": "network.critic.neuron.tonic",
+}
+"""Settings of the agent ``rstdp`` that stood beside each other in version 0.1, and where they are now."""
+
 LEARNERS: Mapping[str, str] = {
     "unsupervised": "diehl_cook",
     "convolutional": "conv_stdp",
@@ -53,7 +63,7 @@ class OldAgent(NamedTuple):
     @property
     def recipe(self) -> dict[str, Any]:
         """As a recipe's file would hold it."""
-        return {"defaults": [self.now], **self.settings}
+        return {"defaults": [self.now], **nested(self.settings)}
 
     def advice(self, old: str) -> str:
         """What to write in place of its name ``old``."""
@@ -151,11 +161,15 @@ _CLASSES: Mapping[str, str] = {
 _WEIGHTS: tuple[tuple[str, str], ...] = (
     (r"^network\.encoder\.looked$", "network.encoder._calibrated"),
     (r"^network\.encoder\.figure$", "network.encoder.avatar"),
+    (r"^network\.to_(actor|critic)\.", r"network.connections.input to \1."),
+    (r"^drive\.", "input_scales.input."),
     (r"^ballot\.", "readout."),
 )
 """Patterns of names of weights and buffers, and what has come in their place."""
 
 _WEIGHTS_OF: Mapping[str, Mapping[str, str]] = {
+    "DiehlCookLearner": {"weight": "synapses.weight", "threshold": "neurons.theta"},
+    "ConvSTDPLearner": {"weight": "synapses.weight"},
     "BackpropLearner": {"hidden.weight": "network.layers.0.synapses.1.weight"},
     "BackpropConvLearner": {
         "first.weight": "network.layers.0.synapses.0.weight",
@@ -177,9 +191,32 @@ def upgraded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         own = found.get(section)
         if isinstance(own, Mapping):
             found[section] = {names.get(key, key): value for key, value in own.items()}
+    agent = found.get("agent")
+    if isinstance(agent, Mapping):
+        found["agent"] = nested(agent)
     learner = found.get("learner")
     if isinstance(learner, dict) and isinstance(learner.get("name"), str):
         learner["name"] = LEARNERS.get(learner["name"], learner["name"])
+    return found
+
+
+def nested(agent: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an agent, those of :data:`NETWORK` in the part to which they belong.
+
+    >>> nested({"gamma": 0.9, "critic_neurons": 40, "critic_gain": 0.2})
+    {'gamma': 0.9, 'network': {'critic': {'size': 40, 'neuron': {'name': 'saturating_if', 'gain': 0.2}}}}
+    """
+    found = {key: value for key, value in agent.items() if key not in NETWORK}
+    for key, place in NETWORK.items():
+        if key not in agent:
+            continue
+        *path, last = place.split(".")
+        inner = found
+        for step in path:
+            inner = inner.setdefault(step, {})
+        if path[-1] == "neuron":
+            inner.setdefault("name", {"actor": "escape_noise", "critic": "saturating_if"}[path[1]])
+        inner[last] = agent[key]
     return found
 
 
@@ -189,10 +226,15 @@ def upgraded_checkpoint(payload: dict[str, Any]) -> dict[str, Any]:
     kind = _CLASSES.get(kind, kind)
     own = _WEIGHTS_OF.get(kind, {})
     shapes = re.sub(r"([\w.]+)(?= \()", lambda name: own.get(name[1], name[1]), shapes)
+    if kind == "ConvSTDPLearner":  # maps were the last dimension
+        shapes = re.sub(r"^synapses.weight \((\d+, \d+, \d+), (\d+)\)", r"synapses.weight (\2, \1)", shapes)
     found = {**payload, "architecture": f"{kind}{bracket}{shapes}"}
     for part in ("agent", "learner"):
         if isinstance(found.get(part), Mapping):
             found[part] = {own.get(name, _renamed(name)): value for name, value in found[part].items()}
+    if kind == "ConvSTDPLearner" and isinstance(found.get("learner"), dict):
+        learner = found["learner"]
+        learner["synapses.weight"] = learner["synapses.weight"].permute(3, 0, 1, 2).contiguous()
     return found
 
 

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from snnrl.composition import Recipes
 from snnrl.errors import ConfigError, did_you_mean, shown
 from snnrl.legacy import AGENTS
+from snnrl.run_settings import RLSettings, SupervisedSettings, as_recipe
 from snnrl.textfiles import read_yaml
 from snnrl.tuning import SECTION, parents, tuned_settings
 from snnrl.words import Word, Words, given, quoted, read_line
@@ -27,6 +28,7 @@ from snnrl.words import Word, Words, given, quoted, read_line
 GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "experiments"}
 ANY_GYMNASIUM, ANY_ATARI = "Gymnasium", "Atari"
 
+_DEFAULTS = as_recipe(RLSettings)
 BASE: Mapping[str, Any] = {
     "defaults": [
         "_self_",
@@ -35,41 +37,17 @@ BASE: Mapping[str, Any] = {
         {"optional tuned": "${env}/${agent}"},
         {"experiment": None},
     ],
-    "seed": 0,
-    "device": "auto",
-    "env_steps": "${oc.select:env.env_steps,100000}",
-    "num_envs": "${oc.select:env.num_envs,16}",
-    "run_dir": None,
-    "resume": None,
-    "logger": "tensorboard",
+    **_DEFAULTS,
+    "env_steps": f"${{oc.select:env.env_steps,{_DEFAULTS['env_steps']}}}",
+    "num_envs": f"${{oc.select:env.num_envs,{_DEFAULTS['num_envs']}}}",
     "eval": {
-        "every": None,
-        "episodes": "${oc.select:env.eval_episodes,100}",
-        "during": 16,
+        **_DEFAULTS["eval"],
+        "episodes": f"${{oc.select:env.eval_episodes,{_DEFAULTS['eval']['episodes']}}}",
         "deterministic": "${oc.select:env.eval_deterministic,true}",
     },
-    "checkpoint": {"every": None},
-    "progress": "auto",
 }
 
-SUPERVISED_BASE: Mapping[str, Any] = {
-    "defaults": ["_self_", {"experiment": None}],
-    "seed": 0,
-    "device": "auto",
-    "dataset": "MNIST",
-    "data_dir": None,
-    "split": "test",
-    "train_images": None,
-    "test_images": None,
-    "passes": 1,
-    "run_dir": None,
-    "resume": None,
-    "logger": "tensorboard",
-    "eval": {"every": None, "during": 2000},
-    "checkpoint": {"every": None},
-    "progress": "auto",
-    "plot": False,
-}
+SUPERVISED_BASE: Mapping[str, Any] = {"defaults": ["_self_", {"experiment": None}], **as_recipe(SupervisedSettings)}
 """What experiments with a ``learner`` build on: a learner and a data set in place of an agent and an environment."""
 
 

@@ -13,8 +13,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 import snnrl
 from snnrl.agents import Agent
 from snnrl.config import RunConfig
-from snnrl.evaluate import DEFAULTS, STUDY_DEFAULTS
+from snnrl.evaluate import LearnerOptions, Options
 from snnrl.recipes import compose_run
+from snnrl.settings import declarations
 from snnrl.training.supervised_config import SupervisedConfig
 
 ROOT = Path(snnrl.__file__).parents[1]
@@ -78,7 +79,10 @@ def test_training_commands_compose() -> None:
 def test_evaluation_commands_have_options_that_exist() -> None:
     evaluations = [words[1:] for words in commands() if words[0] == "evaluate"]
     assert evaluations
-    assert {word.partition("=")[0] for words in evaluations for word in words} <= {*DEFAULTS, *STUDY_DEFAULTS}
+    assert {word.partition("=")[0] for words in evaluations for word in words} <= {
+        *declarations(Options),
+        *declarations(LearnerOptions),
+    }
 
 
 @pytest.mark.usefixtures("with_own_recipe")

@@ -74,7 +74,7 @@ def test_every_recipe_composes_into_a_run_without_loose_ends(group: str, name: s
     if (group, name) not in GRADIENT:
         assert read.env_steps == read.env.env_steps
         assert read.num_envs == read.env.num_envs
-    assert read.eval_episodes == read.env.eval_episodes
+    assert read.eval.episodes == read.env.eval_episodes
 
 
 @pytest.mark.parametrize(("group", "name"), ALL, ids=lambda value: str(value))
@@ -184,7 +184,7 @@ def test_a_recipe_of_ones_own_in_the_current_folder_is_found() -> None:
     write("envs/Mine.yaml", "id: Acrobot-v1\nenv_steps: 77\nnum_envs: 3\neval_episodes: 5\n")
     write("agents/still.yaml", "name: constant\naction: 2\n")
     read = config("env=Mine", "agent=still")
-    assert (read.env.id, read.env_steps, read.num_envs, read.eval_episodes) == ("Acrobot-v1", 77, 3, 5)
+    assert (read.env.id, read.env_steps, read.num_envs, read.eval.episodes) == ("Acrobot-v1", 77, 3, 5)
     assert read.agent == {"name": "constant", "action": 2}
     assert "Mine" in recipe_names("env")
     assert "CartPole" in recipe_names("env"), "the shipped ones stay"
@@ -349,7 +349,7 @@ def test_a_recipe_of_an_id_alone_takes_the_defaults(tmp_path: Path, monkeypatch:
     (tmp_path / "envs" / "Mine.yaml").write_text("# mine\nid: CartPole-v1\n")
     monkeypatch.chdir(tmp_path)
     read = config("env=Mine")
-    assert (read.env.id, read.env_steps, read.num_envs, read.eval_episodes) == ("CartPole-v1", 100_000, 16, 100)
+    assert (read.env.id, read.env_steps, read.num_envs, read.eval.episodes) == ("CartPole-v1", 100_000, 16, 100)
 
 
 def test_a_recipe_can_begin_with_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

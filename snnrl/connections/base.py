@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
@@ -56,6 +57,14 @@ class Projection(FixedSettings, nn.Module, ABC):
 
         def __call__(self, spikes: Tensor | SparseSpikes) -> Tensor:
             """:meth:`forward`, which torch calls."""
+
+    @classmethod
+    def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
+        """The sizes that the constructor takes for a connection between populations of these shapes.
+
+        By default ``pre`` and ``post``, the numbers of neurons.
+        """
+        return {"pre": math.prod(pre), "post": math.prod(post)}
 
     @abstractmethod
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:

@@ -191,9 +191,7 @@ class Weights(nn.Module):
         self.__dict__["_held"] = None  # as an assignment does, but for the time that a module takes over one
         self._limit_()
         if self.norm is not None:
-            weight, strength = self.weight, self.input_strength()
-            tiny = torch.finfo(weight.dtype).tiny
-            weight.mul_(torch.where(strength > tiny, self.norm / strength.clamp_min(tiny), 1.0).to(weight.dtype))
+            self.weight.mul_(_rescaling(self.norm, self.input_strength()))
             self._limit_(scaled=True)
         self.__dict__["_held"] = _version(self.weight)
 
@@ -219,19 +217,47 @@ class Weights(nn.Module):
         return self.weight.abs().sum(tuple(range(1, self.weight.dim())), keepdim=True)
 
     @torch.no_grad()
-    def apply_(self, delta: Tensor) -> None:
+    def apply_(self, delta: Tensor, rows: Tensor | None = None) -> None:
         """Add ``delta`` to the weights and hold them to what was set: the one door to the weights.
+
+        Args:
+            delta: ``[*weight.shape]``; with ``rows`` ``[len(rows), *weight.shape[1:]]``.
+            rows: int64, each once: postsynaptic neurons or kernels, the first dimension of the weights, that change.
+                The others are neither read nor written; ``None`` for all.
 
         Raises:
             ConfigError: weights in float16, of which small changes would be lost.
         """
         weight = self.weight
+        if rows is not None and (weight.dtype == torch.bfloat16 or not self._has_rows()):
+            delta, rows = torch.zeros_like(weight, dtype=delta.dtype).index_copy_(0, rows, delta), None
         if weight.dtype == torch.bfloat16:
             self._apply_wide_(weight, delta)
             return
         require(weight.dtype != torch.float16, "dtype", weight.dtype, "torch.bfloat16, float32 or float64 for a rule")
-        weight.add_(delta)
-        self.constrain_()
+        if rows is None:
+            weight.add_(delta)
+            self.constrain_()
+        else:
+            self._apply_rows_(weight, delta, rows)
+
+    def _has_rows(self) -> bool:
+        """Whether what constrains a weight looks at the weights of its own row alone."""
+        return type(self).input_strength is Weights.input_strength and self.mask is None and self.signs is None
+
+    def _apply_rows_(self, weight: nn.Parameter, delta: Tensor, rows: Tensor) -> None:
+        low, high = self.bounds
+        bounded = low > -math.inf or high < math.inf
+        part = weight[rows].add_(delta)
+        if bounded:
+            part.clamp_(low, high)
+        if self.norm is not None:
+            strength = (part if low >= 0 else part.abs()).sum(tuple(range(1, part.dim())), keepdim=True)
+            part.mul_(_rescaling(self.norm, strength))
+            if high < math.inf or (low > -math.inf and low != 0):
+                part.clamp_(low, high)
+        weight[rows] = part
+        self.__dict__["_held"] = _version(weight)
 
     def _apply_wide_(self, narrow: nn.Parameter, delta: Tensor) -> None:
         """Change the float32 numbers of which the weights in bfloat16 are the upper halves."""
@@ -290,6 +316,12 @@ class Weights(nn.Module):
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._held = None
         self._held = _version(self.weight)
+
+
+def _rescaling(norm: float, strength: Tensor) -> Tensor:
+    """The factor by which weights of each ``strength`` come to sum up to ``norm``; 1 where there are none."""
+    tiny = torch.finfo(strength.dtype).tiny
+    return torch.where(strength > tiny, norm / strength.clamp_min(tiny), 1.0)
 
 
 def _version(weight: Tensor) -> int:

@@ -41,6 +41,8 @@ class Neuron(nn.Module, ABC, Generic[S]):
     """Settings that hold for good, since states and networks are made for them."""
     LEFT_OUT: ClassVar[tuple[str, ...]] = ()
     """Settings of the models from which this one is derived that it does without."""
+    FIRES: ClassVar[bool] = True
+    """Whether what comes out are spikes, 0 or 1."""
     _step: ClassVar[tuple[object, ...]] = ()  # the methods of which one step is made
     _version = 2  # from which on state_dict holds the settings of each neuron
 

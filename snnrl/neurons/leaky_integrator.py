@@ -41,6 +41,7 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
         ConfigError: a time constant shorter than ``dt``.
     """
 
+    FIRES: ClassVar[bool] = False
     LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem",)
     LEFT_OUT: ClassVar[tuple[str, ...]] = (
         *("v_rest", "v_threshold", "v_reset", "reset"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 import torch
@@ -115,8 +116,18 @@ def zeros(connection: Connection, batch: int, shape: Shape) -> Tensor:
     return connection.weight.new_zeros((batch, *shape), dtype=connection.compute_dtype)
 
 
+Scan = Callable[[Tensor, Tensor, float], Tensor]
+"""A kind of trace, such as :func:`~snnrl.traces.scan_trace`."""
+
+
 def traced(
-    values: Tensor, trace: Tensor, decay: float, continuing: Tensor | None = None, *, rest: float = 0.0
+    values: Tensor,
+    trace: Tensor,
+    decay: float,
+    continuing: Tensor | None = None,
+    *,
+    rest: float = 0.0,
+    scan: Scan = scan_trace,
 ) -> tuple[Tensor, Tensor]:
     """A trace over a window in which rows of the batch may end.
 
@@ -126,13 +137,14 @@ def traced(
         decay: the factor of one simulation step.
         continuing: see :class:`ThirdFactor`.
         rest: what the trace is after an end.
+        scan: the kind of trace.
 
     Returns:
         The trace after each simulation step ``[time, batch, ...]``, and the one with which the next window begins.
     """
     parts, after = [], trace
     for part, goes_on in _steps(values, continuing):
-        parts.append(scan_trace(part, after, decay))
+        parts.append(scan(part, after, decay))
         after = parts[-1][-1]
         if goes_on is not None:
             after = torch.where(per_row(goes_on, after) > 0, after, torch.full_like(after, rest))
@@ -147,11 +159,17 @@ def _steps(values: Tensor, continuing: Tensor | None) -> list[tuple[Tensor, Tens
 
 
 def presynaptic_trace(
-    pre: Tensor | SparseSpikes, time: int, trace: Tensor, decay: float, continuing: Tensor | None
+    pre: Tensor | SparseSpikes,
+    time: int,
+    trace: Tensor,
+    decay: float,
+    continuing: Tensor | None,
+    *,
+    scan: Scan = scan_trace,
 ) -> tuple[Tensor, Tensor]:
     """:func:`traced` of presynaptic spikes of either kind, over ``time`` simulation steps."""
     if isinstance(pre, Tensor):
-        return traced(pre, trace, decay, continuing)
+        return traced(pre, trace, decay, continuing, scan=scan)
     kernel = decay_kernel(time // pre.rows[0], decay, pre.value)
     return torch.einsum("j,sbn->sjbn", kernel, pre.dense()).flatten(0, 1), torch.zeros_like(trace)
 

@@ -6,6 +6,7 @@ Parts of them that are classes of their own, such as a neuron, are a :func:`part
 """
 
 from snnrl.settings.declared import Declaration, declarations, part, setting
+from snnrl.settings.help import help_text
 from snnrl.settings.parts import Part, accepted, build, read_part
 from snnrl.settings.reading import Settings, at, read, read_named, unknown
 from snnrl.settings.registry import CLASS, Registry, is_imported, register
@@ -22,6 +23,7 @@ __all__ = [
     "at",
     "build",
     "declarations",
+    "help_text",
     "is_imported",
     "is_number",
     "is_whole",

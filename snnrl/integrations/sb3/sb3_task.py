@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.utils import set_random_seed
@@ -33,6 +33,7 @@ from snnrl.training.device import choose_device
 from snnrl.training.divergence import check_finite
 from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.task import Step
+from snnrl.types import Saved
 
 
 class Built(NamedTuple):
@@ -101,7 +102,8 @@ class SB3Task(EnvironmentTask[SB3Agent]):
         check_memory(config)
         self.model, self.envs, self.recipe = self._built(config, agent)
         self._algorithm.num_timesteps = steps
-        self._log = Logger(None, [])
+        self._recorded = _Recorded()
+        self._log = Logger(None, [self._recorded])
         self._algorithm.set_logger(self._log)
         self._listener = _Listener(self)
 
@@ -174,13 +176,8 @@ class SB3Task(EnvironmentTask[SB3Agent]):
             raise
         taken = algorithm.num_timesteps - before
         self.steps += taken
-        metrics = {
-            key: float(value)
-            for key, value in self._log.name_to_value.items()
-            if not key.startswith(("rollout/", "time/")) and isinstance(value, (int, float, np.number))
-        }
         self._log.dump()
-        return Step(taken, metrics, self._listener.proceeds)
+        return Step(taken, self._recorded.take(), self._listener.proceeds)
 
     def _gather_and_train(self, algorithm: Any) -> None:
         if isinstance(algorithm, OnPolicyAlgorithm):
@@ -207,9 +204,9 @@ class SB3Task(EnvironmentTask[SB3Agent]):
             if steps > 0:
                 algorithm.train(batch_size=algorithm.batch_size, gradient_steps=steps)
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> Saved:
         algorithm: Any = self._algorithm
-        saved: dict[str, Any] = {**super().payload(), **self.model.learning_state()}
+        saved: Saved = {**super().payload(), **self.model.learning_state()}
         if isinstance(self.envs, VecNormalize):
             returns = self.envs.ret_rms
             saved["returns"] = [float(returns.mean), float(returns.var), float(returns.count)]
@@ -217,7 +214,7 @@ class SB3Task(EnvironmentTask[SB3Agent]):
             saved["replay"] = _remembered(algorithm.replay_buffer)
         return saved
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
+    def restore(self, saved: Saved) -> None:
         super().restore(saved)
         algorithm: Any = self._algorithm
         self.model.take_learning_state(saved)
@@ -231,6 +228,26 @@ class SB3Task(EnvironmentTask[SB3Agent]):
     def close(self) -> None:
         if self.model.envs is not self.envs:
             self.envs.close()
+
+
+class _Recorded(KVWriter):
+    """What the algorithm and callbacks record."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, float] = {}
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        for key, value in key_values.items():
+            if isinstance(value, (int, float, np.number)) and not key.startswith(("rollout/", "time/")):
+                self._values[key] = float(value)
+
+    def take(self) -> dict[str, float]:
+        """What was recorded since the last call."""
+        values, self._values = self._values, {}
+        return values
+
+    def close(self) -> None:
+        return
 
 
 class _Listener(BaseCallback):
