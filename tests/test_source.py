@@ -24,18 +24,11 @@ MOST_CASTS = 45
 NAMED_YET = ("learners", "networks", "integrations")
 LONG_YET = {"tests/agents/test_rstdp.py"}
 WIDE_YET = {
-    "README.md",
     "docs/architecture.md",
-    "docs/benchmarks.md",
-    "docs/core.md",
     "docs/integrations.md",
-    "docs/reliability.md",
-    "docs/results.md",
-    "docs/why.md",
     "agents/README.md",
     "envs/README.md",
     "experiments/README.md",
-    "CHANGELOG.md",
 }
 
 
