@@ -26,9 +26,7 @@ LONG_YET = {"tests/agents/test_rstdp.py"}
 WIDE_YET = {
     "docs/architecture.md",
     "docs/integrations.md",
-    "agents/README.md",
     "envs/README.md",
-    "experiments/README.md",
 }
 
 
