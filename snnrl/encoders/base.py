@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import ConfigError, FixedSettings, KnownSettings, require
+from snnrl.errors import ConfigError, require
+from snnrl.settings import FixedSettings, KnownSettings
 from snnrl.spikes import SparseSpikes
 from snnrl.types import Observation, Setting
 
