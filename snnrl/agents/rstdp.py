@@ -146,6 +146,7 @@ class RSTDP(Agent[RSTDPState]):
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in sorted(scaled)})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
+        self.train()
 
     @property
     def device(self) -> torch.device:
