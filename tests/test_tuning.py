@@ -134,3 +134,16 @@ def test_what_begins_with_an_old_agent_keeps_its_settings() -> None:
     write("agents/mine.yaml", "defaults:\n  - rstdp_dense\n\ngamma: 0.8\n")
     found = agent("env=Pendulum", "agent=mine")
     assert (found["gamma"], found["exploration_steps"], found["action_bins"]) == (0.8, 20, 9)
+
+
+def test_an_encoder_named_on_the_command_line_leaves_the_settings_of_the_recipes_own_behind() -> None:
+    assert agent("env=SpaceInvaders", "agent.encoder.rows=[1,9]")["encoder"]["luminances"] == [98, 107, 122, 142]
+    for words in (
+        ["agent.encoder.name=objects", "agent.encoder.rows=[1,9]"],
+        ["agent.encoder={name: objects, rows: [1, 9]}"],
+    ):
+        assert agent("env=SpaceInvaders", *words)["encoder"] == {"name": "objects", "rows": [1, 9]}
+    assert agent("env=CartPole", "agent.encoder=latency")["encoder"] == "latency"
+    assert agent("env=CartPole", "agent.encoder.name=my_package.codes:Mine")["encoder"] == {
+        "name": "my_package.codes:Mine"
+    }
