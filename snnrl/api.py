@@ -175,6 +175,8 @@ def evaluate(
     Raises:
         ConfigError: there is no such environment, or a number is out of range.
     """
+    require_whole("episodes", episodes)
+    require_whole("num_envs", num_envs)
     origin: Origin | None = getattr(agent, "origin", None)
     if env is not None:
         recipe = env_recipe(env)
@@ -182,8 +184,6 @@ def evaluate(
         recipe = origin.env
     else:
         raise ConfigError("env: the agent was made without an environment; must be given")
-    require_whole("episodes", episodes)
-    require_whole("num_envs", num_envs)
     settings = {} if origin is None else origin.settings
     if deterministic is None:
         own = settings["eval"].get("deterministic") if env is None else None

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from snnrl.composition import Recipes
 from snnrl.errors import ConfigError, did_you_mean, shown
-from snnrl.legacy import AGENTS
+from snnrl.legacy import AGENTS, MOVED
 from snnrl.run_settings import RLSettings, SupervisedSettings, as_recipe
 from snnrl.textfiles import read_yaml
 from snnrl.tuning import SECTION, parents, tuned_settings
@@ -108,6 +108,7 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     words.put_texts(resolved)
     if resolved["resume"] is not None:
         raise ConfigError(f"resume={shown(resolved['resume'])}: goes on with a run as it is; must be left out here")
+    _drop_settings_of_another(words, choices, resolved)
     resolved.pop("experiment", None)
     old = resolved.pop(_OLD, None)
     if old is not None:
@@ -122,6 +123,17 @@ def choice(env: str) -> str:
 
 _ACTING, _SUPERVISED = "snnrl", "snnrl_supervised"
 """Names of what runs build on, with environments and with data sets."""
+
+
+def _drop_settings_of_another(words: Words, recipe: Mapping[str, Any], resolved: Mapping[str, Any]) -> None:
+    """Leave an encoder that the command line names without the settings that the recipes have for theirs."""
+    parts = [settings["agent"].get("encoder") if "agent" in settings else None for settings in (recipe, resolved)]
+    before, after = parts
+    if isinstance(before, Mapping) and isinstance(after, dict) and before.get("name") != after.get("name"):
+        own = {word.key.split(".")[2] for word in words.settings if word.key.startswith("agent.encoder.")}
+        own |= {name for word in words.settings if word.key == "agent.encoder" for name in given(word)}
+        for name in set(after) - own:
+            del after[name]
 
 
 _OLD = "old_agent"
@@ -173,6 +185,8 @@ def _check_keys(words: Words, config: Any) -> None:
         free = _is_free(word)
         if word.key not in GROUPS and word.key not in known and not free and not word.adds:
             hint = did_you_mean(word.key, known | set(GROUPS))
+            moved = [new for old, new in MOVED.items() if f"{word.key}.".startswith(f"{old}.")]
+            hint = f"it is now {moved[0]}" if moved else hint
             agent = config.get("agent")
             if word.key.startswith("agent.") and isinstance(agent, Mapping) and ":" in str(agent.get("name")):
                 hint = f"one that the recipe of an agent of your own does not hold is added by +{shown(word.written)}"
@@ -206,7 +220,7 @@ def _check_place(word: Word, config: Any) -> None:
             raise ConfigError(f"{shown(word.written)}: {section} is {shown(place)}; must be set as a whole")
 
 
-_FREE = ("env.kwargs", "env.eval_kwargs", "env.observation", "env.frames", "agent.neuron_kwargs")
+_FREE = ("env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs", "agent.encoder")
 """Mappings that are passed on, whose keys are checked by whoever takes them."""
 
 

@@ -171,7 +171,7 @@ def test_a_damaged_checkpoint_is_refused(run_dir: Path, capsys: pytest.CaptureFi
 
 def test_a_checkpoint_of_another_architecture_is_refused(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = run_dir / "config.yaml"
-    config.write_text(config.read_text().replace("actor_neurons: 10", "actor_neurons: 11"))
+    config.write_text(config.read_text().replace("per_action: 10", "per_action: 11"))
     assert evaluate.main([f"run={run_dir}"]) == 2
     assert "another architecture" in one_line(capsys)
 

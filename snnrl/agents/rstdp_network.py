@@ -146,9 +146,8 @@ def _layer(
 
 
 def _neurons(part: Part, common: Common, section: str, shape: Shape, *, hidden: bool) -> Neuron[Any]:
-    usual: dict[str, Any] = {"tau_mem": common.tau, "tau_syn": common.tau}
-    if hidden:
-        usual["decay_input"] = False  # as in the actor's membrane, for which the usual weights are made
+    usual = {"tau_mem": common.tau, "tau_syn": common.tau}
+    usual["decay_input"] = False  # as in the default actor's membrane, for which the usual weights are made
     part = _with_usual(NEURONS.find(part.name, section), part, usual)
     size: int | Shape = shape[0] if len(shape) == 1 else shape
     neurons = build(NEURONS, part, section, shape=size, dt=common.dt, generator=common.generator)

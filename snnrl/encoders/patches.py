@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder, require_frames
+from snnrl.encoders.base import Encoder, FittedEncoder, Window, require_frames
 from snnrl.errors import require
 from snnrl.settings import register
+from snnrl.spaces import Space, frame_view
 from snnrl.spikes import SparseSpikes
 
 
@@ -46,13 +47,32 @@ class PatchEncoder(Encoder[PatchState]):
     ) -> None:
         super().__init__()
         fits = isinstance(reach, int) and 1 <= reach < min(height, width)
-        require(fits, "env.frames.reach", reach, f"an integer from 1 to {min(height, width) - 1}")
+        require(fits, "reach", reach, f"an integer from 1 to {min(height, width) - 1}")
         bright = isinstance(threshold, int) and 1 <= threshold <= 255
-        require(bright, "env.frames.threshold", threshold, "an integer from 1 to 255")
+        require(bright, "threshold", threshold, "an integer from 1 to 255")
         self.height, self.width, self.reach, self.threshold = height, width, reach, threshold
         self.places = (height - reach) * (width - reach)
         self.size = 15 * self.places + 1
         self.adaptation = RateAdaptation(self.size, target=target_rate)
+
+    @classmethod
+    def for_space(  # type: ignore[override]
+        cls, space: Space, window: Window, *, reach: int = 2, threshold: int = 128, target_rate: float = 0.02
+    ) -> FittedEncoder:
+        """For pictures as grey images.
+
+        Args:
+            space: pictures of uint8.
+            window: of which a volley is the first instant.
+            reach: see the class, as for the next two.
+            threshold: of a bright pixel.
+            target_rate: of the adaptation.
+
+        Raises:
+            ConfigError: another space, or a setting out of range.
+        """
+        view = frame_view(space)
+        return FittedEncoder(view, cls(*view.shape[1:], reach=reach, threshold=threshold, target_rate=target_rate))
 
     def init_state(self, batch: int) -> PatchState:
         return PatchState()

@@ -3,7 +3,7 @@
 The count is all that a readout without leak needs. Its gradient reaches every spike of a neuron alike, so what each
 step's current does to the count can be found before the gradient is known: while the potentials of a block of columns
 are still in the cache, and, if one current stays on for the whole window, in the same loop that integrates them. The
-definition is the sum over time of :class:`snnrl.neurons.LIF`'s spikes, which is the reference implementation.
+definition is the sum over time of :class:`snnrl.neurons.LIF`'s spikes, which is the reference.
 """
 
 from __future__ import annotations

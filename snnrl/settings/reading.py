@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from snnrl.errors import ConfigError, did_you_mean, require, shown
+from snnrl.legacy import MOVED
 from snnrl.legacy import SETTINGS as OLD_NAMES
 from snnrl.settings.declared import Declaration, declarations
 from snnrl.settings.parts import Part, read_part
@@ -271,5 +272,6 @@ def unknown(section: str, name: object, value: Any, known: Sequence[str]) -> Con
     'agent.urge=3: there is no such setting; it is now exploration_bonus'
     """
     new = OLD_NAMES.get(section, {}).get(str(name))
-    hint = f"it is now {new}" if new in known else did_you_mean(name, known)
+    moved = MOVED.get(at(section, name), new if new in known else None)
+    hint = did_you_mean(name, known) if moved is None else f"it is now {moved}"
     return ConfigError(f"{at(section, name)}={shown(value)}: there is no such setting; {hint}")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from snnrl.errors import ConfigError
+from snnrl.kernels.competition import compete
 from snnrl.neurons import LIF, DiehlCook
 from snnrl.state import reset_rows
 
@@ -193,3 +194,51 @@ def test_the_threshold_settles_where_its_decay_balances_the_spikes() -> None:
 def test_a_wrong_setting_is_named_with_what_would_be_right(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         DiehlCook(1, **settings)
+
+
+def competing(shape: int = 1, **settings: Any) -> DiehlCook:
+    """Neurons of which one fires at a time; potentials of half units, whose sums are exact."""
+    chosen = {"tau_mem": 1 / math.log(2), "v_rest": 0.0, "v_threshold": 10.0, "v_reset": 0.0, "t_refractory": 0.0}
+    return DiehlCook(shape, **{**chosen, "v_inhibited": -48.0, "decay_input": False, **settings})
+
+
+def test_a_spike_inhibits_the_others_of_its_row() -> None:
+    neuron = competing(3)
+    spikes, state = neuron(torch.tensor([[20.0, 15.0, 1.0], [2.0, 3.0, 1.0]]), neuron.init_state(2))
+    assert spikes.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    assert state.v.tolist() == [[0.0, -48.0, -48.0], [2.0, 3.0, 1.0]]
+
+
+@pytest.mark.parametrize("rest", [0.0, -65.0])
+def test_the_compiled_competition_fires_the_neurons_that_the_loop_does(rest: float) -> None:
+    levels = {"v_rest": rest, "v_threshold": rest + 10.0, "v_reset": rest, "v_inhibited": rest - 48.0}
+    neuron = competing(20, **levels).eval()
+    draw = torch.Generator().manual_seed(0)
+    neuron.theta.copy_(40 * torch.rand(20, generator=draw))
+    current = 60 * torch.rand(15, 6, 20, generator=draw)
+    spikes, _ = neuron.scan(current, neuron.init_state(6))
+    expected = torch.where(spikes.any(2), spikes.argmax(2), -1)
+    assert (expected >= 0).any()
+    assert torch.equal(compete(current, neuron.theta.float(), neuron.competition(15)), expected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"one_spike": False}, "one_spike=False: must be True, for a winner in each step"),
+        ({"v_inhibited": None}, "v_inhibited=None: must be a potential, for a winner in each step"),
+        ({"t_refractory": 5.0}, "t_refractory=5.0: must be 0, for a winner in each step"),
+        ({"decay_input": True}, "decay_input=True: must be False, for a winner in each step"),
+        ({"reset": "soft"}, "reset=soft: must be hard, for a winner in each step"),
+    ],
+)
+def test_neurons_that_do_not_compete_for_each_step_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        competing(2, **settings).competition(15)
+    assert str(caught.value) == message
+
+
+def test_thresholds_are_raised_for_a_batch_of_spikes_at_once() -> None:
+    neuron = competing(4)
+    neuron.adapt_(torch.tensor([0, 2]), torch.tensor([3.0, 1.0]), 0.5)
+    assert neuron.theta.tolist() == [1.5, 0.0, 0.5, 0.0]
