@@ -84,6 +84,9 @@ def build(registry: Registry[T], part: Part, setting: str, *arguments: Any, **gi
                 f"{setting}.{name}={shown(value)}: {part.name} has no such setting; {did_you_mean(name, own)}"
             )
     fitting = {name: value for name, value in given.items() if name in names}
+    for name in _required(kind)[len(arguments) :]:
+        if name not in fitting and name not in part.settings:
+            raise ConfigError(f"{setting}.{name} is missing: {part.name} has no default for it")
     make: Callable[..., T] = kind
     try:
         return make(*arguments, **fitting, **part.settings)
@@ -123,6 +126,14 @@ def _unpacked(constructor: Any, rest: str) -> tuple[str, ...]:
     except (NameError, TypeError, AttributeError):
         return ()
     return tuple(found[0].__annotations__) if found and is_typeddict(found[0]) else ()
+
+
+@once_per_class
+def _required(kind: type) -> tuple[str, ...]:
+    """Names of the arguments without a default that a constructor takes, in their order."""
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return tuple(each.name for each in parameters if each.default is each.empty and each.kind not in variable)
 
 
 @once_per_class
