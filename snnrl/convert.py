@@ -53,9 +53,8 @@ def convert_run(words: Sequence[str]) -> int:
     options = _options(words)
 
     from snnrl.config import RunConfig, folder, read_run
-    from snnrl.loading import is_sb3, load_player, make_agent_for
+    from snnrl.loading import load_player, make_agent_for
     from snnrl.textfiles import write_text
-    from snnrl.training.capacity import require_memory, space_bytes
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.evaluation import evaluate
     from snnrl.training.summary import bootstrap_interval, write_json
@@ -64,20 +63,19 @@ def convert_run(words: Sequence[str]) -> int:
     run_dir, settings = read_run(options)
     out = run_dir / "converted" if options["out"] is None else folder("out", options["out"])
     config = RunConfig.from_mapping(settings)
-    require(is_sb3(config), "run", run_dir, "of an algorithm of stable-baselines3, such as agent=ppo_ann")
 
+    from snnrl.integrations.sb3.building import require_network
     from snnrl.integrations.sb3.conversion import convert, same_actions, spiking_recipe
     from snnrl.integrations.sb3.cost import firing_rate
     from snnrl.integrations.sb3.observing import gather
 
+    require_network(config.agent, "ann", run_dir)
     steps = sorted(options["sim_steps"])
     recipes = {count: spiking_recipe(config.agent, count) for count in steps}
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
     leave_cores_to_environments()
     agent = load_player(config, run_dir, device=str(options["device"]))
-    samples, seen = options["samples"], space_bytes(agent.policy.observation_space)
-    require_memory(samples * seen, "samples", samples, agent.model.device, "observations")
     observations = gather(agent, config.env, options["samples"], config.seed)
 
     def play(player: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,11 @@ from snnrl import envs
 from snnrl.agents import AGENTS
 from snnrl.config import RunConfig, read_config, read_run
 from snnrl.envs import EnvConfig
-from snnrl.errors import ConfigError, did_you_mean
 from snnrl.recipes import choice, compose_run
 from snnrl.training.device import choose_device
-from snnrl.training.rl_task import Runner, load_agent, make_fitting_agent
 from snnrl.training.supervised_config import SupervisedConfig
 from snnrl.training.supervised_task import StudyRunner, load_learner
 from snnrl.training.trainer import Trainer
-
-ALGORITHMS = ("a2c", "dqn", "ppo", "sac", "td3")
-"""Names of agents that are trained by stable-baselines3's algorithms."""
 
 __all__ = ["load", "make_agent", "make_env", "make_envs", "make_runner", "read_config"]
 
@@ -51,24 +47,17 @@ def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto", *,
 
 def load_player(config: RunConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> Any:
     """The trained agent of a run, of either kind; see :func:`load`."""
-    if is_sb3(config):
-        from snnrl.integrations.sb3.sb3_task import load_sb3_agent
-
-        return load_sb3_agent(config, run_dir, checkpoint, device)
-    return load_agent(config, run_dir, checkpoint, device)
+    return _task(config.agent).load_agent(config, run_dir, checkpoint, device)
 
 
-def is_sb3(config: RunConfig) -> bool:
-    """Whether an algorithm of stable-baselines3 trains the run's agent.
+def _task(agent: Mapping[str, Any]) -> Any:
+    """The task that trains what an ``agent`` recipe names.
 
     Raises:
         ConfigError: there is no agent of this name.
     """
-    name = str(config.agent["name"])
-    known = (*AGENTS.names(), *ALGORITHMS)
-    if name not in known and ":" not in name:
-        raise ConfigError(f"agent.name={name}: there is no such agent; {did_you_mean(name, known)}")
-    return name in ALGORITHMS
+    module, _, name = AGENTS.find(agent["name"], "agent.name").TASK.partition(":")
+    return getattr(import_module(module), name)
 
 
 def make_runner(settings: Mapping[str, Any]) -> tuple[RunConfig | SupervisedConfig, Callable[..., Trainer]]:
@@ -81,11 +70,7 @@ def make_runner(settings: Mapping[str, Any]) -> tuple[RunConfig | SupervisedConf
         study = SupervisedConfig.from_mapping(settings)
         return study, partial(StudyRunner, study)
     config = RunConfig.from_mapping(settings)
-    if is_sb3(config):
-        from snnrl.integrations.sb3.sb3_task import SB3Runner
-
-        return config, partial(SB3Runner, config)
-    return config, partial(Runner, config)
+    return config, partial(_task(config.agent).runner(), config)
 
 
 def make_envs(env: str, num_envs: int) -> VectorEnv[Any, Any, Any]:
@@ -110,16 +95,7 @@ def make_env(env: str, render_mode: str | None = None) -> gymnasium.Env[Any, Any
 
 def make_agent_for(env: EnvConfig, agent: Mapping[str, Any], seed: int = 0, device: str = "cpu") -> Any:
     """An untrained agent, of either kind, for an environment's recipe."""
-    if agent["name"] in ALGORITHMS:
-        from snnrl.integrations.sb3.sb3_task import build
-
-        built = build(agent, env, 1, seed, choose_device(device))
-        built.envs.close()
-        return built.agent
-    one = envs.make_env(env)
-    observation_space, action_space = one.observation_space, one.action_space
-    one.close()
-    return make_fitting_agent(agent, observation_space, action_space, env, seed, choose_device(device))
+    return _task(agent).make_agent(agent, env, seed, choose_device(device))
 
 
 def make_agent(env: str, agent: str | None = None, seed: int = 0, **settings: Any) -> Any:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from snnrl.agents.trainable import Trainable
 from snnrl.envs.feedback import Feedback, action_mask
 from snnrl.spaces import as_batch, assemble, check_actions, check_observations
 
@@ -26,7 +27,7 @@ def permitted(agent: Any, info: Mapping[str, Any]) -> dict[str, NDArray[np.bool_
     return {} if mask is None else {"action_masks": mask}
 
 
-class Agent(nn.Module, ABC, Generic[S]):
+class Agent(Trainable, ABC, Generic[S]):
     """A policy that may learn.
 
     Training alternates :meth:`act` and :meth:`learn`: the first sees an observation together with the outcome of the
@@ -46,6 +47,7 @@ class Agent(nn.Module, ABC, Generic[S]):
         ConfigError: a space that is not made of numbers, or unbounded actions.
     """
 
+    TASK: ClassVar[str] = "snnrl.training.rl_task:RLTask"
     takes_masks: ClassVar[bool] = False
 
     def __init__(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int) -> None:

@@ -98,9 +98,9 @@ def policy_to_nir(policy: Any, *, resistance: Resistance = "scaled", dt: float =
     Raises:
         ConfigError: a policy that does not spike, or what NIR cannot say.
     """
-    from snnrl.integrations.sb3.acting import acting_part
+    from snnrl.integrations.sb3.policies import spiking_policy
 
-    networks, readout = acting_part(policy)
+    networks, readout = spiking_policy(policy).acting_path()
     kind = type(policy).__name__
     require(len(networks) == 1, "policy", kind, "one stack of spiking layers (net_arch=[] behind convolutions)")
     require(isinstance(readout, nn.Linear), "action_cells", type(readout).__name__, "0 to be exported")
@@ -122,6 +122,7 @@ def export(words: Sequence[str]) -> int:
         ConfigError: a wrong setting, or a run that cannot be exported.
     """
     from snnrl.config import RunConfig, folder, read_run, read_words
+    from snnrl.integrations.sb3.building import require_network
     from snnrl.integrations.sb3.sb3_task import load_sb3_agent
 
     for word in words:
@@ -139,8 +140,7 @@ def export(words: Sequence[str]) -> int:
     require("learner" not in settings, "run", run_dir, "of an algorithm of stable-baselines3")
     config = RunConfig.from_mapping(settings)
     out = folder("out", options["out"])
-    spiking = config.agent.get("network") == "spiking"
-    require(spiking, "run", options["run"], "of an algorithm of stable-baselines3 with agent.network=spiking")
+    require_network(config.agent, "spiking", options["run"])
     agent = load_sb3_agent(config, run_dir, device="cpu")
     graph = policy_to_nir(agent.policy, resistance=resistance, dt=float(dt))
     try:

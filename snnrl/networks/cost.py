@@ -29,6 +29,50 @@ class LayerCost(NamedTuple):
     """Spikes that the layer fires."""
 
 
+class Cost(NamedTuple):
+    """Operations of one decision of a policy, means over decisions."""
+
+    layers: list[LayerCost]
+    readout_macs: int
+    readout_operations: float
+    parameters: int
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of an ANN of the same shapes."""
+        return sum(layer.macs for layer in self.layers) + self.readout_macs
+
+    @property
+    def steady_macs(self) -> float:
+        """Multiplications of the constant input current."""
+        return sum(layer.steady_macs for layer in self.layers)
+
+    @property
+    def operations(self) -> float:
+        """Synaptic operations, those of the readout among them."""
+        return sum(layer.synaptic_operations for layer in self.layers) + self.readout_operations
+
+    @property
+    def updates(self) -> int:
+        """Updates of membranes."""
+        return sum(layer.updates for layer in self.layers)
+
+    @property
+    def neurons(self) -> int:
+        """Neurons of all layers."""
+        return sum(layer.neurons for layer in self.layers)
+
+    @property
+    def spikes(self) -> float:
+        """Spikes of all layers."""
+        return sum(layer.spikes for layer in self.layers)
+
+    @property
+    def firing_rate(self) -> float:
+        """Spikes for each neuron and step."""
+        return self.spikes / max(self.updates, 1)
+
+
 @torch.no_grad()
 def layer_costs(network: LayeredNetwork, x: Tensor) -> list[LayerCost]:
     """The operations of each layer.

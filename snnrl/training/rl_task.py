@@ -83,6 +83,23 @@ class RLTask(EnvironmentTask):
         self._check_memory(config)
         self.envs = make_envs(config.env, config.num_envs)
 
+    @classmethod
+    def make_agent(cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device) -> Agent[Any]:
+        """An untrained agent for an environment's recipe."""
+        one = make_envs(env, 1)
+        one.close()
+        return make_fitting_agent(agent, one.single_observation_space, one.single_action_space, env, seed, device)
+
+    @classmethod
+    def load_agent(cls, config: RunConfig, run_dir: Path, checkpoint: str, device: str) -> Agent[Any]:
+        """The trained agent of a run."""
+        return load_agent(config, run_dir, checkpoint, device)
+
+    @classmethod
+    def runner(cls) -> type[Runner]:
+        """What trains it in a folder."""
+        return Runner
+
     def _check_memory(self, config: RunConfig) -> None:
         """Raise a ConfigError where so many environments, or the agent's state for them, do not fit into memory."""
         number, space = config.num_envs, self.model.observation_space

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -30,6 +30,8 @@ from snnrl.spaces import (
     split,
 )
 
+ActionKinds = Literal["discrete", "continuous", "any"]
+"""One named number, a Box, or one of these or several named numbers."""
 MOST_NUMBERS = 2**17
 """A Discrete observation of at most so many values has an input for each."""
 MOST_COMBINATIONS = 2**10
@@ -126,7 +128,7 @@ class Choices:
         ConfigError: actions that the algorithm cannot take.
     """
 
-    def __init__(self, space: spaces.Space[Any], takes: str) -> None:
+    def __init__(self, space: spaces.Space[Any], takes: ActionKinds) -> None:
         self._actions = actions = Actions(space)
         sizes = actions.choices(BINS)
         self._values = [
@@ -208,7 +210,7 @@ class Translated(gymnasium.Wrapper[Any, Any, Any, Any]):
         return first(self.observation_space, self._translation.view(arrays))
 
 
-def translation_of(env: gymnasium.Env[Any, Any], takes: str, name: str) -> Translation:
+def translation_of(env: gymnasium.Env[Any, Any], takes: ActionKinds, name: str) -> Translation:
     """Between an environment and the algorithm ``name``, which takes ``discrete``, ``continuous`` or ``any`` actions.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -89,26 +88,3 @@ class SpikingCombinedExtractor(CombinedExtractor):
             else:
                 self.extractors[key] = nn.Flatten()
                 self._features_dim += get_flattened_obs_dim(space)
-
-
-def combined_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword arguments of a policy for Dicts: where nothing is said, spiking convolutions for images."""
-    settings, _ = LayerSettings.split(arguments)
-    chosen = {"features_extractor_class": SpikingCombinedExtractor, **arguments}
-    chosen["features_extractor_kwargs"] = {**settings.as_dict(), **(arguments.get("features_extractor_kwargs") or {})}
-    return chosen
-
-
-def cnn_arguments(arguments: Mapping[str, Any], net_arch: Any = None) -> dict[str, Any]:
-    """Keyword arguments of a policy for images: where nothing is said, spiking convolutions without further layers.
-
-    Args:
-        arguments: those given.
-        net_arch: of the layers that follow, where ``arguments`` does not say.
-    """
-    settings, _ = LayerSettings.split(arguments)
-    chosen = {"features_extractor_class": SpikingNatureCNN, **arguments}
-    chosen["features_extractor_kwargs"] = {**settings.as_dict(), **(arguments.get("features_extractor_kwargs") or {})}
-    if chosen.get("net_arch") is None:
-        chosen["net_arch"] = net_arch
-    return chosen
