@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 from snnrl.errors import ConfigError, RunError, one_line
 from snnrl.output import lasting_output
@@ -74,3 +77,10 @@ def _own_words() -> list[str]:
     if not sys.flags.safe_path and "" not in sys.path and folder not in sys.path:
         sys.path.append(folder)
     return sys.argv[1:]
+
+
+class CommandModule(ModuleType):
+    """The module of a command that a program calls as well: ``snnrl.train("CartPole", ...)`` is ``snnrl.api.train``."""
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        return getattr(import_module("snnrl.api"), self.__name__.rpartition(".")[2])(*args, **settings)

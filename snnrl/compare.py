@@ -51,9 +51,10 @@ def run_comparison(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting.
     """
-    from snnrl.config import SEED_LIMIT, RunConfig
+    from snnrl.config import RunConfig
     from snnrl.config import folder as folder_named
     from snnrl.recipes import compose_run
+    from snnrl.run_settings import SEED_LIMIT
     from snnrl.textfiles import read_json, write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
@@ -71,7 +72,7 @@ def run_comparison(words: Sequence[str]) -> int:
     require(both["spiking"] != both["baseline"], "against", against, "a setting that differs from those of the first")
     require(first.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
     seeds = range(first.seed, first.seed + options["seeds"])
-    episodes = first.eval_episodes if options["episodes"] is None else options["episodes"]
+    episodes = first.eval.episodes if options["episodes"] is None else options["episodes"]
     title = f"compare-{_title(chosen, first.title)}-{first.env_steps}"
     out = Path("runs") / title if options["out"] is None else folder_named("out", options["out"])
     runs = {
@@ -106,9 +107,9 @@ def run_comparison(words: Sequence[str]) -> int:
 
 def _cost(folder: Path, config: RunConfig) -> dict[str, float]:
     """Spikes and operations of a decision of a spiking policy, nothing of another agent."""
-    from snnrl.loading import load_player
+    from snnrl.loading import load_model
 
-    cost = load_player(config, folder).decision_cost(config.env, DECISIONS, config.seed)
+    cost = load_model(config, folder).decision_cost(config.env, DECISIONS, config.seed)
     if cost is None:
         return {}
     return {"firing_rate": cost.firing_rate, "synaptic_operations": cost.operations, "macs_of_ann": cost.macs}

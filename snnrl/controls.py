@@ -66,7 +66,8 @@ def run_controls(words: Sequence[str]) -> int:
     """
     options = _options(words)
 
-    from snnrl.config import SEED_LIMIT, RunConfig, folder, read_run
+    from snnrl.config import RunConfig, folder, read_run
+    from snnrl.run_settings import SEED_LIMIT
     from snnrl.textfiles import write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
@@ -82,7 +83,7 @@ def run_controls(words: Sequence[str]) -> int:
     require(config.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
     name = f"controls-{config.env_steps}"
     out = run_dir / name if options["out"] is None else folder("out", options["out"])
-    episodes = config.eval_episodes if options["episodes"] is None else options["episodes"]
+    episodes = config.eval.episodes if options["episodes"] is None else options["episodes"]
     seeds = range(config.seed, config.seed + options["seeds"])
 
     def place(control: Control, seed: int) -> Path:

@@ -53,7 +53,7 @@ def convert_run(words: Sequence[str]) -> int:
     options = _options(words)
 
     from snnrl.config import RunConfig, folder, read_run
-    from snnrl.loading import load_player, make_agent_for
+    from snnrl.loading import load_model, make_agent_for
     from snnrl.textfiles import write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.evaluation import evaluate
@@ -75,7 +75,7 @@ def convert_run(words: Sequence[str]) -> int:
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
     leave_cores_to_environments()
-    agent = load_player(config, run_dir, device=str(options["device"]))
+    agent = load_model(config, run_dir, device=str(options["device"]))
     observations = gather(agent, config.env, options["samples"], config.seed)
 
     def play(player: Any) -> Any:
@@ -186,7 +186,7 @@ def _draw(result: Mapping[str, Any], path: Path) -> None:
 
 
 def _options(words: Sequence[str]) -> dict[str, Any]:
-    from snnrl.config import read_words
+    from snnrl.words import read_words
 
     for word in words:
         key = word.partition("=")[0]

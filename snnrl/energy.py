@@ -39,7 +39,7 @@ def count_run(words: Sequence[str]) -> int:
     options = _options(words)
 
     from snnrl.config import RunConfig, read_run
-    from snnrl.loading import load_player
+    from snnrl.loading import load_model
     from snnrl.textfiles import write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
@@ -53,7 +53,7 @@ def count_run(words: Sequence[str]) -> int:
 
     require_network(config.agent, "spiking", options["run"])
     leave_cores_to_environments()
-    agent = load_player(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    agent = load_model(config, run_dir, str(options["checkpoint"]), str(options["device"]))
     cost = agent.decision_cost(config.env, options["decisions"], config.seed)
     found = energy(cost)
     table = _table(cost, found, config, options["decisions"])
@@ -110,7 +110,7 @@ def _table(cost: Any, found: Any, config: Any, decisions: int) -> str:
 
 
 def _options(words: Sequence[str]) -> dict[str, Any]:
-    from snnrl.config import read_words
+    from snnrl.words import read_words
 
     for word in words:
         key = word.partition("=")[0]

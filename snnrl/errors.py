@@ -40,7 +40,7 @@ class RunError(RuntimeError):
     """
 
 
-def require(condition: bool, setting: str, value: Any, expected: str) -> None:
+def require(condition: bool, setting: str, value: object, expected: str) -> None:
     """Raise :class:`ConfigError` unless ``condition`` holds.
 
     >>> require(0 > 1, "num_envs", 0, "an integer of at least 1")
@@ -105,6 +105,12 @@ class _Making(ABCMeta):
         vars(made)["_made"] = True
         return made
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """That of the constructor, which :func:`inspect.signature` would not find behind :meth:`__call__`."""
+        whole = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
+
 
 class FixedSettings(metaclass=_Making):
     """Mixin of classes that refuse to be assigned, once made, a setting of their constructor that would not count.
@@ -154,7 +160,7 @@ def printable(text: str) -> str:
     )
 
 
-def shown(value: Any, limit: int = 200) -> str:
+def shown(value: object, limit: int = 200) -> str:
     """``value`` for a message, shortened where it is long.
 
     >>> shown([1] * 100, limit=10)

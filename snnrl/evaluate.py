@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snnrl.cli import run_command
+from snnrl.cli import CommandModule, run_command
 from snnrl.errors import ConfigError, did_you_mean, require
 
 USAGE = """
@@ -65,7 +65,8 @@ def evaluate_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be read.
     """
-    from snnrl.config import RunConfig, read_run, read_words
+    from snnrl.config import RunConfig, read_run
+    from snnrl.words import read_words
 
     named = [word for word in words if word.partition("=")[0] in ("run", "trust")]
     run_dir, settings = read_run({"run": None, "trust": False, **read_words(named, as_written=_TEXT)})
@@ -73,7 +74,7 @@ def evaluate_run(words: Sequence[str]) -> int:
         return _evaluate_learner(run_dir, settings, words)
     options = _options(words)
 
-    from snnrl.loading import load_player
+    from snnrl.loading import load_model
     from snnrl.training.evaluation import evaluate
     from snnrl.training.summary import bootstrap_interval, versions, write_json
     from snnrl.training.writable import keeping
@@ -81,8 +82,8 @@ def evaluate_run(words: Sequence[str]) -> int:
     config = RunConfig.from_mapping(settings)
     seed = config.seed if options["seed"] is None else options["seed"]
     given = options["deterministic"]
-    deterministic = config.eval_deterministic if given is None else given
-    agent = load_player(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    deterministic = config.eval.deterministic if given is None else given
+    agent = load_model(config, run_dir, str(options["checkpoint"]), str(options["device"]))
     if options["video"]:
         from snnrl.training.video import check_drawing
 
@@ -129,9 +130,10 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
     whole = images is None or (isinstance(images, int) and not isinstance(images, bool) and images >= 1)
     require(whole, "images", images, "an integer of at least 1")
 
+    from snnrl.loading import load_model
     from snnrl.training.summary import versions, write_json
     from snnrl.training.supervised_config import SupervisedConfig
-    from snnrl.training.supervised_task import confuse, draws_apart, load_learner, read_split
+    from snnrl.training.supervised_task import confuse, draws_apart, read_split
     from snnrl.training.writable import keeping
 
     overridden = {key: options[key] for key in ("data_dir",) if options[key] is not None}
@@ -143,7 +145,7 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
     split = config.split if split is None else split
     chosen = read_split(config, "split", split)
     require(images is None or images <= len(chosen), "images", images, f"at most {len(chosen)}, for split={split}")
-    learner = load_learner(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    learner = load_model(config, run_dir, str(options["checkpoint"]), str(options["device"]))
     place = next(iter(learner.state_dict().values())).device
     with draws_apart(learner, config.seed):
         if label_readout is not None:
@@ -171,7 +173,7 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
 
 def _read(words: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a command line over their defaults."""
-    from snnrl.config import read_words
+    from snnrl.words import read_words
 
     for word in words:
         key = word.partition("=")[0]
@@ -197,6 +199,8 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
         require(unset or isinstance(options[key], bool), key, options[key], "true or false")
     return options
 
+
+sys.modules[__name__].__class__ = CommandModule
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -40,11 +40,12 @@ def export_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, a run that is not finished, or a folder that is there already.
     """
-    from snnrl.config import RunConfig, folder, read_run, read_words
-    from snnrl.loading import load_player
+    from snnrl.config import RunConfig, folder, read_run
+    from snnrl.loading import load_model
     from snnrl.textfiles import read_json
     from snnrl.training.checkpoints import CheckpointStore
     from snnrl.training.writable import keeping, require_writable
+    from snnrl.words import read_words
 
     for word in words:
         key = word.partition("=")[0]
@@ -61,7 +62,7 @@ def export_run(words: Sequence[str]) -> int:
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
     source = CheckpointStore(run / "checkpoints").find(options["checkpoint"])
-    load_player(config, run, str(source))
+    load_model(config, run, str(source))
     with keeping(out):
         size = _slim(source, out)
         for name in ("config.yaml", "summary.json"):

@@ -1,76 +1,219 @@
-"""From names and folders to agents and environments, for those who write their own loop."""
+"""From names, settings and files to tasks, agents and environments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import gymnasium
 from gymnasium.vector import VectorEnv
 
 from snnrl import envs
+from snnrl.agent_files import read_agent
 from snnrl.agents import AGENTS
+from snnrl.agents.trainable import Origin
 from snnrl.config import RunConfig, read_config, read_run
-from snnrl.envs import EnvConfig
+from snnrl.envs import EnvConfig, OwnEnv, OwnSource, StandIn, name_of
+from snnrl.errors import require
 from snnrl.recipes import choice, compose_run
 from snnrl.training.device import choose_device
+from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.supervised_config import SupervisedConfig
-from snnrl.training.supervised_task import StudyRunner, load_learner
-from snnrl.training.trainer import Trainer
+from snnrl.training.supervised_task import SupervisedTask
+from snnrl.training.task import Task, fit, read_checkpoint
+from snnrl.words import as_words
 
-__all__ = ["load", "make_agent", "make_env", "make_envs", "make_runner", "read_config"]
+AnyConfig: TypeAlias = RunConfig | SupervisedConfig
+AnyEnv: TypeAlias = str | OwnSource
+"""An environment's recipe or registered id, an object, a function that makes one, or a vector of environments."""
+
+__all__ = ["load", "make_agent", "make_env", "make_envs", "make_task", "read_config"]
 
 
-def load(run_dir: str | Path, checkpoint: str = "last", device: str = "auto", *, trust: bool = False) -> Any:
-    """The trained agent of a run, or the learner of one on a data set, ready for ``predict``.
+def load(
+    path: str | Path,
+    checkpoint: str = "last",
+    device: str = "auto",
+    *,
+    env: AnyEnv | None = None,
+    trust: bool = False,
+) -> Any:
+    """The trained agent of a run or of a file, or the learner of a run on a data set, ready for ``predict``.
 
     Of an algorithm of stable-baselines3 the agent's ``model`` is SB3's own object.
 
     Args:
-        run_dir: the run's folder.
-        checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
+        path: the run's folder, or a file that ``agent.save`` wrote.
+        checkpoint: of a folder ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
-        trust: whether code may run that the run's ``config.yaml`` names, such as an agent ``my_module:MyAgent``; what
-            is imported already needs none.
+        env: that the agent learns on in; ``None`` is the one of its settings.
+        trust: whether code may run that the settings name, such as an agent ``my_module:MyAgent``; what is imported
+            already needs none.
 
     Raises:
-        ConfigError: the folder is not that of a run, it names code that may not run, or the checkpoint does not fit.
+        ConfigError: there is no such run or file, it names code that may not run, or the checkpoint does not fit.
     """
-    path, settings = read_run({"run": run_dir, "trust": trust})
-    if "learner" in settings:
-        return load_learner(SupervisedConfig.from_mapping(settings), path, checkpoint, device)
-    return load_player(RunConfig.from_mapping(settings), path, checkpoint, device)
+    if Path(path).is_file():
+        return _from_file(Path(path), device, env, trust)
+    run_dir, settings = read_run({"run": path, "trust": trust})
+    config = checked(settings)
+    if not isinstance(config, RunConfig):
+        return load_model(config, run_dir, checkpoint, device)
+    learns_in = config.env if env is None else env_recipe(env, settings["env"])
+    if env is not None:
+        config = replace(config, env=StandIn.for_spaces(config.env, *envs.spaces_of(learns_in)))
+    agent = load_model(config, run_dir, checkpoint, device)
+    agent.origin = Origin(settings, learns_in)
+    return agent
 
 
-def load_player(config: RunConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> Any:
-    """The trained agent of a run, of either kind; see :func:`load`."""
-    return _task(config.agent).load_agent(config, run_dir, checkpoint, device)
+def _from_file(path: Path, device: str, env: AnyEnv | None, trust: bool) -> Any:
+    """The agent of a file; its spaces are in the file, so that no environment is made."""
+    kept = read_agent(path, trust)
+    config, place = kept.config, choose_device(device)
+    bare = StandIn.for_spaces(config.env, kept.observation_space, kept.action_space)
+    made = agent_task(str(config.agent["name"])).make_agent(config.agent, bare, config.seed, place)
+    agent = fit(made, "agent", kept.payload, place)
+    kept.restore(agent)
+    agent.origin = Origin(kept.settings, config.env)
+    if env is not None:
+        set_env(agent, env)
+    return agent
 
 
-def _task(agent: Mapping[str, Any]) -> Any:
-    """The task that trains what an ``agent`` recipe names.
-
-    Raises:
-        ConfigError: there is no agent of this name.
-    """
-    module, _, name = AGENTS.find(agent["name"], "agent.name").TASK.partition(":")
-    return getattr(import_module(module), name)
+def load_model(config: AnyConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> Any:
+    """What a run has trained, see :func:`load`."""
+    return task_type(config).load_model(config, read_checkpoint(run_dir, checkpoint), device)
 
 
-def make_runner(settings: Mapping[str, Any]) -> tuple[RunConfig | SupervisedConfig, Callable[..., Trainer]]:
-    """The checked settings of a run, and what makes its session from a folder and ``resume``.
+def checked(settings: Mapping[str, Any], env: EnvConfig | None = None) -> AnyConfig:
+    """The checked settings of a run.
+
+    Args:
+        settings: as :func:`~snnrl.recipes.compose_run` or a run's ``config.yaml`` give them.
+        env: the environment, where it is another than the settings say.
 
     Raises:
         ConfigError: a wrong setting.
     """
     if "learner" in settings:
-        study = SupervisedConfig.from_mapping(settings)
-        return study, partial(StudyRunner, study)
+        return SupervisedConfig.from_mapping(settings)
     config = RunConfig.from_mapping(settings)
-    return config, partial(_task(config.agent).runner(), config)
+    return config if env is None else replace(config, env=env)
+
+
+def task_type(config: AnyConfig) -> type[Task[Any]]:
+    """What trains what the settings describe.
+
+    Raises:
+        ConfigError: there is no agent of this name.
+    """
+    return SupervisedTask if isinstance(config, SupervisedConfig) else agent_task(str(config.agent["name"]))
+
+
+def agent_task(name: str) -> type[EnvironmentTask[Any]]:
+    """What trains the agents of a name.
+
+    Raises:
+        ConfigError: there is no agent of this name.
+    """
+    module, _, task = AGENTS.find(name, "agent.name").TASK.partition(":")
+    return cast(type[EnvironmentTask[Any]], getattr(import_module(module), task))
+
+
+def task_of(settings: Mapping[str, Any], env: EnvConfig | None = None) -> Task[Any]:
+    """The task that the settings of a run describe.
+
+    Args:
+        settings: as for :func:`checked`.
+        env: as for :func:`checked`.
+
+    Raises:
+        ConfigError: a wrong setting, or one that the environment, the agent or the memory cannot take.
+    """
+    config = checked(settings, env)
+    return task_type(config)(config)
+
+
+def make_task(
+    env: AnyEnv | None = None, *, agent: str | None = None, experiment: str | None = None, **settings: Any
+) -> Task[Any]:
+    """What a :class:`~snnrl.training.trainer.Trainer` drives: environments and an agent, or a data set and a learner.
+
+    Args:
+        env: a recipe's name, a registered Gymnasium id, an environment, a function that makes one, or a vector of
+            environments.
+        agent: a recipe's name; ``None`` is the one that the environment's recipe names.
+        experiment: a recipe's name.
+        settings: as on the command line, such as ``env_steps=1000``; of a section as ``eval={"every": 500}``.
+
+    Raises:
+        ConfigError: a wrong setting.
+    """
+    return task_of(*compose(env, agent, experiment, settings))
+
+
+def compose(
+    env: AnyEnv | None, agent: str | None, experiment: str | None, settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], EnvConfig | None]:
+    """The settings of a run, and its environment where that is an object or a function.
+
+    Args:
+        env: as for :func:`make_task`, as for the next ones.
+        agent: a recipe.
+        experiment: a recipe.
+        settings: any others.
+
+    Raises:
+        ConfigError: a wrong setting.
+    """
+    given: dict[str, Any] = {"agent": agent, "experiment": experiment}
+    words = as_words({key: name for key, name in given.items() if name is not None})
+    if isinstance(env, str):
+        words.append(choice(env))
+    elif env is not None:
+        words.append(f"env.id={name_of(env)}")
+        count = OwnEnv.of(EnvConfig("own"), env).counts
+        if count is not None and "num_envs" not in settings:
+            words.append(f"num_envs={count}")
+    resolved = compose_run([*words, *as_words(settings)])
+    if env is None or isinstance(env, str):
+        return resolved, None
+    require("env" in resolved, "experiment", experiment, "one that acts in environments, as env is given")
+    return resolved, OwnEnv.of(EnvConfig.from_mapping(resolved["env"]), env)
+
+
+def env_recipe(env: AnyEnv, known: Mapping[str, Any] | None = None) -> EnvConfig:
+    """The recipe of an environment.
+
+    Args:
+        env: as for :func:`make_task`.
+        known: settings that environments of a program's own are learned in by.
+
+    Raises:
+        ConfigError: there is no such environment.
+    """
+    if isinstance(env, str):
+        return EnvConfig.from_mapping(compose_run([choice(env)])["env"])
+    return OwnEnv.of(EnvConfig.from_mapping(known or {"id": name_of(env)}), env)
+
+
+def set_env(agent: Any, env: AnyEnv) -> None:
+    """Let an agent learn in other environments; see :meth:`snnrl.agents.Agent.set_env`."""
+    origin = agent.made_for()
+    recipe = env_recipe(env, origin.settings["env"])
+    require_spaces(agent, recipe)
+    count = recipe.counts if isinstance(recipe, OwnEnv) else None
+    agent.origin = Origin(origin.settings if count is None else {**origin.settings, "num_envs": count}, recipe)
+
+
+def require_spaces(agent: Any, env: EnvConfig) -> None:
+    """Raise unless an environment has the spaces that an agent was made for."""
+    for found, own in zip(envs.spaces_of(env), (agent.observation_space, agent.action_space), strict=True):
+        require(found == own, "env", env.id, f"one with the agent's {own}; it has {found}")
 
 
 def make_envs(env: str, num_envs: int) -> VectorEnv[Any, Any, Any]:
@@ -80,7 +223,7 @@ def make_envs(env: str, num_envs: int) -> VectorEnv[Any, Any, Any]:
         env: a recipe's name, such as ``SpaceInvaders``, or a registered Gymnasium id.
         num_envs: how many.
     """
-    return envs.make_envs(EnvConfig.from_mapping(compose_run([choice(env)])["env"]), num_envs)
+    return envs.make_envs(env_recipe(env), num_envs)
 
 
 def make_env(env: str, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
@@ -90,23 +233,31 @@ def make_env(env: str, render_mode: str | None = None) -> gymnasium.Env[Any, Any
         env: a recipe's name or a registered Gymnasium id.
         render_mode: as in ``gymnasium.make``.
     """
-    return envs.make_env(EnvConfig.from_mapping(compose_run([choice(env)])["env"]), render_mode)
+    return envs.make_env(env_recipe(env), render_mode)
 
 
 def make_agent_for(env: EnvConfig, agent: Mapping[str, Any], seed: int = 0, device: str = "cpu") -> Any:
-    """An untrained agent, of either kind, for an environment's recipe."""
-    return _task(agent).make_agent(agent, env, seed, choose_device(device))
+    """An untrained agent, of any kind, for an environment's recipe."""
+    return agent_task(str(agent["name"])).make_agent(agent, env, seed, choose_device(device))
 
 
-def make_agent(env: str, agent: str | None = None, seed: int = 0, **settings: Any) -> Any:
-    """An untrained agent for an environment.
+def make_agent(env: AnyEnv, agent: str | None = None, seed: int = 0, device: str = "cpu", **settings: Any) -> Any:
+    """An untrained agent for an environment, which ``learn`` trains.
 
     Args:
-        env: a recipe's name or a registered Gymnasium id.
+        env: a recipe's name, a registered Gymnasium id, an environment, a function that makes one, or a vector of
+            environments.
         agent: a recipe's name; ``None`` is the one that the environment's recipe names.
-        seed: of the agent's randomness.
+        seed: of the agent's randomness, and of the environments that it learns in.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
         settings: of the agent, in place of the recipe's.
+
+    Raises:
+        ConfigError: there is no such environment or agent, or a setting is wrong.
     """
-    composed = compose_run([choice(env), *([] if agent is None else [f"agent={agent}"])])
-    recipe = EnvConfig.from_mapping(composed["env"])
-    return make_agent_for(recipe, {**composed["agent"], **settings}, seed)
+    composed, own = compose(env, agent, None, {"seed": seed, "device": device})
+    composed["agent"] = {**composed["agent"], **settings}
+    recipe = EnvConfig.from_mapping(composed["env"]) if own is None else own
+    made = make_agent_for(recipe, composed["agent"], seed, device)
+    made.origin = Origin(composed, recipe)
+    return made

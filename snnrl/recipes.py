@@ -8,6 +8,7 @@ wheel.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,49 +19,35 @@ from omegaconf.errors import OmegaConfBaseException
 
 from snnrl.composition import Recipes
 from snnrl.errors import ConfigError, did_you_mean, shown
+from snnrl.legacy import AGENTS
+from snnrl.run_settings import RLSettings, SupervisedSettings, as_recipe
 from snnrl.textfiles import read_yaml
+from snnrl.tuning import SECTION, parents, tuned_settings
 from snnrl.words import Word, Words, given, quoted, read_line
 
 GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "experiments"}
 ANY_GYMNASIUM, ANY_ATARI = "Gymnasium", "Atari"
 
+_DEFAULTS = as_recipe(RLSettings)
 BASE: Mapping[str, Any] = {
-    "defaults": ["_self_", {"agent": "rstdp"}, {"env": "SpaceInvaders"}, {"experiment": None}],
-    "seed": 0,
-    "device": "auto",
-    "env_steps": "${oc.select:env.env_steps,100000}",
-    "num_envs": "${oc.select:env.num_envs,16}",
-    "run_dir": None,
-    "resume": None,
-    "logger": "tensorboard",
+    "defaults": [
+        "_self_",
+        {"agent": "rstdp"},
+        {"env": "SpaceInvaders"},
+        {"optional tuned": "${env}/${agent}"},
+        {"experiment": None},
+    ],
+    **_DEFAULTS,
+    "env_steps": f"${{oc.select:env.env_steps,{_DEFAULTS['env_steps']}}}",
+    "num_envs": f"${{oc.select:env.num_envs,{_DEFAULTS['num_envs']}}}",
     "eval": {
-        "every": None,
-        "episodes": "${oc.select:env.eval_episodes,100}",
-        "during": 16,
+        **_DEFAULTS["eval"],
+        "episodes": f"${{oc.select:env.eval_episodes,{_DEFAULTS['eval']['episodes']}}}",
         "deterministic": "${oc.select:env.eval_deterministic,true}",
     },
-    "checkpoint": {"every": None},
-    "progress": "auto",
 }
 
-SUPERVISED_BASE: Mapping[str, Any] = {
-    "defaults": ["_self_", {"experiment": None}],
-    "seed": 0,
-    "device": "auto",
-    "dataset": "MNIST",
-    "data_dir": None,
-    "split": "test",
-    "train_images": None,
-    "test_images": None,
-    "passes": 1,
-    "run_dir": None,
-    "resume": None,
-    "logger": "tensorboard",
-    "eval": {"every": None, "during": 2000},
-    "checkpoint": {"every": None},
-    "progress": "auto",
-    "plot": False,
-}
+SUPERVISED_BASE: Mapping[str, Any] = {"defaults": ["_self_", {"experiment": None}], **as_recipe(SupervisedSettings)}
 """What experiments with a ``learner`` build on: a learner and a data set in place of an agent and an environment."""
 
 
@@ -122,6 +109,9 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     if resolved["resume"] is not None:
         raise ConfigError(f"resume={shown(resolved['resume'])}: goes on with a run as it is; must be left out here")
     resolved.pop("experiment", None)
+    old = resolved.pop(_OLD, None)
+    if old is not None:
+        _say_once(AGENTS[old].advice(old))
     return resolved
 
 
@@ -132,6 +122,18 @@ def choice(env: str) -> str:
 
 _ACTING, _SUPERVISED = "snnrl", "snnrl_supervised"
 """Names of what runs build on, with environments and with data sets."""
+
+
+_OLD = "old_agent"
+"""Where a composed configuration has the name of an agent's recipe that has gone."""
+_SAID: set[str] = set()
+
+
+def _say_once(advice: str) -> None:
+    """One line on standard error, once in a process."""
+    if advice not in _SAID:
+        _SAID.add(advice)
+        print(advice, file=sys.stderr, flush=True)
 
 
 def _check_learner(words: Words, experiment: str) -> None:
@@ -153,9 +155,7 @@ def has_learner(experiment: str, seen: tuple[str, ...] = ()) -> bool:
         written = _read(path, experiment)
     except ConfigError:
         return False
-    parents = written.get("defaults")
-    names = [name for name in parents if isinstance(name, str)] if isinstance(parents, list) else []
-    return "learner" in written or any(has_learner(name, (*seen, experiment)) for name in names)
+    return "learner" in written or any(has_learner(name, (*seen, experiment)) for name in parents(written))
 
 
 def _check_recipes(choices: Mapping[str, str | None]) -> None:
@@ -163,7 +163,7 @@ def _check_recipes(choices: Mapping[str, str | None]) -> None:
         known = recipe_paths(group)
         if name is None and group != "experiment":
             raise ConfigError(f"{group}=null: must be a recipe; there are: {', '.join(sorted(known))}")
-        if name is not None and name not in known:
+        if name is not None and name not in known and not (group == "agent" and name in AGENTS):
             raise ConfigError(f"{group}={shown(name)}: there is no such recipe; {did_you_mean(name, known)}")
 
 
@@ -252,13 +252,21 @@ def _load_recipes() -> Recipes:
     recipes = Recipes()
     recipes.add(_ACTING, OmegaConf.create(dict(BASE)))
     recipes.add(_SUPERVISED, OmegaConf.create(dict(SUPERVISED_BASE)))
+    written = {
+        group: {name: _read(path, f"{group}={name}") for name, path in recipe_paths(group).items()} for group in GROUPS
+    }
     for group in GROUPS:
-        for name, path in recipe_paths(group).items():
-            written = _read(path, f"{group}={name}")
+        for name, recipe in written[group].items():
             try:
-                recipes.add(name, OmegaConf.create(_at_root(group, written)), group)
+                recipes.add(name, OmegaConf.create(_at_root(group, recipe)), group)
             except (OmegaConfBaseException, RecursionError) as error:
+                path = recipe_paths(group)[name]
                 raise ConfigError(f"{group}={name}: {path} is not a recipe: {_first_line(error)}") from error
+    old = {name: agent.recipe for name, agent in AGENTS.items() if name not in written["agent"]}
+    for name, recipe in old.items():
+        recipes.add(name, OmegaConf.create({**_at_root("agent", recipe), _OLD: name}), "agent")
+    for (env, agent), settings in tuned_settings(written["env"], {**old, **written["agent"]}).items():
+        recipes.add(agent, OmegaConf.create({"agent": dict(settings)}), f"{SECTION}/{env}")
     return recipes
 
 
@@ -290,7 +298,7 @@ def _at_root(group: str, written: Mapping[str, Any]) -> dict[str, Any]:
     defaults = written.get("defaults") or []
     if not isinstance(defaults, list):
         raise ConfigError(f"{group}: defaults must be a list of recipes, not {shown(defaults)}")
-    settings = {key: value for key, value in written.items() if key != "defaults"}
+    settings = {key: value for key, value in written.items() if key not in ("defaults", SECTION)}
     return {"defaults": [*defaults, "_self_"], group: settings}
 
 

@@ -69,6 +69,13 @@ class SparseSpikes:
         value = as_dtype(self.value, dtype)
         return self if value is self.value else replace(self, value=value)
 
+    def between(self, first: int, last: int) -> SparseSpikes:
+        """Spikes ``[rows, ..., size]`` of the leading rows ``first .. last - 1``, as slicing takes them."""
+        each = self.row_count // self.rows[0]
+        begin, end = torch.searchsorted(self.row, torch.tensor([first, last], device=self.row.device) * each).tolist()
+        part, rows = slice(begin, end), (last - first, *self.rows[1:])
+        return SparseSpikes(self.row[part] - first * each, self.index[part], self.value[part], rows, self.size)
+
     def split_rows(self, rows: int) -> Iterator[SparseSpikes]:
         """The events of so many flattened rows at a time, the last part may have less, as spikes ``[rows, size]``."""
         first = range(0, self.row_count, rows)

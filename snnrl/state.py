@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,14 +14,20 @@ S = TypeVar("S", bound=tuple[Any, ...])
 def mapped(change: Callable[[Tensor], Tensor], state: S) -> S:
     """The same nested state with ``change`` of every tensor."""
     parts = [change(part) if isinstance(part, Tensor) else mapped(change, part) for part in state]
-    return cast(S, type(state)(*parts) if hasattr(state, "_fields") else tuple(parts))
+    return _made_as(state, parts)
+
+
+def _made_as(state: S, parts: Iterable[object]) -> S:
+    """A tuple of the same kind with other ``parts``."""
+    kind: Callable[[Iterable[object]], S] = getattr(state, "_make", type(state))
+    return kind(parts)
 
 
 def detach(state: S) -> S:
     """The same state without its history: gradients of what follows end here.
 
-    For truncated backpropagation through time (Williams & Peng 1990, Neural Comput. 2:490): after each stretch of steps
-    the optimiser has used, go on from ``detach(state)``. Memory is shared with ``state``.
+    For truncated backpropagation through time (Williams & Peng 1990, Neural Comput. 2:490): after each window of steps
+    that the optimiser has used, go on from ``detach(state)``. Memory is shared with ``state``.
 
     Args:
         state: of neurons, rules, encoders or a whole network: nested NamedTuples of tensors of any shape.
@@ -31,17 +37,16 @@ def detach(state: S) -> S:
 
 def reset_rows(state: S, fresh: S, rows: Tensor) -> S:
     """``state`` with the rows of ``fresh`` where the boolean ``rows`` ``[batch]`` is true; other rows untouched."""
+    parts = [
+        torch.where(rows.view(-1, *[1] * (old.dim() - 1)), new, old)
+        if isinstance(old, Tensor)
+        else reset_rows(old, new, rows)
+        for old, new in zip(state, fresh, strict=True)
+    ]
+    return _made_as(state, parts)
 
-    def pick(old: Any, new: Any) -> Any:
-        if isinstance(old, Tensor):
-            return torch.where(rows.view(-1, *[1] * (old.dim() - 1)), new, old)
-        return reset_rows(old, new, rows)
 
-    leaves = [pick(old, new) for old, new in zip(state, fresh, strict=True)]
-    return cast(S, type(state)(*leaves) if hasattr(state, "_fields") else tuple(leaves))
-
-
-def leaves(state: Any) -> Iterator[Tensor]:
+def leaves(state: tuple[Any, ...]) -> Iterator[Tensor]:
     """Every tensor of a nested state."""
     for part in state:
         if isinstance(part, Tensor):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ class Surrogate(ABC):
     def __call__(self, x: Tensor) -> Tensor:
         """1 where ``x >= 0``, else 0; differentiable by :meth:`derivative`. Any shape."""
         if torch.is_grad_enabled() and x.requires_grad and not tracing():
-            return cast(Tensor, _Step.apply(x, self))
+            return _step(x, self)
         return (x >= 0).to(x.dtype)
 
     @property
@@ -139,7 +140,24 @@ def clamp(parameter: Tensor, low: Tensor | float | None, high: Tensor | float | 
     Beyond an end ``torch.clamp`` has the gradient 0, so that a parameter stays there for ever; here it has the gradient
     that leads back, and 0 only for what would lead further out.
     """
-    return cast(Tensor, _Clamp.apply(parameter, low, high))
+    return _clamp(parameter, low, high)
+
+
+class Context(Protocol):
+    """Where an autograd function keeps what its backward pass needs: torch's own, as far as it is used here."""
+
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+
+    def save_for_backward(self, *tensors: Tensor) -> None:
+        """Keep tensors, which are then :attr:`saved_tensors`."""
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether gradients of outputs that nothing depends on are zeros, else ``None``."""
+
+
+class _StepContext(Context, Protocol):
+    surrogate: Surrogate
 
 
 class _Step(torch.autograd.Function):
@@ -150,14 +168,23 @@ class _Step(torch.autograd.Function):
         return (x >= 0).to(x.dtype)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate], output: Tensor) -> None:
+    def setup_context(ctx: _StepContext, inputs: tuple[Tensor, Surrogate], output: Tensor) -> None:
         x, ctx.surrogate = inputs
         ctx.save_for_backward(x)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: _StepContext, *gradients: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         return gradients[0] * ctx.surrogate.derivative(x), None
+
+
+_step: Callable[[Tensor, Surrogate], Tensor] = _Step.apply
+
+_End = Tensor | float | None
+
+
+class _ClampContext(Context, Protocol):
+    ends: tuple[_End, _End]
 
 
 class _Clamp(torch.autograd.Function):
@@ -166,20 +193,23 @@ class _Clamp(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(parameter: Tensor, low: Any, high: Any) -> Tensor:
+    def forward(parameter: Tensor, low: _End, high: _End) -> Tensor:
         within = parameter if low is None else parameter.clamp(min=low)
         return within if high is None else within.clamp(max=high)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        parameter, *ctx.ends = inputs
+    def setup_context(ctx: _ClampContext, inputs: tuple[Tensor, _End, _End], output: Tensor) -> None:
+        parameter, ctx.ends = inputs[0], inputs[1:]
         ctx.save_for_backward(parameter)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: _ClampContext, *gradients: Tensor) -> tuple[Tensor, None, None]:
         ((parameter,), (low, high), gradient) = ctx.saved_tensors, ctx.ends, gradients[0]
         if low is not None:
             gradient = gradient.masked_fill((parameter < low) & (gradient > 0), 0.0)
         if high is not None:
             gradient = gradient.masked_fill((parameter > high) & (gradient < 0), 0.0)
         return gradient, None, None
+
+
+_clamp: Callable[[Tensor, _End, _End], Tensor] = _Clamp.apply

@@ -68,6 +68,19 @@ def scan_trace(values: Tensor, trace: Tensor, decay: float) -> Tensor:
     return torch.cat(scanned).view_as(values)
 
 
+def scan_nearest_trace(values: Tensor, trace: Tensor, decay: float) -> Tensor:
+    """A window of a trace that an event sets to its own value if it is lower: what is left of the nearest event.
+
+    ``x[t] = max(decay x[t-1], s[t])`` for ``s >= 0``, so that events do not add up (Morrison, Diesmann & Gerstner 2008,
+    Biol. Cybern. 98:459, sec. 4.1.2). Arguments and result are those of :func:`scan_trace`.
+    """
+    traces = []
+    for value in values:
+        trace = torch.maximum(value, trace * decay)
+        traces.append(trace)
+    return torch.stack(traces)
+
+
 def _scan_part(values: Tensor, carry: Tensor, decay: float) -> Tensor:
     """:func:`scan_trace` of ``values`` ``[time, n]`` from the trace ``carry`` ``[n]``."""
     _, later, matrix = _decays(len(values), decay, values.device, values.dtype)

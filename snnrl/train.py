@@ -10,15 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from snnrl.cli import run_command
-from snnrl.errors import ConfigError, did_you_mean, require, shown
+from snnrl.cli import CommandModule, run_command
+from snnrl.errors import ConfigError, require, shown
 from snnrl.recipes import compose_run, has_learner, recipe_names
 from snnrl.textfiles import usable
 from snnrl.training.shutdown import stoppable
 
 if TYPE_CHECKING:
-    from snnrl.config import RunConfig
-    from snnrl.training.supervised_config import SupervisedConfig
+    from snnrl.training.task import RunSettings
 
 USAGE = """
 usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value ...]
@@ -53,23 +52,6 @@ Experiments that learn from a data set ({supervised}) have no environment; besid
   KEY=VALUE         changes one of the learner's settings, such as n_neurons=400
 """
 
-CHANGEABLE = (
-    "env_steps",
-    "device",
-    "logger",
-    "progress",
-    "eval.every",
-    "eval.episodes",
-    "eval.during",
-    "eval.deterministic",
-    "checkpoint.every",
-)
-"""Settings that may be given anew when a run is resumed; any other would make it another run."""
-SUPERVISED_CHANGEABLE = (
-    *("passes", "device", "data_dir", "logger", "progress", "plot"),
-    *("eval.every", "eval.during", "checkpoint.every"),
-)
-"""The same for a run that learns from a data set."""
 _ABOUT_RESUMING = ("resume", "checkpoint", "trust")
 """Words that say which run goes on, from where and how; they are no settings."""
 
@@ -90,24 +72,23 @@ def train(words: Sequence[str]) -> int:
     resumed = _resumes(words)
     settings = compose_run(words) if resumed is None else _resumed(resumed, words)
 
-    from snnrl.loading import make_runner
+    from snnrl.loading import task_of
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.folder import resume_line
+    from snnrl.training.trainer import Trainer
 
-    config, make_session = make_runner(settings)
     if "learner" not in settings:
         leave_cores_to_environments()
-    run_dir = _new_run_dir(config) if resumed is None else resumed.run_dir
-    runner = make_session(run_dir, resume=False if resumed is None else resumed.checkpoint)
-    _announce(config, run_dir, settings, runner.steps)
-    summary = runner.train()
-    if summary is None:
-        signal_name = runner.shutdown.requested
-        reached = f"{runner.steps:,} {runner.task.unit}"
-        again = resume_line(run_dir, settings)
-        print(f"stopped by {signal_name} at {reached}, saved. Go on: {again}", file=sys.stderr)
-        return 128 + signal.Signals[str(signal_name)]
-    print(f"{runner.task.result(summary)}, written to {run_dir}")
+    task = task_of(settings)
+    run_dir = _new_run_dir(task.config) if resumed is None else resumed.run_dir
+    trainer = Trainer(task, run_dir, resume=False if resumed is None else resumed.checkpoint)
+    _announce(task.config, run_dir, settings, trainer.steps)
+    run = trainer.train()
+    if run.summary is None:
+        reached, again = f"{run.steps:,} {task.unit}", resume_line(run_dir, settings)
+        print(f"stopped by {run.stopped_by} at {reached}, saved. Go on: {again}", file=sys.stderr)
+        return 128 + signal.Signals[str(run.stopped_by)]
+    print(f"{task.result(run.summary)}, written to {run_dir}")
     return 0
 
 
@@ -150,20 +131,14 @@ def _resumes(words: Sequence[str]) -> _Resumed | None:
 
 def _resumed(resumed: _Resumed, words: Sequence[str]) -> dict[str, Any]:
     """The settings of a run that goes on, with what the command line changes."""
-    from snnrl.config import read_settings
-    from snnrl.words import TEXT, merge, read_words, split
+    from snnrl.resuming import resumed_settings
+    from snnrl.words import split
 
-    settings = read_settings(resumed.run_dir, "resume", trust=resumed.trust)
-    changeable = SUPERVISED_CHANGEABLE if "learner" in settings else CHANGEABLE
     changes = [word for word in words if split(word).key not in _ABOUT_RESUMING]
-    for word in changes:
-        key = split(word).key
-        if key not in changeable:
-            raise ConfigError(f"{shown(word)}: cannot change when a run is resumed; {did_you_mean(key, changeable)}")
-    return merge(settings, read_words(changes, as_written=TEXT))
+    return resumed_settings(resumed.run_dir, changes, resumed.trust)
 
 
-def _new_run_dir(config: RunConfig | SupervisedConfig) -> Path:
+def _new_run_dir(config: RunSettings) -> Path:
     from snnrl.training.folder import exists_already
 
     if config.run_dir is None:
@@ -174,7 +149,7 @@ def _new_run_dir(config: RunConfig | SupervisedConfig) -> Path:
     return config.run_dir
 
 
-def _announce(config: RunConfig | SupervisedConfig, run_dir: Path, settings: Mapping[str, Any], steps: int) -> None:
+def _announce(config: RunSettings, run_dir: Path, settings: Mapping[str, Any], steps: int) -> None:
     from snnrl.training.folder import resume_line
 
     print(
@@ -185,6 +160,8 @@ def _announce(config: RunConfig | SupervisedConfig, run_dir: Path, settings: Map
         flush=True,
     )
 
+
+sys.modules[__name__].__class__ = CommandModule
 
 if __name__ == "__main__":
     sys.exit(main())

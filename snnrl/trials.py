@@ -10,13 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snnrl.config import PROGRESS_MODES, RunConfig, read_settings, read_words
+from snnrl.config import RunConfig, read_settings
 from snnrl.errors import ConfigError, did_you_mean, require
-from snnrl.loading import load_player, make_runner
+from snnrl.loading import load_model, task_of
+from snnrl.run_settings import PROGRESS_MODES
 from snnrl.textfiles import replacing
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.evaluation import evaluate
 from snnrl.training.summary import bootstrap_interval, write_json
+from snnrl.training.trainer import Trainer
+from snnrl.words import read_words
 
 NO_MATTER = ("logger", "progress", "run_dir", "resume")
 """Settings that change nothing in what a run learns."""
@@ -74,9 +77,7 @@ def train_run(settings: Mapping[str, Any], folder: Path) -> str | None:
     check_reusable(settings, folder)
     if finished(folder):
         return None
-    _, make_session = make_runner(settings)
-    runner = make_session(folder, resume=folder.exists())
-    return None if runner.train() is not None else runner.shutdown.requested
+    return Trainer(task_of(settings), folder, resume=folder.exists()).train().stopped_by
 
 
 def stopped_by(name: str) -> int:
@@ -101,7 +102,7 @@ def played(
     remembered = _remembered(path)
     if any(remembered.get(key) != value for key, value in of.items()) or not set(kinds) <= remembered.keys():
         config = RunConfig.from_mapping(settings)
-        agent = load_player(config, folder)
+        agent = load_model(config, folder)
         found = {
             kind: evaluate(agent, config.env, episodes=episodes, seed=config.seed, deterministic=kind == "best")
             for kind in kinds

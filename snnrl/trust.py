@@ -8,34 +8,41 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from snnrl.errors import UntrustedCodeError, shown
+from snnrl.settings import is_imported
 
 _CODE = re.compile(r"[\w.]+:[\w./-]+")
 _IMPORTERS = re.compile(r"GymV\d+Environment")
 """Environments that Gymnasium registers and that import whatever ``env_id`` names."""
-_BASES = ("snnrl.agents.base", "snnrl.learners.base")
 
 
 def names_code(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Settings whose values are imported and run, as ``agent.name: my_package.my_module:MyAgent``."""
+    """Settings whose values are imported and run, by their full names.
+
+    That is every ``module:Class`` in any section: an agent or a learner, its encoder, neurons, rules and connections,
+    and what is passed on to an environment.
+
+    >>> names_code({"agent": {"name": "rstdp", "network": {"hidden": [{"neuron": "my_module:MyNeuron"}]}}})
+    {'agent.network.hidden[0].neuron': 'my_module:MyNeuron'}
+    """
     found = {}
-    for section in ("agent", "learner"):
-        name = _at(settings, section, "name")
-        if isinstance(name, str) and ":" in name:
-            found[f"{section}.name"] = name
-    env_id = _at(settings, "env", "id")
-    if isinstance(env_id, str) and (":" in env_id or _IMPORTERS.match(env_id)):
-        found["env.id"] = env_id
-    for section in ("kwargs", "eval_kwargs"):
-        for text in _texts(_at(settings, "env", section)):
-            if _CODE.fullmatch(text):
-                found[f"env.{section}"] = text
+    for section, inner in settings.items():
+        if isinstance(inner, (Mapping, list, tuple)):
+            for setting, text in _texts(inner, str(section)):
+                names_class = ":" in text and setting.endswith(".name")
+                if names_class or _CODE.fullmatch(text) or (setting == "env.id" and _imports(text)):
+                    found[setting] = text
     return found
+
+
+def _imports(env_id: str) -> bool:
+    """Whether Gymnasium imports something to make an environment."""
+    return ":" in env_id or _IMPORTERS.match(env_id) is not None
 
 
 def check_trust(settings: Mapping[str, Any], source: str, trust: bool) -> None:
     """Raise unless all code that settings name may run, or has run in this process already.
 
-    An agent's or a learner's class whose module is imported, and an environment that is registered with Gymnasium by an
+    A class of one of snnrl's kinds whose module is imported, and an environment that is registered with Gymnasium by an
     imported module, are there by the will of whoever imported them.
 
     Args:
@@ -60,24 +67,17 @@ def _is_there(setting: str, name: str) -> bool:
     if setting == "env.id":
         module, _, env_id = name.rpartition(":")
         return module in sys.modules and env_id in getattr(sys.modules.get("gymnasium"), "registry", {})
-    module, _, attribute = name.partition(":")
-    kind = getattr(sys.modules.get(module), attribute, None)
-    return isinstance(kind, type) and any(parent.__module__ in _BASES for parent in kind.__mro__)
+    return is_imported(name)
 
 
-def _at(settings: Mapping[str, Any], section: str, key: str) -> Any:
-    inner = settings.get(section)
-    return inner.get(key) if isinstance(inner, Mapping) else None
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in nested settings."""
+def _texts(value: Any, setting: str) -> Iterator[tuple[str, str]]:
+    """Every text in nested settings, keys among them, with the full name of its setting."""
     if isinstance(value, str):
-        yield value
+        yield setting, value
     elif isinstance(value, Mapping):
         for key, entry in value.items():
-            yield from _texts(key)
-            yield from _texts(entry)
+            yield from _texts(key, setting)
+            yield from _texts(entry, f"{setting}.{key}")
     elif isinstance(value, (list, tuple)):
-        for entry in value:
-            yield from _texts(entry)
+        for number, entry in enumerate(value):
+            yield from _texts(entry, f"{setting}[{number}]")

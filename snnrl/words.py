@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from snnrl.errors import ConfigError, shown
@@ -148,6 +149,35 @@ def given(word: Word) -> dict[str, Any]:
 
     value = OverridesParser.create().parse_override(word.written).value()
     return {str(key): entry for key, entry in value.items()} if isinstance(value, dict) else {}
+
+
+def as_words(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Settings of a program as the words of a command line; those of a section stand under its name.
+
+    >>> as_words({"env_steps": 1000, "eval": {"every": None}, "device": "cpu"})
+    ['env_steps=1000', 'eval.every=null', "device='cpu'"]
+    """
+    words = []
+    for name, value in settings.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and value:
+            words += as_words(value, f"{key}.")
+        else:
+            words.append(f"{key}={_written(value, key in TEXT)}")
+    return words
+
+
+def _written(value: Any, text: bool) -> str:
+    """A value in Hydra's grammar."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if text or isinstance(value, (str, PurePath)):
+        return f"'{value}'" if text else quoted(str(value))
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{quoted(str(key))}:{_written(entry, False)}' for key, entry in value.items())}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(_written(entry, False) for entry in value)}]"
+    return str(value)
 
 
 def read_words(words: Sequence[str], as_written: Collection[str] = ()) -> dict[str, Any]:

@@ -22,21 +22,21 @@ from snnrl.errors import ConfigError
 from snnrl.errors import __file__ as errors_file
 from snnrl.loading import read_config
 from snnrl.recipes import compose_run
-from snnrl.training.rl_task import Runner
+from snnrl.training.rl_task import RLTask
+from snnrl.training.trainer import Trainer
 
 ROOT = Path(errors_file).parents[1]
 
 
 class Trained:
-    """A short run: its folder, and the agent as the runner leaves it."""
+    """A short run: its folder, and the agent as the trainer leaves it."""
 
     def __init__(self, run_dir: Path) -> None:
         words = ["env=CartPole", "env_steps=600", "num_envs=4", "seed=1", "logger=none", "progress=none"]
         settings = compose_run([*words, "eval.every=200", "eval.during=2", "eval.episodes=1"])
-        runner = Runner(RunConfig.from_mapping(settings), run_dir)
-        runner.train()
+        run = Trainer(RLTask(RunConfig.from_mapping(settings)), run_dir).train()
         OmegaConf.save(OmegaConf.create(settings), run_dir / "config.yaml")
-        self.run_dir, self.agent = run_dir, runner.agent
+        self.run_dir, self.agent = run_dir, run.agent
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def walk(agent: Agent[Any], deterministic: bool) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
-def test_a_loaded_agent_predicts_what_the_runners_own_does(trained: Trained, deterministic: bool) -> None:
+def test_a_loaded_agent_predicts_what_the_trainers_own_does(trained: Trained, deterministic: bool) -> None:
     trained.agent.generator.set_state(snnrl.load(trained.run_dir).generator.get_state())
     expected = walk(trained.agent, deterministic)
     assert walk(snnrl.load(trained.run_dir), deterministic) == expected

@@ -15,7 +15,7 @@ from snnrl.envs import env_seeds, make_envs
 from snnrl.errors import ConfigError
 from snnrl.errors import __file__ as errors_file
 from snnrl.learners import make_learner
-from snnrl.loading import make_agent_for, make_runner
+from snnrl.loading import checked, make_agent_for
 from snnrl.recipes import choice, compose_run, recipe_names, recipe_paths
 from snnrl.training.rollout import Rollout
 from snnrl.training.supervised_config import SupervisedConfig
@@ -74,7 +74,7 @@ def test_every_recipe_composes_into_a_run_without_loose_ends(group: str, name: s
     if (group, name) not in GRADIENT:
         assert read.env_steps == read.env.env_steps
         assert read.num_envs == read.env.num_envs
-    assert read.eval_episodes == read.env.eval_episodes
+    assert read.eval.episodes == read.env.eval_episodes
 
 
 @pytest.mark.parametrize(("group", "name"), ALL, ids=lambda value: str(value))
@@ -85,7 +85,7 @@ def test_every_recipe_begins_with_what_it_is_and_its_command(group: str, name: s
     (command,) = [line for line in header if line.startswith("Command: ")]
     words = command.removeprefix("Command: python -m snnrl.train ").split()
     assert len(words) >= 1
-    make_runner(compose_run([word for word in words if "<" not in word]))
+    checked(compose_run([word for word in words if "<" not in word]))
 
 
 @pytest.mark.parametrize("name", SHIPPED["env"])
@@ -139,7 +139,7 @@ def test_every_experiment_takes_steps(name: str) -> None:
 def test_recipes_of_agents_hold_every_setting_of_their_agent() -> None:
     from snnrl.agents.rstdp_config import RSTDPConfig
 
-    for name in ("rstdp", "rstdp_pixels"):
+    for name in ("rstdp", "rstdp_frames"):
         assert set(config("env=CartPole", f"agent={name}").agent) == {"name", *RSTDPConfig.__dataclass_fields__}
 
 
@@ -184,7 +184,7 @@ def test_a_recipe_of_ones_own_in_the_current_folder_is_found() -> None:
     write("envs/Mine.yaml", "id: Acrobot-v1\nenv_steps: 77\nnum_envs: 3\neval_episodes: 5\n")
     write("agents/still.yaml", "name: constant\naction: 2\n")
     read = config("env=Mine", "agent=still")
-    assert (read.env.id, read.env_steps, read.num_envs, read.eval_episodes) == ("Acrobot-v1", 77, 3, 5)
+    assert (read.env.id, read.env_steps, read.num_envs, read.eval.episodes) == ("Acrobot-v1", 77, 3, 5)
     assert read.agent == {"name": "constant", "action": 2}
     assert "Mine" in recipe_names("env")
     assert "CartPole" in recipe_names("env"), "the shipped ones stay"
@@ -215,7 +215,7 @@ def test_an_id_without_a_recipe_takes_the_one_for_its_kind(env_id: str, steps: i
 
 
 def test_an_atari_game_takes_the_agent_for_pixels_and_anything_else_the_one_for_vectors() -> None:
-    pixels, vectors = (config("env=Acrobot", f"agent={name}").agent for name in ("rstdp_pixels", "rstdp"))
+    pixels, vectors = config("env=Acrobot", "agent=rstdp_frames").agent, config("env=Pong", "agent=rstdp").agent
     assert pixels != vectors
     assert config("env.id=ALE/Pong-v5").agent == pixels
     assert config("env.id=Acrobot-v1").agent == vectors
@@ -295,10 +295,10 @@ def test_an_unknown_key_in_them_is_refused_by_who_takes_it(words: list[str], mes
     ("word", "message"),
     [
         ("env=cartpole", "did you mean CartPole?"),
-        ("agent=rstdp_pixel", "did you mean rstdp_pixels"),
+        ("agent=rstdp_frame", "did you mean rstdp_frames"),
         ("env.rewards.scale=1", "did you mean env.reward.scale"),
         ("env.reward.scal=1", "did you mean env.reward.scale"),
-        ("agent.learning_rate=1", "agent.learning_rate_end"),
+        ("agent.lr_end=1", "agent.lr_end_factor"),
         ("evil.every=1", "did you mean eval.every"),
     ],
 )
@@ -349,7 +349,7 @@ def test_a_recipe_of_an_id_alone_takes_the_defaults(tmp_path: Path, monkeypatch:
     (tmp_path / "envs" / "Mine.yaml").write_text("# mine\nid: CartPole-v1\n")
     monkeypatch.chdir(tmp_path)
     read = config("env=Mine")
-    assert (read.env.id, read.env_steps, read.num_envs, read.eval_episodes) == ("CartPole-v1", 100_000, 16, 100)
+    assert (read.env.id, read.env_steps, read.num_envs, read.eval.episodes) == ("CartPole-v1", 100_000, 16, 100)
 
 
 def test_a_recipe_can_begin_with_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from snnrl.errors import ConfigError
-from snnrl.traces import decay_factor, decay_kernel, decay_trace, scan_trace
+from snnrl.traces import decay_factor, decay_kernel, decay_trace, scan_nearest_trace, scan_trace
 
 quick = settings(deadline=None, max_examples=30)
 time_constants = st.floats(1.0, 100.0)
@@ -102,3 +102,13 @@ def test_rows_of_a_batch_do_not_reach_each_others_traces(changed: int) -> None:
     others = [row for row in range(3) if row != changed]
     assert torch.equal(before[:, others], after[:, others])
     assert (before[:, changed] < after[:, changed]).all()
+
+
+def test_of_a_nearest_trace_the_last_event_alone_is_left() -> None:
+    spikes = torch.zeros(6, 1, 30)
+    spikes[1, 0, 4] = spikes[4, 0, 4] = 1.0
+    decay = math.exp(-1 / 42)
+    expected = torch.tensor([0.0, 1.0, decay, decay**2, 1.0, decay])
+    torch.testing.assert_close(scan_nearest_trace(spikes, torch.zeros(1, 30), decay)[:, 0, 4], expected)
+    before = torch.full((1, 30), 0.5)
+    torch.testing.assert_close(scan_nearest_trace(spikes, before, decay)[0], 0.5 * decay * torch.ones(1, 30))

@@ -87,7 +87,7 @@ def test_the_written_config_is_resolved_and_reads_as_the_same_run(run_dir: Path)
     config = RunConfig.from_mapping({str(key): value for key, value in mapping.items()})
     assert (config.env.id, config.seed, config.env_steps, config.num_envs) == ("CartPole-v1", 3, 400, 4)
     assert config.agent["gamma"] == 0.97
-    assert (config.eval_every, config.eval_during, config.eval_episodes) == (200, 2, 5)
+    assert (config.eval_every, config.eval.during, config.eval.episodes) == (200, 2, 5)
     assert config.run_dir == run_dir
 
 
@@ -196,7 +196,7 @@ WRONG = {
     "experiment=xyzzy": "experiment=xyzzy: there is no such recipe",
     "agent=null": "agent=null: must be a recipe; .*rstdp",
     "~agent": "~agent: a setting cannot be left out",
-    "eval=3": "eval=3: must be settings .*eval.every",
+    "eval=3": "eval=3: must be a mapping of settings",
     "seed=18446744073709551616": "seed=18446744073709551616: must be an integer from 0",
     "env.observation.scale=3": "env.observation={'scale': 3,.*another kind",
     "env.reward.life_loss_ends=true": "env.reward.life_loss_ends=True: must be false",
@@ -295,7 +295,7 @@ def test_help_lists_the_recipes_and_trains_nothing(capsys: pytest.CaptureFixture
     shown = capsys.readouterr().out
     assert shown.startswith("usage: python -m snnrl.train")
     assert "SpaceInvaders" in shown
-    assert "rstdp_pixels" in shown
+    assert "rstdp_frames" in shown
     assert list(Path().iterdir()) == []
 
 

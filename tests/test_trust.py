@@ -16,6 +16,7 @@ from snnrl.config import read_settings, write_settings
 from snnrl.errors import ConfigError, UntrustedCodeError
 from snnrl.recipes import compose_run
 from snnrl.trust import names_code
+from snnrl.words import put
 
 PAYLOAD = """
 from pathlib import Path
@@ -40,6 +41,9 @@ NAMES = [
     {"env": {"id": "GymV26Environment-v0", "kwargs": {"env_id": "payload:Sent-v0"}}},
     {"env": {"kwargs": {"deep": [{"er": "payload:Agent"}]}}},
     {"env": {"eval_kwargs": {"env_id": "payload:Sent-v0"}}},
+    {"agent": {"encoder": {"name": "payload:Encoder"}}},
+    {"agent": {"network": {"hidden": [{"neuron": "payload:Neuron", "rule": {"name": "payload:Rule"}}]}}},
+    {"agent": {"network": {"critic": {"connection": "payload:Connection"}}}},
 ]
 COMMANDS = {
     "train": ["resume=sent"],
@@ -85,11 +89,13 @@ def test_no_command_runs_code_that_a_folder_names(
     assert "payload" not in sys.modules
 
 
-def test_a_learner_is_such_code_too() -> None:
-    settings = compose_run(["experiment=mnist_unsupervised", "learner.name=payload:Learner"])
+@pytest.mark.parametrize("setting", ["name", "neuron", "rule.name"])
+def test_a_learner_and_its_parts_are_such_code_too(setting: str) -> None:
+    settings = compose_run(["experiment=mnist_unsupervised"])
+    put(settings, f"learner.{setting}", "payload:Payload")
     Path("sent").mkdir()
     write_settings(Path("sent"), settings)
-    with pytest.raises(UntrustedCodeError, match=r"learner\.name=payload:Learner"):
+    with pytest.raises(UntrustedCodeError, match=rf"learner\.{setting}=payload:Payload"):
         snnrl.load("sent")
 
 

@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     settings = compose_run(["experiment=mnist_unsupervised"])["learner"]
-    settings |= {"n_neurons": arguments.neurons, "batch_size": arguments.batch, "steps": arguments.steps}
+    settings |= {"n_neurons": arguments.neurons, "batch_size": arguments.batch, "sim_steps": arguments.steps}
     settings |= {"encoding": arguments.encoding}
     data = load_data("MNIST")
     train = data.train.to(torch.device(arguments.device))

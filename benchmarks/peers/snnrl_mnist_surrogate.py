@@ -15,7 +15,7 @@ from snnrl.learners.backprop import BackpropLearner
 
 def main() -> None:
     arguments = surrogate_arguments(__doc__)
-    settings = {"name": "backprop", "n_hidden": HIDDEN, "steps": STEPS, "tau": TAU, "learning_rate": RATE}
+    settings = {"name": "backprop", "n_hidden": HIDDEN, "sim_steps": STEPS, "tau_mem": TAU, "learning_rate": RATE}
     learner = make_learner(settings, (1, 28, 28), CLASSES)
     assert isinstance(learner, BackpropLearner)
 

@@ -48,8 +48,10 @@ def make_agent(
     """
     kind, config = read_named(AGENTS, settings, "agent")
     _check_constructor(kind, settings["name"])
-    make: Callable[..., Agent[Any]] = kind
-    return make(observation_space, action_space, config, env, seed)
+    make: Callable[..., Any] = kind
+    made = make(observation_space, action_space, config, env, seed)
+    assert isinstance(made, Agent)
+    return made
 
 
 def _check_constructor(kind: type, name: str) -> None:

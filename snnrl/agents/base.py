@@ -1,9 +1,10 @@
-"""What every agent offers to the runner and to anybody's Gymnasium loop."""
+"""What every agent offers to the trainer and to anybody's Gymnasium loop."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
-from snnrl.agents.trainable import Trainable
+from snnrl.agents.trainable import Recorder, Trainable
 from snnrl.envs.feedback import Feedback, action_mask
 from snnrl.spaces import as_batch, assemble, check_actions, check_observations
 
@@ -30,7 +31,7 @@ def permitted(agent: Any, info: Mapping[str, Any]) -> dict[str, NDArray[np.bool_
 class Agent(Trainable, ABC, Generic[S]):
     """A policy that may learn.
 
-    Training alternates :meth:`act` and :meth:`learn`: the first sees an observation together with the outcome of the
+    Training alternates :meth:`act` and :meth:`update`: the first sees an observation together with the outcome of the
     last action and decides, the second turns what has been seen into weight changes while the environments are already
     computing. Everything that lasts beyond an episode is in ``state_dict`` and in :attr:`generator`; everything else is
     in the explicit state.
@@ -56,6 +57,13 @@ class Agent(Trainable, ABC, Generic[S]):
         check_actions(action_space)
         self.observation_space, self.action_space = observation_space, action_space
         self.generator = torch.Generator().manual_seed(seed)
+        self.logger = Recorder()
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """Refuse an agent of version 0.1, whose step of learning was called as the whole of it is now."""
+        super().__init_subclass__(**settings)
+        if list(signature(cls.learn).parameters) == ["self", "state"]:
+            raise TypeError(f"{cls.__name__}.learn(state): is called update(state) now")
 
     @abstractmethod
     def begin(self, num_envs: int) -> S:
@@ -68,13 +76,13 @@ class Agent(Trainable, ABC, Generic[S]):
         Args:
             observation: ``[num_envs, *observation_shape]``, of a Tuple or Dict a tuple or dict of such arrays.
             feedback: the outcome of the actions chosen last, and which are permitted now.
-            state: from :meth:`begin` or :meth:`learn`.
+            state: from :meth:`begin` or :meth:`update`.
 
         Returns:
             Actions ``[num_envs, *action_shape]``, of a Tuple or Dict a tuple or dict of such arrays; the new state.
         """
 
-    def learn(self, state: S) -> tuple[S, Metrics]:
+    def update(self, state: S) -> tuple[S, Metrics]:
         """Learn from what :meth:`act` has gathered. The default learns nothing."""
         return state, {}
 

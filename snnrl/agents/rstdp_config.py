@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
+from snnrl.agents.rstdp_network import NetworkConfig
 from snnrl.errors import require
 
 
@@ -24,20 +25,10 @@ class RSTDPConfig:
     """Rate per frame up to which a feature of a frame speaks with full amplitude."""
     warmup_steps: int = 4096
     """Decisions of random play from which an encoder of frames learns what the screen shows."""
-    actor_neurons: int = 10
-    """Neurons for each action."""
-    actor_threshold: float = 2.0
-    """Potential at which an actor neuron fires with half its highest probability."""
-    actor_width: float = 0.5
-    """Softness of that threshold."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """Its populations: hidden layers, actor and critic."""
     action_bins: int = 9
     """Populations for each dimension of a continuous action."""
-    critic_neurons: int = 20
-    """Neurons of the critic."""
-    critic_gain: float = 0.2
-    """Drive of a critic neuron for each unit of current."""
-    critic_tonic: float = 0.0
-    """Drive of a critic neuron without input."""
     value_range: tuple[float, float] = (-1.0, 1.0)
     """Values of a silent and of a fully active critic, where the environment's recipe names none."""
     temperature: float = 0.5
@@ -50,7 +41,7 @@ class RSTDPConfig:
     """Learning rate of the actor."""
     critic_lr: float = 1e-3
     """Learning rate of the critic."""
-    learning_rate_end: float = 0.1
+    lr_end_factor: float = 0.1
     """Share of the learning rates that is left at the end; they fall linearly."""
     lr_per_input: bool = False
     """Divide the learning rates by the mean squared length of the presynaptic activity."""
@@ -80,24 +71,22 @@ class RSTDPConfig:
     def __post_init__(self) -> None:
         for name in (
             "sim_steps",
-            "actor_neurons",
-            "critic_neurons",
             "update_every",
             "warmup_steps",
             "exploration_steps",
         ):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 1, f"agent.{name}", value, "an integer of at least 1")
-        for name in ("temperature", "actor_width", "critic_gain", "weight_bound", "spikes_per_step"):
+        for name in ("temperature", "weight_bound", "spikes_per_step"):
             require(getattr(self, name) > 0, f"agent.{name}", getattr(self, name), "above 0")
-        for name in ("gamma", "trace_lambda", "learning_rate_end"):
+        for name in ("gamma", "trace_lambda", "lr_end_factor"):
             require(0 <= getattr(self, name) <= 1, f"agent.{name}", getattr(self, name), "in [0, 1]")
         for name in ("actor_lr", "critic_lr", "entropy_coef", "exploration_bonus", "postsynaptic_floor", "weight_std"):
             require(getattr(self, name) >= 0, f"agent.{name}", getattr(self, name), "at least 0")
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if isinstance(value, float):
-                require(math.isfinite(value), f"agent.{field.name}", value, "finite")
+                require(math.isfinite(value), f"agent.{each.name}", value, "finite")
         limits = self.value_range
         ordered = len(limits) == 2 and all(isinstance(limit, int | float) for limit in limits) and limits[0] < limits[1]
         require(ordered, "agent.value_range", list(limits), "[lowest, highest] with lowest below highest")

@@ -1,35 +1,109 @@
-"""What every agent is, whatever trains it."""
+"""What a program calls on an agent: learn, save, load."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, cast
 
 import numpy as np
-import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import nn
 
 from snnrl.envs import EnvConfig
+from snnrl.errors import ConfigError, require
 from snnrl.networks.cost import Cost
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What an agent was made for.
+
+    Attributes:
+        settings: of a whole run, as a ``config.yaml`` holds them; the agent's recipe is among them.
+        env: the environment that it learns in.
+    """
+
+    settings: Mapping[str, Any]
+    env: EnvConfig
+
+
+@dataclass
+class Recorder:
+    """Where callbacks record values of their own; they stand in the next row of metrics.
+
+    Its methods are those of stable-baselines3's ``Logger`` that callbacks use.
+    """
+
+    values: dict[str, float] = field(default_factory=dict)
+
+    def record(self, key: str, value: Any, exclude: str | tuple[str, ...] | None = None) -> None:
+        """Keep a number under its name; anything else has no place in a row."""
+        if isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
+            self.values[key] = float(value)
+
+    def record_mean(self, key: str, value: float | None, exclude: str | tuple[str, ...] | None = None) -> None:
+        """As :meth:`record`."""
+        if value is not None:
+            self.record(key, value)
+
+    def dump(self, step: int = 0) -> None:
+        """Rows are written as the run goes on."""
+
+    def take(self) -> dict[str, float]:
+        """What was recorded since the last call."""
+        values, self.values = self.values, {}
+        return values
+
+
+class Training(Protocol):
+    """What trains and keeps agents."""
+
+    def learn(
+        self,
+        agent: Any,
+        total_timesteps: int,
+        callback: Any,
+        log_interval: int | None,
+        reset_num_timesteps: bool,
+        progress_bar: bool,
+    ) -> None: ...
+    def save(self, agent: Any, path: str | Path) -> None: ...
+    def load(self, path: str | Path, *, env: Any, device: str, trust: bool) -> Any: ...
+    def set_env(self, agent: Any, env: Any) -> None: ...
+
+
+def training() -> Training:
+    """What trains and keeps agents; it is built on them, so it is imported when it is first asked for."""
+    return cast(Training, import_module("snnrl.api"))
+
+
 class Trainable(nn.Module):
-    """What the ``agent.name`` of a recipe can be: something that acts, and that a task can train.
+    """What acts and learns, and is trained, saved and loaded as stable-baselines3's algorithms are.
 
     Attributes:
         Config: the dataclass of its settings.
         TASK: ``module:Class`` of the task that trains it.
-        observation_space: of one environment.
-        action_space: of one environment.
-        generator: what it draws from, as far as it draws from one of its own.
+        num_timesteps: environment steps that it has learned from, as callbacks read it.
+        epoch: how often it has begun fresh episodes of training; none is played twice.
+        history: rows of metrics of the last :meth:`learn`: ``{"step": 1000, "rollout/return_mean": 21.5}``.
+        logger: takes what callbacks record.
+        envs: that it is learning in at the moment.
+        origin: what it was made for; ``None`` of an agent that was made by its class alone.
     """
 
     Config: ClassVar[type[Any]]
     TASK: ClassVar[str]
+    origin: Origin | None = None
+    envs: Any = None
+    num_timesteps: int = 0
+    epoch: int = 0
+    history: list[dict[str, float]] | tuple[()] = ()
     observation_space: spaces.Space[Any]
     action_space: spaces.Space[Any]
-    generator: torch.Generator
 
     def predict(
         self,
@@ -50,3 +124,106 @@ class Trainable(nn.Module):
             seed: of the environments.
         """
         return None
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: Any = None,
+        log_interval: int | None = None,
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """Learn in the agent's environments, from fresh episodes on; nothing is written, and nothing is evaluated.
+
+        The same seed gives the same weights as ``python -m snnrl.train`` with ``eval.every=0 checkpoint.every=0``; a
+        run with checkpoints also begins fresh episodes at each of them.
+
+        Args:
+            total_timesteps: environment steps, summed over the environments.
+            callback: a function ``(locals, globals) -> bool``, an object like stable-baselines3's ``BaseCallback``, or
+                a list of these; ``False`` ends learning.
+            log_interval: environment steps between two rows of :attr:`history`; ``None`` is a 200th of all.
+            reset_num_timesteps: count :attr:`num_timesteps`, and run schedules, from the start. The weights are
+                those that were learned before, either way.
+            progress_bar: show how far it is.
+
+        Returns:
+            The agent.
+
+        Raises:
+            ConfigError: the agent has no environment, see :meth:`set_env`, or a value is out of range.
+            KeyboardInterrupt: at Ctrl-C, after the step that is under way.
+        """
+        training().learn(self, total_timesteps, callback, log_interval, reset_num_timesteps, progress_bar)
+        return self
+
+    def save(self, path: str | Path) -> None:
+        """Write settings, spaces, weights and generator into one file, which :meth:`load` and ``snnrl.load`` read.
+
+        Args:
+            path: the file; ``.pt`` is added where it has no suffix.
+
+        Raises:
+            ConfigError: the agent was made by its class alone, so that nothing says how to make it anew.
+            OSError: the file cannot be written.
+        """
+        training().save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, env: Any = None, device: str = "auto", *, trust: bool = False) -> Self:
+        """The agent that :meth:`save` wrote; no object in the file is unpickled.
+
+        Args:
+            path: the file, or the folder of a run.
+            env: to learn on in: a recipe, an id, an environment or a function that makes one; ``None`` is the one that
+                the file names.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
+            trust: whether code may run that the file names, such as an agent ``my_module:MyAgent``.
+
+        Raises:
+            ConfigError: no such file, one that does not fit, or of an agent of another class.
+            UntrustedCodeError: it names code that may not run.
+        """
+        agent = training().load(path, env=env, device=device, trust=trust)
+        fits = isinstance(agent, cls)
+        require(fits, "path", path, f"the file of a {cls.__name__}, this is one of a {type(agent).__name__}")
+        return cast(Self, agent)
+
+    def set_env(self, env: Any) -> None:
+        """Learn in other environments from now on.
+
+        Args:
+            env: a recipe, an id, an environment, a function that makes one, or a vector of environments.
+
+        Raises:
+            ConfigError: there is no such environment, or its spaces are not the agent's.
+        """
+        training().set_env(self, env)
+
+    def get_env(self) -> Any:
+        """The environments that it is learning in at the moment; ``None`` outside of :meth:`learn`."""
+        return self.envs
+
+    def get_vec_normalize_env(self) -> None:
+        """Agents of ours learn from environments as they are."""
+        return
+
+    def made_for(self) -> Origin:
+        """:attr:`origin`.
+
+        Raises:
+            ConfigError: the agent was made by its class alone.
+        """
+        if self.origin is None:
+            raise ConfigError(
+                f"{type(self).__name__}: was made without an environment; must be made by snnrl.make_agent(env, ...)"
+            )
+        return self.origin
+
+    def learning_state(self) -> dict[str, Any]:
+        """What it needs to learn on, besides weights and generator: tensors and plain containers."""
+        return {}
+
+    def take_learning_state(self, saved: Mapping[str, Any]) -> None:
+        """Take over what :meth:`learning_state` gave."""
+        return

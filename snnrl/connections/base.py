@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from snnrl.connections.weights import Weights, WeightSettings
 from snnrl.errors import FixedSettings, refuse_unknown, require
 from snnrl.spikes import SparseSpikes, as_dtype
+from snnrl.types import Setting
 
 Forward = TypeVar("Forward", bound=Callable[..., Tensor])
 
@@ -45,11 +47,24 @@ class Projection(FixedSettings, nn.Module, ABC):
 
     TAKES_FLAT: ClassVar[bool] = False
 
-    def __new__(cls, *args: Any, **settings: Any) -> Self:
+    def __new__(cls, *args: Setting, **settings: Setting) -> Self:
         annotations = [str(each.annotation) for each in inspect.signature(cls.__init__).parameters.values()]
         through = WeightSettings.__annotations__ if any("WeightSettings" in each for each in annotations) else ()
         refuse_unknown(cls, settings, through)
         return super().__new__(cls)
+
+    if TYPE_CHECKING:
+
+        def __call__(self, spikes: Tensor | SparseSpikes) -> Tensor:
+            """:meth:`forward`, which torch calls."""
+
+    @classmethod
+    def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
+        """The sizes that the constructor takes for a connection between populations of these shapes.
+
+        By default ``pre`` and ``post``, the numbers of neurons.
+        """
+        return {"pre": math.prod(pre), "post": math.prod(post)}
 
     @abstractmethod
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Unpack
+import math
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
@@ -15,18 +16,20 @@ from snnrl.errors import require
 from snnrl.kernels import add_outer_events, add_rows, spike_product
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes, as_dtype
+from snnrl.types import Setting
 
 
 @register("dense")
 class Dense(Connection):
     """All-to-all connection with weights ``[post, pre]``.
 
-    Takes dense spikes or :class:`~snnrl.spikes.SparseSpikes`; the two agree to rounding. The weights lie in memory
-    by presynaptic neuron, so that the synapses of a neuron that spikes are one contiguous read.
+    Takes dense spikes or :class:`~snnrl.spikes.SparseSpikes`; the two agree to rounding.
 
     Args:
         pre: number of presynaptic neurons.
         post: number of postsynaptic neurons.
+        by_pre: whether weights lie in memory by presynaptic neuron, so that the synapses of a neuron that spikes are
+            one contiguous read; else by postsynaptic neuron, for rules that change all synapses of a few of those.
         **settings: see :class:`~snnrl.connections.weights.WeightSettings`.
 
     Raises:
@@ -35,11 +38,11 @@ class Dense(Connection):
 
     TAKES_FLAT: ClassVar[bool] = True
 
-    def __init__(self, pre: int, post: int, **settings: Unpack[WeightSettings]) -> None:
+    def __init__(self, pre: int, post: int, *, by_pre: bool = True, **settings: Unpack[WeightSettings]) -> None:
         super().__init__()
         require(at_least(1, pre), "pre", pre, "a positive number of neurons")
         require(at_least(1, post), "post", post, "a positive number of neurons")
-        self._set_weight((post, pre), settings, by_pre=True)
+        self._set_weight((post, pre), settings, by_pre=by_pre)
 
     @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:
@@ -103,7 +106,11 @@ class Lateral(Dense):
         require(at_least(1, size), "size", size, "a positive number of neurons")
         super().__init__(size, size, **settings)
 
-    def _set_constraint(self, name: str, value: Any, shape: tuple[int, ...]) -> None:
+    @classmethod
+    def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
+        return {"size": math.prod(pre)}
+
+    def _set_constraint(self, name: str, value: Setting, shape: tuple[int, ...]) -> None:
         if name == "mask":
             given = torch.ones(()) if value is None else as_tensor(name, value)
             fits = given.dim() <= 2 and set(given.shape) <= {1, shape[0]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
@@ -27,7 +27,7 @@ def _listen() -> None:
     register_optimizer_step_post_hook(_after_step)
 
 
-def _after_step(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+def _after_step(optimizer: Optimizer, args: object, kwargs: object) -> None:
     changed: set[int] = set()
     for weights in list(_trained):
         changed = changed or {id(each) for group in optimizer.param_groups for each in group["params"]}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Self, TypedDict
+from collections.abc import Callable
+from typing import ClassVar, Self, TypedDict
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from snnrl.connections.descent import hold_after_steps
 from snnrl.connections.narrow import narrowed, widened
 from snnrl.errors import ConfigError, refuse_unknown, require, shown
+from snnrl.types import Saved, Setting
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 """Of weights."""
@@ -91,7 +93,7 @@ class Weights(nn.Module):
     def weight(self) -> None:
         del self.__dict__["weight"]
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Setting) -> None:
         constrains = name in ("bounds", "mask", "signs", "norm") and "_held" in self.__dict__
         if not constrains:
             super().__setattr__(name, value)
@@ -161,7 +163,7 @@ class Weights(nn.Module):
         self.register_buffer("lower_half", None)
         self.constrain_()
 
-    def _set_constraint(self, name: str, value: Any, shape: tuple[int, ...]) -> None:
+    def _set_constraint(self, name: str, value: Setting, shape: tuple[int, ...]) -> None:
         """Keep one of what constrains the weights of this shape.
 
         Raises:
@@ -189,9 +191,7 @@ class Weights(nn.Module):
         self.__dict__["_held"] = None  # as an assignment does, but for the time that a module takes over one
         self._limit_()
         if self.norm is not None:
-            weight, strength = self.weight, self.input_strength()
-            tiny = torch.finfo(weight.dtype).tiny
-            weight.mul_(torch.where(strength > tiny, self.norm / strength.clamp_min(tiny), 1.0).to(weight.dtype))
+            self.weight.mul_(_rescaling(self.norm, self.input_strength()))
             self._limit_(scaled=True)
         self.__dict__["_held"] = _version(self.weight)
 
@@ -217,19 +217,47 @@ class Weights(nn.Module):
         return self.weight.abs().sum(tuple(range(1, self.weight.dim())), keepdim=True)
 
     @torch.no_grad()
-    def apply_(self, delta: Tensor) -> None:
+    def apply_(self, delta: Tensor, rows: Tensor | None = None) -> None:
         """Add ``delta`` to the weights and hold them to what was set: the one door to the weights.
+
+        Args:
+            delta: ``[*weight.shape]``; with ``rows`` ``[len(rows), *weight.shape[1:]]``.
+            rows: int64, each once: postsynaptic neurons or kernels, the first dimension of the weights, that change.
+                The others are neither read nor written; ``None`` for all.
 
         Raises:
             ConfigError: weights in float16, of which small changes would be lost.
         """
         weight = self.weight
+        if rows is not None and (weight.dtype == torch.bfloat16 or not self._has_rows()):
+            delta, rows = torch.zeros_like(weight, dtype=delta.dtype).index_copy_(0, rows, delta), None
         if weight.dtype == torch.bfloat16:
             self._apply_wide_(weight, delta)
             return
         require(weight.dtype != torch.float16, "dtype", weight.dtype, "torch.bfloat16, float32 or float64 for a rule")
-        weight.add_(delta)
-        self.constrain_()
+        if rows is None:
+            weight.add_(delta)
+            self.constrain_()
+        else:
+            self._apply_rows_(weight, delta, rows)
+
+    def _has_rows(self) -> bool:
+        """Whether what constrains a weight looks at the weights of its own row alone."""
+        return type(self).input_strength is Weights.input_strength and self.mask is None and self.signs is None
+
+    def _apply_rows_(self, weight: nn.Parameter, delta: Tensor, rows: Tensor) -> None:
+        low, high = self.bounds
+        bounded = low > -math.inf or high < math.inf
+        part = weight[rows].add_(delta)
+        if bounded:
+            part.clamp_(low, high)
+        if self.norm is not None:
+            strength = (part if low >= 0 else part.abs()).sum(tuple(range(1, part.dim())), keepdim=True)
+            part.mul_(_rescaling(self.norm, strength))
+            if high < math.inf or (low > -math.inf and low != 0):
+                part.clamp_(low, high)
+        weight[rows] = part
+        self.__dict__["_held"] = _version(weight)
 
     def _apply_wide_(self, narrow: nn.Parameter, delta: Tensor) -> None:
         """Change the float32 numbers of which the weights in bfloat16 are the upper halves."""
@@ -249,12 +277,12 @@ class Weights(nn.Module):
             self.weight.copy_(wide)
         self.lower_half = None
 
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+    def _save_to_state_dict(self, destination: Saved, prefix: str, keep_vars: bool) -> None:
         self.weight  # noqa: B018  held before it is saved
         super()._save_to_state_dict(destination, prefix, keep_vars)
 
     @torch.no_grad()
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+    def _load_from_state_dict(self, state_dict: Saved, prefix: str, *rest: object) -> None:
         if prefix + "weight" not in state_dict or "weight" not in self._parameters:
             super()._load_from_state_dict(state_dict, prefix, *rest)
             return
@@ -269,7 +297,7 @@ class Weights(nn.Module):
         self._limit_()
         self._held = _version(self.weight)
 
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         narrow = self.weight  # held before it is moved
         current = self.lower_half is not None and self._held == _version(narrow)
         wide = widened(narrow, self.lower_half) if current and narrow.dtype == torch.bfloat16 else None
@@ -280,14 +308,20 @@ class Weights(nn.Module):
         self._held = _version(self.weight)
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Saved:
         self.weight  # noqa: B018  held before it is copied
         return self.__dict__.copy()
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Saved) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._held = None
         self._held = _version(self.weight)
+
+
+def _rescaling(norm: float, strength: Tensor) -> Tensor:
+    """The factor by which weights of each ``strength`` come to sum up to ``norm``; 1 where there are none."""
+    tiny = torch.finfo(strength.dtype).tiny
+    return torch.where(strength > tiny, norm / strength.clamp_min(tiny), 1.0)
 
 
 def _version(weight: Tensor) -> int:
@@ -295,13 +329,13 @@ def _version(weight: Tensor) -> int:
     return 0 if weight.is_inference() else weight._version
 
 
-def _within(value: Any, low: float, high: float) -> bool:
+def _within(value: Setting, low: float, high: float) -> bool:
     """Whether it is a number between the two, both of them left out."""
     single = isinstance(value, Tensor) and value.dim() == 0 and not value.is_complex()
     return (single or isinstance(value, int | float | np.number)) and low < float(value) < high
 
 
-def _pattern(name: str, value: Any, shape: tuple[int, ...], allowed: tuple[int, int]) -> Tensor:
+def _pattern(name: str, value: Setting, shape: tuple[int, ...], allowed: tuple[int, int]) -> Tensor:
     """A mask or signs for weights of this shape, float32."""
     pattern = as_tensor(name, value)
     lacking = len(shape) - pattern.dim()
@@ -312,7 +346,7 @@ def _pattern(name: str, value: Any, shape: tuple[int, ...], allowed: tuple[int, 
     return pattern.to(torch.float32)
 
 
-def as_tensor(name: str, value: Any) -> Tensor:
+def as_tensor(name: str, value: Setting) -> Tensor:
     """What was given as a tensor.
 
     Raises:
@@ -324,7 +358,7 @@ def as_tensor(name: str, value: Any) -> Tensor:
         raise ConfigError(f"{name}={shown(value)}: must be a tensor of numbers") from None
 
 
-def _pair(bounds: Any) -> tuple[float, float]:
+def _pair(bounds: Setting) -> tuple[float, float]:
     expected = "a pair (lowest, highest) with lowest below highest"
     try:
         low, high = bounds

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, FixedSettings, KnownSettings, require
 from snnrl.spikes import SparseSpikes
+from snnrl.types import Observation, Setting
 
 S = TypeVar("S", bound=tuple[Any, ...])
 
@@ -44,10 +45,10 @@ class _SpikeDtype(nn.Module):
 class Encoder(FixedPrecision, ABC, Generic[S]):
     """Turns a batch of observations into spikes.
 
-    An encoder returns either a spike train, a tensor ``[time, batch, size]``, or a volley: the spikes of one instant at
-    the window's start, as :class:`~snnrl.spikes.SparseSpikes` with rows ``(batch,)``. What it must remember from one
-    observation to the next within an episode is its state; what it learns for life is in its buffers, and changes
-    only while the module is in training mode.
+    An encoder returns either a spike train, a tensor ``[time, batch, size]``, or synchronous spikes: those of one
+    instant, at the window's start, as :class:`~snnrl.spikes.SparseSpikes` with rows ``(batch,)``. What it must remember
+    from one observation to the next within an episode is its state; what it learns for life is in its buffers, and
+    changes only while the module is in training mode.
 
     Observations may have any dtype: what is made of them is computed in single precision at least, so that the same
     spikes come out whatever the precision of the network; ``.double()``, ``.to(dtype)`` and torch's default dtype
@@ -57,7 +58,7 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
 
     Attributes:
         size: number of neurons.
-        synchronous: whether it returns volleys.
+        synchronous: whether it returns synchronous spikes.
     """
 
     size: int
@@ -67,10 +68,16 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
         super().__init__()
         self._spikes = _SpikeDtype()
 
-    def __call__(self, observation: Any, *state: Any, **named: Any) -> Any:
-        """:meth:`forward`, of tensors alone."""
-        require_tensor(observation)
-        return super().__call__(observation, *state, **named)
+    if TYPE_CHECKING:
+
+        def __call__(self, observation: Tensor, state: S) -> tuple[Any, S]:
+            """:meth:`forward`, of tensors alone."""
+
+    else:
+
+        def __call__(self, observation, *state, **named):
+            require_tensor(observation)
+            return super().__call__(observation, *state, **named)
 
     @property
     def spike_dtype(self) -> torch.dtype:
@@ -86,7 +93,7 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
         """Spikes of one window for observations ``[batch, *observation_shape]``."""
 
 
-def require_tensor(observation: Any) -> None:
+def require_tensor(observation: Observation) -> None:
     """Refuse a list or an array.
 
     Raises:
@@ -98,7 +105,7 @@ def require_tensor(observation: Any) -> None:
         )
 
 
-def require_steps(sim_steps: Any) -> int:
+def require_steps(sim_steps: Setting) -> int:
     """The length of a window.
 
     Raises:
@@ -107,7 +114,7 @@ def require_steps(sim_steps: Any) -> int:
     return require_count("sim_steps", sim_steps, "an integer of at least 1")
 
 
-def require_count(setting: str, value: Any, expected: str) -> int:
+def require_count(setting: str, value: Setting, expected: str) -> int:
     """A number of things of which there is one at least.
 
     Raises:
@@ -115,7 +122,7 @@ def require_count(setting: str, value: Any, expected: str) -> int:
     """
     whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
     require(whole, setting, value, expected)
-    return cast(int, value)
+    return int(value)
 
 
 def as_values(observation: Tensor, size: int) -> Tensor:

@@ -213,13 +213,13 @@ def _interval(name: str, value: Sequence[int] | None, height: int) -> tuple[int,
 
 def _or_rows(bits: Tensor, tile_rows: int) -> Tensor:
     """``[batch, rows, columns]`` uint8 to ``[batch, rows / tile_rows, columns]``: the union over each tile's rows."""
-    words = bits.contiguous().view(torch.int32).unflatten(1, (-1, tile_rows))
+    words = bits.contiguous().view(torch.int32)
+    words = words.view(len(words), words.shape[1] // tile_rows, tile_rows, words.shape[2])
     while words.shape[2] > 1:
         half = words.shape[2] // 2
         paired = words[:, :, :half] | words[:, :, half : 2 * half]
         words = paired if words.shape[2] % 2 == 0 else torch.cat([paired, words[:, :, -1:]], dim=2)
-    union: Tensor = words.squeeze(2).contiguous().view(torch.uint8)
-    return union
+    return words[:, :, 0].contiguous().view(torch.uint8)
 
 
 def _or_columns(bits: Tensor) -> Tensor:

@@ -3,25 +3,32 @@
 from snnrl.envs.atari import AtariEnv, VectorAtari
 from snnrl.envs.checked import Checked, numbered
 from snnrl.envs.config import AtariConfig, EnvConfig, RewardConfig
-from snnrl.envs.factory import make_env, make_envs
+from snnrl.envs.factory import make_env, make_envs, spaces_of
 from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder, action_mask, as_one_row
 from snnrl.envs.limits import LONGEST, for_evaluation, has_limit
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
+from snnrl.envs.own import OwnEnv, OwnSource, StandIn, name_of
 from snnrl.envs.seeding import env_seeds
+from snnrl.envs.types import Env, VectorEnv
 
 __all__ = [
     "LONGEST",
     "AtariConfig",
     "AtariEnv",
     "Checked",
+    "Env",
     "EnvConfig",
     "Episode",
     "EpisodeStats",
     "Feedback",
     "FeedbackBuilder",
     "MNISTEnv",
+    "OwnEnv",
+    "OwnSource",
     "RewardConfig",
+    "StandIn",
     "VectorAtari",
+    "VectorEnv",
     "VectorMNIST",
     "action_mask",
     "as_one_row",
@@ -30,5 +37,7 @@ __all__ = [
     "has_limit",
     "make_env",
     "make_envs",
+    "name_of",
     "numbered",
+    "spaces_of",
 ]

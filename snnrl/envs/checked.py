@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, NoReturn, SupportsFloat
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 
 from snnrl.envs.masks import flat_mask, mask_length
+from snnrl.envs.types import Env, Wrapper
 from snnrl.errors import RunError
+from snnrl.spaces import Space
+from snnrl.types import Action, Array, Info, Observation, Setting
 
 LARGEST = 1e15
 """Magnitude above which no observation or reward is taken: squared and summed it would leave float32."""
@@ -25,11 +26,11 @@ class Fault(NamedTuple):
     expected: str
 
 
-Finder = Callable[[Any], Fault | None]
+Finder = Callable[[Observation], Fault | None]
 """Says what is wrong with an observation, ``None`` if nothing is."""
 
 
-class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
+class Checked(Wrapper):
     """An environment whose every observation and reward can be learned from.
 
     Running statistics and weights would take a single NaN for good. What the environment itself raises keeps its
@@ -47,7 +48,7 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
             for ``sys.exit``.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+    def __init__(self, env: Env) -> None:
         super().__init__(env)
         self.row: int | None = None
         for name in ("observation_space", "action_space"):
@@ -58,7 +59,7 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._fault_of = _finder(env.observation_space)
         self._mask_length = mask_length(env.action_space)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Setting] | None = None) -> tuple[Observation, Info]:
         """Begin an episode."""
         self._episodes, self._steps = self._episodes + 1, 0
         try:
@@ -73,7 +74,7 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
             self._refuse(fault)
         return observation, self._with_sound_mask(info) if "action_mask" in info else info
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+    def step(self, action: Action) -> tuple[Observation, SupportsFloat, bool, bool, Info]:
         """Take a step."""
         self._steps, self._all_steps = self._steps + 1, self._all_steps + 1
         try:
@@ -94,7 +95,7 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
             info = self._with_sound_mask(info)
         return observation, reward, terminated, truncated, info
 
-    def _with_sound_mask(self, info: dict[str, Any]) -> dict[str, Any]:
+    def _with_sound_mask(self, info: Info) -> Info:
         """``info`` with a mask that fits the actions, or without one where it is ``None``."""
         given = info["action_mask"]
         if given is None:
@@ -124,13 +125,13 @@ class Checked(gymnasium.Wrapper[Any, Any, Any, Any]):
         return f"at step {self._steps} of episode {self._episodes}, its step {self._all_steps} in all"
 
 
-def numbered(envs: Iterable[gymnasium.Env[Any, Any]]) -> None:
+def numbered(envs: Iterable[Env]) -> None:
     """Tell environments that are stepped together their places."""
     for row, env in enumerate(envs):
         env.set_wrapper_attr("row", row)
 
 
-def _finder(space: spaces.Space[Any]) -> Finder:
+def _finder(space: Space) -> Finder:
     """What finds faults in observations of a space."""
     if isinstance(space, spaces.Dict):
         return _parts({name: _finder(part) for name, part in space.spaces.items()}, dict)
@@ -149,8 +150,8 @@ def _finder(space: spaces.Space[Any]) -> Finder:
     return lambda observation: None
 
 
-def _parts(finders: dict[Any, Finder], kind: type[Any]) -> Finder:
-    def fault_of(observation: Any) -> Fault | None:
+def _parts(finders: Mapping[str, Finder] | Mapping[int, Finder], kind: type[Any]) -> Finder:
+    def fault_of(observation: Observation) -> Fault | None:
         if not (isinstance(observation, kind) and len(observation) == len(finders)):
             return Fault(f"an observation {_shown(observation)}", f"a {kind.__name__} of {len(finders)} parts")
         for key, finder in finders.items():
@@ -165,7 +166,7 @@ def _parts(finders: dict[Any, Finder], kind: type[Any]) -> Finder:
 
 
 def _number(low: int, high: int) -> Finder:
-    def fault_of(observation: Any) -> Fault | None:
+    def fault_of(observation: Observation) -> Fault | None:
         fits = isinstance(observation, (int, np.integer)) or (
             isinstance(observation, np.ndarray) and observation.ndim == 0 and observation.dtype.kind in "iu"
         )
@@ -176,10 +177,10 @@ def _number(low: int, high: int) -> Finder:
     return fault_of
 
 
-def _numbers(finder: Finder, low: NDArray[Any], high: NDArray[Any]) -> Finder:
+def _numbers(finder: Finder, low: Array, high: Array) -> Finder:
     """What ``finder`` finds, and numbers outside their own limits."""
 
-    def fault_of(observation: Any) -> Fault | None:
+    def fault_of(observation: Observation) -> Fault | None:
         fault = finder(observation)
         if fault is not None:
             return fault
@@ -196,7 +197,7 @@ def _numbers(finder: Finder, low: NDArray[Any], high: NDArray[Any]) -> Finder:
 def _array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Finder:
     inexact = dtype.kind == "f"
 
-    def fault_of(observation: Any) -> Fault | None:
+    def fault_of(observation: Observation) -> Fault | None:
         array = observation
         if type(array) is not np.ndarray or array.dtype != dtype:
             array, fault = _cast(observation, dtype)
@@ -212,7 +213,7 @@ def _array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Finder:
     return fault_of
 
 
-def _cast(observation: Any, dtype: np.dtype[Any]) -> tuple[NDArray[Any], Fault | None]:
+def _cast(observation: Observation, dtype: np.dtype[Any]) -> tuple[Array, Fault | None]:
     """The observation as an array, and what is wrong with it as one of ``dtype``; checked where the two differ."""
     nothing = np.empty(0)
     try:
@@ -230,7 +231,7 @@ def _cast(observation: Any, dtype: np.dtype[Any]) -> tuple[NDArray[Any], Fault |
     return array, None
 
 
-def _fault_of_values(array: NDArray[Any]) -> Fault | None:
+def _fault_of_values(array: Array) -> Fault | None:
     with np.errstate(invalid="ignore"):
         wrong = np.argwhere(~(np.abs(array.astype(np.float64)) <= LARGEST))
     if not len(wrong):
@@ -255,7 +256,7 @@ def _fault_of_reward(reward: Any) -> Fault | None:
     return Fault(f"the reward {number}", f"finite and at most {LARGEST:g} in size")
 
 
-def _fault_of_flags(terminated: Any, truncated: Any) -> Fault | None:
+def _fault_of_flags(terminated: object, truncated: object) -> Fault | None:
     for name, flag in (("terminated", terminated), ("truncated", truncated)):
         if not isinstance(flag, (bool, np.bool_, int, np.integer)) and not (
             isinstance(flag, np.ndarray) and flag.size == 1 and flag.dtype.kind in "biu"
@@ -264,10 +265,10 @@ def _fault_of_flags(terminated: Any, truncated: Any) -> Fault | None:
     return None
 
 
-def _fault_of_info(info: Any) -> Fault | None:
+def _fault_of_info(info: object) -> Fault | None:
     return None if isinstance(info, dict) else Fault(f"info={_shown(info)}", "a dict")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:60]}…"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import gymnasium
-
 from snnrl.envs.atari import MAX_FRAMES
 from snnrl.envs.config import AtariConfig
+from snnrl.envs.types import Env, Wrapper
+from snnrl.types import Info, Observation, Setting
 
 
-def emulator_arguments(config: AtariConfig, max_episode_steps: int | None) -> dict[str, Any]:
+def emulator_arguments(config: AtariConfig, max_episode_steps: int | None) -> dict[str, int | float]:
     """The settings of a game in the words of ``ale_py``.
 
     Args:
@@ -26,7 +24,7 @@ def emulator_arguments(config: AtariConfig, max_episode_steps: int | None) -> di
     }
 
 
-class IdleStart(gymnasium.Wrapper[Any, Any, Any, Any]):
+class IdleStart(Wrapper):
     """Games that begin with a random number of steps without action.
 
     Args:
@@ -34,11 +32,11 @@ class IdleStart(gymnasium.Wrapper[Any, Any, Any, Any]):
         config: how it is played; idle are at most ``noop_max`` frames, in steps of ``frame_skip``.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], config: AtariConfig) -> None:
+    def __init__(self, env: Env, config: AtariConfig) -> None:
         super().__init__(env)
         self._most = config.noop_max // config.frame_skip
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Setting] | None = None) -> tuple[Observation, Info]:
         """Start a game."""
         observation, info = self.env.reset(seed=seed, options=options)
         for _ in range(int(self.np_random.integers(self._most + 1))):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, cast
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from snnrl.envs.atari import AtariEnv, VectorAtari, atari_game
 from snnrl.envs.checked import Checked, numbered
@@ -19,7 +18,11 @@ from snnrl.envs.config import ATARI_PREFIX, AtariConfig, EnvConfig
 from snnrl.envs.emulator import IdleStart, emulator_arguments
 from snnrl.envs.masks import with_masks
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
+from snnrl.envs.own import OwnEnv
+from snnrl.envs.types import Env, VectorEnv, Wrapper
 from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, require
+from snnrl.spaces import Space
+from snnrl.types import Setting
 
 _ATARI_KWARGS = ("full_action_space", "obs_type")
 _NO_SPACE = (
@@ -30,7 +33,7 @@ _NO_SPACE = (
 _OBS_TYPES = ("grayscale", "ram", "rgb")
 
 
-def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -> VectorEnv[Any, Any, Any]:
+def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -> VectorEnv:
     """Environments that are stepped together; one that has ended is reset by the next step (``NEXT_STEP``).
 
     Atari games are :class:`~snnrl.envs.atari.VectorAtari`, images :class:`~snnrl.envs.mnist.VectorMNIST`, anything else
@@ -49,6 +52,8 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
     require(num_envs >= 1, "num_envs", num_envs, "an integer of at least 1")
     require(max_threads >= 0, "max_threads", max_threads, "an integer of at least 0")
     config = EnvConfig(config) if isinstance(config, str) else config
+    if isinstance(config, OwnEnv):
+        return config.make_vector(num_envs)
     given = _arguments(config)
     if config.shows_frames:
         return VectorAtari(num_envs=num_envs, max_threads=max_threads, **given)
@@ -65,35 +70,54 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
             wrappers=_wrappers(config),
             **given,
         )
-    numbered(cast(SyncVectorEnv, envs).envs)
+    assert isinstance(envs, SyncVectorEnv)
+    numbered(envs.envs)
     return envs
 
 
-def make_env(config: EnvConfig | str, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+def make_env(config: EnvConfig | str, render_mode: str | None = None, row: int = 0) -> Env:
     """One environment, which its user resets, for evaluation and videos.
 
     Args:
         config: a recipe, or a registered Gymnasium id for a recipe of defaults.
-        render_mode: as in ``gymnasium.make``; an Atari game has ``rgb_array``.
+        render_mode: as in ``gymnasium.make``; an Atari game has ``rgb_array``. An environment of a program's own draws
+            as it was made to.
+        row: its place among those that are stepped together.
 
     Raises:
         ConfigError: an unknown id, wrong ``env.kwargs``, or a package that is not installed.
         RunError: an environment without spaces.
     """
     config = EnvConfig(config) if isinstance(config, str) else config
+    if isinstance(config, OwnEnv):
+        return config.make(row)
     given = _arguments(config)
     if config.shows_frames:
         return AtariEnv(render_mode=render_mode, **given)
     spec = _registered(config.id)
-    rendering: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
+    rendering: dict[str, Setting] = {} if render_mode is None else {"render_mode": render_mode}
     with _construction(config, spec):
-        env: gymnasium.Env[Any, Any] = gymnasium.make(config.id, **rendering, **given)
+        env: Env = gymnasium.make(config.id, **rendering, **given)
         for wrapper in _wrappers(config):
             env = wrapper(env)
         return env
 
 
-def _arguments(config: EnvConfig) -> dict[str, Any]:
+def spaces_of(config: EnvConfig) -> tuple[Space, Space]:
+    """The spaces of observations and of actions of one environment.
+
+    Raises:
+        ConfigError: as :func:`make_envs`, as for the next one.
+        RunError: an environment without spaces.
+    """
+    if isinstance(config, OwnEnv):
+        return config.spaces()
+    envs = make_envs(config, 1)
+    envs.close()
+    return envs.single_observation_space, envs.single_action_space
+
+
+def _arguments(config: EnvConfig) -> dict[str, Setting]:
     """What the environment is made from, besides its id."""
     if config.is_atari:
         return _atari_arguments(config)
@@ -102,7 +126,7 @@ def _arguments(config: EnvConfig) -> dict[str, Any]:
     return {**config.kwargs, "max_episode_steps": config.max_episode_steps}
 
 
-def _atari_arguments(config: EnvConfig) -> dict[str, Any]:
+def _atari_arguments(config: EnvConfig) -> dict[str, Setting]:
     for key, value in config.kwargs.items():
         if key not in _ATARI_KWARGS:
             hint = did_you_mean(key, _ATARI_KWARGS)
@@ -116,11 +140,15 @@ def _atari_arguments(config: EnvConfig) -> dict[str, Any]:
     return {"game": game, "config": played, "max_episode_steps": limit, **settings}
 
 
-def _wrappers(config: EnvConfig) -> list[Any]:
+def _wrappers(config: EnvConfig) -> list[Callable[[Env], Wrapper]]:
     """What lies around each environment, from the inside."""
     if config.is_atari:
         return [Checked, partial(IdleStart, config=config.atari or AtariConfig())]
-    return [with_masks, Checked]
+    return [_checked]
+
+
+def _checked(env: Env) -> Checked:
+    return Checked(with_masks(env))
 
 
 def _registered(env_id: str) -> EnvSpec:

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from snnrl.envs.config import RewardConfig
 from snnrl.envs.masks import are_bits, flat_mask
 from snnrl.errors import ConfigError, RunError, shown
+from snnrl.types import Array, Info
 
 Bools = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[Any]
+Numbers = Array
 
 
 class Feedback(NamedTuple):
@@ -69,14 +70,14 @@ def action_mask(info: Mapping[str, Any]) -> Bools | None:
     return mask.astype(np.bool_) | ~said[:, None]
 
 
-def _bits(given: Any, row: int) -> Bools:
+def _bits(given: npt.ArrayLike, row: int) -> Bools:
     values = flat_mask(given)
     if values is None:
         raise RunError(f"info['action_mask']={shown(given, 60)} of environment {row}: must be made of 0 and 1")
     return values
 
 
-def as_one_row(info: Mapping[str, Any]) -> dict[str, Any]:
+def as_one_row(info: Info) -> Info:
     """What one environment says of actions, as a vector of one environment would say it."""
     if "action_mask" not in info:
         return {}
@@ -104,7 +105,7 @@ class FeedbackBuilder:
         self._ended: Bools = np.zeros(num_envs, dtype=np.bool_)
         self._lives: Numbers = np.zeros(num_envs, dtype=np.int64)
 
-    def start(self, info: Mapping[str, Any]) -> Feedback:
+    def start(self, info: Info) -> Feedback:
         """What goes with the observation of ``envs.reset``: all rows begin an episode.
 
         Args:
@@ -121,7 +122,7 @@ class FeedbackBuilder:
         no = np.zeros(self._num_envs, dtype=np.bool_)
         return Feedback(np.zeros(self._num_envs, dtype=np.float32), no, no.copy(), ~no, action_mask(info))
 
-    def __call__(self, reward: Numbers, terminated: Bools, truncated: Bools, info: Mapping[str, Any]) -> Feedback:
+    def __call__(self, reward: Numbers, terminated: Bools, truncated: Bools, info: Info) -> Feedback:
         """What goes with the observation of one ``envs.step``; the arguments are its results, ``[num_envs]`` each."""
         reset = self._ended
         terminated = terminated & ~reset

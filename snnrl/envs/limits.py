@@ -8,6 +8,7 @@ import gymnasium
 from gymnasium.error import Error
 
 from snnrl.envs.config import EnvConfig
+from snnrl.envs.own import OwnEnv
 
 LONGEST = 10_000
 """Environment steps after which an episode of an evaluation is cut where nothing else limits it."""
@@ -24,6 +25,8 @@ def for_evaluation(config: EnvConfig) -> EnvConfig:
 
 def has_limit(config: EnvConfig) -> bool:
     """Whether the recipe or the environment's registration sets a time limit."""
+    if isinstance(config, OwnEnv):
+        return config.has_limit
     if config.is_atari or config.max_episode_steps is not None:
         return True
     try:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from snnrl.datafiles import HELD_OUT, PREFIXES, data_files, data_folder, read_labelled
+from snnrl.envs.types import VectorEnv
 from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.types import Action, Info, Observation, Setting
 
 ENV_ID = "snnrl/MNIST-v0"
 
@@ -49,7 +51,7 @@ def load_split(dataset: str, split: str, data_dir: Path | None) -> tuple[NDArray
     return images[part, None], labels[part].astype(np.int64)
 
 
-class VectorMNIST(VectorEnv[Any, Any, Any]):
+class VectorMNIST(VectorEnv):
     """Images shown side by side; ``NEXT_STEP`` autoreset.
 
     An episode is one image: the action names its class, the reward is 1 if that is right and −1 if not, and then the
@@ -83,9 +85,11 @@ class VectorMNIST(VectorEnv[Any, Any, Any]):
         self._shown = np.arange(num_envs) - num_envs
         self._ended = np.zeros(num_envs, dtype=np.bool_)
 
-    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | Sequence[int] | None = None, options: dict[str, Setting] | None = None
+    ) -> tuple[Observation, Info]:
         """Show new images; ``seed`` may be one for all rows or a list of one for each."""
-        first = seed[0] if isinstance(seed, (list, tuple)) else seed
+        first = seed[0] if isinstance(seed, Sequence) else seed
         super().reset(seed=first, options=options)
         if seed is not None or self.in_order:
             self._shown = np.arange(self.num_envs) - self.num_envs
@@ -95,7 +99,7 @@ class VectorMNIST(VectorEnv[Any, Any, Any]):
 
     def step(
         self, actions: NDArray[np.int64]
-    ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    ) -> tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]:
         """Name the images; rows whose episode has ended show a new one instead."""
         begins = self._ended
         right = np.asarray(actions) == self.labels[self._shown]
@@ -122,18 +126,18 @@ class MNISTEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
         settings: of :class:`VectorMNIST`, besides ``num_envs``.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: Setting) -> None:
         self._rows = VectorMNIST(1, **settings)
         self.observation_space = self._rows.single_observation_space
         self.action_space = self._rows.single_action_space
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Setting] | None = None) -> tuple[Observation, Info]:
         """Show a new image."""
         super().reset(seed=seed)
         observation, info = self._rows.reset(seed=seed, options=options)
         return observation[0], info
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Action) -> tuple[Observation, float, bool, bool, Info]:
         """Name the image."""
         observation, reward, terminated, _, info = self._rows.step(np.array([action]))
         return observation[0], float(reward[0]), bool(terminated[0]), False, info

@@ -87,7 +87,7 @@ def to_nir(
     return graph
 
 
-def policy_to_nir(policy: Any, *, resistance: Resistance = "scaled", dt: float = 1e-3) -> nir.NIRGraph:
+def policy_to_nir(policy: nn.Module, *, resistance: Resistance = "scaled", dt: float = 1e-3) -> nir.NIRGraph:
     """The acting part of a spiking policy of stable-baselines3: its outputs are logits, action values or means.
 
     Args:
@@ -100,13 +100,14 @@ def policy_to_nir(policy: Any, *, resistance: Resistance = "scaled", dt: float =
     """
     from snnrl.integrations.sb3.policies import spiking_policy
 
-    networks, readout = spiking_policy(policy).acting_path()
+    spiking = spiking_policy(policy)
+    networks, readout = spiking.acting_path()
     kind = type(policy).__name__
     require(len(networks) == 1, "policy", kind, "one stack of spiking layers (net_arch=[] behind convolutions)")
-    require(isinstance(readout, nn.Linear), "action_cells", type(readout).__name__, "0 to be exported")
-    space = policy.observation_space
-    convolutional = isinstance(cast(Any, networks[0].layers[0]).synapses, nn.Conv2d)
-    shape = space.shape if convolutional else (cast(Any, networks[0].layers[0]).synapses.in_features,)
+    if not isinstance(readout, nn.Linear):
+        raise ConfigError(f"action_cells={readout.cells}: must be 0 to be exported")
+    first = networks[0].layers[0].synapses
+    shape = (first.in_features,) if isinstance(first, nn.Linear) else spiking.observation_space.shape or ()
     return to_nir(networks[0], shape, readout, resistance=resistance, dt=dt)
 
 
@@ -121,9 +122,11 @@ def export(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be exported.
     """
-    from snnrl.config import RunConfig, folder, read_run, read_words
+    from snnrl.config import RunConfig, folder, read_run
     from snnrl.integrations.sb3.building import require_network
-    from snnrl.integrations.sb3.sb3_task import load_sb3_agent
+    from snnrl.integrations.sb3.sb3_task import SB3Task
+    from snnrl.training.task import read_checkpoint
+    from snnrl.words import read_words
 
     for word in words:
         key = word.partition("=")[0]
@@ -141,7 +144,7 @@ def export(words: Sequence[str]) -> int:
     config = RunConfig.from_mapping(settings)
     out = folder("out", options["out"])
     require_network(config.agent, "spiking", options["run"])
-    agent = load_sb3_agent(config, run_dir, device="cpu")
+    agent = SB3Task.load_model(config, read_checkpoint(run_dir, "last"), "cpu")
     graph = policy_to_nir(agent.policy, resistance=resistance, dt=float(dt))
     try:
         nir.write(str(out), graph)

@@ -13,6 +13,7 @@ from torch import Tensor
 from snnrl.kernels.compiling import compiled
 from snnrl.kernels.sums import count_each
 from snnrl.kernels.threads import share_range
+from snnrl.traces import scan_nearest_trace
 
 _ROWS = 8
 """Rows of a batch that a thread takes at least."""
@@ -36,11 +37,11 @@ class WinnerTakeAll(NamedTuple):
 
 
 def compete(current: Tensor, threshold: Tensor, competition: WinnerTakeAll) -> Tensor:
-    """The one neuron that fires in each step, by a compiled loop; its twin is :func:`compete_stepwise`.
+    """The one neuron that fires in each step, by a compiled loop.
 
     Potentials begin at 0 and follow ``u <- decay * u + current``; the neuron foremost in ``u - threshold`` fires if
-    it is more than ``excess`` above it. The two ways round alike, so they agree on every winner but for exact ties of
-    rounding; of equal neurons the first wins.
+    it is more than ``excess`` above it. The reference implementation is :func:`compete_stepwise`. The two round alike,
+    so they agree on every winner but for exact ties of rounding; of equal neurons the first wins.
 
     Args:
         current: ``[steps, batch, neurons]``, or ``[1, batch, neurons]`` for one that is the same in all steps.
@@ -74,7 +75,7 @@ def compete(current: Tensor, threshold: Tensor, competition: WinnerTakeAll) -> T
 
 
 def compete_stepwise(current: Tensor, threshold: Tensor, competition: WinnerTakeAll) -> Tensor:
-    """The plain twin of :func:`compete`."""
+    """The reference implementation of :func:`compete`."""
     potential = torch.zeros_like(current[0])
     decay = potential.new_full((), competition.decay)
     neurons = torch.arange(len(threshold), device=current.device)
@@ -132,7 +133,7 @@ class InputSpikes(NamedTuple):
 def compete_spikes(spikes: InputSpikes, weight: Tensor, threshold: Tensor, competition: WinnerTakeAll) -> Tensor:
     """:func:`compete` under the currents of input spikes, which are summed event by event on the CPU.
 
-    Its plain twin is ``compete_stepwise(spikes.dense(inputs) @ weight.t(), threshold, competition)``.
+    Its reference implementation is ``compete_stepwise(spikes.dense(inputs) @ weight.t(), threshold, competition)``.
 
     Args:
         spikes: of a batch.
@@ -177,7 +178,8 @@ def gather_spike_wins(
         neurons: how many neurons there are.
     """
     if winners.device.type != "cpu":
-        return gather_wins(winners, spike_traces(spikes.dense(inputs), decay), neurons)
+        dense = spikes.dense(inputs)
+        return gather_wins(winners, scan_nearest_trace(dense, torch.zeros_like(dense[0]), decay), neurons)
     fired, count, row = _fired(winners, neurons)
     total = torch.zeros(len(fired), inputs)
     table = torch.pow(decay, torch.arange(len(winners), dtype=torch.float64)).float()
@@ -193,15 +195,6 @@ def gather_spike_wins(
     return fired, count, total / count[:, None]
 
 
-def spike_traces(spikes: Tensor, decay: float) -> Tensor:
-    """Traces ``[steps, batch, inputs]`` after each step of spikes of that shape, each of which sets its trace to 1."""
-    trace, traces = torch.zeros_like(spikes[0]), []
-    for step in spikes:
-        trace = torch.maximum(step, trace * decay)
-        traces.append(trace)
-    return torch.stack(traces)
-
-
 def _fired(winners: Tensor, neurons: int) -> tuple[Tensor, Tensor, Tensor]:
     """Which neurons fired, how often, and for every neuron its place among those, 0 for the others."""
     count = count_each(winners.flatten() + 1, neurons + 1)[1:]
@@ -212,7 +205,7 @@ def _fired(winners: Tensor, neurons: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def add_wins(winners: Tensor, trace: Tensor, row: Tensor, total: Tensor) -> None:
-    """The plain twin of the compiled loop in :func:`gather_wins`: ``total[row[winner]] += trace``, in place.
+    """The reference implementation of the loop in :func:`gather_wins`: ``total[row[winner]] += trace``, in place.
 
     As a product, which repeats bit for bit on a GPU and needs no list of the wins on the host.
     """

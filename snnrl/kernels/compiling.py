@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numba
 from numba.core.caching import FunctionCache
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 
 def compiled(*, fastmath: Collection[str] = ()) -> Callable[[F], F]:
@@ -27,13 +27,13 @@ def compiled(*, fastmath: Collection[str] = ()) -> Callable[[F], F]:
     """
 
     def compile_(function: F) -> F:
-        dispatcher: Any = numba.njit(nogil=True, fastmath=set(fastmath))(function)
+        jit: Any = numba.njit(nogil=True, fastmath=set(fastmath))  # whose result is called as the function is
+        dispatcher: F = jit(function)
         try:
-            dispatcher._cache = _Cache(function)
+            vars(dispatcher)["_cache"] = _Cache(function)
         except RuntimeError:  # numba has found no folder that it can write to
             _say_that_nothing_is_kept()
-        found: F = dispatcher
-        return found
+        return dispatcher
 
     return compile_
 
@@ -41,7 +41,7 @@ def compiled(*, fastmath: Collection[str] = ()) -> Callable[[F], F]:
 class _Cache(FunctionCache):
     """numba's cache, whose troubles with the disk end no run: what cannot be read or kept is compiled anew."""
 
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
+    def load_overload(self, sig: object, target_context: object) -> object:
         try:
             return super().load_overload(sig, target_context)
         except Exception:  # a damaged pickle raises anything
@@ -49,7 +49,7 @@ class _Cache(FunctionCache):
                 self.flush()
             return None
 
-    def save_overload(self, sig: Any, data: Any) -> None:
+    def save_overload(self, sig: object, data: object) -> None:
         try:
             super().save_overload(sig, data)
         except OSError:

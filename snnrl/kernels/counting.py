@@ -1,16 +1,16 @@
 """How often leaky integrate-and-fire neurons spike in a window, and how that depends on their currents.
 
 The count is all that a readout without leak needs. Its gradient reaches every spike of a neuron alike, so what each
-step's current does to the count can be found before the gradient is known: while the potentials of a stretch of columns
+step's current does to the count can be found before the gradient is known: while the potentials of a block of columns
 are still in the cache, and, if one current stays on for the whole window, in the same loop that integrates them. The
-definition is the sum over time of :class:`snnrl.neurons.LIF`'s spikes, which is the twin.
+definition is the sum over time of :class:`snnrl.neurons.LIF`'s spikes, which is the reference implementation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, cast
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,8 +22,9 @@ from snnrl.kernels.lif import LIFWindow, plain_numbers, spike_derivative
 from snnrl.kernels.plain import window_gradient
 from snnrl.kernels.threads import share_range
 from snnrl.kernels.trains import train_of
+from snnrl.surrogate import Context
 
-_STRETCH = 256
+_BLOCK = 256
 """Columns that go through the window together, forward and back."""
 
 
@@ -53,7 +54,15 @@ def count_spikes(
     if numbers is None:
         return None
     again = again if reuse and len(current) > 1 else lambda: current
-    return cast(Tensor, _Count.apply(current, steps, window, numbers, reuse, again))
+    return _count(current, steps, window, numbers, reuse, again)
+
+
+_Again = Callable[[], Tensor] | None
+
+
+class _CountContext(Context, Protocol):
+    window: LIFWindow
+    trains: Callable[[], tuple[Tensor, Tensor]] | None
 
 
 class _Count(torch.autograd.Function):
@@ -61,21 +70,27 @@ class _Count(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, current: Tensor, steps: int, window: LIFWindow, numbers: list[Any], reuse: bool, again: Any
+        ctx: _CountContext,
+        current: Tensor,
+        steps: int,
+        window: LIFWindow,
+        numbers: list[np.float32],
+        reuse: bool,
+        again: _Again,
     ) -> Tensor:
         current = current.contiguous()
         count = torch.empty_like(current[0])
         steady = len(current) == 1
         effect = current if reuse and not steady else torch.empty_like(current)
-        loop = _compile(window.soft, window.surrogate, steady)
+        loop = (_compile_steady if steady else _compile_varying)(window.soft, window.surrogate)
         arrays = current.detach().numpy(), count.numpy(), effect.detach().numpy()
-        share_range(partial(loop, *arrays, steps, *numbers), current.shape[1], _STRETCH)
+        share_range(partial(loop, *arrays, steps, *numbers), current.shape[1], _BLOCK)
         ctx.save_for_backward(effect.detach())
         ctx.window, ctx.trains = window, None if again is None else lambda: train_of(again(), steps, window, numbers)
         return count
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _CountContext, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (effect,) = ctx.saved_tensors
         if not torch.is_grad_enabled():
             return effect * gradients[0], None, None, None, None, None
@@ -87,9 +102,12 @@ class _Count(torch.autograd.Function):
         return steady, None, None, None, None, None
 
 
+_count: Callable[[Tensor, int, LIFWindow, list[np.float32], bool, _Again], Tensor] = _Count.apply
+
+
 @cache
-def _compile(soft: bool, shape: int, steady: bool) -> Any:
-    """The loop for one kind of neuron and of current."""
+def _compile_steady(soft: bool, shape: int) -> Callable[..., None]:
+    """The loop for one kind of neuron whose current stays on."""
 
     @compiled()
     def count_steady(
@@ -97,21 +115,21 @@ def _compile(soft: bool, shape: int, steady: bool) -> Any:
         count: NDArray[np.float32],
         effect: NDArray[np.float32],
         steps: int,
-        decay: float,
-        gain: float,
-        rest: float,
-        threshold: float,
-        reset: float,
-        drop: float,
-        slope: float,
-        start: float,
+        decay: np.float32,
+        gain: np.float32,
+        rest: np.float32,
+        threshold: np.float32,
+        reset: np.float32,
+        drop: np.float32,
+        slope: np.float32,
+        start: np.float32,
         low: int,
         high: int,
     ) -> None:
         zero, one = np.float32(0), np.float32(1)
-        v, rise = np.empty(_STRETCH, np.float32), np.empty(_STRETCH, np.float32)
-        for first in range(low, high, _STRETCH):
-            width = min(_STRETCH, high - first)
+        v, rise = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
+        for first in range(low, high, _BLOCK):
+            width = min(_BLOCK, high - first)
             v[:] = start
             rise[:] = zero
             now = current[0, first : first + width]
@@ -130,28 +148,35 @@ def _compile(soft: bool, shape: int, steady: bool) -> Any:
                     v[n] = lowered if fired else charged
                     rise[n] = rising if soft or not fired else zero
 
+    return count_steady
+
+
+@cache
+def _compile_varying(soft: bool, shape: int) -> Callable[..., None]:
+    """The loop for one kind of neuron whose current changes from step to step."""
+
     @compiled()
     def count_varying(
         current: NDArray[np.float32],
         count: NDArray[np.float32],
         effect: NDArray[np.float32],
         steps: int,
-        decay: float,
-        gain: float,
-        rest: float,
-        threshold: float,
-        reset: float,
-        drop: float,
-        slope: float,
-        start: float,
+        decay: np.float32,
+        gain: np.float32,
+        rest: np.float32,
+        threshold: np.float32,
+        reset: np.float32,
+        drop: np.float32,
+        slope: np.float32,
+        start: np.float32,
         low: int,
         high: int,
     ) -> None:
         zero, one = np.float32(0), np.float32(1)
-        above = np.empty((steps, _STRETCH), np.float32)
-        v, later = np.empty(_STRETCH, np.float32), np.empty(_STRETCH, np.float32)
-        for first in range(low, high, _STRETCH):
-            width = min(_STRETCH, high - first)
+        above = np.empty((steps, _BLOCK), np.float32)
+        v, later = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
+        for first in range(low, high, _BLOCK):
+            width = min(_BLOCK, high - first)
             v[:] = start
             later[:] = zero
             counted = count[first : first + width]
@@ -175,4 +200,4 @@ def _compile(soft: bool, shape: int, steady: bool) -> Any:
                     gathered[n] = to_potential * gain
                     later[n] = to_potential * decay
 
-    return count_steady if steady else count_varying
+    return count_varying

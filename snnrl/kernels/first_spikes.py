@@ -3,13 +3,14 @@
 Nothing leaks, so that a potential is the sum of the synapses of the inputs that have fired. Neurons of one place
 compete: once ``spikes_per_place`` of them have fired, the others there stay silent (Kheradpisheh, Ganjtabesh, Thorpe &
 Masquelier 2018, Neural Networks 99:56, sec. 2.2). The compiled loop goes from input spike to input spike and
-writes to the places that it reaches alone; the twin, :func:`plain_first_spikes`, convolves step by step.
+writes to the places that it reaches alone; the reference implementation, :func:`plain_first_spikes`, convolves step by
+step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ def first_spikes(
 
     Args:
         latency: uint8 ``[batch, channels, height, width]``, the step of each input's spike, ``steps`` for none.
-        weight: float32 ``[channels, kernel, kernel, maps]``.
+        weight: float32 ``[maps, channels, kernel, kernel]``.
         threshold: float32 ``[maps]``, above 0.
         steps: length of the window, at most 255.
         spikes_per_place: neurons of a place that may fire.
@@ -42,25 +43,25 @@ def first_spikes(
     if latency.device.type != "cpu":
         return plain_first_spikes(latency, weight, threshold, steps, spikes_per_place)
     batch, _, height, width = latency.shape
-    kernel, maps = weight.shape[1], weight.shape[3]
+    maps, kernel = weight.shape[0], weight.shape[2]
     fired = torch.empty((batch, height - kernel + 1, width - kernel + 1, maps), dtype=torch.uint8)
     margin = torch.zeros(fired.shape[:3])
-    arrays: list[Any] = [t.detach().contiguous().numpy() for t in (latency, weight, threshold)]
-    share_range(partial(cast(Any, _run), *arrays, steps, spikes_per_place, fired.numpy(), margin.numpy()), batch, 1)
+    arrays = [t.detach().contiguous().numpy() for t in (latency, weight.permute(1, 2, 3, 0), threshold)]
+    loop: Callable[..., None] = _run
+    share_range(partial(loop, *arrays, steps, spikes_per_place, fired.numpy(), margin.numpy()), batch, 1)
     return fired, margin
 
 
 def plain_first_spikes(
     latency: Tensor, weight: Tensor, threshold: Tensor, steps: int, spikes_per_place: int
 ) -> tuple[Tensor, Tensor]:
-    """The twin of :func:`first_spikes`, for every device."""
-    kernels = weight.permute(3, 0, 1, 2)
-    potential = functional.conv2d((latency == 0).to(weight.dtype), kernels).permute(0, 2, 3, 1).contiguous()
+    """The reference implementation of :func:`first_spikes`, for every device."""
+    potential = functional.conv2d((latency == 0).to(weight.dtype), weight).permute(0, 2, 3, 1).contiguous()
     fired = torch.full_like(potential, steps, dtype=torch.uint8)
     margin = torch.zeros_like(potential[..., 0])
     for step in range(steps):
         if step:
-            potential += functional.conv2d((latency == step).to(weight.dtype), kernels).permute(0, 2, 3, 1)
+            potential += functional.conv2d((latency == step).to(weight.dtype), weight).permute(0, 2, 3, 1)
         for _ in range(spikes_per_place):
             open_place = (fired < steps).sum(-1, keepdim=True) < spikes_per_place
             excess = torch.where(open_place & (fired == steps), potential - threshold, -torch.inf)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.kernels.compiling import compiled
+from snnrl.types import Array
 
 
 class FrameGeometry(NamedTuple):
@@ -64,7 +65,7 @@ def _events(
     self_bit: int,
     self_top: int,
     self_bottom: int,
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+) -> tuple[Array, Array, Array, Array]:
     batch, sight = seen.shape[0], seen.shape[1]
     narrow, bands_high = width // 4, rows // tile_rows
     maps = 3 if self_bit else 1

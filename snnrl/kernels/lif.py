@@ -1,14 +1,16 @@
 """A leaky integrate-and-fire population over a window of steps, in one pass forward and one backward.
 
-The definition is :class:`snnrl.neurons.LIF`, whose plain loop is the twin. Columns, the pairs of a row of the batch and
-a neuron, are independent of each other; the loop takes a stretch of them through all steps while it lies in the cache.
+The definition is :class:`snnrl.neurons.LIF`, whose plain loop is the reference. Columns, the pairs of a row of the
+batch and a neuron, are independent of each other; the loop takes a block of them through all steps while it lies in the
+cache.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, cached_property, partial
-from typing import Any, cast
+from typing import Protocol
 
 import numba
 import numpy as np
@@ -19,8 +21,9 @@ from torch import Tensor
 from snnrl.kernels.compiling import compiled
 from snnrl.kernels.plain import needs_torch, window_gradient
 from snnrl.kernels.threads import share_range
+from snnrl.surrogate import Context
 
-_STRETCH = 1024
+_BLOCK = 1024
 """Columns that go through the window together: their state and a step of input fit the first cache."""
 _IN_PLACE = 128
 """Steps whose spikes are held apart before they take the place of their input."""
@@ -54,30 +57,35 @@ class LIFWindow:
     surrogate: int = -1
     slope: float = 0.0
 
+    @property
+    def _values(self) -> tuple[float | Tensor, ...]:
+        return self.decay, self.gain, self.v_rest, self.v_threshold, self.v_reset, self.drop
+
     @cached_property
-    def numbers(self) -> list[Any] | None:
+    def numbers(self) -> list[np.float32] | None:
         """All down to ``drop`` and ``slope`` in float32; ``None`` where neurons differ, wait, or have no derivative."""
-        values = (self.decay, self.gain, self.v_rest, self.v_threshold, self.v_reset, self.drop, self.slope)
-        if any(isinstance(value, Tensor) for value in values) or self.refractory_steps or self.surrogate < 0:
+        values = [value for value in (*self._values, self.slope) if not isinstance(value, Tensor)]
+        if len(values) <= len(self._values) or self.refractory_steps or self.surrogate < 0:
             return None
         return [np.float32(value) for value in values]
 
     def over(self, shape: tuple[int, ...]) -> LIFWindow:
         """The window with each setting that differs between neurons as ``[columns]`` of a batch ``shape``."""
-        values = {setting.name: getattr(self, setting.name) for setting in fields(self)}
-        spread: dict[str, Any] = {
-            name: v.expand(shape).flatten() for name, v in values.items() if isinstance(v, Tensor)
-        }
-        return replace(self, **spread) if spread else self
+        if not any(isinstance(value, Tensor) for value in self._values):
+            return self
+        decay, gain, v_rest, v_threshold, v_reset, drop = (
+            value.expand(shape).flatten() if isinstance(value, Tensor) else value for value in self._values
+        )
+        others = self.soft, self.refractory_steps, self.surrogate, self.slope
+        return LIFWindow(decay, gain, v_rest, v_threshold, v_reset, drop, *others)
 
     def columns(self, like: Tensor) -> tuple[Tensor, ...]:
         """The six numbers as contiguous ``[columns]`` with the dtype and on the device of ``like``."""
-        values = (self.decay, self.gain, self.v_rest, self.v_threshold, self.v_reset, self.drop)
         return tuple(
             value.to(like).expand(like.shape).contiguous()
             if isinstance(value, Tensor)
             else like.new_full(like.shape, value)
-            for value in values
+            for value in self._values
         )
 
 
@@ -110,7 +118,7 @@ def lif_scan(
     elif current.device.type != "cpu":
         return None
     if learning:
-        spikes, after, _ = cast(tuple[Tensor, ...], _Scan.apply(current.contiguous(), v.contiguous(), window))
+        spikes, after, _ = _scan(current.contiguous(), v.contiguous(), window)
         return spikes, after, refractory
     reuse = reuse and current.is_contiguous()
     v, refractory, spikes = v.contiguous(), refractory.contiguous(), current
@@ -122,7 +130,7 @@ def lif_scan(
     return spikes, v, refractory
 
 
-def plain_numbers(current: Tensor, window: LIFWindow, start: float | None) -> list[Any] | None:
+def plain_numbers(current: Tensor, window: LIFWindow, start: float | None) -> list[np.float32] | None:
     """The numbers that loops over one kind of neuron take, or ``None`` where those loops cannot be used."""
     numbers = window.numbers
     if numbers is None or current.device.type != "cpu" or current.dtype != torch.float32 or needs_torch():
@@ -143,10 +151,14 @@ def _forward(
 
         lif_triton.forward(current, columns, window.soft, window.refractory_steps, after, silent, spikes, potential)
         return spikes, after, silent, potential
-    arrays: list[Any] = [tensor.detach().numpy() for tensor in (current, *columns, after, silent, spikes, potential)]
+    arrays = [tensor.detach().numpy() for tensor in (current, *columns, after, silent, spikes, potential)]
     scan = partial(_compile_scan(window.soft, window.refractory_steps, keep), *arrays)
-    share_range(scan, current.shape[1], _STRETCH)
+    share_range(scan, current.shape[1], _BLOCK)
     return spikes, after, silent, potential
+
+
+class _ScanContext(Context, Protocol):
+    window: LIFWindow
 
 
 class _Scan(torch.autograd.Function):
@@ -156,7 +168,7 @@ class _Scan(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, current: Tensor, v: Tensor, window: LIFWindow) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: _ScanContext, current: Tensor, v: Tensor, window: LIFWindow) -> tuple[Tensor, Tensor, Tensor]:
         spikes, after, _, potential = _forward(current, v, torch.zeros_like(v), window, keep=True)
         ctx.save_for_backward(potential)
         ctx.window = window
@@ -164,9 +176,9 @@ class _Scan(torch.autograd.Function):
         return spikes, after, potential
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: _ScanContext, *gradients: Tensor | None) -> tuple[Tensor, Tensor, None]:
         (potential,) = ctx.saved_tensors
-        window: LIFWindow = ctx.window
+        window = ctx.window
         to_spikes, to_after, to_potential = gradients
         decay, gain, _, threshold, _, _ = window.columns(potential[0])
         if torch.is_grad_enabled() or to_potential is not None:
@@ -190,14 +202,18 @@ class _Scan(torch.autograd.Function):
                 to_current,
             )
         else:
-            arrays: list[Any] = [t.numpy() for t in (to_spikes, potential, decay, gain, threshold, carry, to_current)]
-            scan = partial(cast(Any, _scan_back), *arrays, window.soft, window.surrogate, np.float32(window.slope))
-            share_range(scan, potential.shape[1], _STRETCH)
+            arrays = [t.numpy() for t in (to_spikes, potential, decay, gain, threshold, carry, to_current)]
+            loop: Callable[..., None] = _scan_back
+            scan = partial(loop, *arrays, window.soft, window.surrogate, np.float32(window.slope))
+            share_range(scan, potential.shape[1], _BLOCK)
         return to_current, carry, None
 
 
+_scan: Callable[[Tensor, Tensor, LIFWindow], tuple[Tensor, Tensor, Tensor]] = _Scan.apply
+
+
 @cache
-def _compile_scan(soft: bool, silence: int, keep: bool) -> Any:
+def _compile_scan(soft: bool, silence: int, keep: bool) -> Callable[..., None]:
     """The loop for one kind of neuron: what it does not do costs nothing, and the rest becomes vector instructions."""
     zero, one, quiet = np.float32(0), np.float32(1), np.float32(silence)
 
@@ -217,8 +233,8 @@ def _compile_scan(soft: bool, silence: int, keep: bool) -> Any:
         low: int,
         high: int,
     ) -> None:
-        for first in range(low, high, _STRETCH):
-            last = min(first + _STRETCH, high)
+        for first in range(low, high, _BLOCK):
+            last = min(first + _BLOCK, high)
             for step in range(current.shape[0]):
                 for n in range(first, last):
                     charged = rest[n] + (v[n] - rest[n]) * decay[n] + gain[n] * current[step, n]
@@ -239,14 +255,14 @@ def _compile_scan(soft: bool, silence: int, keep: bool) -> Any:
 
 
 @numba.njit(inline="always")
-def spike_derivative(x: Any, shape: int, slope: Any) -> Any:
+def spike_derivative(x: np.float32, shape: int, slope: np.float32) -> np.float32:
     """The derivative of the surrogate with the code ``shape``, at ``x`` above threshold; for compiled loops."""
     one, half = np.float32(1), np.float32(0.5)
     if shape == 0:
         scaled = np.float32(1.5707963267948966) * slope * x
         return half * slope / (one + scaled * scaled)
     if shape == 1:
-        sigmoid = one / (one + np.exp(-slope * x))
+        sigmoid: np.float32 = one / (one + np.exp(-slope * x))
         return slope * sigmoid * (one - sigmoid)
     if shape == 2:
         return slope * max(np.float32(0), one - slope * abs(x))
@@ -265,13 +281,13 @@ def _scan_back(
     to_current: NDArray[np.float32],
     soft: bool,
     shape: int,
-    slope: float,
+    slope: np.float32,
     low: int,
     high: int,
 ) -> None:
     zero = np.float32(0)
-    for first in range(low, high, _STRETCH):
-        last = min(first + _STRETCH, high)
+    for first in range(low, high, _BLOCK):
+        last = min(first + _BLOCK, high)
         for step in range(potential.shape[0] - 1, -1, -1):
             for n in range(first, last):
                 x = potential[step, n] - threshold[n]

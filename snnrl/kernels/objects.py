@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.kernels.compiling import compiled
+from snnrl.types import Array
 
 DIRECTIONS = 8
 """Signs of a displacement ``(rows, columns)``, without standing still."""
@@ -302,7 +303,7 @@ def _mark(
 
 
 @compiled()
-def _list(bits: NDArray[np.uint16], tiles: int, channels: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def _list(bits: NDArray[np.uint16], tiles: int, channels: int) -> tuple[Array, Array]:
     """Rows and neurons of the set bits, by row and tile; the last of a row is the one that always fires."""
     batch, everywhere = bits.shape
     count = batch

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
 
 import numba
 import numpy as np
@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from snnrl.kernels.compiling import compiled
 from snnrl.kernels.threads import share_range
+from snnrl.types import Array
 
 SPARSE_BELOW = 0.08
 """Share of active entries below which events win over the dense product (``benchmarks/spike_product.py``)."""
@@ -26,7 +27,7 @@ _WIDTH = 64
 _MANY_ROWS = 32
 """Rows from which a product in bfloat16 fills the CPU's matrix tiles."""
 _TOGETHER = 4
-"""Blocks that are copied together: a row of the weights is then read in stretches of a kilobyte."""
+"""Blocks that are copied together: a row of the weights is then read a kilobyte at a time."""
 
 
 def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
@@ -57,7 +58,7 @@ def dense_product(spikes: Tensor, weight: Tensor) -> Tensor:
 
 
 def collect_events(
-    spikes: NDArray[Any], most: float = math.inf
+    spikes: Array, most: float = math.inf
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]] | None:
     """The events of ``[rows, pre]`` for :func:`event_product`; ``None`` if their share is ``most`` or more."""
     offsets = np.empty(len(spikes) + 1, np.int64)
@@ -87,7 +88,7 @@ def event_product(
     rows, (pre, post) = len(offsets) - 1, by_pre.shape
     out = torch.empty(rows, post)
     narrow = by_pre.dtype == torch.bfloat16
-    table: Any = by_pre.view(torch.int16).numpy().view(np.uint16) if narrow else by_pre.numpy()
+    table: Array = by_pre.view(torch.int16).numpy().view(np.uint16) if narrow else by_pre.numpy()
     kernel = _block if offsets[-1] >= 4 * pre else _stream
     share_range(partial(kernel, table, index, value, offsets, out.numpy()), post, _WIDTH)
     return out
@@ -140,11 +141,11 @@ def _wide(stored: float) -> float:
 
 
 @extending.overload(_wide, inline="always")
-def _compile_wide(stored: Any) -> Any:
-    def upper_half_of_a_float(stored: Any) -> Any:
+def _compile_wide(stored: np.float32) -> Callable[[np.float32], np.float32]:
+    def upper_half_of_a_float(stored: np.float32) -> np.float32:
         return np.uint32(np.uint32(stored) << np.uint32(16)).view(np.float32)
 
-    def as_it_is(stored: Any) -> Any:
+    def as_it_is(stored: np.float32) -> np.float32:
         return stored
 
     return upper_half_of_a_float if isinstance(stored, types.Integer) else as_it_is

@@ -19,12 +19,12 @@ os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not live on 
 
 
 def share_range(work: Callable[[int, int], None], size: int, grain: int) -> None:
-    """Call ``work(low, high)`` for stretches that cover ``0 .. size``, on as many threads as torch uses.
+    """Call ``work(low, high)`` for parts that cover ``0 .. size``, on as many threads as torch uses.
 
     Args:
-        work: compiled and free of the interpreter lock; stretches must not write to the same place.
+        work: compiled and free of the interpreter lock; parts must not write to the same place.
         size: length of the whole range.
-        grain: stretches begin at multiples of it, and one that is not longer than this has a thread to itself.
+        grain: parts begin at multiples of it, and one that is not longer than this has a thread to itself.
     """
     grains = -(-size // grain)
     parts = max(1, min(torch.get_num_threads(), grains))

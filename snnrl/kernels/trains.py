@@ -3,13 +3,14 @@
 What :func:`snnrl.kernels.lif_scan` does, for windows of a few steps and small populations, where what surrounds a loop
 costs more than the loop: the settings are plain numbers, no state comes in or goes out, and a current that stays on is
 read once. Loops go along views of rows, which the compiler turns into vector instructions. The definition is
-:class:`snnrl.neurons.LIF`, which is the twin.
+:class:`snnrl.neurons.LIF`, which is the reference.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, cast
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,8 +21,9 @@ from snnrl.kernels.compiling import compiled
 from snnrl.kernels.lif import LIFWindow, plain_numbers, spike_derivative
 from snnrl.kernels.plain import window_gradient
 from snnrl.kernels.threads import share_range
+from snnrl.surrogate import Context
 
-_STRETCH = 512
+_BLOCK = 512
 """Columns that go through the window together."""
 
 
@@ -41,16 +43,24 @@ def spike_trains(current: Tensor, steps: int, window: LIFWindow, start: float | 
     return None if numbers is None else train_of(current, steps, window, numbers)[0]
 
 
-def train_of(current: Tensor, steps: int, window: LIFWindow, numbers: list[Any]) -> tuple[Tensor, Tensor]:
+def train_of(current: Tensor, steps: int, window: LIFWindow, numbers: list[np.float32]) -> tuple[Tensor, Tensor]:
     """Spikes ``[steps, columns]``, and how far each neuron was above threshold where a gradient passes, likewise."""
-    return cast(tuple[Tensor, Tensor], _Train.apply(current, steps, window, numbers))
+    return _train(current, steps, window, numbers)
+
+
+class _TrainContext(Context, Protocol):
+    window: LIFWindow
+    numbers: list[np.float32]
+    steady: bool
 
 
 class _Train(torch.autograd.Function):
     """The reset passes no gradient, and how far it was above threshold is an output, as in :mod:`snnrl.kernels.lif`."""
 
     @staticmethod
-    def forward(ctx: Any, current: Tensor, steps: int, window: LIFWindow, numbers: list[Any]) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: _TrainContext, current: Tensor, steps: int, window: LIFWindow, numbers: list[np.float32]
+    ) -> tuple[Tensor, Tensor]:
         current = current.contiguous()
         columns = current.shape[1]
         spikes = current.new_empty((steps, columns))
@@ -58,14 +68,14 @@ class _Train(torch.autograd.Function):
         above = torch.empty_like(spikes) if keep else current.new_empty((1, 1))
         loop = _compile(window.soft, len(current) == 1, keep)
         arrays = current.detach().numpy(), spikes.numpy(), above.numpy()
-        share_range(partial(loop, *arrays, *numbers), columns, _STRETCH)
+        share_range(partial(loop, *arrays, *numbers), columns, _BLOCK)
         ctx.save_for_backward(above)
         ctx.window, ctx.numbers, ctx.steady = window, numbers, len(current) == 1
         ctx.set_materialize_grads(False)
         return spikes, above
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: _TrainContext, *gradients: Tensor | None) -> tuple[Tensor, None, None, None]:
         ((above,), (to_spikes, to_above)) = ctx.saved_tensors, gradients
         if to_spikes is None or to_above is not None or torch.is_grad_enabled():
             plain, _ = window_gradient(to_spikes, None, to_above, above, ctx.window)
@@ -75,12 +85,15 @@ class _Train(torch.autograd.Function):
         decay, gain, slope = ctx.numbers[0], ctx.numbers[1], ctx.numbers[6]
         loop = _compile_back(ctx.window.soft, ctx.window.surrogate, ctx.steady)
         arrays = to_spikes.numpy(), above.numpy(), to_current.numpy()
-        share_range(partial(loop, *arrays, decay, gain, slope), above.shape[1], _STRETCH)
+        share_range(partial(loop, *arrays, decay, gain, slope), above.shape[1], _BLOCK)
         return to_current, None, None, None
 
 
+_train: Callable[[Tensor, int, LIFWindow, list[np.float32]], tuple[Tensor, Tensor]] = _Train.apply
+
+
 @cache
-def _compile(soft: bool, steady: bool, keep: bool) -> Any:
+def _compile(soft: bool, steady: bool, keep: bool) -> Callable[..., None]:
     """The loop for one kind of neuron and of current; ``keep`` also gives how far it was above threshold."""
 
     @compiled()
@@ -88,21 +101,21 @@ def _compile(soft: bool, steady: bool, keep: bool) -> Any:
         current: NDArray[np.float32],
         spikes: NDArray[np.float32],
         above: NDArray[np.float32],
-        decay: float,
-        gain: float,
-        rest: float,
-        threshold: float,
-        reset: float,
-        drop: float,
-        slope: float,
-        start: float,
+        decay: np.float32,
+        gain: np.float32,
+        rest: np.float32,
+        threshold: np.float32,
+        reset: np.float32,
+        drop: np.float32,
+        slope: np.float32,
+        start: np.float32,
         low: int,
         high: int,
     ) -> None:
         zero, one = np.float32(0), np.float32(1)
-        v = np.empty(_STRETCH, np.float32)
-        for first in range(low, high, _STRETCH):
-            width = min(_STRETCH, high - first)
+        v = np.empty(_BLOCK, np.float32)
+        for first in range(low, high, _BLOCK):
+            width = min(_BLOCK, high - first)
             v[:] = start
             for step in range(spikes.shape[0]):
                 now = current[0 if steady else step, first : first + width]
@@ -122,7 +135,7 @@ def _compile(soft: bool, steady: bool, keep: bool) -> Any:
 
 
 @cache
-def _compile_back(soft: bool, shape: int, steady: bool) -> Any:
+def _compile_back(soft: bool, shape: int, steady: bool) -> Callable[..., None]:
     """From the gradient of the spikes to that of the current."""
 
     @compiled()
@@ -130,16 +143,16 @@ def _compile_back(soft: bool, shape: int, steady: bool) -> Any:
         to_spikes: NDArray[np.float32],
         above: NDArray[np.float32],
         to_current: NDArray[np.float32],
-        decay: float,
-        gain: float,
-        slope: float,
+        decay: np.float32,
+        gain: np.float32,
+        slope: np.float32,
         low: int,
         high: int,
     ) -> None:
         zero = np.float32(0)
-        later = np.empty(_STRETCH, np.float32)
-        for first in range(low, high, _STRETCH):
-            width = min(_STRETCH, high - first)
+        later = np.empty(_BLOCK, np.float32)
+        for first in range(low, high, _BLOCK):
+            width = min(_BLOCK, high - first)
             later[:] = zero
             if steady:
                 to_current[0, first : first + width] = zero

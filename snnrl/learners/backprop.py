@@ -1,12 +1,11 @@
-"""The yardstick: spiking networks trained by backpropagation through time with surrogate gradients."""
+"""Spiking networks trained by backpropagation through time with surrogate gradients."""
 
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +15,10 @@ from snnrl import noise
 from snnrl.connections import Conv2d
 from snnrl.encoders import BernoulliEncoder
 from snnrl.errors import ConfigError, did_you_mean, require
-from snnrl.kernels.counting import count_spikes
 from snnrl.learners.adam import Adam
 from snnrl.learners.base import Learner, Metrics
 from snnrl.learners.modulated import check_numbers
-from snnrl.neurons import LIF
+from snnrl.networks.layered import LayeredNetwork, LayerSettings
 from snnrl.settings import register
 from snnrl.surrogate import SURROGATES
 from snnrl.traces import decay_factor
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BackpropConfig:
-    """Recipe of :class:`BackpropLearner`; time in steps."""
+    """Recipe of :class:`BackpropLearner`; a simulation step is 1 ms."""
 
     n_hidden: int = 512
     """Hidden neurons."""
@@ -39,10 +37,10 @@ class BackpropConfig:
     """Images of one step of Adam."""
     encoding: str = "current"
     """``current``: a constant input current; ``poisson``: random spikes, an intensity of 1 firing at every step."""
-    steps: int = 20
-    """Length of a presentation."""
-    tau: float = 5.0
-    """Time constant of the membranes."""
+    sim_steps: int = 20
+    """Simulation steps of a presentation."""
+    tau_mem: float = 5.0
+    """Time constant of the membranes in ms."""
     surrogate: str = "atan"
     """Shape of the surrogate gradient: ``atan``, ``sigmoid``, ``triangle`` or ``fast_sigmoid``."""
     learning_rate: float = 0.002
@@ -50,7 +48,7 @@ class BackpropConfig:
     jitter: int = 0
     """Pixels by which each image may be shifted while learning, up or down and left or right."""
 
-    COUNTS: ClassVar[tuple[str, ...]] = ("n_hidden", "batch_size", "steps")
+    COUNTS: ClassVar[tuple[str, ...]] = ("n_hidden", "batch_size", "sim_steps")
 
     def __post_init__(self) -> None:
         check_numbers(self, counts=self.COUNTS, positive=("learning_rate",), shares=())
@@ -59,18 +57,20 @@ class BackpropConfig:
         require(self.encoding in ("current", "poisson"), "learner.encoding", self.encoding, "current or poisson")
         if self.surrogate not in SURROGATES:
             raise ConfigError(f"learner.surrogate={self.surrogate}: {did_you_mean(self.surrogate, SURROGATES)}")
-        decay_factor(self.tau, setting="learner.tau")
+        decay_factor(self.tau_mem, setting="learner.tau_mem")
 
 
 class GradientLearner(Learner):
-    """What is trained by gradient: cross-entropy of the readout, backpropagation through time, Adam.
+    """A layered network and a readout, trained on the cross-entropy by backpropagation through time and Adam.
 
-    The readout integrates without leak, and its potential at the end is the logit (the readout of Bellec et al. 2020,
-    Nat. Commun. 11:3625, without its leak). Surrogate gradients: Neftci, Mostafa & Zenke 2019, IEEE Signal Process.
-    Mag. 36:51.
+    The readout weighs the spikes of the last layer of a :class:`~snnrl.networks.layered.LayeredNetwork`. It integrates
+    them without leak, and its potential at the end is the logit (the readout of Bellec et al. 2020, Nat. Commun.
+    11:3625, without its leak). Surrogate gradients: Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36:51.
     """
 
     config: BackpropConfig
+    network: LayeredNetwork
+    output: nn.Linear
     adam: Adam
 
     def anneal(self, progress: float) -> None:
@@ -119,33 +119,28 @@ class GradientLearner(Learner):
         every = torch.arange(len(images), device=images.device)[:, None, None]
         return padded[every, :, rows, columns].permute(0, 3, 1, 2)
 
-    @abstractmethod
     def potential(self, shown: Tensor) -> Tensor:
-        """Potentials of the readout at the end ``[batch, classes]``."""
+        """Potentials of the readout at the end ``[batch, classes]``; ``shown`` as :meth:`present` gives it."""
+        return functional.linear(self.network.features(shown, write_out=True), self.output.weight)
 
-    def _prepare(self) -> None:
-        """Make what the network's parameters are needed for."""
-        self._encoder = BernoulliEncoder(self.inputs, sim_steps=self.config.steps, generator=self.generator)
+    def _compose(self, synapses: Sequence[nn.Module], shapes: Sequence[int | tuple[int, ...]]) -> None:
+        """Make the network of these synapses, with neurons of these shapes, and what is needed to train it."""
+        config = self.config
+        settings = LayerSettings(
+            sim_steps=config.sim_steps,
+            neuron="lif",
+            tau_mem=config.tau_mem,
+            surrogate=config.surrogate,
+            readout="count",
+        )
+        self.network = LayeredNetwork.of(synapses, [settings.neurons(shape) for shape in shapes], settings)
+        self.output = _dense(config.n_hidden, self.classes, self.generator, config.sim_steps)
+        self._encoder = BernoulliEncoder(self.inputs, sim_steps=config.sim_steps, generator=self.generator)
         self._remaining = 1.0
         self.adam = Adam(self._trained())
 
     def _trained(self) -> list[nn.Parameter]:
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
-
-    def _fire(self, neurons: LIF, current: Tensor) -> Tensor:
-        """Spikes ``[steps, batch, ...]`` of currents ``[events, batch, ...]``; those of one event stay on."""
-        steady = current.expand(self.config.steps, *current.shape[1:])
-        spikes, _ = neurons.scan(steady, neurons.init_state(current.shape[1]))
-        return spikes
-
-    def _count(self, neurons: LIF, current: Tensor) -> Tensor:
-        """How often each neuron ``[batch, n]`` fires for currents ``[events, batch, n]``, which may be written to."""
-        window = neurons.window()
-        counted = None if window is None else count_spikes(current.flatten(1), self.config.steps, window, reuse=True)
-        return self._fire(neurons, current).sum(0) if counted is None else counted.view(current.shape[1:])
-
-    def _neurons(self, shape: int | tuple[int, ...]) -> LIF:
-        return LIF(shape, tau_mem=self.config.tau, decay_input=False, reset="soft", surrogate=self.config.surrogate)
 
 
 @register("backprop")
@@ -163,24 +158,20 @@ class BackpropLearner(GradientLearner):
 
     def __init__(self, shape: tuple[int, int, int], classes: int, config: BackpropConfig, seed: int) -> None:
         super().__init__(shape, classes, config, seed)
-        self.hidden = _dense(self.inputs, config.n_hidden, self.generator)
-        self.neurons = self._neurons(config.n_hidden)
-        self.output = _dense(config.n_hidden, classes, self.generator, config.steps)
-        self._prepare()
-
-    def potential(self, shown: Tensor) -> Tensor:
-        return cast(Tensor, self.output(self._count(self.neurons, self.hidden(shown.flatten(2)))))
+        hidden = _dense(self.inputs, config.n_hidden, self.generator)
+        self._compose([nn.Sequential(nn.Flatten(), hidden)], [config.n_hidden])
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
         from snnrl.learners.pictures import signed_fields
 
         title = "input weights of the first neurons"
-        return {"receptive_fields": signed_fields(self.hidden.weight, self.shape, title)}
+        weight = self.network.get_parameter("layers.0.synapses.1.weight")
+        return {"receptive_fields": signed_fields(weight, self.shape, title)}
 
 
 @dataclass(frozen=True)
 class BackpropConvConfig(BackpropConfig):
-    """Recipe of :class:`BackpropConvLearner`; time in steps."""
+    """Recipe of :class:`BackpropConvLearner`; a simulation step is 1 ms."""
 
     n_hidden: int = 128
     """Neurons between the second convolution and the readout."""
@@ -190,8 +181,8 @@ class BackpropConvConfig(BackpropConfig):
     """Of the second convolution."""
     kernel: int = 5
     """Pixels, and places of the first convolution, across a kernel."""
-    steps: int = 6
-    """Length of a presentation."""
+    sim_steps: int = 6
+    """Simulation steps of a presentation."""
 
     COUNTS: ClassVar[tuple[str, ...]] = (*BackpropConfig.COUNTS, "maps", "maps_second", "kernel")
 
@@ -219,25 +210,13 @@ class BackpropConvLearner(GradientLearner):
         twice = [(size - config.kernel + 1) // 2 for size in once]
         least = 3 * config.kernel - 1
         require(min(twice) > 0, "learner.kernel", config.kernel, f"small enough: images need {least} pixels at least")
-        self.first = _conv(shape[0], config.maps, config.kernel, self.generator)
-        self.first_neurons = self._neurons((config.maps, once[0], once[1]))
-        self.second = _conv(config.maps, config.maps_second, config.kernel, self.generator)
-        self.second_neurons = self._neurons((config.maps_second, twice[0], twice[1]))
-        self.hidden = _dense(config.maps_second * math.prod(twice), config.n_hidden, self.generator)
-        self.hidden_neurons = self._neurons(config.n_hidden)
-        self.output = _dense(config.n_hidden, classes, self.generator, config.steps)
-        self._prepare()
-
-    def potential(self, shown: Tensor) -> Tensor:
-        spikes = self._fire(self.first_neurons, _pooled(self.first(shown)))
-        spikes = self._fire(self.second_neurons, _pooled(self.second(spikes)))
-        return cast(Tensor, self.output(self._count(self.hidden_neurons, self.hidden(spikes.flatten(2)))))
-
-
-def _pooled(current: Tensor) -> Tensor:
-    """The highest of each 2 by 2 of ``[events, batch, maps, rows, columns]``."""
-    pooled: Tensor = functional.max_pool2d(current.flatten(0, 1), 2).unflatten(0, current.shape[:2])
-    return pooled
+        maps, second = config.maps, config.maps_second
+        synapses = [
+            nn.Sequential(_conv(shape[0], maps, config.kernel, self.generator), nn.MaxPool2d(2)),
+            nn.Sequential(_conv(maps, second, config.kernel, self.generator), nn.MaxPool2d(2)),
+            nn.Sequential(nn.Flatten(), _dense(second * math.prod(twice), config.n_hidden, self.generator)),
+        ]
+        self._compose(synapses, [(maps, once[0], once[1]), (second, twice[0], twice[1]), config.n_hidden])
 
 
 def _dense(pre: int, post: int, generator: torch.Generator, most: int = 1) -> nn.Linear:

@@ -1,4 +1,4 @@
-"""Output neurons that a teacher clamps, learning the difference that the clamp makes."""
+"""Contrastive Hebbian learning: the difference between output neurons that a teacher clamps and free ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snnrl import noise
 from snnrl.encoders import BernoulliEncoder
 from snnrl.errors import require
 from snnrl.learners.base import Learner, Metrics
-from snnrl.learners.modulated import ModulatedSynapses, check_numbers, unit_drive
+from snnrl.learners.modulated import ErrorTrained, check_numbers, unit_current
 from snnrl.settings import register
 from snnrl.traces import decay_factor, decay_kernel, scan_trace
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ContrastiveConfig:
-    """Recipe of :class:`ContrastiveLearner`; time in steps."""
+    """Recipe of :class:`ContrastiveLearner`; a simulation step is 1 ms."""
 
     per_class: int = 10
     """Neurons of each class."""
@@ -33,10 +33,10 @@ class ContrastiveConfig:
     """Images between two changes of the weights."""
     encoding: str = "current"
     """``current``: a constant input current; ``poisson``: random spikes, an intensity of 1 firing at every step."""
-    steps: int = 10
-    """Length of a presentation."""
-    tau: float = 1.0
-    """Time constant of the membranes, which is that of the presynaptic traces."""
+    sim_steps: int = 10
+    """Simulation steps of a presentation."""
+    tau_mem: float = 1.0
+    """Time constant in ms of the membranes, which is that of the presynaptic traces."""
     gain: float = 5.0
     """Steepness of the competition, in 1 / potential."""
     learning_rate: float = 3.0
@@ -49,12 +49,12 @@ class ContrastiveConfig:
     def __post_init__(self) -> None:
         check_numbers(
             self,
-            counts=("per_class", "batch_size", "steps"),
+            counts=("per_class", "batch_size", "sim_steps"),
             positive=("gain", "learning_rate", "weight_std"),
             shares=("momentum",),
         )
         require(self.encoding in ("current", "poisson"), "learner.encoding", self.encoding, "current or poisson")
-        decay_factor(self.tau, setting="learner.tau")
+        decay_factor(self.tau_mem, setting="learner.tau_mem")
 
 
 @register("contrastive")
@@ -84,26 +84,26 @@ class ContrastiveLearner(Learner):
     def __init__(self, shape: tuple[int, int, int], classes: int, config: ContrastiveConfig, seed: int) -> None:
         super().__init__(shape, classes, config, seed)
         neurons = classes * config.per_class
-        self.synapses = ModulatedSynapses(self.inputs, neurons, config.weight_std, config.momentum, self.generator)
-        self._decay = decay_factor(config.tau)
+        self.synapses = ErrorTrained(self.inputs, neurons, config.weight_std, config.momentum, self.generator)
+        self._decay = decay_factor(config.tau_mem)
         self._rate = config.learning_rate
-        self._encoder = BernoulliEncoder(self.inputs, sim_steps=config.steps, generator=self.generator)
+        self._encoder = BernoulliEncoder(self.inputs, sim_steps=config.sim_steps, generator=self.generator)
 
     def anneal(self, progress: float) -> None:
         self._rate = self.config.learning_rate * (1 - progress)
 
     def learn(self, images: Tensor, labels: Tensor) -> Metrics:
         trace, rise = self._present(images)
-        drive = self.config.gain * rise * self.synapses(trace)
-        drive = drive - torch.log(-torch.log(noise.uniform(drive.shape, drive, self.generator).clamp_min(1e-20)))
-        free = drive.argmax(-1)
-        by_class = drive.unflatten(-1, (self.classes, -1))
+        noisy = self.config.gain * rise * self.synapses(trace)
+        noisy = noisy - torch.log(-torch.log(noise.uniform(noisy.shape, noisy, self.generator).clamp_min(1e-20)))
+        free = noisy.argmax(-1)
+        by_class = noisy.unflatten(-1, (self.classes, -1))
         own = by_class[:, torch.arange(len(labels), device=labels.device), labels]
         clamped = own.argmax(-1) + labels * self.config.per_class
-        difference = (self._spikes(clamped) - self._spikes(free)) * rise / self.config.steps
+        difference = (self._spikes(clamped) - self._spikes(free)) * rise / self.config.sim_steps
         post = difference.unflatten(0, (len(trace), -1)).sum(1)
-        self.synapses.learn(trace.flatten(0, 1), post.flatten(0, 1) * len(trace), self._rate)
-        wrong = (free // self.config.per_class != labels).to(drive.dtype).mean()
+        self.synapses.learn(trace, post * len(trace), self._rate)
+        wrong = (free // self.config.per_class != labels).to(noisy.dtype).mean()
         return {"train/wrong_spikes": wrong}
 
     def predict(self, images: Tensor) -> Tensor:
@@ -123,9 +123,9 @@ class ContrastiveLearner(Learner):
 
         A constant current is one event whose trace rises; random spikes are an event for each step, and rise no more.
         """
-        steps = self.config.steps
+        steps = self.config.sim_steps
         if self.config.encoding == "current":
-            trace = unit_drive(images).unsqueeze(0)
+            trace = unit_current(images).unsqueeze(0)
             return trace, (1 - self._decay * decay_kernel(steps, self._decay, trace)).view(-1, 1, 1)
         intensity = images.flatten(1).to(torch.get_default_dtype()) / 255
         spikes, _ = self._encoder(intensity, self._encoder.init_state(len(images)))

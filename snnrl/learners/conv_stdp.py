@@ -1,4 +1,4 @@
-"""Convolutional features learned by STDP without labels, and a readout that learns from its error."""
+"""Convolutional features learned by STDP without labels, and a readout taught by the delta rule."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from snnrl.connections import Conv2d
 from snnrl.errors import require
-from snnrl.kernels import add_rows, count_each
+from snnrl.kernels import count_each
 from snnrl.kernels.first_spikes import earliest_winners, first_spikes
 from snnrl.learners.base import Learner, Metrics
 from snnrl.learners.contrast import ContrastLatency
-from snnrl.learners.modulated import ErrorReadout, check_numbers, surprise
+from snnrl.learners.modulated import ErrorReadout, check_numbers, error_probability
+from snnrl.plasticity import FirstSpikeSTDP
 from snnrl.settings import register
 
 if TYPE_CHECKING:
@@ -28,14 +30,14 @@ FEATURE_SHARE = 0.25
 
 @dataclass(frozen=True)
 class ConvSTDPConfig:
-    """Recipe of :class:`ConvSTDPLearner`; time in steps."""
+    """Recipe of :class:`ConvSTDPLearner`; a simulation step is 1 ms."""
 
     maps: int = 64
     """Features."""
     kernel: int = 5
     """Pixels across a feature."""
-    steps: int = 15
-    """Length of a presentation."""
+    sim_steps: int = 15
+    """Simulation steps of a presentation."""
     feature_images: int = 6000
     """Images from which features are learned, before the readout learns; a quarter of all at most."""
     feature_batch: int = 8
@@ -69,7 +71,7 @@ class ConvSTDPConfig:
         counts = (
             "maps",
             "kernel",
-            "steps",
+            "sim_steps",
             "feature_images",
             "feature_batch",
             "winners",
@@ -79,7 +81,7 @@ class ConvSTDPConfig:
         )
         positive = ("potentiation", "depression", "threshold", "gain", "learning_rate")
         check_numbers(self, counts=counts, positive=positive, shares=("momentum", "potentiation", "depression"))
-        require(self.steps <= 255, "learner.steps", self.steps, "from 1 to 255")
+        require(self.sim_steps <= 255, "learner.sim_steps", self.sim_steps, "from 1 to 255")
         require(
             self.spikes_per_place <= self.maps,
             "learner.spikes_per_place",
@@ -93,18 +95,18 @@ class ConvSTDPConfig:
 
 @register("conv_stdp")
 class ConvSTDPLearner(Learner):
-    """Contrast, a convolution whose kernels learn by STDP, pooling, and a readout taught by error-modulated STDP.
+    """Contrast, a convolution whose kernels learn by STDP, pooling, and a readout taught by the delta rule.
 
     After Kheradpisheh, Ganjtabesh, Thorpe & Masquelier (2018, Neural Networks 99:56). Every neuron fires at most once;
     the first images teach the kernels, and the earliest neurons of each image learn:
 
         dw = potentiation w (1 - w) if the input fired no later than the neuron, else -depression w (1 - w)
 
-    (their eq. 4), with a threshold for each map that grows with its wins above the average (as in Falez, Tirilly,
-    Bilasco, Devienne & Boulet 2019, IJCNN, "Multi-layered spiking neural network with target timestamp threshold
-    adaptation and STDP"). Then kernels stand still, ``spikes_per_place`` neurons of each place fire, and a synapse that
-    depresses with use passes ``n`` spikes of a pooled field on as ``sqrt(n)``; the readout sees these, scaled to
-    norm 1.
+    (their eq. 4; :class:`~snnrl.plasticity.FirstSpikeSTDP`), with a threshold for each map that grows with its wins
+    above the average (as in Falez, Tirilly, Bilasco, Devienne & Boulet 2019, IJCNN, "Multi-layered spiking neural
+    network with target timestamp threshold adaptation and STDP"). Then kernels stand still, ``spikes_per_place``
+    neurons of each place fire, and a synapse that depresses with use passes ``n`` spikes of a pooled field on as
+    ``sqrt(n)``; the readout sees these, scaled to norm 1.
 
     Args:
         shape: of one image, ``(channels, height, width)``.
@@ -125,9 +127,11 @@ class ConvSTDPLearner(Learner):
         super().__init__(shape, classes, config, seed)
         rows, columns = (size - config.kernel + 1 for size in shape[1:])
         require(min(rows, columns) > 0, "learner.kernel", config.kernel, f"at most {min(shape[1:])}, as images are")
-        self.contrast = ContrastLatency(steps=config.steps)
+        self.contrast = ContrastLatency(sim_steps=config.sim_steps)
         first = torch.randn((2, config.kernel, config.kernel, config.maps), generator=self.generator)
-        self.weight = nn.Parameter((0.8 + 0.05 * first).clamp_(0.01, 0.99), requires_grad=False)
+        first = (0.8 + 0.05 * first).clamp_(0.01, 0.99).permute(3, 0, 1, 2)
+        self.synapses = Conv2d(2, config.maps, config.kernel, weight=first, bounds=(0.0, 1.0))
+        self.rule = FirstSpikeSTDP(a_plus=config.potentiation, a_minus=config.depression)
         self.register_buffer("threshold", torch.full((config.maps,), float(config.threshold)))
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
         fields = -(-rows // config.pool) * -(-columns // config.pool)
@@ -147,8 +151,8 @@ class ConvSTDPLearner(Learner):
             return self._learn_features(images)
         activity = self.features(images)
         error = self.readout.error(activity, labels)
-        self.readout.synapses.learn(activity, error, self._remaining * self.config.learning_rate)
-        return {"train/error": surprise(error)}
+        self.readout.learn(activity, error, self._remaining * self.config.learning_rate)
+        return {"train/error": error_probability(error)}
 
     def predict(self, images: Tensor) -> Tensor:
         labels: Tensor = self.readout(self.features(images))
@@ -157,17 +161,18 @@ class ConvSTDPLearner(Learner):
     def features(self, images: Tensor) -> Tensor:
         """What the readout sees of images uint8 ``[batch, *shape]``: ``[batch, maps * fields]``, of norm 1 or 0."""
         config = self.config
+        weight = self.synapses.weight
         fired, _ = first_spikes(
-            self.contrast(images), self.weight, self.threshold, config.steps, config.spikes_per_place
+            self.contrast(images), weight, self.threshold, config.sim_steps, config.spikes_per_place
         )
-        spikes = (fired < config.steps).permute(0, 3, 1, 2).to(self.weight.dtype)
+        spikes = (fired < config.sim_steps).permute(0, 3, 1, 2).to(weight.dtype)
         pooled = functional.avg_pool2d(spikes, config.pool, ceil_mode=True).sqrt_()
         return functional.normalize(pooled.flatten(1), dim=1)
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
         from snnrl.learners.pictures import signed_fields
 
-        on_minus_off = (self.weight[0] - self.weight[1]).flatten(0, 1).t()
+        on_minus_off = (self.synapses.weight[:, 0] - self.synapses.weight[:, 1]).flatten(1)
         size = self.config.kernel
         title = "features: on-centre less off-centre weights"
         return {"features": signed_fields(on_minus_off, (1, size, size), title)}
@@ -179,16 +184,10 @@ class ConvSTDPLearner(Learner):
     def _learn_features(self, images: Tensor) -> Metrics:
         config = self.config
         latency = self.contrast(images)
-        fired, margin = first_spikes(latency, self.weight, self.threshold, config.steps, 1)
-        found = earliest_winners(fired, margin, config.steps, config.winners, config.radius)
-        image, row, column, chosen, step = found.unbind(1)
-        fields = latency.unfold(2, config.kernel, 1).unfold(3, config.kernel, 1)[image, :, row, column]
-        caused = (fields <= step[:, None, None, None]).to(self.weight.dtype)
-        change = caused * (config.potentiation + config.depression) - config.depression
-        gathered = torch.zeros_like(self.weight).permute(3, 0, 1, 2).contiguous()
-        add_rows(gathered, chosen, change)
-        self.weight.add_(gathered.permute(1, 2, 3, 0) * self.weight * (1 - self.weight))
-        self.weight.clamp_(0, 1)
+        fired, margin = first_spikes(latency, self.synapses.weight, self.threshold, config.sim_steps, 1)
+        found = earliest_winners(fired, margin, config.sim_steps, config.winners, config.radius)
+        self.synapses.apply_(self.rule.of_winners(self.synapses, latency, found))
+        chosen, step = found[:, 3], found[:, 4]
         wins = count_each(chosen, config.maps).to(self.threshold.dtype)
         self.threshold += config.threshold_gain * (wins - wins.mean())
         self.threshold.clamp_(min=1.0)

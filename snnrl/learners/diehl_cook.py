@@ -1,4 +1,4 @@
-"""Neurons that share out a data set among them by STDP, without labels."""
+"""Neurons that share out a data set among them by STDP, without labels: after Diehl & Cook (2015)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnrl import noise
+from snnrl.connections import Dense
 from snnrl.errors import require
 from snnrl.kernels import count_each
 from snnrl.kernels.competition import (
@@ -23,6 +24,8 @@ from snnrl.kernels.competition import (
 )
 from snnrl.learners.base import Batches, Learner, Metrics, check_batch_size
 from snnrl.learners.labels import READOUTS, LabelReadout
+from snnrl.neurons import DiehlCook
+from snnrl.plasticity import WinnerTakeAllSTDP
 from snnrl.settings import register
 from snnrl.traces import decay_factor
 
@@ -37,7 +40,7 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class DiehlCookConfig:
-    """Recipe of :class:`DiehlCookLearner`; time in steps, potentials in mV."""
+    """Recipe of :class:`DiehlCookLearner`; potentials in mV, and a simulation step is 1 ms."""
 
     n_neurons: int = 400
     """Neurons that compete."""
@@ -49,20 +52,20 @@ class DiehlCookConfig:
     """``current``: a constant input current; ``poisson``: random spikes of the same mean."""
     label_readout: str = "likelihood"
     """How spikes become a label: ``all``, ``proportion``, ``likelihood`` or ``ngram``."""
-    steps: int = 15
-    """Length of a presentation while learning."""
+    sim_steps: int = 15
+    """Simulation steps of a presentation."""
     input_spikes: float = 1600.0
     """Expected input spikes of a presentation, the same for every image."""
-    tau: float = 7.5
-    """Time constant of the membranes."""
+    tau_mem: float = 7.5
+    """Time constant of the membranes in ms."""
     excess: float = 10.0
     """How far above its adaptive threshold a neuron must be to fire."""
     inhibition: float = 48.0
     """How far below rest a spike leaves the other neurons."""
     threshold_gain: float = 48.0
     """Growth of a threshold in a whole run, if its neuron fires once for every image that is its fair share."""
-    trace_tau: float = 42.0
-    """Time constant of the trace of an input spike."""
+    tau_pre: float = 42.0
+    """Time constant in ms of the trace of an input spike."""
     learning_rate: float = 0.05
     """Of the first spikes."""
     learning_rate_end: float = 0.005
@@ -78,7 +81,7 @@ class DiehlCookConfig:
 
     def __post_init__(self) -> None:
         check_batch_size(self.batch_size)
-        for name in ("n_neurons", "steps"):
+        for name in ("n_neurons", "sim_steps"):
             require(getattr(self, name) >= 1, f"learner.{name}", getattr(self, name), "an integer of at least 1")
         for field in fields(self):
             value = getattr(self, field.name)
@@ -92,8 +95,8 @@ class DiehlCookConfig:
         require(
             self.label_readout in READOUTS, "learner.label_readout", self.label_readout, f"one of {', '.join(READOUTS)}"
         )
-        decay_factor(self.tau, setting="learner.tau")
-        decay_factor(self.trace_tau, setting="learner.trace_tau")
+        decay_factor(self.tau_mem, setting="learner.tau_mem")
+        decay_factor(self.tau_pre, setting="learner.tau_pre")
 
 
 @register("diehl_cook")
@@ -103,13 +106,15 @@ class DiehlCookLearner(Learner):
     After Diehl & Cook (2015, Front. Comput. Neurosci. 9:99), with inhibition that lets one neuron fire in a step and
     with these rules, ``n`` being the spikes of a neuron in a batch and ``x`` the mean trace of an input at them:
 
-        w <- max(w + (1 - (1 - eta)^n) (x - depression) (weight_ceiling - w), 0), then w <- w weight_sum / sum(w)
+        w <- max(w + (1 - (1 - learning_rate)^n) (x - depression) (weight_ceiling - w), 0)
+        w <- w weight_sum / sum(w)
         theta <- theta + n threshold_gain neurons / images of the whole run
 
-    which for batches of one image is the rule of every spike by itself. Thresholds do not decay: the gain makes a
-    neuron that fires more often than its fair share ever harder to win over. While labels are asked for, nothing
-    changes; for ``label_readout=all`` neurons compete as they do in learning, for the others a spike only holds its own
-    neuron back, so that those which come next are heard as well, 40 steps long.
+    (:class:`~snnrl.plasticity.WinnerTakeAllSTDP`, the constraints of the connection, and the adaptation of
+    :class:`~snnrl.neurons.DiehlCook`), which for batches of one image is the rule of every spike by itself. Thresholds
+    do not decay: the gain makes a neuron that fires more often than its fair share ever harder to win over. While
+    labels are asked for, nothing changes; for ``label_readout=all`` neurons compete as they do in learning, for the
+    others a spike only holds its own neuron back, so that those which come next are heard as well, 40 steps long.
 
     Args:
         shape: of one image, ``(channels, height, width)``.
@@ -120,37 +125,53 @@ class DiehlCookLearner(Learner):
 
     Config = DiehlCookConfig
     config: DiehlCookConfig
-    threshold: Tensor
 
     def __init__(self, shape: tuple[int, int, int], classes: int, config: DiehlCookConfig, seed: int) -> None:
         super().__init__(shape, classes, config, seed)
         first = noise.uniform((config.n_neurons, self.inputs), torch.empty(0), self.generator) ** config.weight_power
-        self.weight = nn.Parameter(self._normalised(first), requires_grad=False)
-        self.register_buffer("threshold", torch.zeros(config.n_neurons))
+        self.synapses = Dense(
+            self.inputs,
+            config.n_neurons,
+            by_pre=False,
+            weight=first,
+            bounds=(0.0, math.inf),
+            norm=config.weight_sum,
+        )
+        self.neurons = DiehlCook(
+            config.n_neurons,
+            tau_theta=math.inf,
+            tau_mem=config.tau_mem,
+            decay_input=False,
+            v_rest=0.0,
+            v_threshold=config.excess,
+            v_reset=0.0,
+            v_inhibited=-config.inhibition,
+            t_refractory=0.0,
+        )
+        self.rule = WinnerTakeAllSTDP(
+            learning_rate=config.learning_rate,
+            depression=config.depression,
+            w_max=config.weight_ceiling,
+            tau_pre=config.tau_pre,
+        )
         self.readout = LabelReadout(config.n_neurons, classes)
-        self._rate = config.learning_rate
-        decay = decay_factor(config.tau)
-        self._learning = WinnerTakeAll(config.steps, decay, config.excess, 0.0, -config.inhibition)
-        held_back = -4.0 * config.inhibition
-        self._released = WinnerTakeAll(RELEASED, decay, config.excess, held_back, 0.0)
+        self._learning = self.neurons.competition(config.sim_steps)
+        self._released = self._learning._replace(steps=RELEASED, winner=-4.0 * config.inhibition, losers=0.0)
 
     def batch_size(self, images_seen: int) -> int:
         return max(1, min(self.config.batch_size, int(images_seen * self.config.batch_growth)))
 
     def anneal(self, progress: float) -> None:
         first, last = self.config.learning_rate, self.config.learning_rate_end
-        self._rate = first * (last / first) ** progress if first else 0.0
+        self.rule.learning_rate = first * (last / first) ** progress if first else 0.0
 
     def learn(self, images: Tensor, labels: Tensor) -> Metrics:
         _, gather = self._compete(images, self._learning)
         fired, spikes, seen = gather()
         if len(fired):
-            rate = (1 - (1 - self._rate) ** spikes)[:, None]
-            weight = self.weight[fired]
-            change = rate * (seen - self.config.depression) * (self.config.weight_ceiling - weight)
-            self.weight[fired] = self._normalised((weight + change).clamp_(min=0))
+            self.synapses.apply_(self.rule.change(self.synapses.weight[fired], spikes[:, None], seen), fired)
             gain = self.config.threshold_gain * self.config.n_neurons / self.training_images
-            self.threshold[fired] += gain * spikes
+            self.neurons.adapt_(fired, spikes, gain)
         return {"train/spikes_per_image": spikes.sum() / len(images), "train/winners": float(len(fired))}
 
     def calibrate(self, batches: Batches) -> None:
@@ -168,7 +189,7 @@ class DiehlCookLearner(Learner):
         shown = min(self.config.n_neurons, 400)
         title = f"input weights of {shown} of {self.config.n_neurons} neurons"
         return {
-            "receptive_fields": receptive_fields(self.weight, self.shape, title),
+            "receptive_fields": receptive_fields(self.synapses.weight, self.shape, title),
             "assignments": assignment_map(self.readout.assignments(), self.classes),
             "spikes": spike_raster(self._show(images[:SHOWN]).t(), labels[:SHOWN]),
         }
@@ -182,25 +203,24 @@ class DiehlCookLearner(Learner):
         self, images: Tensor, competition: WinnerTakeAll
     ) -> tuple[Tensor, Callable[[], tuple[Tensor, Tensor, Tensor]]]:
         """Winners ``[steps, batch]``, and what gathers what they saw; see :func:`gather_wins`."""
-        neurons = self.config.n_neurons
+        neurons, threshold = self.config.n_neurons, self.neurons.theta.to(torch.float32)
         if self.config.encoding == "current":
-            winners = compete(self._current(images), self.threshold, competition)
+            winners = compete(self._current(images), threshold, competition)
             return winners, lambda: gather_wins(winners, (images.flatten(1).to(torch.float32) / 255)[None], neurons)
         spikes = self._spikes(images, competition.steps)
-        winners = compete_spikes(spikes, self.weight, self.threshold, competition)
-        decay = decay_factor(self.config.trace_tau)
-        return winners, lambda: gather_spike_wins(winners, spikes, decay, self.inputs, neurons)
+        winners = compete_spikes(spikes, self.synapses.weight, threshold, competition)
+        return winners, lambda: gather_spike_wins(winners, spikes, self.rule.decay_pre, self.inputs, neurons)
 
     def _expected(self, images: Tensor) -> Tensor:
         """Expected spikes of each input in a step, ``[batch, inputs]``."""
         bright = images.flatten(1).to(torch.float32)
-        expected = bright * (self.config.input_spikes / self.config.steps)
+        expected = bright * (self.config.input_spikes / self.config.sim_steps)
         return expected.div_(bright.sum(1, keepdim=True).clamp(min=1))
 
     def _current(self, images: Tensor) -> Tensor:
         """The constant current ``[1, batch, neurons]``."""
-        current: Tensor = (self._expected(images) @ self.weight.t())[None]
-        return current
+        current: Tensor = self.synapses(self._expected(images))
+        return current[None]
 
     def _spikes(self, images: Tensor, steps: int) -> InputSpikes:
         """Random spikes of the inputs that are not dark."""
@@ -209,6 +229,3 @@ class DiehlCookLearner(Learner):
         offsets = torch.zeros(len(images) + 1, dtype=torch.int64, device=images.device)
         offsets[1:] = count_each(image, len(images)).cumsum(0)
         return InputSpikes(noise.events(expected[image, source], steps, self.generator), source, offsets)
-
-    def _normalised(self, weight: Tensor) -> Tensor:
-        return weight * (self.config.weight_sum / weight.sum(1, keepdim=True).clamp(min=1e-12))

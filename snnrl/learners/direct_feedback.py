@@ -1,4 +1,4 @@
-"""A hidden layer that learns from an error that reaches it through fixed random synapses."""
+"""Direct feedback alignment: the error reaches the hidden layer through fixed random synapses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from snnrl.learners.base import Learner, Metrics
-from snnrl.learners.modulated import ErrorReadout, ModulatedSynapses, check_numbers, surprise, unit_drive
+from snnrl.learners.modulated import ErrorReadout, ErrorTrained, check_numbers, error_probability, unit_current
 from snnrl.neurons import LIF
 from snnrl.settings import register
 from snnrl.surrogate import FastSigmoid
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DirectFeedbackConfig:
-    """Recipe of :class:`DirectFeedbackLearner`; time in steps."""
+    """Recipe of :class:`DirectFeedbackLearner`; a simulation step is 1 ms."""
 
     n_hidden: int = 1000
     """Hidden neurons."""
     batch_size: int = 32
     """Images between two changes of the weights."""
-    steps: int = 16
-    """Length of a presentation."""
-    tau: float = 9.5
-    """Time constant of the hidden membranes, which is that of the presynaptic traces."""
+    sim_steps: int = 16
+    """Simulation steps of a presentation."""
+    tau_mem: float = 9.5
+    """Time constant in ms of the hidden membranes, which is that of the presynaptic traces."""
     window: float = 10.0
     """How fast the rule loses hold of a neuron as its potential leaves the threshold, in 1 / potential."""
     gain: float = 1.0
@@ -49,13 +49,13 @@ class DirectFeedbackConfig:
 
     def __post_init__(self) -> None:
         positive = ("window", "gain", "hidden_lr", "output_lr", "weight_std", "feedback_std")
-        check_numbers(self, counts=("n_hidden", "batch_size", "steps"), positive=positive, shares=("momentum",))
-        decay_factor(self.tau, setting="learner.tau")
+        check_numbers(self, counts=("n_hidden", "batch_size", "sim_steps"), positive=positive, shares=("momentum",))
+        decay_factor(self.tau_mem, setting="learner.tau_mem")
 
 
 @register("direct_feedback")
 class DirectFeedbackLearner(Learner):
-    """Input, hidden LIF neurons and an output that learns from its error, which is broadcast to the hidden layer.
+    """Hidden LIF neurons and an output, both taught by the output's error: direct feedback alignment.
 
     The image is a constant current. A hidden synapse gathers ``psi(u) x`` over the presentation, ``x`` being the
     presynaptic trace and ``psi(u) = 1 / (1 + window |u - threshold|)^2`` the nearness of a spike (the pseudo-derivative
@@ -81,13 +81,15 @@ class DirectFeedbackLearner(Learner):
     def __init__(self, shape: tuple[int, int, int], classes: int, config: DirectFeedbackConfig, seed: int) -> None:
         super().__init__(shape, classes, config, seed)
         hidden = config.n_hidden
-        self.synapses = ModulatedSynapses(self.inputs, hidden, config.weight_std, config.momentum, self.generator)
-        self.neurons = LIF(hidden, tau_mem=config.tau, reset="soft", decay_input=False)
+        self.synapses = ErrorTrained(self.inputs, hidden, config.weight_std, config.momentum, self.generator)
+        self.neurons = LIF(hidden, tau_mem=config.tau_mem, reset="soft", decay_input=False)
         self.output = ErrorReadout(hidden, classes, config.gain, config.momentum, self.generator)
         feedback = config.feedback_std * torch.randn(classes, hidden, generator=self.generator)
         self.register_buffer("feedback", feedback)
         self._psi = FastSigmoid(slope=config.window)
-        rise = 1 - decay_factor(config.tau) * decay_kernel(config.steps, decay_factor(config.tau), torch.empty(0))
+        rise = 1 - decay_factor(config.tau_mem) * decay_kernel(
+            config.sim_steps, decay_factor(config.tau_mem), torch.empty(0)
+        )
         self._rise = (rise / rise[-1]).tolist()
         self._remaining = 1.0
 
@@ -95,24 +97,26 @@ class DirectFeedbackLearner(Learner):
         self._remaining = 1 - progress
 
     def learn(self, images: Tensor, labels: Tensor) -> Metrics:
-        drive = unit_drive(images)
-        current = self.synapses(drive)
+        constant = unit_current(images)
+        current = self.synapses(constant)
         state, nearness, spikes = self.neurons.init_state(len(images)), torch.zeros_like(current), 0 * current
         for rise in self._rise:
             state = self.neurons.charge(current, state)
             excess = self.neurons.excess(state)
             fired = self.neurons.fire(excess)
-            nearness.add_(self._psi.derivative(excess), alpha=rise / self.config.steps)
+            nearness.add_(self._psi.derivative(excess), alpha=rise / self.config.sim_steps)
             spikes += fired
             state = self.neurons.reset(state, fired)
-        rate = spikes / self.config.steps
+        rate = spikes / self.config.sim_steps
         error = self.output.error(rate, labels)
-        self.synapses.learn(drive, (error @ self.feedback) * nearness, self._remaining * self.config.hidden_lr)
-        self.output.synapses.learn(rate, error, self._remaining * self.config.output_lr)
-        return {"train/error": surprise(error), "train/hidden_lr": rate.mean()}
+        gate = (error @ self.feedback).unsqueeze(0)
+        hidden_lr, output_lr = self._remaining * self.config.hidden_lr, self._remaining * self.config.output_lr
+        self.synapses.learn(constant.unsqueeze(0), nearness.unsqueeze(0), hidden_lr, gate)
+        self.output.learn(rate, error, output_lr)
+        return {"train/error": error_probability(error), "train/hidden_rate": rate.mean()}
 
     def predict(self, images: Tensor) -> Tensor:
-        current = self.synapses(unit_drive(images)).expand(self.config.steps, -1, -1)
+        current = self.synapses(unit_current(images)).expand(self.config.sim_steps, -1, -1)
         spikes, _ = self.neurons.scan(current, self.neurons.init_state(len(images)))
         labels: Tensor = self.output(spikes.mean(0))
         return labels

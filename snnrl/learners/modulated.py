@@ -1,4 +1,4 @@
-"""What the learners with a local rule share: the drive of an image, and synapses that learn from a modulated trace."""
+"""What the supervised learners with a local rule share: images as currents, and synapses that learn from an error."""
 
 from __future__ import annotations
 
@@ -11,24 +11,22 @@ from torch.nn import functional
 
 from snnrl.connections import Dense
 from snnrl.errors import require
+from snnrl.plasticity import DeltaRule, DeltaRuleState, ThirdFactor
 
 
-def unit_drive(images: Tensor) -> Tensor:
+def unit_current(images: Tensor) -> Tensor:
     """Images, uint8 ``[batch, ...]``, as currents ``[batch, inputs]`` of Euclidean norm 1; a blank one gives none."""
     return functional.normalize(images.flatten(1).to(torch.get_default_dtype()), dim=1)
 
 
-class ModulatedSynapses(nn.Module):
-    """All-to-all synapses with an eligibility trace that decays from one batch to the next.
-
-    A batch adds the mean over its images of ``modulated post x pre`` to the trace, and the weights follow the trace
-    (Frémaux & Gerstner 2016, Front. Neural Circuits 9:85, eq. 3); ``post`` is already multiplied by the third factor.
+class ErrorTrained(nn.Module):
+    """A dense connection and its :class:`~snnrl.plasticity.DeltaRule`, whose eligibility is saved with the weights.
 
     Args:
         pre: presynaptic neurons.
         post: postsynaptic neurons.
         weight_std: of the first weights.
-        momentum: what is left of the trace after one batch, in [0, 1).
+        momentum: what is left of the eligibility after one batch, in [0, 1).
         generator: where the first weights are drawn from.
     """
 
@@ -37,29 +35,30 @@ class ModulatedSynapses(nn.Module):
     def __init__(self, pre: int, post: int, weight_std: float, momentum: float, generator: torch.Generator) -> None:
         super().__init__()
         self.dense = Dense(pre, post, weight_std=weight_std, generator=generator)
-        self.momentum = momentum
-        self.register_buffer("eligibility", self.dense.new_eligibility(1))
+        self.rule = DeltaRule(momentum=momentum)
+        self.register_buffer("eligibility", self.rule.init_state(self.dense, (pre,), (post,), 1).eligibility)
 
     def forward(self, pre: Tensor) -> Tensor:
         """Currents ``[..., post]`` of presynaptic activity ``[..., pre]``."""
         current: Tensor = self.dense(pre)
         return current
 
-    def learn(self, pre: Tensor, post: Tensor, rate: float) -> None:
+    def learn(self, pre: Tensor, post: Tensor, learning_rate: float, gate: Tensor | None = None) -> None:
         """Change the weights by one batch.
 
         Args:
-            pre: presynaptic traces ``[events, pre]``.
-            post: modulated postsynaptic activity ``[events, post]``.
-            rate: learning rate.
+            pre: presynaptic traces ``[time, batch, pre]``.
+            post: postsynaptic activity or error ``[time, batch, post]``.
+            learning_rate: of the rule.
+            gate: the error that reaches each neuron, ``[time, batch, post]``, where ``post`` is no error.
         """
-        self.eligibility.mul_(self.momentum)
-        self.dense.hebbian((post / len(post)).unsqueeze(1), pre.unsqueeze(1), out=self.eligibility)
-        self.dense.apply_(rate * self.eligibility[0])
+        self.rule.learning_rate = learning_rate
+        change, _ = self.rule(self.dense, pre, post, DeltaRuleState(self.eligibility), ThirdFactor(gate=gate))
+        self.dense.apply_(change)
 
 
 class ErrorReadout(nn.Module):
-    """One neuron for each class, of which one fires at a time, taught by error-modulated STDP.
+    """One neuron for each class, of which one fires at a time, taught by the delta rule.
 
     The neurons inhibit each other so that one of them fires, with probability ``softmax(gain v)`` (Nessler, Pfeiffer,
     Buesing & Maass 2013, PLoS Comput. Biol. 9:e1003037, eq. 3). The teacher's spike less the expected own spike
@@ -70,19 +69,23 @@ class ErrorReadout(nn.Module):
         inputs: presynaptic neurons.
         classes: output neurons.
         gain: steepness of the competition, in 1 / potential.
-        momentum: see :class:`ModulatedSynapses`.
+        momentum: see :class:`ErrorTrained`.
         generator: for the first weights, which are 0.
     """
 
     def __init__(self, inputs: int, classes: int, gain: float, momentum: float, generator: torch.Generator) -> None:
         super().__init__()
-        self.synapses = ModulatedSynapses(inputs, classes, 0.0, momentum, generator)
+        self.synapses = ErrorTrained(inputs, classes, 0.0, momentum, generator)
         self.classes, self.gain = classes, gain
 
     def forward(self, activity: Tensor) -> Tensor:
         """Labels ``[batch]`` of activities ``[batch, inputs]``."""
         potential: Tensor = self.synapses(activity)
         return potential.argmax(1)
+
+    def learn(self, activity: Tensor, error: Tensor, learning_rate: float) -> None:
+        """Learn from the errors ``[batch, classes]`` of activities ``[batch, inputs]``."""
+        self.synapses.learn(activity.unsqueeze(0), error.unsqueeze(0), learning_rate)
 
     def error(self, activity: Tensor, labels: Tensor) -> Tensor:
         """The teacher's spikes less the expected own ones ``[batch, classes]``."""
@@ -91,7 +94,7 @@ class ErrorReadout(nn.Module):
         return error
 
 
-def surprise(error: Tensor) -> Tensor:
+def error_probability(error: Tensor) -> Tensor:
     """The probability of another spike than the teacher's, averaged over the batch; of errors ``[batch, classes]``."""
     return error.clamp_min(0).sum(1).mean()
 

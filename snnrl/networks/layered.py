@@ -247,41 +247,63 @@ class LayeredNetwork(nn.Module):
     def spikes(self, x: Tensor) -> list[Tensor]:
         """The spikes of each layer ``[time, batch, *shape]`` for inputs ``[batch, ...]``."""
         trains: list[Tensor] = []
-        x = self._numbers(x)
+        arriving, steady = self._first_input(x)
         for layer in self._layers():
-            trains.append(layer.trains(self._current(layer, x, trains[-1] if trains else None)))
+            arriving, steady = layer.trains(self._current(layer, arriving, steady)), False
+            trains.append(arriving)
         return trains
 
     def forward(self, x: Tensor) -> Tensor:
         """Features ``[batch, last layer]`` of inputs ``[batch, ...]``."""
+        return self._features(*self._first_input(x))
+
+    def features(self, arriving: Tensor, *, write_out: bool = False) -> Tensor:
+        """Features ``[batch, last layer]`` of what arrives at the first synapses.
+
+        Args:
+            arriving: spikes ``[time, batch, ...]``, or ``[1, batch, ...]`` for a current that stays on.
+            write_out: give a current that stays on to the first of several layers once for each step: torch and not the
+                kernel then sums its gradient over the steps, which is slower and differs in the last bits.
+        """
+        steady = len(arriving) == 1
+        return self._features(arriving.flatten(0, 1) if steady else arriving, steady, write_out)
+
+    def _features(self, arriving: Tensor, steady: bool, write_out: bool = False) -> Tensor:
         *hidden, last = self._layers()
-        x, spikes = self._numbers(x), None
         for layer in hidden:
-            spikes = layer.trains(self._current(layer, x, spikes))
-        current = self._current(last, x, spikes)
+            current = self._current(layer, arriving, steady)
+            if steady and write_out:
+                current = current.expand(self.settings.sim_steps, *current.shape[1:])
+            arriving, steady = layer.trains(current), False
+        current = self._current(last, arriving, steady)
         if self.settings.readout != "leaky":
-            again = partial(self._current, last, x, spikes) if last.gives_new_memory() else None
+            again = partial(self._current, last, arriving, steady) if last.gives_new_memory() else None
             counts = last.counts(current, again).flatten(1)
             return counts if self.settings.readout == "count" else counts / self.settings.sim_steps
         weighted: Tensor = torch.tensordot(self._held, last.trains(current), 1)
         return weighted.flatten(1)
 
-    def _numbers(self, x: Tensor) -> Tensor:
-        """Inputs in the dtype of the network."""
+    def _first_input(self, x: Tensor) -> tuple[Tensor, bool]:
+        """What arrives at the first synapses, in the dtype of the network, and whether it stays on for the window."""
         dtype = self._held.dtype
-        if x.dtype == dtype:
-            return x
-        require(not x.is_complex(), "x", x.dtype, "a tensor of real numbers")
-        return x.to(dtype)
+        if x.dtype != dtype:
+            require(not x.is_complex(), "x", x.dtype, "a tensor of real numbers")
+            x = x.to(dtype)
+        return (x, True) if self.input_cells is None else (self.input_cells(x), False)
 
     def _layers(self) -> Sequence[SpikingLayer]:
         return cast(Sequence[SpikingLayer], self.layers)
 
-    def _current(self, layer: SpikingLayer, x: Tensor, spikes: Tensor | None) -> Tensor:
-        """What the synapses of a layer give: ``[time, batch, *shape]``, or ``[1, ...]`` for an input that stays on."""
-        if spikes is None and self.input_cells is None:
-            steady: Tensor = layer.synapses(x)
-            return steady.unsqueeze(0)
-        arriving: Tensor = cast(nn.Module, self.input_cells)(x) if spikes is None else spikes
+    def _current(self, layer: SpikingLayer, arriving: Tensor, steady: bool) -> Tensor:
+        """What the synapses of a layer give: ``[time, batch, *shape]``, or ``[1, ...]`` for an input that stays on.
+
+        Args:
+            layer: the synapses and neurons.
+            arriving: ``[batch, ...]`` if it stays on, else spikes ``[time, batch, ...]``.
+            steady: whether it stays on.
+        """
+        if steady:
+            constant: Tensor = layer.synapses(arriving)
+            return constant.unsqueeze(0)
         current: Tensor = layer.synapses(arriving.flatten(0, 1))
         return current.view(*arriving.shape[:2], *current.shape[1:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ from snnrl.neurons.lif import LeakyMembrane
 from snnrl.neurons.settings import Limits, Value, at_least
 from snnrl.settings import register
 from snnrl.traces import decay_trace
+from snnrl.types import Setting
 
 
 class AdaptiveLIFState(NamedTuple):
@@ -48,7 +49,12 @@ class AdaptiveLIF(LeakyMembrane[AdaptiveLIFState]):
     increment: Value
 
     def __init__(
-        self, shape: int | tuple[int, ...], *, tau_adaptation: Value = 100.0, increment: Value = 0.1, **settings: Any
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        tau_adaptation: Value = 100.0,
+        increment: Value = 0.1,
+        **settings: Setting,
     ) -> None:
         super().__init__(shape, **settings)
         self._set("tau_adaptation", tau_adaptation)
@@ -97,7 +103,7 @@ class LSNN(AdaptiveLIF):
     beta: Value
 
     def __init__(
-        self, shape: int | tuple[int, ...], *, beta: Value = 1.8, tau_adaptation: Value = 200.0, **settings: Any
+        self, shape: int | tuple[int, ...], *, beta: Value = 1.8, tau_adaptation: Value = 200.0, **settings: Setting
     ) -> None:
         require(settings.pop("reset", "soft") == "soft", "reset", "hard", "soft, the reset of this model")
         LeakyMembrane.__init__(self, shape, reset="soft", **settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ from snnrl.neurons.lif import LeakyMembrane
 from snnrl.neurons.settings import Value
 from snnrl.settings import register
 from snnrl.traces import decay_trace, scan_trace
+from snnrl.types import Setting
 
 
 class CurrentLIFState(NamedTuple):
@@ -44,7 +45,7 @@ class CurrentLIF(LeakyMembrane[CurrentLIFState]):
 
     LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_syn", "v_threshold")
 
-    def __init__(self, shape: int | tuple[int, ...], *, tau_syn: Value = 5.0, **settings: Any) -> None:
+    def __init__(self, shape: int | tuple[int, ...], *, tau_syn: Value = 5.0, **settings: Setting) -> None:
         super().__init__(shape, **settings)
         self._set("tau_syn", tau_syn)
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Self
+from collections.abc import Callable
+from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor
 
+from snnrl.errors import require
+from snnrl.kernels.competition import WinnerTakeAll
 from snnrl.neurons.base import Neuron
 from snnrl.neurons.lif import LIF, LIFState
 from snnrl.neurons.settings import Limits, Value, at_least
 from snnrl.settings import register
+from snnrl.types import Setting
 
 
 @register("diehl_cook")
@@ -27,6 +31,8 @@ class DiehlCook(LIF):
         shape: shape of the population.
         theta_plus: rise of the threshold at each spike in mV, at least 0.
         tau_theta: time constant of ``theta`` in ms; ``inf`` for no decay.
+        v_inhibited: to what a spike sets the potential of all other neurons of its row, in mV: lateral inhibition that
+            lets one neuron fire at a time; ``None`` for none.
         one_spike: of the neurons of a row that reach threshold in one step only the farthest above it fires, a
             winner-take-all; the others keep their potential.
         **settings: those of :class:`~snnrl.neurons.LIF`, with the paper's values as defaults.
@@ -46,13 +52,14 @@ class DiehlCook(LIF):
         *,
         theta_plus: float = 0.05,
         tau_theta: float = 1e7,
+        v_inhibited: float | None = None,
         one_spike: bool = True,
         tau_mem: Value = 100.0,
         v_rest: Value = -65.0,
         v_threshold: Value = -52.0,
         v_reset: Value = -60.0,
         t_refractory: float = 5.0,
-        **settings: Any,
+        **settings: Setting,
     ) -> None:
         super().__init__(
             shape,
@@ -65,7 +72,7 @@ class DiehlCook(LIF):
         )
         self._set("theta_plus", theta_plus, per_neuron=False)
         self._set("tau_theta", tau_theta, per_neuron=False)
-        self.one_spike = one_spike
+        self.one_spike, self.v_inhibited = one_spike, v_inhibited
         self.register_buffer("theta", torch.zeros(self.shape, dtype=torch.float64))
 
     def limits(self, name: str) -> Limits:
@@ -79,7 +86,7 @@ class DiehlCook(LIF):
         """The factor by which ``theta`` shrinks in one step."""
         return math.exp(-self.dt / self.tau_theta)
 
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """As in torch, but that ``theta`` keeps its dtype where others are converted."""
         kept = self.theta
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
@@ -89,6 +96,36 @@ class DiehlCook(LIF):
 
     def excess(self, state: LIFState) -> Tensor:
         return state.v - (self.v_threshold + self.theta.to(state.v.dtype))
+
+    def reset(self, state: LIFState, spikes: Tensor) -> LIFState:
+        after = super().reset(state, spikes)
+        if self.v_inhibited is None:
+            return after
+        others = (spikes == 0) & (spikes.flatten(1) > 0).any(1).view(-1, *[1] * len(self.shape))
+        return after._replace(v=torch.where(others, self.v_inhibited, after.v))
+
+    def competition(self, steps: int) -> WinnerTakeAll:
+        """The settings as the loops of :mod:`snnrl.kernels.competition` take them; potentials are above rest.
+
+        The loops find which neuron of a row fires in each of ``steps`` steps from rest, while ``theta`` stands still.
+
+        Raises:
+            ConfigError: neurons that do not compete, a refractory period, or settings that differ between neurons.
+        """
+        require(self.one_spike, "one_spike", self.one_spike, "True, for a winner in each step")
+        require(self.v_inhibited is not None, "v_inhibited", None, "a potential, for a winner in each step")
+        require(self.refractory_steps == 0, "t_refractory", self.t_refractory, "0, for a winner in each step")
+        require(not self.soft_reset, "reset", "soft", "hard, for a winner in each step")
+        require(not self.decay_input, "decay_input", self.decay_input, "False, for a winner in each step")
+        decay, rest, threshold, after = self.decay, self.v_rest, self.v_threshold, self.v_reset
+        for name, value in (("tau_mem", decay), ("v_rest", rest), ("v_threshold", threshold), ("v_reset", after)):
+            require(not isinstance(value, Tensor), name, value, "the same for all neurons, for a winner in each step")
+        potentials = (threshold - rest, after - rest, cast(float, self.v_inhibited) - rest)
+        return WinnerTakeAll(steps, *(cast(float, each) for each in (decay, *potentials)))
+
+    def adapt_(self, neurons: Tensor, spikes: Tensor, theta_plus: float) -> None:
+        """Raise the thresholds of ``neurons`` for their ``spikes``, in the precision of these, when a batch is over."""
+        self.theta[neurons] = (self.theta[neurons].to(spikes.dtype) + theta_plus * spikes).to(self.theta.dtype)
 
     def fire(self, excess: Tensor) -> Tensor:
         spikes = super().fire(excess)

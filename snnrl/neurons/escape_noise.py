@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from snnrl.neurons.settings import POSITIVE_SHARE, POTENTIAL, Limits, above
 from snnrl.noise import uniform
 from snnrl.settings import register
 from snnrl.traces import decay_trace, scan_trace
+from snnrl.types import Setting
 
 _LIMITS = {"v_threshold": POTENTIAL, "width": above(0), "rate_max": POSITIVE_SHARE}
 
@@ -60,7 +61,7 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         rate_max: float = 0.5,
         dt: float = 1.0,
         generator: torch.Generator | None = None,
-        **unknown: Any,
+        **unknown: Setting,
     ) -> None:
         super().__init__(shape, dt=dt, **unknown)
         values = {"tau_mem": tau_mem, "v_threshold": v_threshold, "width": width, "rate_max": rate_max}

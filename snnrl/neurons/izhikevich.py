@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.neurons.base import SpikingNeuron
 from snnrl.neurons.settings import Limits, Value, below
 from snnrl.settings import register
+from snnrl.types import Setting
 
 PATTERNS: dict[str, tuple[float, float, float, float]] = {
     "regular_spiking": (0.02, 0.2, -65.0, 8.0),
@@ -73,7 +74,7 @@ class Izhikevich(SpikingNeuron[IzhikevichState]):
         b: Value = 0.2,
         c: Value = -65.0,
         d: Value = 8.0,
-        **common: Any,
+        **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
         require(self.dt <= 1.0, "dt", self.dt, "at most 1 ms, the step of the paper")
@@ -84,7 +85,7 @@ class Izhikevich(SpikingNeuron[IzhikevichState]):
         return below(self.V_PEAK, "below the peak of {high} mV") if name == "c" else super().limits(name)
 
     @classmethod
-    def of_pattern(cls, shape: int | tuple[int, ...], pattern: str, **common: Any) -> Izhikevich:
+    def of_pattern(cls, shape: int | tuple[int, ...], pattern: str, **common: Setting) -> Izhikevich:
         """A population with the values of a firing pattern in :data:`PATTERNS`.
 
         Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from snnrl.neurons.lif import LeakyMembrane
 from snnrl.neurons.settings import Value, refuse_unknown
 from snnrl.settings import register
 from snnrl.traces import scan_trace
+from snnrl.types import Setting
 
 
 class LeakyIntegratorState(NamedTuple):
@@ -40,6 +41,7 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
         ConfigError: a time constant shorter than ``dt``.
     """
 
+    FIRES: ClassVar[bool] = False
     LEARNABLE: ClassVar[tuple[str, ...]] = ("tau_mem",)
     LEFT_OUT: ClassVar[tuple[str, ...]] = (
         *("v_rest", "v_threshold", "v_reset", "reset"),
@@ -54,7 +56,7 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
         decay_input: bool = True,
         learnable: Collection[str] = (),
         dt: float = 1.0,
-        **unknown: Any,
+        **unknown: Setting,
     ) -> None:
         refuse_unknown(type(self), unknown)
         super().__init__(shape, tau_mem=tau_mem, decay_input=decay_input, learnable=learnable, dt=dt)

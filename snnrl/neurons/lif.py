@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from snnrl.neurons.base import S, SpikingNeuron, steps_like, window_of
 from snnrl.neurons.settings import POTENTIAL, Limits, Value, above, below, larger
 from snnrl.settings import register
 from snnrl.traces import scan_trace
+from snnrl.types import Setting
 
 
 class LIFState(NamedTuple):
@@ -53,7 +54,7 @@ class LeakyMembrane(SpikingNeuron[S]):
     v_reset: Value
     _compiled: LIFWindow | None = None
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Setting) -> None:
         super().__setattr__(name, value)
         if name != "_compiled":
             self.__dict__.pop("_compiled", None)
@@ -68,7 +69,7 @@ class LeakyMembrane(SpikingNeuron[S]):
         v_reset: Value = 0.0,
         reset: Literal["hard", "soft"] = "hard",
         decay_input: bool = True,
-        **common: Any,
+        **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
         self._set("tau_mem", tau_mem)

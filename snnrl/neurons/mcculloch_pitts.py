@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
 from snnrl.neurons.base import SpikingNeuron
 from snnrl.neurons.settings import Limits, Value
 from snnrl.settings import register
+from snnrl.types import Setting
 
 
 class McCullochPittsState(NamedTuple):
@@ -40,7 +41,7 @@ class McCullochPitts(SpikingNeuron[McCullochPittsState]):
     LEARNABLE: ClassVar[tuple[str, ...]] = ("v_threshold",)
     v_threshold: Value
 
-    def __init__(self, shape: int | tuple[int, ...], *, v_threshold: Value = 1.0, **common: Any) -> None:
+    def __init__(self, shape: int | tuple[int, ...], *, v_threshold: Value = 1.0, **common: Setting) -> None:
         super().__init__(shape, **common)
         self._set("v_threshold", v_threshold)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from snnrl.neurons.base import SpikingNeuron
 from snnrl.neurons.lif import LIF
 from snnrl.neurons.settings import Value
 from snnrl.settings import register
+from snnrl.types import Setting
 
 
 @register("if")
@@ -40,7 +41,7 @@ class IF(LIF):
         v_threshold: Value = 1.0,
         v_reset: Value = 0.0,
         reset: Literal["hard", "soft"] = "hard",
-        **common: Any,
+        **common: Setting,
     ) -> None:
         SpikingNeuron.__init__(self, shape, **common)
         self._set_potentials(v_rest, v_threshold, v_reset, reset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from snnrl.neurons.base import Neuron, step_of, steps_like, window_of
 from snnrl.neurons.settings import POSITIVE_SHARE, Limits, above
 from snnrl.settings import register
 from snnrl.traces import decay_trace, scan_trace
+from snnrl.types import Setting
 
 _LIMITS = {"gain": above(0), "rate_max": POSITIVE_SHARE}
 
@@ -61,7 +62,7 @@ class SaturatingIF(Neuron[SaturatingIFState]):
         tonic: float = 0.0,
         rate_max: float = 0.5,
         dt: float = 1.0,
-        **unknown: Any,
+        **unknown: Setting,
     ) -> None:
         super().__init__(shape, dt=dt, **unknown)
         for name, value in {"tau_syn": tau_syn, "gain": gain, "tonic": tonic, "rate_max": rate_max}.items():

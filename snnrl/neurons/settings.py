@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch import Tensor
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.kernels.plain import needs_torch
 from snnrl.surrogate import clamp
+from snnrl.types import Setting
 
 Value = float | Tensor
 """A setting: a number, or a tensor with one number for each neuron ``[*shape]``."""
@@ -75,13 +77,12 @@ def at_least(low: float, expected: str = "at least {low}") -> Limits:
 
 def larger(one: Value, other: Value) -> Value:
     """The larger of two settings, neuron by neuron."""
-    if isinstance(one, Tensor) or isinstance(other, Tensor):
-        like = one if isinstance(one, Tensor) else cast(Tensor, other)
-        return torch.maximum(*(torch.as_tensor(value, dtype=like.dtype, device=like.device) for value in (one, other)))
-    return max(one, other)
+    if isinstance(one, Tensor):
+        return torch.maximum(one, torch.as_tensor(other, dtype=one.dtype, device=one.device))
+    return larger(other, one) if isinstance(other, Tensor) else max(one, other)
 
 
-def number(name: str, value: Any, limits: Limits, shape: tuple[int, ...] | None) -> Tensor:
+def number(name: str, value: Setting, limits: Limits, shape: tuple[int, ...] | None) -> Tensor:
     """A setting as float64 on the CPU, a number or ``[*shape]``.
 
     Args:
@@ -127,7 +128,7 @@ def accepted(model: Any) -> tuple[str, ...]:
     return tuple(name for name in names if name not in model.LEFT_OUT)
 
 
-def _extreme(value: Value, pick: Any) -> float:
+def _extreme(value: Value, pick: Callable[[list[float]], float]) -> float:
     return float(pick(value.flatten().tolist())) if isinstance(value, Tensor) else value
 
 

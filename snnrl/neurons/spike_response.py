@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from snnrl.neurons.settings import POTENTIAL, Limits, Value, above, at_least
 from snnrl.noise import uniform
 from snnrl.settings import register
 from snnrl.traces import decay_trace
+from snnrl.types import Setting
 
 _LIMITS = {
     "v_threshold": POTENTIAL,
@@ -79,7 +80,7 @@ class SRM0(SpikingNeuron[SRM0State]):
         width: float = 0.5,
         rate_threshold: float = 0.1,
         generator: torch.Generator | None = None,
-        **common: Any,
+        **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
         self._set("tau_mem", tau_mem)
@@ -175,7 +176,7 @@ class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
         tau_refractory: Value = 20.0,
         eta_reset: float = 1.0,
         v_threshold: Value = 1.0,
-        **common: Any,
+        **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
         self._set("tau_mem", tau_mem, per_neuron=False)

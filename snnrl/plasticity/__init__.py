@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from snnrl.plasticity.base import Rule
+from snnrl.plasticity.base import Rule, ThirdFactor
+from snnrl.plasticity.delta_rule import DeltaRule, DeltaRuleState
+from snnrl.plasticity.first_spike import FirstSpikeState, FirstSpikeSTDP
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
 from snnrl.plasticity.prediction import LinearCritic, LinearCriticState, MovingAverage, TemporalDifference
-from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, EligibilityState, Rmax, RmaxState
+from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, Rmax
 from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
-from snnrl.plasticity.three_factor import ThreeFactor, ThreeFactorState
+from snnrl.plasticity.three_factor import EligibilityState, ThreeFactor
+from snnrl.plasticity.winner_take_all import WinnerTakeAllState, WinnerTakeAllSTDP
 from snnrl.settings import Registry
 
 RULES: Registry[Rule[Any]] = Registry("rule", "snnrl.plasticity.base:Rule", "plasticity")
@@ -20,7 +23,11 @@ __all__ = [
     "RULES",
     "STDP",
     "TDSTDP",
+    "DeltaRule",
+    "DeltaRuleState",
     "EligibilityState",
+    "FirstSpikeSTDP",
+    "FirstSpikeState",
     "Hebbian",
     "HebbianState",
     "Homeostasis",
@@ -30,15 +37,16 @@ __all__ = [
     "MovingAverage",
     "Oja",
     "Rmax",
-    "RmaxState",
     "Rule",
     "RunningScale",
     "STDPState",
     "Shuffler",
     "TemporalDifference",
+    "ThirdFactor",
     "ThreeFactor",
-    "ThreeFactorState",
     "TripletSTDP",
     "TripletState",
     "WeightDependentSTDP",
+    "WinnerTakeAllSTDP",
+    "WinnerTakeAllState",
 ]

@@ -3,21 +3,55 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from snnrl.connections.base import Connection
-from snnrl.errors import ConfigError, KnownSettings, require, shown
-from snnrl.spikes import as_dtype
+from snnrl.errors import FixedSettings, KnownSettings, require
+from snnrl.spikes import SparseSpikes, as_dtype
+from snnrl.traces import decay_kernel, scan_trace
 
 S = TypeVar("S", bound=tuple[Any, ...])
 
 Shape = tuple[int, ...]
 
 
-class Rule(KnownSettings, nn.Module, ABC, Generic[S]):
+class ThirdFactor(NamedTuple):
+    """What reaches all synapses of a connection besides its spikes, for each step of a window.
+
+    A step of the third factor, for an agent a decision, lasts as many simulation steps as its length goes into that of
+    the spikes; what it brings comes at the end of the step. Rules that need no third factor ignore all but
+    :attr:`continuing`.
+    """
+
+    modulator: Tensor | None = None
+    """``[steps, batch]``: what turns eligibility into change, a reward or its prediction error."""
+    continuing: Tensor | None = None
+    """``[steps, batch]``: 0 where the row's episode ends after the step, so that its traces and its eligibility are
+    cleared, else 1; ``None`` where no episode ends."""
+    instant: Tensor | None = None
+    """``[steps, batch]``: a modulator that acts on the coincidences of its own step only."""
+    gate: Tensor | None = None
+    """``[steps, batch, *post_shape]``: what the coincidences of each postsynaptic neuron are multiplied by."""
+
+    def cast(self, dtype: torch.dtype) -> ThirdFactor:
+        """The same in numbers of ``dtype``.
+
+        Raises:
+            ConfigError: numbers that are not real.
+        """
+        return ThirdFactor(
+            *(
+                None if part is None else as_dtype(part, dtype, name)
+                for name, part in zip(self._fields, self, strict=True)
+            )
+        )
+
+
+class Rule(FixedSettings, KnownSettings, nn.Module, ABC, Generic[S]):
     """A plasticity rule, written over :meth:`~snnrl.connections.base.Connection.hebbian` for every connection.
 
     Weights stand still within a window, so that its change is a sum over the window's steps and the rows of the batch;
@@ -31,31 +65,25 @@ class Rule(KnownSettings, nn.Module, ABC, Generic[S]):
         dt: simulation step in ms for which its constants were made.
     """
 
+    FIXED: ClassVar[tuple[str, ...]] = ("dt",)
     dt: float
 
     uses_modulator: ClassVar[bool] = False
     uses_score: ClassVar[bool] = False
-    GIVEN_ON: ClassVar[tuple[str, ...]] = ()
-    """Settings that a part of the rule keeps in its place."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Refuse what would change nothing: of time constants a rule keeps the decay that follows from them.
-
-        Raises:
-            ConfigError: a setting that stands for good once the rule is made.
-        """
-        if name.startswith("tau_") or name in self.GIVEN_ON or (name == "dt" and "dt" in self.__dict__):
-            raise ConfigError(f"{name}={shown(value)}: cannot be changed, make a new {type(self).__name__}")
-        super().__setattr__(name, value)
 
     def __call__(
-        self, connection: Connection, pre: Tensor, post: Tensor, state: S, modulator: Tensor | None = None
+        self,
+        connection: Connection,
+        pre: Tensor | SparseSpikes,
+        post: Tensor,
+        state: S,
+        third: ThirdFactor = ThirdFactor(),  # noqa: B008
     ) -> tuple[Tensor, S]:
-        """:meth:`forward` of activities and modulators of any real dtype, cast to what the connection computes in."""
+        """:meth:`forward` of activities and factors of any real dtype, cast to what the connection computes in."""
         dtype = connection.compute_dtype
-        third = None if modulator is None else as_dtype(modulator, dtype, "modulator")
-        before, after = as_dtype(pre, dtype, "pre"), as_dtype(post, dtype, "post")
-        return cast(tuple[Tensor, S], super().__call__(connection, before, after, state, third))
+        before = pre.to(dtype) if isinstance(pre, SparseSpikes) else as_dtype(pre, dtype, "pre")
+        after = as_dtype(post, dtype, "post")
+        return cast(tuple[Tensor, S], super().__call__(connection, before, after, state, third.cast(dtype)))
 
     @abstractmethod
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> S:
@@ -63,25 +91,102 @@ class Rule(KnownSettings, nn.Module, ABC, Generic[S]):
 
     @abstractmethod
     def forward(
-        self, connection: Connection, pre: Tensor, post: Tensor, state: S, modulator: Tensor | None = None
+        self, connection: Connection, pre: Tensor | SparseSpikes, post: Tensor, state: S, third: ThirdFactor
     ) -> tuple[Tensor, S]:
         """The change of a window, to be given to :meth:`~snnrl.connections.base.Connection.apply_`.
 
         Args:
             connection: the synapses.
-            pre: ``[time, batch, *pre_shape]`` presynaptic spikes.
-            post: ``[time, batch, *post_shape]`` postsynaptic spikes.
-            state: from :meth:`init_state` or the last window.
-            modulator: ``[time, batch]``, the third factor in force at each step, for rules that use one.
+            pre: ``[time, batch, *pre_shape]`` presynaptic spikes; or sparse ones with rows ``(steps, batch)``, which
+                are fired together at the beginning of each step of the third factor, and whose trace ends with it.
+            post: ``[time, batch, *post_shape]`` postsynaptic spikes; ``time`` is a multiple of ``steps``.
+            state: from :meth:`init_state` or the last window; eligibility is updated in place.
+            third: the third factor, ``steps`` of them.
 
         Returns:
             The change ``[*weight.shape]``, and the state after the window.
+
+        Raises:
+            ConfigError: a rule that needs a modulator is given none.
         """
 
 
 def zeros(connection: Connection, batch: int, shape: Shape) -> Tensor:
     """A trace at rest, ``[batch, *shape]``, on the device of the connection."""
     return connection.weight.new_zeros((batch, *shape), dtype=connection.compute_dtype)
+
+
+Scan = Callable[[Tensor, Tensor, float], Tensor]
+"""A kind of trace, such as :func:`~snnrl.traces.scan_trace`."""
+
+
+def traced(
+    values: Tensor,
+    trace: Tensor,
+    decay: float,
+    continuing: Tensor | None = None,
+    *,
+    rest: float = 0.0,
+    scan: Scan = scan_trace,
+) -> tuple[Tensor, Tensor]:
+    """A trace over a window in which rows of the batch may end.
+
+    Args:
+        values: ``[time, batch, ...]``, what arrives at each simulation step.
+        trace: ``[batch, ...]``, the trace before the window.
+        decay: the factor of one simulation step.
+        continuing: see :class:`ThirdFactor`.
+        rest: what the trace is after an end.
+        scan: the kind of trace.
+
+    Returns:
+        The trace after each simulation step ``[time, batch, ...]``, and the one with which the next window begins.
+    """
+    parts, after = [], trace
+    for part, goes_on in _steps(values, continuing):
+        parts.append(scan(part, after, decay))
+        after = parts[-1][-1]
+        if goes_on is not None:
+            after = torch.where(per_row(goes_on, after) > 0, after, torch.full_like(after, rest))
+    return parts[0] if len(parts) == 1 else torch.cat(parts), after
+
+
+def _steps(values: Tensor, continuing: Tensor | None) -> list[tuple[Tensor, Tensor | None]]:
+    """``values`` in parts, each a step of the third factor, with which rows go on after it."""
+    if continuing is None:
+        return [(values, None)]
+    return list(zip(values.split(len(values) // len(continuing)), continuing, strict=True))
+
+
+def presynaptic_trace(
+    pre: Tensor | SparseSpikes,
+    time: int,
+    trace: Tensor,
+    decay: float,
+    continuing: Tensor | None,
+    *,
+    scan: Scan = scan_trace,
+) -> tuple[Tensor, Tensor]:
+    """:func:`traced` of presynaptic spikes of either kind, over ``time`` simulation steps."""
+    if isinstance(pre, Tensor):
+        return traced(pre, trace, decay, continuing, scan=scan)
+    kernel = decay_kernel(time // pre.rows[0], decay, pre.value)
+    return torch.einsum("j,sbn->sjbn", kernel, pre.dense()).flatten(0, 1), torch.zeros_like(trace)
+
+
+def train(pre: Tensor | SparseSpikes, time: int) -> Tensor:
+    """Presynaptic spikes of either kind as ``[time, batch, *pre_shape]``."""
+    if isinstance(pre, Tensor):
+        return pre
+    first = pre.dense()
+    whole = first.new_zeros((len(first), time // len(first), *first.shape[1:]))
+    whole[:, 0] = first
+    return whole.flatten(0, 1)
+
+
+def per_row(rows: Tensor, like: Tensor) -> Tensor:
+    """``rows`` with dimensions of 1 at the end, so that it broadcasts to ``like``."""
+    return rows.view(*rows.shape, *[1] * (like.dim() - rows.dim()))
 
 
 def hebbian_sum(connection: Connection, post: Tensor, pre: Tensor) -> Tensor:

@@ -9,9 +9,20 @@ from torch import Tensor
 
 from snnrl.connections.base import Connection
 from snnrl.errors import require
-from snnrl.plasticity.base import Rule, Shape, hebbian_sum, require_finite, zeros
+from snnrl.plasticity.base import (
+    Rule,
+    Shape,
+    ThirdFactor,
+    hebbian_sum,
+    presynaptic_trace,
+    require_finite,
+    traced,
+    train,
+    zeros,
+)
 from snnrl.settings import register
-from snnrl.traces import decay_factor, scan_trace
+from snnrl.spikes import SparseSpikes
+from snnrl.traces import decay_factor
 
 
 class HebbianState(NamedTuple):
@@ -50,12 +61,12 @@ class Hebbian(Rule[HebbianState]):
 
     @torch.no_grad()
     def forward(
-        self, connection: Connection, pre: Tensor, post: Tensor, state: HebbianState, modulator: Tensor | None = None
+        self, connection: Connection, pre: Tensor | SparseSpikes, post: Tensor, state: HebbianState, third: ThirdFactor
     ) -> tuple[Tensor, HebbianState]:
-        x_pre = scan_trace(pre, state.x_pre, self.decay_pre)
-        x_post = scan_trace(post, state.x_post, self.decay_post)
+        x_pre, pre_after = presynaptic_trace(pre, len(post), state.x_pre, self.decay_pre, third.continuing)
+        x_post, post_after = traced(post, state.x_post, self.decay_post, third.continuing)
         change = self.learning_rate * self.change(connection, x_post, x_pre)
-        return change, HebbianState(x_pre[-1], x_post[-1])
+        return change, HebbianState(pre_after, post_after)
 
     def change(self, connection: Connection, x_post: Tensor, x_pre: Tensor) -> Tensor:
         """The summed change for a learning rate of 1."""
@@ -115,11 +126,12 @@ class Homeostasis(Rule[HomeostasisState]):
     def forward(
         self,
         connection: Connection,
-        pre: Tensor,
+        pre: Tensor | SparseSpikes,
         post: Tensor,
         state: HomeostasisState,
-        modulator: Tensor | None = None,
+        third: ThirdFactor,
     ) -> tuple[Tensor, HomeostasisState]:
-        rate = scan_trace(post * ((1 - self.decay) * 1000.0 / self.dt), state.rate, self.decay)
-        lack = hebbian_sum(connection, self.rate_target - rate, torch.ones_like(pre))
-        return self.learning_rate * lack * connection.weight, HomeostasisState(rate[-1])
+        spikes = post * ((1 - self.decay) * 1000.0 / self.dt)
+        rate, after = traced(spikes, state.rate, self.decay, third.continuing, rest=self.rate_target)
+        lack = hebbian_sum(connection, self.rate_target - rate, torch.ones_like(train(pre, len(post))))
+        return self.learning_rate * lack * connection.weight, HomeostasisState(after)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from snnrl.connections.base import Connection
-from snnrl.errors import ConfigError
-from snnrl.plasticity.base import Rule, Shape, hebbian_sum, require_finite, zeros
+from snnrl.plasticity.base import (
+    Shape,
+    ThirdFactor,
+    hebbian_sum,
+    per_row,
+    require_finite,
+    traced,
+    train,
+    zeros,
+)
 from snnrl.plasticity.stdp import STDP, STDPState
-from snnrl.plasticity.three_factor import ThreeFactor, ThreeFactorState
+from snnrl.plasticity.three_factor import Coincidences, EligibilityState, ThreeFactor, Window, required
 from snnrl.settings import register
-from snnrl.traces import decay_factor, scan_trace
+from snnrl.spikes import SparseSpikes
+from snnrl.traces import decay_factor, decay_kernel
 
 
 @register("mstdp")
@@ -28,25 +37,21 @@ class MSTDP(STDP):
 
     @torch.no_grad()
     def forward(
-        self, connection: Connection, pre: Tensor, post: Tensor, state: STDPState, modulator: Tensor | None = None
+        self, connection: Connection, pre: Tensor | SparseSpikes, post: Tensor, state: STDPState, third: ThirdFactor
     ) -> tuple[Tensor, STDPState]:
-        factor = _per_neuron(required(modulator), post)
-        x_pre, x_post, after = self.traces(pre, post, state)
-        rise, fall = hebbian_sum(connection, factor * post, x_pre), hebbian_sum(connection, factor * x_post, pre)
+        modulator = required(third.modulator)
+        factor = per_row(modulator if third.instant is None else modulator + third.instant, post)
+        factor = factor if third.gate is None else factor * third.gate
+        length = len(post) // len(factor)
+        factor = factor if length == 1 else factor.repeat_interleave(length, dim=0)
+        x_pre, x_post, after = self.traces(pre, post, state, third.continuing)
+        rise = hebbian_sum(connection, factor * post, x_pre)
+        fall = hebbian_sum(connection, factor * x_post, train(pre, len(post)))
         return self.change(connection, rise, fall), after
 
 
-class EligibilityState(NamedTuple):
-    """State of the rules with an eligibility trace."""
-
-    pairs: STDPState
-    """Traces of the spikes."""
-    eligibility: Tensor
-    """``[batch, *weight.shape]``, already decayed to the step that comes next."""
-
-
 @register("mstdpet")
-class MSTDPET(Rule[EligibilityState]):
+class MSTDPET(ThreeFactor):
     r"""Reward-modulated STDP with an eligibility trace: ``e[t] = exp(-dt / tau_eligibility) e[t-1] + z[t]``.
 
     ``dw[t] = r[t] e[t]``, where ``z[t]`` is the change that STDP would make at step t, so that reward may come late
@@ -62,11 +67,10 @@ class MSTDPET(Rule[EligibilityState]):
         dt: simulation step in ms.
 
     Raises:
-        ConfigError: a time constant shorter than ``dt``.
+        ConfigError: an amplitude that is not finite, or a time constant shorter than ``dt``.
     """
 
-    uses_modulator: ClassVar[bool] = True
-    GIVEN_ON: ClassVar[tuple[str, ...]] = ("a_plus", "a_minus")
+    DECAYS_EACH_SIM_STEP: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -78,42 +82,34 @@ class MSTDPET(Rule[EligibilityState]):
         tau_post: float = 20.0,
         dt: float = 1.0,
     ) -> None:
-        super().__init__()
-        self.dt = dt
-        self.pairs = STDP(a_plus=a_plus, a_minus=a_minus, tau_pre=tau_pre, tau_post=tau_post, dt=dt)
-        self.three_factor = ThreeFactor(decay_factor(tau_eligibility, dt, "tau_eligibility"))
+        super().__init__(decay_factor(tau_eligibility, dt, "tau_eligibility"), tau_pre=tau_pre, dt=dt)
+        require_finite(a_plus=a_plus, a_minus=a_minus)
+        self.a_plus, self.a_minus = a_plus, a_minus
+        self.decay_post = decay_factor(tau_post, dt, "tau_post")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EligibilityState:
-        pairs = self.pairs.init_state(connection, pre_shape, post_shape, batch)
-        return EligibilityState(pairs, connection.new_eligibility(batch))
+        traces = zeros(connection, batch, pre_shape), zeros(connection, batch, post_shape)
+        return EligibilityState(traces, connection.new_eligibility(batch))
 
-    def coincidences(self, pre: Tensor, post: Tensor, state: STDPState) -> tuple[Tensor, Tensor, STDPState]:
-        """The factors of ``z``: pre and post ``[time, events, batch, ...]``, and the state after the window."""
-        x_pre, x_post, after = self.pairs.traces(pre, post, state)
-        return (
-            torch.stack([x_pre, pre], dim=1),
-            torch.stack([self.pairs.a_plus * post, -self.pairs.a_minus * x_post], dim=1),
-            after,
+    def coincidences(
+        self, pre: Tensor | SparseSpikes, post: Tensor, traces: tuple[Tensor, ...], window: Window
+    ) -> Coincidences:
+        trace, post_after = traced(post, traces[1], self.decay_post, window.continuing)
+        x_post = trace - post
+        if isinstance(pre, SparseSpikes):
+            rise = window.summed(decay_kernel(window.length, self.decay_pre, post), self.a_plus * post)
+            first = torch.eye(window.length, 1, device=post.device, dtype=post.dtype).flatten()
+            return Coincidences(pre, rise - window.summed(first, self.a_minus * x_post), (traces[0], post_after))
+        x_pre, pre_after = traced(pre, traces[0], self.decay_pre, window.continuing)
+        return Coincidences(
+            torch.cat([window.divided(x_pre), window.divided(pre)], dim=1),
+            torch.cat([window.faded(self.a_plus * post), window.faded(-self.a_minus * x_post)], dim=1),
+            (pre_after, post_after),
         )
-
-    @torch.no_grad()
-    def forward(
-        self,
-        connection: Connection,
-        pre: Tensor,
-        post: Tensor,
-        state: EligibilityState,
-        modulator: Tensor | None = None,
-    ) -> tuple[Tensor, EligibilityState]:
-        third = required(modulator)
-        before, after, pairs = self.coincidences(pre, post, state.pairs)
-        traced = ThreeFactorState(state.eligibility)
-        delta, traced = self.three_factor(connection, before, after, traced, third, torch.ones_like(third))
-        return delta, EligibilityState(pairs, traced.eligibility)
 
 
 @register("td_stdp")
-class TDSTDP(MSTDPET):
+class TDSTDP(ThreeFactor):
     r"""TD-STDP: only pre-before-post pairs leave an eligibility, and the modulator is the temporal-difference error.
 
     ``e[t] = exp(-dt / tau_eligibility) e[t-1] + a_plus post[t] x_pre[t]``, ``dw[t] = delta[t] e[t]`` (Frémaux,
@@ -130,27 +126,23 @@ class TDSTDP(MSTDPET):
         ConfigError: a time constant shorter than ``dt``.
     """
 
+    DECAYS_EACH_SIM_STEP: ClassVar[bool] = True
+
     def __init__(
         self, *, tau_eligibility: float = 200.0, a_plus: float = 0.01, tau_pre: float = 20.0, dt: float = 1.0
     ) -> None:
-        super().__init__(tau_eligibility=tau_eligibility, a_plus=a_plus, a_minus=0.0, tau_pre=tau_pre, dt=dt)
+        super().__init__(decay_factor(tau_eligibility, dt, "tau_eligibility"), tau_pre=tau_pre, dt=dt)
+        require_finite(a_plus=a_plus)
+        self.a_plus = a_plus
 
-    def coincidences(self, pre: Tensor, post: Tensor, state: STDPState) -> tuple[Tensor, Tensor, STDPState]:
-        x_pre, _, after = self.pairs.traces(pre, post, state)
-        return x_pre.unsqueeze(1), (self.pairs.a_plus * post).unsqueeze(1), after
-
-
-class RmaxState(NamedTuple):
-    """State of :class:`Rmax`."""
-
-    x_pre: Tensor
-    """``[batch, *pre_shape]``: how the membrane answers to each presynaptic neuron."""
-    eligibility: Tensor
-    """``[batch, *weight.shape]``, already decayed to the step that comes next."""
+    def coincidences(
+        self, pre: Tensor | SparseSpikes, post: Tensor, traces: tuple[Tensor, ...], window: Window
+    ) -> Coincidences:
+        return super().coincidences(pre, self.a_plus * post, traces, window)
 
 
 @register("r_max")
-class Rmax(Rule[RmaxState]):
+class Rmax(ThreeFactor):
     r"""R-max: the gradient of expected reward for neurons with escape noise.
 
     ``e[t] = exp(-dt / tau_eligibility) e[t-1] + score[t] x_pre[t]``, ``dw[t] = learning_rate r[t] e[t]``. ``score`` is
@@ -170,46 +162,12 @@ class Rmax(Rule[RmaxState]):
         ConfigError: a time constant shorter than ``dt``.
     """
 
-    uses_modulator: ClassVar[bool] = True
     uses_score: ClassVar[bool] = True
+    DECAYS_EACH_SIM_STEP: ClassVar[bool] = True
 
     def __init__(
         self, *, learning_rate: float = 0.01, tau_mem: float = 10.0, tau_eligibility: float = 500.0, dt: float = 1.0
     ) -> None:
-        super().__init__()
-        require_finite(learning_rate=learning_rate)
-        self.learning_rate, self.dt = learning_rate, dt
-        self.decay = decay_factor(tau_mem, dt, "tau_mem")
-        self.three_factor = ThreeFactor(decay_factor(tau_eligibility, dt, "tau_eligibility"))
-
-    def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> RmaxState:
-        return RmaxState(zeros(connection, batch, pre_shape), connection.new_eligibility(batch))
-
-    @torch.no_grad()
-    def forward(
-        self, connection: Connection, pre: Tensor, post: Tensor, state: RmaxState, modulator: Tensor | None = None
-    ) -> tuple[Tensor, RmaxState]:
-        """As :meth:`Rule.forward`; ``post`` is the score ``[time, batch, *post_shape]`` of the postsynaptic neurons."""
-        third = required(modulator)
-        x_pre = scan_trace(pre, state.x_pre, self.decay)
-        traced = ThreeFactorState(state.eligibility)
-        delta, traced = self.three_factor(
-            connection,
-            x_pre.unsqueeze(1),
-            post.unsqueeze(1),
-            traced,
-            self.learning_rate * third,
-            torch.ones_like(third),
-        )
-        return delta, RmaxState(x_pre[-1], traced.eligibility)
-
-
-def required(modulator: Tensor | None) -> Tensor:
-    """The third factor, which must be there."""
-    if modulator is None:
-        raise ConfigError("modulator=None: must be a tensor [time, batch], the reward or its prediction error")
-    return modulator
-
-
-def _per_neuron(modulator: Tensor, post: Tensor) -> Tensor:
-    return modulator.view(*modulator.shape, *[1] * (post.dim() - 2))
+        decay_factor(tau_mem, dt, "tau_mem")
+        decay = decay_factor(tau_eligibility, dt, "tau_eligibility")
+        super().__init__(decay, tau_pre=tau_mem, learning_rate=learning_rate, dt=dt)

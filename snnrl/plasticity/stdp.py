@@ -9,9 +9,20 @@ from torch import Tensor
 
 from snnrl.connections.base import Connection
 from snnrl.errors import require
-from snnrl.plasticity.base import Rule, Shape, hebbian_sum, require_finite, zeros
+from snnrl.plasticity.base import (
+    Rule,
+    Shape,
+    ThirdFactor,
+    hebbian_sum,
+    presynaptic_trace,
+    require_finite,
+    traced,
+    train,
+    zeros,
+)
 from snnrl.settings import register
-from snnrl.traces import decay_factor, scan_trace
+from snnrl.spikes import SparseSpikes
+from snnrl.traces import decay_factor
 
 
 class STDPState(NamedTuple):
@@ -59,18 +70,21 @@ class STDP(Rule[STDPState]):
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> STDPState:
         return STDPState(zeros(connection, batch, pre_shape), zeros(connection, batch, post_shape))
 
-    def traces(self, pre: Tensor, post: Tensor, state: STDPState) -> tuple[Tensor, Tensor, STDPState]:
+    def traces(
+        self, pre: Tensor | SparseSpikes, post: Tensor, state: STDPState, continuing: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, STDPState]:
         """What postsynaptic and presynaptic spikes meet, ``[time, batch, ...]`` each, and the state after."""
-        x_pre = scan_trace(pre, state.x_pre, self.decay_pre)
-        x_post = scan_trace(post, state.x_post, self.decay_post)
-        return x_pre, x_post - post, STDPState(x_pre[-1], x_post[-1])
+        x_pre, pre_after = presynaptic_trace(pre, len(post), state.x_pre, self.decay_pre, continuing)
+        x_post, post_after = traced(post, state.x_post, self.decay_post, continuing)
+        return x_pre, x_post - post, STDPState(pre_after, post_after)
 
     @torch.no_grad()
     def forward(
-        self, connection: Connection, pre: Tensor, post: Tensor, state: STDPState, modulator: Tensor | None = None
+        self, connection: Connection, pre: Tensor | SparseSpikes, post: Tensor, state: STDPState, third: ThirdFactor
     ) -> tuple[Tensor, STDPState]:
-        x_pre, x_post, after = self.traces(pre, post, state)
-        rise, fall = hebbian_sum(connection, post, x_pre), hebbian_sum(connection, x_post, pre)
+        x_pre, x_post, after = self.traces(pre, post, state, third.continuing)
+        rise = hebbian_sum(connection, post, x_pre)
+        fall = hebbian_sum(connection, x_post, train(pre, len(post)))
         return self.change(connection, rise, fall), after
 
     def change(self, connection: Connection, rise: Tensor, fall: Tensor) -> Tensor:
@@ -186,12 +200,15 @@ class TripletSTDP(Rule[TripletState]):
 
     @torch.no_grad()
     def forward(
-        self, connection: Connection, pre: Tensor, post: Tensor, state: TripletState, modulator: Tensor | None = None
+        self, connection: Connection, pre: Tensor | SparseSpikes, post: Tensor, state: TripletState, third: ThirdFactor
     ) -> tuple[Tensor, TripletState]:
-        x_pre = scan_trace(pre, state.x_pre, self.decay_pre)
-        x_post = scan_trace(post, state.x_post, self.decay_post)
-        x_pre_slow = scan_trace(pre, state.x_pre_slow, self.decay_pre_slow)
-        x_post_slow = scan_trace(post, state.x_post_slow, self.decay_post_slow)
+        ends, time = third.continuing, len(post)
+        x_pre, pre_after = presynaptic_trace(pre, time, state.x_pre, self.decay_pre, ends)
+        x_pre_slow, pre_slow_after = presynaptic_trace(pre, time, state.x_pre_slow, self.decay_pre_slow, ends)
+        x_post, post_after = traced(post, state.x_post, self.decay_post, ends)
+        x_post_slow, post_slow_after = traced(post, state.x_post_slow, self.decay_post_slow, ends)
+        spikes = train(pre, time)
         rise = hebbian_sum(connection, post * (self.a2_plus + self.a3_plus * (x_post_slow - post)), x_pre)
-        fall = hebbian_sum(connection, x_post - post, pre * (self.a2_minus + self.a3_minus * (x_pre_slow - pre)))
-        return rise - fall, TripletState(x_pre[-1], x_pre_slow[-1], x_post[-1], x_post_slow[-1])
+        slow = self.a2_minus + self.a3_minus * (x_pre_slow - spikes)
+        fall = hebbian_sum(connection, x_post - post, spikes * slow)
+        return rise - fall, TripletState(pre_after, pre_slow_after, post_after, post_slow_after)

@@ -1,52 +1,116 @@
-"""Reward-modulated spike-timing-dependent plasticity with eligibility traces."""
+"""The three-factor rule: coincidences leave an eligibility at each synapse, and a modulator turns it into change."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnrl.connections.base import Connection
-from snnrl.errors import KnownSettings, require
-from snnrl.spikes import SparseSpikes, as_dtype
+from snnrl.errors import ConfigError, require
+from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, require_finite, traced, zeros
+from snnrl.settings import register
+from snnrl.spikes import SparseSpikes
+from snnrl.traces import decay_factor, decay_kernel
 
 
-class ThreeFactorState(NamedTuple):
-    """State of :class:`ThreeFactor`."""
+class EligibilityState(NamedTuple):
+    """State of :class:`ThreeFactor` and the rules that are derived from it."""
 
+    traces: tuple[Tensor, ...]
+    """Of the spikes: ``[batch, *pre_shape]``, and for rules that need it ``[batch, *post_shape]``."""
     eligibility: Tensor
     """``[batch, *weight.shape]``, already decayed to the step that comes next."""
 
 
-class ThreeFactor(KnownSettings, nn.Module):
+class Coincidences(NamedTuple):
+    """The two factors of the Hebbian products of a window; each step of the third factor has ``events`` of them."""
+
+    pre: Tensor | SparseSpikes
+    """``[steps, events, batch, *pre_shape]``; sparse with rows ``(steps, batch)``, of one event each."""
+    post: Tensor
+    """``[steps, events, batch, *post_shape]``."""
+    traces: tuple[Tensor, ...]
+    """After the window."""
+
+
+class Window(NamedTuple):
+    """How the simulation steps of a window are divided into steps of the third factor."""
+
+    steps: int
+    length: int
+    """Simulation steps of each."""
+    continuing: Tensor | None
+    fading: Tensor | None
+    """``[length]``: what the step's end leaves of a coincidence at each simulation step; ``None`` for all of it."""
+
+    def divided(self, values: Tensor) -> Tensor:
+        """``[time, batch, ...]`` as ``[steps, length, batch, ...]``."""
+        return values.view(self.steps, self.length, *values.shape[1:])
+
+    def faded(self, post: Tensor) -> Tensor:
+        """:meth:`divided`, each simulation step times what is left of it."""
+        divided = self.divided(post)
+        return divided if self.fading is None else divided * self.fading.view(-1, *[1] * (post.dim() - 1))
+
+    def summed(self, kernel: Tensor, post: Tensor) -> Tensor:
+        """The sum over a step of ``post`` ``[time, batch, ...]`` times ``kernel`` ``[length]``, as one event of it.
+
+        With synchronous presynaptic spikes all traces are the same exponential, so that this is all of a step.
+        """
+        kernel = kernel if self.fading is None else kernel * self.fading
+        parts = [torch.einsum("t,tb...->b...", kernel, part) for part in post.split(self.length)]
+        return (parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(parts)).unsqueeze(1)
+
+
+@register("three_factor")
+class ThreeFactor(Rule[EligibilityState]):
     r"""Three-factor rule: coincidences leave a trace on each synapse, a modulator turns the trace into a change.
 
     ``e[k] = decay * continuing[k-1] * e[k-1] + H[k]`` and ``dw = sum over k and batch of modulator[k] * e[k]``, where
     ``H[k]`` is the Hebbian product of step ``k`` and every row of the batch has an eligibility of its own
     (Izhikevich 2007, Cereb. Cortex 17:2443; Frémaux & Gerstner 2016, Front. Neural Circuits 9:85, eq. 3). With
     ``decay = gamma * lambda`` and the temporal-difference error as the modulator this is TD(lambda) with
-    accumulating traces (Sutton & Barto 2018, Reinforcement Learning, sec. 12.2 and 13.5).
+    accumulating traces (Sutton & Barto 2018, Reinforcement Learning, sec. 12.2 and 13.5). Here ``H`` is the product of
+    presynaptic traces and postsynaptic spikes; rules that are derived from this one have other :meth:`coincidences`.
 
-    The rule takes a stretch of steps during which the weights stood still and gathers their changes at once:
-    a coincidence's share of the change is its credit, the decayed sum of the modulators that follow it, so each
-    stretch costs one pass over the eligibility however many steps it has.
+    The weights stand still during a window, so its changes are gathered at once: what a coincidence earns is the
+    decayed sum of the modulators that follow it, and a window costs one pass over the eligibility however many steps
+    it has.
 
     Args:
-        decay: factor by which eligibility shrinks from one step to the next, in [0, 1].
+        decay: factor by which eligibility shrinks from one step of the third factor to the next, in [0, 1].
+        tau_pre: time constant of the presynaptic trace in ms.
+        postsynaptic_floor: added to postsynaptic spikes, so that the synapses of silent neurons learn as well.
+        learning_rate: by which changes are multiplied.
+        dt: simulation step in ms.
 
     Raises:
-        ConfigError: ``decay`` out of range.
+        ConfigError: a setting out of range, or a time constant shorter than ``dt``.
     """
 
-    def __init__(self, decay: float) -> None:
+    uses_modulator: ClassVar[bool] = True
+    DECAYS_EACH_SIM_STEP: ClassVar[bool] = False
+    """Whether ``decay`` is that of a simulation step rather than of a step of the third factor."""
+
+    def __init__(
+        self,
+        decay: float = 0.9,
+        *,
+        tau_pre: float = 10.0,
+        postsynaptic_floor: float = 0.0,
+        learning_rate: float = 1.0,
+        dt: float = 1.0,
+    ) -> None:
         super().__init__()
         require(0 <= decay <= 1, "decay", decay, "in [0, 1]")
-        self.decay = decay
+        require_finite(postsynaptic_floor=postsynaptic_floor, learning_rate=learning_rate)
+        self.decay, self.postsynaptic_floor, self.learning_rate, self.dt = decay, postsynaptic_floor, learning_rate, dt
+        self.decay_pre = decay_factor(tau_pre, dt, "tau_pre")
 
-    def init_state(self, connection: Connection, batch: int) -> ThreeFactorState:
-        """No eligibility, for ``batch`` rows."""
-        return ThreeFactorState(connection.new_eligibility(batch))
+    def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EligibilityState:
+        return EligibilityState((zeros(connection, batch, pre_shape),), connection.new_eligibility(batch))
 
     @torch.no_grad()
     def forward(
@@ -54,68 +118,118 @@ class ThreeFactor(KnownSettings, nn.Module):
         connection: Connection,
         pre: Tensor | SparseSpikes,
         post: Tensor,
-        state: ThreeFactorState,
-        modulator: Tensor,
-        continuing: Tensor,
-        instant: Tensor | None = None,
-    ) -> tuple[Tensor, ThreeFactorState]:
-        """The weight change of a stretch, and the eligibility after it.
+        state: EligibilityState,
+        third: ThirdFactor,
+    ) -> tuple[Tensor, EligibilityState]:
+        window = self._window(post, third)
+        found = self.coincidences(pre, post, state.traces, window)
+        delta = self.gather(connection, found.pre, found.post, state.eligibility, third, window.length)
+        return delta, EligibilityState(found.traces, state.eligibility)
+
+    @torch.no_grad()
+    def presynaptic(
+        self, pre: Tensor | SparseSpikes, post: Tensor, state: EligibilityState, third: ThirdFactor
+    ) -> Tensor | SparseSpikes:
+        """What postsynaptic activity is multiplied by in a window, of which the arguments of :meth:`forward` tell."""
+        return self.coincidences(pre, post, state.traces, self._window(post, third)).pre
+
+    def _window(self, post: Tensor, third: ThirdFactor) -> Window:
+        steps = len(required(third.modulator))
+        length = len(post) // steps
+        fades = self.DECAYS_EACH_SIM_STEP and length > 1
+        fading = decay_kernel(length, self.decay, post).flip(0) if fades else None
+        return Window(steps, length, third.continuing, fading)
+
+    def coincidences(
+        self, pre: Tensor | SparseSpikes, post: Tensor, traces: tuple[Tensor, ...], window: Window
+    ) -> Coincidences:
+        """What leaves eligibility in a window.
+
+        Args:
+            pre: presynaptic spikes as in :meth:`Rule.forward`.
+            post: ``[time, batch, *post_shape]``, postsynaptic spikes or scores.
+            traces: before the window.
+            window: how it is divided into steps.
+        """
+        active = post + self.postsynaptic_floor if self.postsynaptic_floor else post
+        if isinstance(pre, SparseSpikes):
+            kernel = decay_kernel(window.length, self.decay_pre, post)
+            return Coincidences(pre, window.summed(kernel, active), traces)
+        x_pre, after = traced(pre, traces[0], self.decay_pre, window.continuing)
+        return Coincidences(window.divided(x_pre), window.faded(active), (after,))
+
+    @torch.no_grad()
+    def gather(
+        self,
+        connection: Connection,
+        pre: Tensor | SparseSpikes,
+        post: Tensor,
+        eligibility: Tensor,
+        third: ThirdFactor,
+        length: int = 1,
+    ) -> Tensor:
+        """The weight change of a window from its :class:`Coincidences`; ``eligibility`` is updated in place.
 
         Args:
             connection: the synapses.
-            pre: ``[steps, events, batch, *pre_shape]``, presynaptic traces or spikes; a step may have several events.
-            post: ``[steps, events, batch, *post_shape]``, postsynaptic activity.
-            state: the eligibility before the stretch; it is updated in place.
-            modulator: ``[steps, batch]``, the third factor that follows each step.
-            continuing: ``[steps, batch]``, 0 where the trace ends after the step (the episode did), else 1.
-            instant: ``[steps, batch]``, a modulator that acts on the coincidences of its own step only.
+            pre: ``[steps, events, batch, *pre_shape]``, or sparse.
+            post: ``[steps, events, batch, *post_shape]``.
+            eligibility: ``[batch, *weight.shape]`` before the window, and then after it.
+            third: what follows each step.
+            length: simulation steps of each step.
 
         Returns:
-            The change ``[*weight.shape]`` summed over steps and batch, and the new state.
+            The change ``[*weight.shape]`` summed over steps and batch.
         """
-        eligibility = state.eligibility
-        dtype = eligibility.dtype
-        post, modulator = as_dtype(post, dtype, "post"), as_dtype(modulator, dtype, "modulator")
-        continuing = as_dtype(continuing, dtype, "continuing")
-        instant = None if instant is None else as_dtype(instant, dtype, "instant")
-        steps, events = post.shape[:2]
-        carry = self.decay * continuing
-        credit, reach = _credits(modulator, carry)
-        share = credit if instant is None else credit + instant
-        flat_pre = pre.flatten(0, 1) if isinstance(pre, Tensor) else pre.reshape_rows(steps * events, post.shape[2])
+        modulator, instant = required(third.modulator), third.instant
+        if self.learning_rate != 1:
+            modulator = self.learning_rate * modulator
+            instant = None if instant is None else self.learning_rate * instant
+        spread = self.DECAYS_EACH_SIM_STEP and length > 1
+        going_on = torch.ones_like(modulator) if third.continuing is None else third.continuing
+        carry = (self.decay**length if spread else self.decay) * going_on
+        earned, reach, through = _returns(modulator, carry, self.decay * going_on if spread else carry)
+        share = earned if instant is None else earned + instant
+        post = post if third.gate is None else post * third.gate.unsqueeze(1)
+        steps, events, batch = post.shape[:3]
+        flat_pre = pre.flatten(0, 1) if isinstance(pre, Tensor) else pre.reshape_rows(steps * events, batch)
 
-        delta = connection.sum_rows(eligibility, credit[0])
+        waiting = self.decay ** (length - 1) * earned[0] if spread else earned[0]
+        delta = connection.sum_rows(eligibility, waiting)
         delta = delta + connection.hebbian(_scaled(post, share).flatten(0, 2).unsqueeze(1), _fold_batch(flat_pre))[0]
 
-        eligibility.mul_(_broadcast(reach[0], eligibility))
+        eligibility.mul_(per_row(through, eligibility))
         connection.hebbian(_scaled(post, reach).flatten(0, 1), flat_pre, out=eligibility)
-        return delta, ThreeFactorState(eligibility)
+        return delta
 
 
-def _credits(modulator: Tensor, carry: Tensor) -> tuple[Tensor, Tensor]:
-    """What each step's coincidences earn within the stretch, and how much of them reaches beyond it.
+def required(modulator: Tensor | None) -> Tensor:
+    """The modulator, which must be there."""
+    if modulator is None:
+        raise ConfigError("modulator=None: must be a tensor [time, batch], the reward or its prediction error")
+    return modulator
 
-    ``credit[k] = modulator[k] + carry[k] * credit[k+1]`` and ``reach[k] = carry[k] * ... * carry[last]``, all
-    ``[steps, batch]``.
+
+def _returns(modulator: Tensor, carry: Tensor, last: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What each step's coincidences earn within the window, how much of them is left after it, and of those before it.
+
+    ``earned[k] = modulator[k] + carry[k] * earned[k+1]`` and ``reach[k] = last[k] * carry[k+1] * ... * carry[-1]``, all
+    ``[steps, batch]``; of what was there before the window the product of all ``carry`` ``[batch]`` is left.
     """
     if len(modulator) == 1:
-        return modulator, carry
-    credit, reach = torch.empty_like(modulator), torch.empty_like(modulator)
+        return modulator, last, carry[0]
+    earned, reach = torch.empty_like(modulator), torch.empty_like(modulator)
     ahead, onward = torch.zeros_like(modulator[0]), torch.ones_like(modulator[0])
     for step in range(modulator.shape[0] - 1, -1, -1):
         ahead = modulator[step] + carry[step] * ahead
+        earned[step], reach[step] = ahead, last[step] * onward
         onward = carry[step] * onward
-        credit[step], reach[step] = ahead, onward
-    return credit, reach
-
-
-def _broadcast(rows: Tensor, like: Tensor) -> Tensor:
-    return rows.view(*rows.shape, *[1] * (like.dim() - rows.dim()))
+    return earned, reach, onward
 
 
 def _scaled(post: Tensor, factor: Tensor) -> Tensor:
     """``post`` ``[steps, events, batch, ...]`` times ``factor`` ``[steps, batch]``."""
-    return post * _broadcast(factor.unsqueeze(1), post)
+    return post * per_row(factor.unsqueeze(1), post)
 
 
 def _fold_batch(activity: Tensor | SparseSpikes) -> Tensor | SparseSpikes:

@@ -166,7 +166,7 @@ def _fitted(kind: Any, setting: str, value: Any, declared: Declaration) -> Any:
     if kind is int:
         return int(value) if is_whole(value) else _UNFIT
     if kind is float:
-        return _as_float(setting, value)
+        return _as_float(setting, value, declared)
     if kind is str:
         return value if isinstance(value, str) else _UNFIT
     if kind is Path:
@@ -183,10 +183,10 @@ def _fitted(kind: Any, setting: str, value: Any, declared: Declaration) -> Any:
     return value
 
 
-def _as_float(setting: str, value: Any) -> Any:
+def _as_float(setting: str, value: Any, declared: Declaration) -> Any:
     if isinstance(value, float):
         return value
-    if is_whole(value) and not is_number(value):
+    if is_whole(value) and not is_number(value) and declared.limits.expected is None:
         raise wrong(setting, value, "a number that fits in 64 bits")
     return float(value) if is_number(value) else _UNFIT
 

@@ -115,7 +115,8 @@ class Registry(Generic[T]):
             raise ConfigError(f"{said}: must be a subclass of {self.parents}")
         if isabstract(found):
             lacking = ", ".join(sorted(vars(found)["__abstractmethods__"]))
-            raise ConfigError(f"{said}: lacks {lacking} of {_a(base_name)}")
+            parent = next(each for each in found.__mro__[1:] if each.__module__.startswith("snnrl."))
+            raise ConfigError(f"{said}: lacks {lacking} of {_a(parent.__name__)}")
         if self.config and not isinstance(getattr(found, "Config", None), type):
             raise ConfigError(f"{said}: has no Config; must be a class with one, the dataclass of its settings")
         return found

@@ -1,7 +1,18 @@
 """From the spaces of Gymnasium to the plain arrays and numbers that agents take, and back. Knows nothing of spikes."""
 
 from snnrl.spaces.actions import Actions
-from snnrl.spaces.leaves import Leaf, as_batch, assemble, check_actions, check_observations, first, leaves, named, split
+from snnrl.spaces.leaves import (
+    Leaf,
+    Space,
+    as_batch,
+    assemble,
+    check_actions,
+    check_observations,
+    first,
+    leaves,
+    named,
+    split,
+)
 from snnrl.spaces.pictures import Pictures
 from snnrl.spaces.views import AsItIs, Grey, Seen, Several, Table, Vector, View, is_offset
 
@@ -13,6 +24,7 @@ __all__ = [
     "Pictures",
     "Seen",
     "Several",
+    "Space",
     "Table",
     "Vector",
     "View",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from snnrl.errors import ConfigError
-from snnrl.spaces.leaves import Leaf, assemble, check_actions, leaves, named
+from snnrl.spaces.leaves import Leaf, Space, assemble, check_actions, leaves, named
+from snnrl.types import Action, Array
 
 MOST_NAMED = 10_000
 """An action has at most so many named values: each is an output of the network, and most of them are never tried."""
@@ -36,7 +37,7 @@ class Actions:
             named values.
     """
 
-    def __init__(self, space: spaces.Space[Any]) -> None:
+    def __init__(self, space: Space) -> None:
         check_actions(space)
         self.space, self._leaves = space, leaves(space)
         bounds = [_bounds(leaf.space) for leaf in self._leaves]
@@ -54,8 +55,8 @@ class Actions:
                 "integers can have more)"
             )
 
-    def _each(self, question: Any) -> NDArray[np.bool_]:
-        answers = [bool(question(leaf)) for leaf in self._leaves]
+    def _each(self, question: Callable[[Leaf], bool]) -> NDArray[np.bool_]:
+        answers = [question(leaf) for leaf in self._leaves]
         return np.repeat(np.asarray(answers), self._widths)
 
     def choices(self, bins: int) -> list[int]:
@@ -64,7 +65,7 @@ class Actions:
         counted = np.where(self.whole, spans, np.inf)
         return [int(value) for value in np.where(self.continuous, np.minimum(counted, bins), spans)]
 
-    def permitted(self, mask: NDArray[Any]) -> NDArray[np.bool_]:
+    def permitted(self, mask: Array) -> NDArray[np.bool_]:
         """Which values of each number may be chosen, ``[batch, values]``; where an environment permits none, all are.
 
         Args:
@@ -79,17 +80,16 @@ class Actions:
             raise ConfigError(f"info['action_mask'] of {mask.shape[1]} values: must be {need} for {named(self.space)}")
         mask = mask.astype(np.bool_)
         some = np.logical_or.reduceat(mask, np.cumsum(sizes) - sizes, axis=1)
-        permitted: NDArray[np.bool_] = mask | ~np.repeat(some, sizes, axis=1)
-        return permitted
+        return np.asarray(mask | ~np.repeat(some, sizes, axis=1), np.bool_)
 
-    def assemble(self, values: NDArray[Any]) -> Any:
+    def assemble(self, values: Array) -> Action:
         """Actions of the environment, as a vector environment takes them, from numbers ``[batch, dims]``."""
         ends = np.cumsum(self._widths)[:-1]
         parts = np.split(values, ends, axis=1)
         return assemble(self.space, [_shaped(leaf, part) for leaf, part in zip(self._leaves, parts, strict=True)])
 
 
-def _bounds(space: spaces.Space[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _bounds(space: Space) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lowest and highest value of each number of a leaf."""
     if isinstance(space, spaces.Discrete):
         first = np.array([float(space.start)])
@@ -104,10 +104,10 @@ def _bounds(space: spaces.Space[Any]) -> tuple[NDArray[np.float64], NDArray[np.f
     return space.low.astype(np.float64).flatten(), space.high.astype(np.float64).flatten()
 
 
-def _shaped(leaf: Leaf, values: NDArray[Any]) -> NDArray[Any]:
+def _shaped(leaf: Leaf, values: Array) -> Array:
     if not np.issubdtype(leaf.space.dtype, np.floating) and np.issubdtype(values.dtype, np.floating):
         values = np.rint(values)
-    shaped: NDArray[Any] = values.reshape(-1, *leaf.shape).astype(leaf.space.dtype, copy=False)
+    shaped: Array = values.reshape(-1, *leaf.shape).astype(leaf.space.dtype, copy=False)
     if isinstance(leaf.space, spaces.Box):
         shaped = np.clip(shaped, leaf.space.low, leaf.space.high)
     return shaped

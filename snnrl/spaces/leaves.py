@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 
 from snnrl.errors import ConfigError
+from snnrl.types import Array, Observation
 
-Arrays = Sequence[NDArray[Any]]
+Space = spaces.Space[Any]
+"""A space of any elements."""
+Arrays = Sequence[Array]
 """An array for each leaf of a space, ``[batch, *leaf_shape]``."""
 
 _PLAIN = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
@@ -23,7 +25,7 @@ class Leaf(NamedTuple):
 
     path: tuple[str | int, ...]
     """Keys of Dicts and places in Tuples that lead to it."""
-    space: spaces.Space[Any]
+    space: Space
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -31,7 +33,7 @@ class Leaf(NamedTuple):
         return self.space.shape or ()
 
 
-def leaves(space: spaces.Space[Any]) -> list[Leaf]:
+def leaves(space: Space) -> list[Leaf]:
     """The parts of a space, those of Tuples and Dicts in their order; a space that is one array has one."""
     if isinstance(space, spaces.Dict):
         return [Leaf((key, *leaf.path), leaf.space) for key, part in space.spaces.items() for leaf in leaves(part)]
@@ -41,19 +43,19 @@ def leaves(space: spaces.Space[Any]) -> list[Leaf]:
     return [Leaf((), space)]
 
 
-def named(space: spaces.Space[Any]) -> str:
+def named(space: Space) -> str:
     """A space in one line."""
     return " ".join(str(space).split())
 
 
-def check_observations(space: spaces.Space[Any]) -> None:
+def check_observations(space: Space) -> None:
     """Raise a ConfigError unless agents can see an observation space."""
     found = leaves(space)
     if not found or not all(isinstance(leaf.space, _PLAIN) and np.prod(leaf.shape) > 0 for leaf in found):
         raise ConfigError(f"observation space {named(space)}: cannot be turned into numbers; must be {_KNOWN}")
 
 
-def check_actions(space: spaces.Space[Any]) -> None:
+def check_actions(space: Space) -> None:
     """Raise a ConfigError unless agents can act in a space."""
     found = leaves(space)
     if not found or not all(isinstance(leaf.space, _PLAIN) and np.prod(leaf.shape) > 0 for leaf in found):
@@ -70,12 +72,12 @@ def _is_finite(box: spaces.Box) -> bool:
         return bool(np.isfinite(box.high.astype(np.float32) - box.low.astype(np.float32)).all())
 
 
-def split(space: spaces.Space[Any], batch: Any) -> list[NDArray[Any]]:
+def split(space: Space, batch: Observation) -> list[Array]:
     """A batch of elements, as vector environments give them, as an array ``[batch, *leaf_shape]`` for each leaf."""
     return [np.asarray(_take(batch, leaf.path)) for leaf in leaves(space)]
 
 
-def as_batch(space: spaces.Space[Any], observation: Any) -> tuple[list[NDArray[Any]], bool]:
+def as_batch(space: Space, observation: Observation) -> tuple[list[Array], bool]:
     """The arrays of one element or of a batch, with a leading batch dimension, and whether it was there already.
 
     Raises:
@@ -94,12 +96,12 @@ def as_batch(space: spaces.Space[Any], observation: Any) -> tuple[list[NDArray[A
     return arrays, True
 
 
-def assemble(space: spaces.Space[Any], arrays: Iterable[Any]) -> Any:
+def assemble(space: Space, arrays: Iterable[object]) -> Observation:
     """Put what belongs to each leaf where the space has it: arrays of batches, or the parts of one element."""
     return _assemble(space, iter(arrays))
 
 
-def _assemble(space: spaces.Space[Any], arrays: Iterator[Any]) -> Any:
+def _assemble(space: Space, arrays: Iterator[object]) -> Observation:
     if isinstance(space, spaces.Dict):
         return {key: _assemble(part, arrays) for key, part in space.spaces.items()}
     if isinstance(space, spaces.Tuple):
@@ -107,17 +109,17 @@ def _assemble(space: spaces.Space[Any], arrays: Iterator[Any]) -> Any:
     return next(arrays)
 
 
-def first(space: spaces.Space[Any], batch: Any) -> Any:
+def first(space: Space, batch: Observation) -> Observation:
     """The first element of a batch."""
     return assemble(space, [_first(*pair) for pair in zip(leaves(space), split(space, batch), strict=True)])
 
 
-def _first(leaf: Leaf, array: NDArray[Any]) -> Any:
+def _first(leaf: Leaf, array: Array) -> Observation:
     """A number for a Discrete space, an array of the leaf's shape for others."""
     return array[0] if isinstance(leaf.space, spaces.Discrete) else np.asarray(array[0])
 
 
-def _take(value: Any, path: tuple[str | int, ...]) -> Any:
+def _take(value: Observation, path: tuple[str | int, ...]) -> Observation:
     for key in path:
         value = value[key]
     return value

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+
+from snnrl.spaces.leaves import Space
 
 LEAST_SIDE = 36
 """Pixels along each side below which there is nothing for the convolutions of Mnih et al. (2015) to look at."""
@@ -45,7 +45,7 @@ class Pictures:
         self._picture = colours
 
     @staticmethod
-    def suits(space: spaces.Space[Any]) -> bool:
+    def suits(space: Space) -> bool:
         """Whether a space is one of pictures that are large enough for convolutions."""
         if not (isinstance(space, spaces.Box) and space.dtype == np.uint8 and 2 <= len(space.shape) <= 4):
             return False
@@ -71,5 +71,4 @@ class Pictures:
         if self.colours == 1:
             return np.ascontiguousarray(newest)
         mixed = np.einsum("c,bchw->bhw", _GREY, newest[:, :3].astype(np.float32))
-        grey: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)[:, None]
-        return grey
+        return np.asarray(np.rint(mixed), np.uint8)[:, None]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from math import ceil, prod, sqrt
-from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from snnrl.spaces.leaves import Arrays, Leaf, leaves
+from snnrl.spaces.leaves import Arrays, Leaf, Space, leaves
 from snnrl.spaces.pictures import Pictures
+from snnrl.types import Array, Observation
 
 _NAMED = (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 MOST_NAMES = 2**12
@@ -29,20 +29,20 @@ class View(ABC):
         space: of what is seen of one observation.
     """
 
-    space: spaces.Space[Any]
+    space: Space
 
     @abstractmethod
-    def __call__(self, arrays: Arrays) -> Any:
+    def __call__(self, arrays: Arrays) -> Observation:
         """What is seen, ``[batch, *shape]``, of the arrays of :func:`~snnrl.spaces.leaves.split`."""
 
 
 class AsItIs(View):
     """A space that is one array already."""
 
-    def __init__(self, space: spaces.Space[Any]) -> None:
+    def __init__(self, space: Space) -> None:
         self.space = space
 
-    def __call__(self, arrays: Arrays) -> NDArray[Any]:
+    def __call__(self, arrays: Arrays) -> Array:
         return arrays[0]
 
 
@@ -56,7 +56,7 @@ class Table(View):
         count: of the combinations.
     """
 
-    def __init__(self, space: spaces.Space[Any]) -> None:
+    def __init__(self, space: Space) -> None:
         counted = [_counts(leaf.space) for leaf in leaves(space)]
         self._first = [first for first, _ in counted]
         counts = [int(count) for _, each in counted for count in each]
@@ -69,11 +69,10 @@ class Table(View):
             array.reshape(len(array), -1).astype(np.int64) - first
             for array, first in zip(arrays, self._first, strict=True)
         ]
-        number: NDArray[np.int64] = np.concatenate(columns, 1) @ self._place
-        return number
+        return np.asarray(np.concatenate(columns, 1) @ self._place, np.int64)
 
     @staticmethod
-    def combinations(space: spaces.Space[Any]) -> float:
+    def combinations(space: Space) -> float:
         """How many there are; infinite where a part is a Box."""
         parts = [leaf.space for leaf in leaves(space)]
         if not all(isinstance(part, _NAMED) for part in parts):
@@ -88,14 +87,14 @@ class Vector(View):
         space: any space that :func:`~snnrl.spaces.leaves.check_observations` lets pass.
     """
 
-    def __init__(self, space: spaces.Space[Any]) -> None:
+    def __init__(self, space: Space) -> None:
         self._parts = [_Part(leaf) for leaf in leaves(space)]
         low, high = (np.concatenate([getattr(part, name) for part in self._parts]) for name in ("low", "high"))
         wide = any(part.wide for part in self._parts)
-        self._dtype: Any = np.float64 if wide else np.float32
+        self._dtype: type[np.floating] = np.float64 if wide else np.float32
         self.space = spaces.Box(low.astype(self._dtype), high.astype(self._dtype), dtype=self._dtype)
 
-    def __call__(self, arrays: Arrays) -> NDArray[Any]:
+    def __call__(self, arrays: Arrays) -> Array:
         parts = [part(array) for part, array in zip(self._parts, arrays, strict=True)]
         return np.concatenate(parts, 1).astype(self._dtype, copy=False)
 
@@ -151,7 +150,7 @@ class Several(View):
         self.space = spaces.Dict({name: view.space for name, view in self._views.items()})
         self._order = list(self.space.spaces)
 
-    def __call__(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    def __call__(self, arrays: Arrays) -> dict[str, Array]:
         seen = {name: view([array]) for (name, view), array in zip(self._views.items(), arrays, strict=True)}
         return {name: seen[name] for name in self._order}
 
@@ -184,7 +183,7 @@ class _Part:
         else:
             self.wide = space.dtype == np.float64
 
-    def __call__(self, array: NDArray[Any]) -> NDArray[Any]:
+    def __call__(self, array: Array) -> Array:
         rows = array.reshape(len(array), -1)
         if self._counts:
             columns = (rows.astype(np.int64) - self._first).T
@@ -211,7 +210,7 @@ def is_offset(space: spaces.Box) -> bool:
     return bool((np.maximum(abs(low), abs(high)) > _OFFSET * (high - low)).any())
 
 
-def _counts(space: spaces.Space[Any]) -> tuple[NDArray[np.int64], list[int]]:
+def _counts(space: Space) -> tuple[NDArray[np.int64], list[int]]:
     """The lowest value of each number that is named, and how many values it has."""
     if isinstance(space, spaces.Discrete):
         return np.array([int(space.start)]), [int(space.n)]

@@ -2,32 +2,66 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 
+from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
+from snnrl.envs import EnvConfig, for_evaluation
 from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, evaluate
 from snnrl.training.summary import bootstrap_interval
 from snnrl.training.task import Evaluated, Finished, Task
 
+A = TypeVar("A", bound=Trainable)
 
-class EnvironmentTask(Task):
+
+class EnvironmentTask(Task[A]):
     """A model that learns to act in environments.
 
     Args:
         config: the settings.
+        agent: who learns on; ``None`` makes the agent that the settings describe.
+        steps: how far the agent is.
     """
 
     part, key, rate = "agent", "env_steps", "env_steps_per_second"
     unit, setting, score = "env steps", "env_steps", "return {:.1f}"
 
-    def __init__(self, config: RunConfig) -> None:
-        self.config, self.total = config, config.env_steps
-        self.episodes = self.steps = 0
+    def __init__(self, config: RunConfig, agent: A | None = None, steps: int = 0) -> None:
+        self._config, self.total = config, config.env_steps
+        self.episodes, self.steps = 0, steps
         self._recent: deque[tuple[float, int]] = deque(maxlen=100)
+
+    @property
+    def config(self) -> RunConfig:
+        return self._config
+
+    @classmethod
+    @abstractmethod
+    def make_agent(
+        cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
+    ) -> A:
+        """An untrained agent.
+
+        Args:
+            agent: its recipe, ``name`` and settings.
+            env: the environment's recipe.
+            seed: of the agent's randomness.
+            device: to put it on.
+            num_envs: in how many environments it acts at once.
+
+        Raises:
+            ConfigError: a setting or a space that the agent cannot take, or not enough memory.
+        """
+
+    @classmethod
+    def make_model(cls, config: RunConfig, device: torch.device, saved: Mapping[str, Any] | None = None) -> A:
+        return cls.make_agent(config.agent, config.env, config.seed, device, config.num_envs if saved is None else 1)
 
     def note(self, return_: float, length: int) -> None:
         """Take down an episode of training that ended."""
@@ -48,14 +82,17 @@ class EnvironmentTask(Task):
             "rollout/episodes": float(self.episodes),
         }
 
+    def check_evaluation(self) -> None:
+        for_evaluation(self.config.env)
+
     def evaluate(self, between: Callable[[], None]) -> Evaluated:
-        found = self._play(self.config.eval_during, WHILE_TRAINING, between)
+        found = self._play(self.config.eval.during, WHILE_TRAINING, between)
         mean = float(found.returns.mean())
         message = f"{len(found.returns)} evaluation episodes, return {mean:.1f}"
         return Evaluated(_metrics(found), f"{message}; {found.remark}" if found.cut else message, mean)
 
     def finish(self, between: Callable[[], None], say: Callable[[str], None]) -> Finished:
-        episodes = self.config.eval_episodes
+        episodes = self.config.eval.episodes
         say(f"trained for {self.steps:,} env steps; playing {episodes} evaluation episodes")
         found = self._play(episodes, AT_THE_END, between)
         mean, std = float(found.returns.mean()), float(found.returns.std())
@@ -69,11 +106,12 @@ class EnvironmentTask(Task):
             "eval/return_std": std,
             "eval/return_interval_95": list(bootstrap_interval(found.returns)),
             "eval/episodes": episodes,
-            "eval/deterministic": self.config.eval_deterministic,
+            "eval/deterministic": self.config.eval.deterministic,
             **({"eval/cut_episodes": found.cut} if found.cut else {}),
             **_success(found, self.config.env.success_above),
         }
-        return Finished(_metrics(found), summary, f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes")
+        message = f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes"
+        return Finished(_metrics(found), summary, message, found)
 
     def result(self, summary: Mapping[str, Any]) -> str:
         low, high = summary["eval/return_interval_95"]
@@ -92,7 +130,7 @@ class EnvironmentTask(Task):
             episodes=episodes,
             seed=self.config.seed,
             epoch=epoch,
-            deterministic=self.config.eval_deterministic,
+            deterministic=self.config.eval.deterministic,
             between_steps=between,
         )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snnrl.agents.base import Agent, permitted
+from snnrl.agents.base import permitted
 from snnrl.envs import LONGEST, EnvConfig, EpisodeStats, env_seeds, for_evaluation, has_limit, make_envs
 
 WHILE_TRAINING, AT_THE_END, AFTERWARDS = range(3)
@@ -40,8 +40,21 @@ class Evaluation(NamedTuple):
         )
 
 
+class Policy(Protocol):
+    """What can play: agents, and algorithms of stable-baselines3."""
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Any, Any]:
+        """Actions for a batch of observations, and the state for the next call."""
+
+
 def evaluate(
-    agent: Agent[Any],
+    agent: Policy,
     env: EnvConfig,
     *,
     episodes: int,

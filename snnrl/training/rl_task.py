@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,13 +10,13 @@ from gymnasium import spaces
 
 from snnrl.agents import Agent, make_agent
 from snnrl.config import RunConfig
-from snnrl.envs import EnvConfig, env_seeds, make_envs
+from snnrl.envs import EnvConfig, env_seeds, make_envs, spaces_of
+from snnrl.training.callbacks import NO_CALLBACK, update
 from snnrl.training.capacity import check_settings, environment_bytes, require_memory, state_bytes
 from snnrl.training.device import choose_device
 from snnrl.training.environment_task import EnvironmentTask
-from snnrl.training.rollout import Rollout
-from snnrl.training.task import Step, fit, read_checkpoint
-from snnrl.training.trainer import Trainer
+from snnrl.training.rollout import Rollout, Stepped
+from snnrl.training.task import Step
 
 
 def make_fitting_agent(
@@ -56,7 +55,7 @@ def make_fitting_agent(
     return make(settings).to(device)
 
 
-class RLTask(EnvironmentTask):
+class RLTask(EnvironmentTask[Agent[Any]]):
     """An agent that acts in a vector of environments, and learns as it goes.
 
     A checkpoint is a barrier: an emulator's state is awkward to save, so the run that goes on starts fresh episodes
@@ -65,40 +64,28 @@ class RLTask(EnvironmentTask):
 
     Args:
         config: the settings.
+        agent: who learns on; ``None`` makes the agent that the settings describe.
+        steps: how far the agent is.
 
     Raises:
         ConfigError: a setting that the environment or agent cannot take.
     """
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: RunConfig, agent: Agent[Any] | None = None, steps: int = 0) -> None:
+        super().__init__(config, agent, steps)
         self.device = choose_device(config.device)
-        one = make_envs(config.env, 1)
-        one.close()
-
-        observed, acted = one.single_observation_space, one.single_action_space
-        self.model: Agent[Any] = make_fitting_agent(
-            config.agent, observed, acted, config.env, config.seed, self.device, config.num_envs
-        )
+        self.model = self.make_model(config, self.device) if agent is None else agent.to(self.device)
         self._check_memory(config)
-        self.envs = make_envs(config.env, config.num_envs)
+        self.envs = self.model.envs = make_envs(config.env, config.num_envs)
 
     @classmethod
-    def make_agent(cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device) -> Agent[Any]:
-        """An untrained agent for an environment's recipe."""
-        one = make_envs(env, 1)
-        one.close()
-        return make_fitting_agent(agent, one.single_observation_space, one.single_action_space, env, seed, device)
+    def make_agent(
+        cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
+    ) -> Agent[Any]:
+        return make_fitting_agent(agent, *spaces_of(env), env, seed, device, num_envs)
 
-    @classmethod
-    def load_agent(cls, config: RunConfig, run_dir: Path, checkpoint: str, device: str) -> Agent[Any]:
-        """The trained agent of a run."""
-        return load_agent(config, run_dir, checkpoint, device)
-
-    @classmethod
-    def runner(cls) -> type[Runner]:
-        """What trains it in a folder."""
-        return Runner
+    def row(self) -> Mapping[str, float]:
+        return {**super().row(), **self.model.logger.take()}
 
     def _check_memory(self, config: RunConfig) -> None:
         """Raise a ConfigError where so many environments, or the agent's state for them, do not fit into memory."""
@@ -117,6 +104,7 @@ class RLTask(EnvironmentTask):
         self.steps = steps
         seeds = env_seeds(self.config.seed, "train", epoch, self.config.num_envs)
         self._rollout = Rollout(self.model, self.envs, self.config.env, seeds)
+        self.model.num_timesteps = steps
 
     def step(self) -> Step:
         """Act once in all environments, and learn."""
@@ -125,49 +113,18 @@ class RLTask(EnvironmentTask):
         for episode in stepped.episodes:
             self.note(episode.return_, episode.length)
         self.model.anneal(min(self.steps / self.total, 1.0))
-        return Step(stepped.decisions, stepped.metrics)
+        return Step(stepped.decisions, stepped.metrics, self.callback is NO_CALLBACK or self._told(stepped))
+
+    def _told(self, stepped: Stepped) -> bool:
+        """Whether the callback, told of a step, lets training go on."""
+        self.model.num_timesteps = self.steps
+        update(self.callback, self._rollout.variables(stepped))
+        return self.callback.on_step()
 
     @property
     def can_checkpoint(self) -> bool:
         return self.model.can_checkpoint
 
     def close(self) -> None:
+        self.model.envs = None
         self.envs.close()
-
-
-class Runner(Trainer):
-    """One training run of an agent in one folder.
-
-    Args:
-        config: the settings.
-        run_dir: the run's folder; made here once everything that can be wrong has been found right.
-        resume: go on, see :class:`~snnrl.training.trainer.Trainer`.
-
-    Raises:
-        ConfigError: a setting that the environment or agent cannot take, or a checkpoint that does not fit.
-    """
-
-    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool | str = False) -> None:
-        acting = RLTask(config)
-        super().__init__(acting, config, run_dir, resume=resume)
-        self.agent = acting.model
-
-
-def load_agent(config: RunConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> Agent[Any]:
-    """The trained agent of a run.
-
-    Args:
-        config: the run's settings.
-        run_dir: its folder.
-        checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
-        device: to put it on, whatever it was trained on.
-
-    Raises:
-        ConfigError: there is no such checkpoint, or it does not fit.
-    """
-    place = choose_device(device)
-    envs = make_envs(config.env, 1)
-    envs.close()
-    observed, acted = envs.single_observation_space, envs.single_action_space
-    agent = make_fitting_agent(config.agent, observed, acted, config.env, config.seed, place)
-    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint), place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from gymnasium.vector import VectorEnv
@@ -21,6 +21,16 @@ class Stepped(NamedTuple):
     """Episodes that ended."""
     metrics: Metrics
     """What the agent says of its learning, often nothing."""
+
+
+def one_info(info: Mapping[str, Any], row: int) -> dict[str, Any]:
+    """What ``info`` of a vector of environments says of one of them; ``_key`` says whose ``key`` is."""
+    said = {key: (value, info[f"_{key}"]) for key, value in info.items() if f"_{key}" in info}
+    return {
+        key: one_info(value, row) if isinstance(value, Mapping) else value[row]
+        for key, (value, whose) in said.items()
+        if whose[row]
+    }
 
 
 class Rollout:
@@ -42,20 +52,40 @@ class Rollout:
         self._stats = EpisodeStats(envs.num_envs)
         self._feedback = self._builder.start(info)
         self._state = agent.begin(envs.num_envs)
+        self._last: tuple[Any, ...] = ()
 
     def step(self) -> Stepped:
         """Act once in all environments, and learn."""
         action, state = self._agent.act(self._observation, self._feedback, self._state)
         result, metrics = self._learn_and_step(action, state)
         self._observation, reward, terminated, truncated, info = result
+        self._last = action, reward, terminated, truncated, info
         self._feedback = self._builder(reward, terminated, truncated, info)
         episodes = self._stats.update(reward, terminated, truncated, self._feedback.reset)
         return Stepped(int((~self._feedback.reset).sum()), episodes, metrics)
 
+    def variables(self, stepped: Stepped) -> dict[str, Any]:
+        """The last step as stable-baselines3's callbacks see one, in ``locals``.
+
+        Args:
+            stepped: what the last :meth:`step` returned.
+        """
+        actions, rewards, terminated, truncated, info = self._last
+        infos: list[dict[str, Any]] = [one_info(info, row) for row in range(self._envs.num_envs)]
+        for episode in stepped.episodes:
+            infos[episode.env]["episode"] = {"r": episode.return_, "l": episode.length}
+        return {
+            "actions": actions,
+            "new_obs": self._observation,
+            "rewards": rewards,
+            "dones": terminated | truncated,
+            "infos": infos,
+        }
+
     def _learn_and_step(self, action: NDArray[Any], state: Any) -> tuple[Any, Metrics]:
         if isinstance(self._envs, VectorAtari):
             self._envs.send(action)
-            self._state, metrics = self._agent.learn(state)
+            self._state, metrics = self._agent.update(state)
             return self._envs.recv(), metrics
-        self._state, metrics = self._agent.learn(state)
+        self._state, metrics = self._agent.update(state)
         return self._envs.step(action), metrics

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ from snnrl.errors import require
 from snnrl.learners import Learner, make_learner
 from snnrl.learners.base import Batches
 from snnrl.learners.data import Data, Images, load_data
+from snnrl.training.callbacks import NO_CALLBACK, update
 from snnrl.training.capacity import check_settings, state_bytes
 from snnrl.training.checkpoints import taking_over
 from snnrl.training.device import choose_device
 from snnrl.training.loggers import Logger
 from snnrl.training.supervised_config import SupervisedConfig
-from snnrl.training.task import Evaluated, Finished, Step, Task, fit, read_checkpoint
-from snnrl.training.trainer import Trainer
+from snnrl.training.task import Evaluated, Finished, Step, Task
 
 LOOK = 500
 """Images of a batch that is only looked at."""
@@ -30,7 +31,7 @@ CALIBRATE_DURING = 10_000
 """Training images that an evaluation on the way is calibrated with, at most."""
 
 
-class SupervisedTask(Task):
+class SupervisedTask(Task[Learner]):
     """A learner that goes through the training images, once or several times.
 
     The order of each pass is a function of the run's seed and the pass, so the number of images seen is all that a
@@ -38,6 +39,8 @@ class SupervisedTask(Task):
 
     Args:
         config: the settings.
+        learner: what learns on; ``None`` makes the learner that the settings describe.
+        steps: images that it has seen.
 
     Raises:
         ConfigError: a data set that cannot be read, or a setting that the learner cannot take.
@@ -46,18 +49,35 @@ class SupervisedTask(Task):
     part, key, rate = "learner", "images", "train/images_per_second"
     unit, setting, score = "images", "passes", "accuracy {:.1f} %"
 
-    def __init__(self, config: SupervisedConfig) -> None:
+    def __init__(self, config: SupervisedConfig, learner: Learner | None = None, steps: int = 0) -> None:
         self.device = choose_device(config.device)
         data = read_data(config)
         self.data = Data(data.train.to(self.device), data.held.to(self.device), data.classes)
-        self.model: Learner = _fitting_learner(config, data.shape, data.classes, self.device).to(self.device)
+        known = {"shape": data.shape, "classes": data.classes}
+        self.model = self.make_model(config, self.device, known) if learner is None else learner.to(self.device)
         self.total = self.model.training_images = config.passes * len(data.train)
-        self.config = config.spread(self.total)
-        self.steps, self._calibrated = 0, False
+        self._config = replace(config, total=self.total)
+        self.steps, self._calibrated = steps, False
         self._order, self._order_of = torch.empty(0), -1
         self._accuracy: float | None = None
         self._curve: list[list[float]] = []
         self._found: Tensor | None = None
+
+    @property
+    def config(self) -> SupervisedConfig:
+        return self._config
+
+    @classmethod
+    def make_model(
+        cls, config: SupervisedConfig, device: torch.device, saved: Mapping[str, Any] | None = None
+    ) -> Learner:
+        if saved is None:
+            data = read_data(config)
+            saved = {"shape": data.shape, "classes": data.classes}
+        with taking_over():
+            channels, height, width = (int(size) for size in saved.get("shape", [1, 28, 28]))
+            classes = int(saved.get("classes", 10))
+        return _fitting_learner(config, (channels, height, width), classes, device).to(device)
 
     def begin(self, epoch: int, steps: int) -> None:
         """Go on after ``steps`` images."""
@@ -71,10 +91,14 @@ class SupervisedTask(Task):
             self._order, self._order_of = image_order(self.config.seed, number, size).to(self.device), number
         chosen = self._order[position : position + self.model.batch_size(self.steps)]
         self.model.anneal(self.steps / self.total)
-        metrics = self.model.learn(self.data.train.images[chosen], self.data.train.labels[chosen])
+        images, labels = self.data.train.images[chosen], self.data.train.labels[chosen]
+        metrics = self.model.learn(images, labels)
         self.steps += len(chosen)
         self._calibrated = False
-        return Step(len(chosen), metrics)
+        if self.callback is NO_CALLBACK:
+            return Step(len(chosen), metrics)
+        update(self.callback, {"images": images, "labels": labels, "metrics": metrics, "num_timesteps": self.steps})
+        return Step(len(chosen), metrics, self.callback.on_step())
 
     def recent(self) -> float | None:
         """The accuracy of the last evaluation."""
@@ -83,7 +107,7 @@ class SupervisedTask(Task):
     def evaluate(self, between: Callable[[], None]) -> Evaluated:
         with draws_apart(self.model, self.config.seed):
             self._calibrate(self.data.train.first(CALIBRATE_DURING), between)
-            confusion = confuse(self.model, self.data.held.first(self.config.eval_during), between)
+            confusion = confuse(self.model, self.data.held.first(self.config.eval.during), between)
         accuracy = self._note(confusion)
         images = int(confusion.sum())
         choosing = self.config.split == "validation"
@@ -120,7 +144,7 @@ class SupervisedTask(Task):
             "passes": self.config.passes,
         }
         message = f"{100 * accuracy:.2f} % of {int(confusion.sum()):,} {split} images right"
-        return Finished({f"{split}/accuracy": accuracy}, summary, message)
+        return Finished({f"{split}/accuracy": accuracy}, summary, message, confusion)
 
     def result(self, summary: Mapping[str, Any]) -> str:
         split = self.config.split
@@ -169,24 +193,6 @@ class SupervisedTask(Task):
         self.model.calibrate(_watched(images.batches(LOOK), between))
 
 
-class StudyRunner(Trainer):
-    """One training run of a learner in one folder.
-
-    Args:
-        config: the settings.
-        run_dir: the run's folder; made here once everything that can be wrong has been found right.
-        resume: go on, see :class:`~snnrl.training.trainer.Trainer`.
-
-    Raises:
-        ConfigError: a wrong setting, a data set that cannot be read, or a checkpoint that does not fit.
-    """
-
-    def __init__(self, config: SupervisedConfig, run_dir: Path, *, resume: bool | str = False) -> None:
-        studying = SupervisedTask(config)
-        super().__init__(studying, studying.config, run_dir, resume=resume)
-        self.learner = studying.model
-
-
 def read_data(config: SupervisedConfig) -> Data:
     """The data set of a run."""
     return load_data(config.dataset, config.data_dir, config.split, config.train_images, config.test_images)
@@ -221,27 +227,6 @@ def confuse(learner: Learner, images: Images, between: Callable[[], None] = lamb
         found = learner.predict(pixels)
         counts += torch.bincount((labels * learner.classes + found).cpu(), minlength=len(counts))
     return counts.view(learner.classes, learner.classes)
-
-
-def load_learner(config: SupervisedConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> Learner:
-    """The trained learner of a run.
-
-    Args:
-        config: the run's settings.
-        run_dir: its folder.
-        checkpoint: ``last``, ``best`` (by the validation images), or a checkpoint's path.
-        device: to put it on, whatever it was trained on.
-
-    Raises:
-        ConfigError: there is no such checkpoint, or it does not fit.
-    """
-    place = choose_device(device)
-    saved = read_checkpoint(run_dir, checkpoint)
-    with taking_over():
-        channels, height, width = (int(size) for size in saved.get("shape", [1, 28, 28]))
-        classes = int(saved.get("classes", 10))
-    learner = _fitting_learner(config, (channels, height, width), classes, place)
-    return fit(learner, "learner", saved, place)
 
 
 def _fitting_learner(

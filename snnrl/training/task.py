@@ -5,15 +5,44 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from snnrl.training.callbacks import NO_CALLBACK, Callback
 from snnrl.training.checkpoints import CheckpointStore, check_architecture, taking_over
+from snnrl.training.device import choose_device
+from snnrl.training.evaluation import Evaluation
 from snnrl.training.loggers import Logger
 
 Metrics = Mapping[str, Tensor | float]
+M = TypeVar("M", bound=nn.Module)
+T = TypeVar("T", bound=nn.Module)
+
+
+class RunSettings(Protocol):
+    """The settings that every run has, checked."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def logger(self) -> str: ...
+    @property
+    def progress(self) -> str: ...
+    @property
+    def eval_every(self) -> int: ...
+    @property
+    def checkpoint_every(self) -> int: ...
+    @property
+    def resolved(self) -> Mapping[str, Any]: ...
+    @property
+    def run_dir(self) -> Path | None: ...
+    @property
+    def title(self) -> str: ...
+    def announcement(self, steps: int) -> str: ...
 
 
 class Step(NamedTuple):
@@ -23,6 +52,8 @@ class Step(NamedTuple):
     """How far the run got, in the task's unit."""
     metrics: Metrics
     """What there is to log; values are averaged between two rows of the log."""
+    proceed: bool = True
+    """Whether to go on; false where a callback asks for the end."""
 
 
 class Evaluated(NamedTuple):
@@ -41,14 +72,26 @@ class Finished(NamedTuple):
     summary: Mapping[str, Any]
     """What ``summary.json`` says besides times and versions."""
     message: str
+    evaluation: Evaluation | Tensor
+    """Returns of episodes, or counts ``[classes, classes]`` of images by label (row) and prediction (column)."""
 
 
-class Task(ABC):
+class Task(ABC, Generic[M]):
     """What a :class:`~snnrl.training.trainer.Trainer` drives, step by step.
 
+    It knows how its model is made, untrained for a run that begins or with the weights of a checkpoint.
+
+    Args:
+        config: the settings of the run.
+        model: what learns on, after ``steps``; ``None`` makes the model that the settings describe.
+        steps: how far the model is.
+
     Attributes:
+        config: the settings.
         model: what learns, a ``torch.nn.Module`` with a ``generator``.
         device: that it computes on.
+        steps: how far the run is.
+        callback: told of every step, see :mod:`snnrl.training.callbacks`.
         part: the model's name in a checkpoint.
         total: steps of the whole run.
         key: the name of its steps in ``summary.json``.
@@ -58,15 +101,59 @@ class Task(ABC):
         score: how the progress line shows :meth:`recent`.
     """
 
-    model: Any
+    model: M
     device: torch.device
     total: int
-    part: str
-    key: str
-    rate: str
-    unit: str
-    setting: str
-    score: str
+    part: ClassVar[str]
+    key: ClassVar[str]
+    rate: ClassVar[str]
+    unit: ClassVar[str]
+    setting: ClassVar[str]
+    score: ClassVar[str]
+    steps: int
+    callback: Callback = NO_CALLBACK
+
+    @abstractmethod
+    def __init__(self, config: Any, model: M | None = None, steps: int = 0) -> None: ...
+
+    @property
+    def learning(self) -> Any:
+        """What a callback knows as its ``model``."""
+        return self.model
+
+    @property
+    @abstractmethod
+    def config(self) -> RunSettings:
+        """The settings."""
+
+    @classmethod
+    @abstractmethod
+    def make_model(cls, config: Any, device: torch.device, saved: Mapping[str, Any] | None = None) -> M:
+        """The model that the settings describe, untrained.
+
+        Args:
+            config: the settings.
+            device: to put it on.
+            saved: the checkpoint whose weights it is going to get, where there is one.
+
+        Raises:
+            ConfigError: a setting that cannot be had.
+        """
+
+    @classmethod
+    def load_model(cls, config: Any, saved: Mapping[str, Any], device: str = "auto") -> M:
+        """The model with the weights of a checkpoint, ready to predict.
+
+        Args:
+            config: the settings of its run.
+            saved: what the checkpoint holds, see :func:`read_checkpoint`.
+            device: to put it on, whatever it was trained on.
+
+        Raises:
+            ConfigError: it does not fit the settings.
+        """
+        place = choose_device(device)
+        return fit(cls.make_model(config, place, saved), cls.part, saved, place)
 
     @abstractmethod
     def begin(self, epoch: int, steps: int) -> None:
@@ -89,6 +176,10 @@ class Task(ABC):
         """What a row of the log says besides the metrics of the steps."""
         return {}
 
+    def check_evaluation(self) -> None:
+        """Raise a ConfigError where what an evaluation needs cannot be had."""
+        return
+
     @abstractmethod
     def evaluate(self, between: Callable[[], None]) -> Evaluated:
         """An evaluation on the way; ``between`` is called often and may raise to end it."""
@@ -110,7 +201,7 @@ class Task(ABC):
         return
 
     def payload(self) -> dict[str, Any]:
-        """What a checkpoint holds besides the model and the session."""
+        """What a checkpoint holds besides the model and what every run has."""
         return {}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
@@ -142,10 +233,14 @@ def read_checkpoint(run_dir: Path, checkpoint: str) -> dict[str, Any]:
     return store.load(store.find(checkpoint))
 
 
-M = TypeVar("M", bound=nn.Module)
+def generator_of(model: nn.Module) -> torch.Generator:
+    """The generator that a model draws from."""
+    generator = vars(model)["generator"]
+    assert isinstance(generator, torch.Generator)
+    return generator
 
 
-def fit(model: M, part: str, saved: Mapping[str, Any], place: torch.device) -> M:
+def fit(model: T, part: str, saved: Mapping[str, Any], place: torch.device) -> T:
     """The model with a checkpoint's weights and generator, in evaluation on ``place``.
 
     Args:
@@ -159,8 +254,7 @@ def fit(model: M, part: str, saved: Mapping[str, Any], place: torch.device) -> M
     """
     expected = architecture(model)
     check_architecture("the run's checkpoint", saved["architecture"], expected)
-    generator: Any = model.generator
     with taking_over():
         model.to(place).load_state_dict(saved[part])
-        generator.set_state(saved["generator"].cpu())
+        generator_of(model).set_state(saved["generator"].cpu())
     return model.eval()

@@ -2,104 +2,142 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from snnrl.config import write_settings
 from snnrl.errors import ConfigError, one_line
 from snnrl.output import lasting_output
-from snnrl.training.checkpoints import CheckpointStore, taking_over
+from snnrl.training.callbacks import AnyCallback, as_callback
+from snnrl.training.checkpoints import load_checkpoint, taking_over
 from snnrl.training.clock import Clock
 from snnrl.training.device import repeat_results
 from snnrl.training.divergence import check_finite
-from snnrl.training.evaluation import Stopped
-from snnrl.training.folder import RunFolder
-from snnrl.training.loggers import JsonlLogger, Logger, make_loggers
+from snnrl.training.evaluation import Evaluation, Stopped
+from snnrl.training.files import Files, History, NoFiles, RunFiles
+from snnrl.training.loggers import Logger
 from snnrl.training.memory import FreeMemory
 from snnrl.training.metrics import RunningMetrics
 from snnrl.training.progress import Progress, ProgressMode
 from snnrl.training.shutdown import GracefulShutdown
-from snnrl.training.summary import versions, write_json
-from snnrl.training.task import Task, architecture
+from snnrl.training.summary import versions
+from snnrl.training.task import Finished, Task, architecture, generator_of
 
 LOGS = 200
 """Rows of metrics in a whole run."""
 
 
-class TrainerConfig(Protocol):
-    """The settings that every run has."""
+@dataclass(frozen=True)
+class Run:
+    """What training came to.
+
+    Attributes:
+        model: what has learned, an agent or a learner of labelled images.
+        steps: how far it got, in environment steps or in images.
+        summary: what ``summary.json`` holds; ``None`` where a signal stopped the run before its end.
+        history: rows of metrics, as in ``metrics.jsonl``: ``{"step": 1000, "rollout/return_mean": 21.5}``.
+        evaluation: what the evaluation at the end found: returns and lengths of episodes, or counts
+            ``[classes, classes]`` of images by label (row) and prediction (column); ``None`` where there was none.
+        run_dir: the folder that all this was written to, if any.
+        stopped_by: the name of the signal that stopped the run, if one did.
+    """
+
+    model: Any
+    steps: int
+    summary: Mapping[str, Any] | None
+    history: Sequence[Mapping[str, float]]
+    evaluation: Evaluation | Tensor | None
+    run_dir: Path | None
+    stopped_by: str | None
 
     @property
-    def logger(self) -> str: ...
+    def agent(self) -> Any:
+        """The model, of a run in environments."""
+        return self.model
+
     @property
-    def progress(self) -> str: ...
-    @property
-    def eval_every(self) -> int: ...
-    @property
-    def checkpoint_every(self) -> int: ...
-    @property
-    def resolved(self) -> Mapping[str, Any]: ...
+    def learner(self) -> Any:
+        """The model, of a run on a data set."""
+        return self.model
 
 
 class Trainer:
-    """One training run in one folder.
+    """One training run.
+
+    >>> from snnrl.loading import make_task
+    >>> task = make_task(env="CartPole", env_steps=64, seed=0, eval={"episodes": 1}, progress="none")
+    >>> Trainer(task).train().steps
+    64
 
     Args:
         task: what is learned from, and what learns.
-        config: the settings.
-        run_dir: the run's folder; made here once everything that can be wrong has been found right.
+        run_dir: the run's folder, by default the one that the task's settings name; made here once everything that can
+            be wrong has been found right. Without one nothing is written.
         resume: go on from the folder's latest checkpoint, or from the start where it was stopped before the first; or
             from the checkpoint of this name: ``last``, ``best``, or a file.
+        callback: told of every step, see :mod:`snnrl.training.callbacks`; it may end the run.
+        epoch: how often the model has begun fresh episodes in earlier runs, of which it plays none again.
+        log_every: steps between two rows of metrics; ``None`` is a 200th of the run.
+        evaluate: whether there is an evaluation at the end.
 
     Raises:
         ConfigError: a checkpoint that does not fit, a folder that cannot be made, or one that another process uses.
     """
 
-    def __init__(self, task: Task, config: TrainerConfig, run_dir: Path, *, resume: bool | str = False) -> None:
-        self.task, self.settings, self.run_dir = task, config, run_dir
-        self.checkpoints = CheckpointStore(run_dir / "checkpoints")
-        self.steps = self.epoch = 0
+    def __init__(
+        self,
+        task: Task[Any],
+        run_dir: str | Path | None = None,
+        *,
+        resume: bool | str = False,
+        callback: AnyCallback = None,
+        epoch: int = 0,
+        log_every: int | None = None,
+        evaluate: bool = True,
+    ) -> None:
+        self.task, self.settings = task, task.config
+        self.callback = task.callback = as_callback(callback)
+        self.epoch, self._evaluates = epoch, evaluate
+        self.steps = task.steps
+        self._log_every = log_every or max(task.total // LOGS, 1)
         self.best: float | None = None
         self.saved_at: int | None = None
-        self.evaluated_at = 0
+        self.evaluated_at = self.steps
+        self.evaluation: Evaluation | Tensor | None = None
         self.training_clock, self.wall_clock = Clock(), Clock()
-        self.wandb_id: str | None = None
-        self.loggers: list[Logger] = []
-        self.folder = RunFolder(run_dir, config.resolved)
+        self.history = History()
+        self.loggers: list[Logger] = [self.history]
+        folder = self.settings.run_dir if run_dir is None else Path(run_dir)
+        self.files: Files = (
+            NoFiles() if folder is None else RunFiles(folder, self.settings.resolved, self.settings.logger)
+        )
         try:
             self._begin(resume)
         except BaseException:
-            self.folder.release()
+            self.files.release()
             raise
 
     def _begin(self, resume: bool | str) -> None:
         """Take over what there is, and then the folder."""
         metrics_position = 0
-        if resume:
-            self.folder.take("resume")
-            path = self.checkpoints.find(resume) if isinstance(resume, str) else self.checkpoints.latest()
-            if path is not None:
-                saved = self.checkpoints.load(path, architecture=architecture(self.task.model))
-                with taking_over(path):
-                    metrics_position = self._restore(saved)
+        if self._evaluates:
+            self.task.check_evaluation()
+        path = self.files.start_from(resume)
+        if path is not None:
+            saved = load_checkpoint(path, architecture=architecture(self.task.model))
+            with taking_over(path):
+                metrics_position = self._restore(saved)
         repeat_results(self.task.device)
         self.task.begin(self.epoch, self.steps)
-        if not resume:
-            self.folder.make()
-        with self.folder.writing(lambda: "its start"):
-            if resume:
-                write_settings(self.run_dir, self.settings.resolved)
-            self.metrics_file = JsonlLogger(self.run_dir / "metrics.jsonl")
-            self.metrics_file.truncate(metrics_position)
+        self.files.begin(bool(resume), metrics_position)
 
-    def train(self) -> dict[str, Any] | None:
-        """Run to the end and return the summary, or ``None`` if a signal stopped it, its state saved.
+    def train(self) -> Run:
+        """Run to the end; a signal stops it before, its state saved.
 
         Raises:
             RunError: the folder cannot be written to any more; what it holds is whole.
@@ -108,16 +146,21 @@ class Trainer:
         with lasting_output(), GracefulShutdown() as self.shutdown:
             try:
                 with self._writing():
-                    self._open_loggers()
+                    self.loggers = [self.history, *self.files.open_loggers(self.steps)]
+                self.callback.init_callback(self.task.learning)
+                self.callback.on_training_start({"self": self.task.learning, "total_timesteps": self.task.total}, {})
                 summary = self._run()
+                self.callback.on_training_end()
                 with self._writing():
                     self._close(summary)
             except Exception:
                 self._abandon()
                 raise
             finally:
-                self.folder.release()
-        return summary
+                self.files.release()
+        stopped = self.shutdown.requested if summary is None else None
+        model, rows = self.task.model, self.history.rows
+        return Run(model, self.steps, summary, rows, self.evaluation, self.files.run_dir, stopped)
 
     def _run(self) -> dict[str, Any] | None:
         task, mode = self.task, cast(ProgressMode, self.settings.progress)
@@ -130,26 +173,16 @@ class Trainer:
                     self._save()
         return None
 
+    def _reached(self) -> str:
+        return f"{self.steps:,} {self.task.unit}"
+
     def _writing(self) -> AbstractContextManager[None]:
         """Around what writes to the folder."""
-        return self.folder.writing(lambda: f"{self.steps:,} {self.task.unit}", self.metrics_file.fileno())
-
-    def _open_loggers(self) -> None:
-        others = make_loggers(
-            self.settings.logger,
-            self.run_dir,
-            self.settings.resolved,
-            name=self.run_dir.name,
-            resume_id=self.wandb_id,
-            purge_step=self.steps + 1 if self.steps else None,
-        )
-        self.wandb_id = next((logger.id for logger in others if hasattr(logger, "id")), None)
-        self.loggers = [self.metrics_file, *others]
+        return self.files.writing(self._reached)
 
     def _loop(self) -> None:
         task, settings = self.task, self.settings
-        metrics, memory = RunningMetrics(), FreeMemory()
-        log_every = max(task.total // LOGS, 1)
+        metrics, memory, log_every = RunningMetrics(), FreeMemory(), self._log_every
         logged_seconds, logged_steps = self.training_clock.seconds, self.steps
         while self.steps < task.total:
             self._stop_if_asked()
@@ -167,6 +200,8 @@ class Trainer:
                 self._log({**task.row(), **metrics.take(), f"time/{task.key}_per_second": rate})
             memory.release_when_due()
             self.training_clock.stop()
+            if not stepped.proceed:
+                return
             due = _passed(settings.checkpoint_every, before, self.steps) and task.can_checkpoint
             if due and self.steps < task.total:
                 self._save()
@@ -189,22 +224,20 @@ class Trainer:
         self.evaluated_at = self.steps
         self.progress.message(f"{self.steps:,} {self.task.unit}: {found.message}")
         if found.score is not None and (self.best is None or found.score > self.best):
+            check_finite(self.task.model, f"after {self._reached()}")
             self.best = found.score
             with self._writing():
-                self.checkpoints.save_best(self._payload())
+                self.files.save_best(self._payload)
 
     def _finish(self) -> dict[str, Any]:
         """Save, make the final evaluation and write ``summary.json``."""
         if self.task.complete(self._stop_if_asked) or self.saved_at != self.steps:
             self._save()
-        found = self.task.finish(self._stop_if_asked, self.progress.message)
-        self._log(found.metrics)
-        with self._writing():
-            self.task.picture(self.run_dir, self.loggers, self.steps)
+        found = self._final() if self._evaluates else None
         self.wall_clock.stop()
         seconds = self.training_clock.seconds
         summary = {
-            **found.summary,
+            **(found.summary if found else {}),
             self.task.key: self.steps,
             "wall_seconds": round(self.wall_clock.seconds, 2),
             "train_seconds": round(seconds, 2),
@@ -213,9 +246,20 @@ class Trainer:
             "versions": versions(),
         }
         with self._writing():
-            write_json(self.run_dir / "summary.json", summary)
-        self.progress.message(found.message)
+            self.files.summarise(summary)
+        if found:
+            self.progress.message(found.message)
         return summary
+
+    def _final(self) -> Finished:
+        """The evaluation at the end."""
+        found = self.task.finish(self._stop_if_asked, self.progress.message)
+        self.evaluation = found.evaluation
+        self._log(found.metrics)
+        if self.files.run_dir is not None:
+            with self._writing():
+                self.task.picture(self.files.run_dir, self.loggers, self.steps)
+        return found
 
     def _close(self, summary: Mapping[str, Any] | None) -> None:
         for logger in self.loggers:
@@ -223,19 +267,17 @@ class Trainer:
         self.task.close()
 
     def _abandon(self) -> None:
-        """Close what a failure has left open; wandb is not told that the run has finished."""
-        closing = [logger.close for logger in self.loggers if not hasattr(logger, "id")]
-        for close in (*closing, self.metrics_file.close, self.task.close):
-            with suppress(Exception):
-                close()
+        """Close what a failure has left open."""
+        self.files.abandon()
+        with suppress(Exception):
+            self.task.close()
 
     def _payload(self) -> dict[str, Any]:
-        model = self.task.model
-        check_finite(model, f"after {self.steps:,} {self.task.unit}")
+        model: nn.Module = self.task.model
         return {
             "architecture": architecture(model),
             self.task.part: model.state_dict(),
-            "generator": model.generator.get_state(),
+            "generator": generator_of(model).get_state(),
             "steps": self.steps,
             "epoch": self.epoch,
             **self.task.payload(),
@@ -243,15 +285,16 @@ class Trainer:
             "evaluated_at": self.evaluated_at,
             "train_seconds": self.training_clock.seconds,
             "wall_seconds": self.wall_clock.seconds,
-            "metrics_position": self.metrics_file.position(),
-            "wandb_id": self.wandb_id,
+            "metrics_position": self.files.metrics_position(),
+            "wandb_id": self.files.wandb_id,
         }
 
     def _save(self) -> None:
         """Write a checkpoint, after which a task begins anew."""
+        check_finite(self.task.model, f"after {self._reached()}")
         self.epoch += 1
         with self._writing():
-            self.checkpoints.save(self._payload(), self.steps)
+            self.files.save(self._payload, self.steps)
         self.saved_at = self.steps
 
     def _restore(self, saved: Mapping[str, Any]) -> int:
@@ -259,7 +302,7 @@ class Trainer:
         task = self.task
         if "epoch" not in saved:
             raise ConfigError(
-                f"resume={self.run_dir}: holds weights alone, to be played; must be a run that was trained"
+                f"resume={self.files.run_dir}: holds weights alone, to be played; must be a run that was trained"
             )
         for name, (kinds, least) in _HELD.items():
             value = saved[name]
@@ -267,26 +310,18 @@ class Trainer:
             if not fits:
                 raise ValueError(f"its {name!r} is {one_line(repr(value), 40)}")
         task.model.load_state_dict(saved[task.part])
-        task.model.generator.set_state(saved["generator"].cpu())
+        generator_of(task.model).set_state(saved["generator"].cpu())
         self.steps, self.epoch = saved["steps"], saved["epoch"]
         self.saved_at = self.steps
         task.restore(saved)
-        self.best, self.evaluated_at, self.wandb_id = saved["best"], saved["evaluated_at"], saved["wandb_id"]
+        self.best, self.evaluated_at, self.files.wandb_id = saved["best"], saved["evaluated_at"], saved["wandb_id"]
         self.training_clock, self.wall_clock = Clock(saved["train_seconds"]), Clock(saved["wall_seconds"])
-        if self.steps >= task.total and self._summarised():
+        if self.steps >= task.total and self.files.summary().get(task.key) == self.steps:
             raise ConfigError(
-                f"resume={self.run_dir}: the run has all its {task.total} {task.unit}; "
+                f"resume={self.files.run_dir}: the run has all its {task.total} {task.unit}; "
                 f"give {task.setting} a higher number to go on"
             )
         return int(saved["metrics_position"])
-
-    def _summarised(self) -> bool:
-        """Whether the folder's summary is of the steps that its last checkpoint has; one that is damaged is not."""
-        try:
-            summary = json.loads((self.run_dir / "summary.json").read_text(encoding="utf-8"))
-        except (OSError, RecursionError, ValueError):
-            return False
-        return isinstance(summary, dict) and summary.get(self.task.key) == self.steps
 
 
 _HELD: Mapping[str, tuple[tuple[type, ...], float]] = {

@@ -48,7 +48,7 @@ def test_the_constant_agent_takes_its_action_for_ever(space: spaces.Space[Any], 
         action, state = agent.act(np.full((3, 3), number), begins(3), state)
         assert action.tolist() == [expected] * 3
         assert all(space.contains(one) for one in action)
-        state, metrics = agent.learn(state)
+        state, metrics = agent.update(state)
         assert metrics == {}
 
 

@@ -95,7 +95,7 @@ def test_settings_of_a_third_partys_agent_are_checked_too() -> None:
 def test_an_unknown_name_is_an_error_that_suggests_one() -> None:
     with pytest.raises(ConfigError, match=r"agent\.name=rstpd: there is no such agent; did you mean rstdp\?"):
         built(name="rstpd")
-    with pytest.raises(ConfigError, match="there are: constant, random, rstdp"):
+    with pytest.raises(ConfigError, match="there are: a2c, constant, dqn, ppo, random, rstdp"):
         built(name="xyzzy")
 
 

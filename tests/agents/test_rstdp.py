@@ -69,7 +69,7 @@ def step(
     agent: RSTDP, observation: Any, feedback: Feedback, state: RSTDPState
 ) -> tuple[NDArray[Any], RSTDPState, dict[str, float]]:
     action, state = agent.act(np.asarray(observation), feedback, state)
-    state, metrics = agent.learn(state)
+    state, metrics = agent.update(state)
     return action, state, {name: float(value) for name, value in metrics.items()}
 
 
@@ -314,7 +314,7 @@ def test_what_is_done_after_an_end_and_before_the_reset_is_no_decision(modulator
     assert changed(agent, before) >= {"network.to_actor.weight", "network.to_critic.weight"}
 
 
-def test_changes_wait_for_a_whole_stretch() -> None:
+def test_changes_wait_for_a_whole_window() -> None:
     agent = make(**SILENT, value_range=(0.0, 1.0), update_every=3)
     before, told_metrics = snapshot(agent), []
     feedback, state = begins(1), agent.begin(1)
@@ -331,7 +331,7 @@ def test_changes_wait_for_a_whole_stretch() -> None:
 def test_learning_rates_fall_linearly_to_their_end(progress: float, left: float) -> None:
     changes = []
     for annealed in (False, True):
-        agent = make(**SILENT, value_range=(0.0, 1.0), learning_rate_end=0.1, postsynaptic_floor=0.1)
+        agent = make(**SILENT, value_range=(0.0, 1.0), lr_end_factor=0.1, postsynaptic_floor=0.1)
         if annealed:
             agent.anneal(progress)
         _, state, _ = step(agent, [1], begins(1), agent.begin(1))
@@ -390,7 +390,7 @@ def test_an_urge_lasts_and_credit_is_given_relative_to_the_policy_without_it() -
         policy = agent.code.policy(state.decision.activity.preference, 0.5)
         choice = torch.from_numpy(action - 2).unsqueeze(1)
         assert torch.equal(state.decision.credit, agent.code.credit(choice, policy))
-        state, _ = agent.learn(state)
+        state, _ = agent.update(state)
     actions = np.stack(taken)
     changes = (actions[1:] != actions[:-1]).mean()
     assert changes == pytest.approx(2 / 3 / 20, rel=0.15)
@@ -465,12 +465,11 @@ def test_nothing_asks_for_gradients_and_no_graph_is_built(observation: spaces.Sp
     agent.requires_grad_(True)
     enabled: list[bool] = []
     agent.network.register_forward_hook(lambda *_: enabled.append(torch.is_grad_enabled()))
-    agent.rule.register_forward_hook(lambda *_: enabled.append(torch.is_grad_enabled()))
     with torch.enable_grad():
         _, state = practise(agent)
         _, network = agent.predict(seen(observation, 2, 0))
         assert torch.is_grad_enabled()
-    assert len(enabled) == 8 + 2 * 7 + 1
+    assert len(enabled) == 8 + 1
     assert not any(enabled)
     assert all(leaf.grad_fn is None for leaf in leaves((state, network)))
     assert all(parameter.grad is None for parameter in agent.parameters())
@@ -621,7 +620,7 @@ def test_a_space_that_cannot_be_taken_is_an_error_that_names_it(
         ("spikes_per_step", 0.0),
         ("gamma", 1.1),
         ("trace_lambda", -0.1),
-        ("learning_rate_end", 2.0),
+        ("lr_end_factor", 2.0),
         ("actor_lr", -1.0),
         ("critic_lr", float("nan")),
         ("entropy_coef", -1.0),
@@ -725,7 +724,7 @@ def test_an_agent_looks_around_for_its_decisions_and_learns_nothing_else(
     assert calibrated(agent)
     assert not any(metrics + more)
     assert (
-        "network.encoder.looked"
+        "network.encoder._calibrated"
         in changed(agent, before)
         <= {f"network.encoder.{name}" for name in ("_calibrated", "background", "table", "avatar")}
     )
@@ -753,13 +752,13 @@ def test_what_is_looked_at_are_frames_what_was_done_between_them_and_where_episo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looked: list[tuple[NDArray[Any], ...]] = []
-    look = ObjectEncoder.warmup_steps
+    look = ObjectEncoder.calibrate
 
     def remembering(self: ObjectEncoder, *arguments: Any) -> Any:
         looked.append(arguments)
         return look(self, *arguments)
 
-    monkeypatch.setattr(ObjectEncoder, "warmup_steps", remembering)
+    monkeypatch.setattr(ObjectEncoder, "calibrate", remembering)
     agent, game = newborn(160), Paddle(4)
     go_on(agent, game, agent.begin(4), 45)
     ((frames, actions, joined),) = looked

@@ -14,7 +14,7 @@ from snnrl.config import RunConfig, write_settings
 from snnrl.config import read_settings as read_run_settings
 from snnrl.errors import ConfigError
 from snnrl.learners import LEARNERS
-from snnrl.loading import make_runner
+from snnrl.loading import checked
 from snnrl.recipes import GROUPS, compose_run, recipe_names
 from snnrl.settings import read_named
 
@@ -100,7 +100,7 @@ def near(draw: random.Random, value: Any) -> Any:
 
 def build(settings: Mapping[str, Any]) -> None:
     """All that is made of settings before environments, data and networks are."""
-    config, _ = make_runner(settings)
+    config = checked(settings)
     if not isinstance(config, RunConfig):
         read_named(LEARNERS, config.learner, "learner")
     else:

@@ -1,4 +1,4 @@
-"""Every agent in every odd environment by the real runner: trained, saved, evaluated, loaded; or refused in a line."""
+"""Every agent in every odd environment by the real trainer: trained, saved, evaluated, loaded; or refused in a line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from snnrl.errors import ConfigError
-from snnrl.loading import load_player, make_runner
+from snnrl.loading import checked, load_model, task_of
+from snnrl.training.trainer import Trainer
 from tests.envs.odd_environments import POSSIBLE, TABLE
 from tests.envs.odd_runs import WORDS, settings
 
@@ -17,16 +18,17 @@ from tests.envs.odd_runs import WORDS, settings
 @pytest.mark.parametrize("name", TABLE)
 def test_every_agent_trains_in_every_space_or_refuses_it_in_one_line(agent: str, name: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    config, make_session = make_runner(settings(agent, name, steps=240))
+    given = settings(agent, name, steps=240)
+    config = checked(given)
     if refuses(agent, name):
         with pytest.raises(ConfigError) as error:
-            make_session(folder)
+            Trainer(task_of(given), folder)
         assert "\n" not in str(error.value)
         assert not folder.exists()
         return
-    make_session(folder).train()
+    Trainer(task_of(given), folder).train()
     observation_space, action_space = TABLE[name]
-    action, _ = load_player(config, folder).predict(observation_space.sample(), deterministic=True)
+    action, _ = load_model(config, folder).predict(observation_space.sample(), deterministic=True)
     assert action_space.contains(action)
 
 

@@ -16,8 +16,8 @@ from snnrl.kernels.competition import (
     compete_stepwise,
     gather_spike_wins,
     gather_wins,
-    spike_traces,
 )
+from snnrl.traces import scan_nearest_trace
 
 DECAY = math.exp(-1 / 7.5)
 
@@ -35,7 +35,7 @@ def competition(steps: int = 15, winner: float = 0.0, losers: float = -48.0) -> 
     winner=st.sampled_from([0.0, -200.0]),
     losers=st.sampled_from([0.0, -48.0]),
 )
-def test_the_compiled_competition_is_its_plain_twin(
+def test_the_compiled_competition_is_its_reference_implementation(
     seed: int, batch: int, neurons: int, constant: bool, winner: float, losers: float
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -131,14 +131,6 @@ def test_competition_under_listed_spikes_is_that_under_their_currents(
 def test_what_winners_saw_of_listed_spikes_is_the_mean_of_their_traces() -> None:
     spikes = input_spikes(3, 9, 20, 12)
     winners = torch.randint(-1, 5, (12, 9), generator=torch.Generator().manual_seed(4))
-    expected = gather_wins(winners, spike_traces(spikes.dense(20), 0.9), 6)
+    expected = gather_wins(winners, scan_nearest_trace(spikes.dense(20), torch.zeros(9, 20), 0.9), 6)
     for value, other in zip(gather_spike_wins(winners, spikes, 0.9, 20, 6), expected, strict=True):
         torch.testing.assert_close(value, other)
-
-
-def test_a_trace_is_one_at_a_spike_and_decays_after_it() -> None:
-    spikes = torch.zeros(6, 1, 30)
-    spikes[1, 0, 4] = spikes[4, 0, 4] = 1.0
-    decay = math.exp(-1 / 42)
-    expected = torch.tensor([0.0, 1.0, decay, decay**2, 1.0, decay])
-    torch.testing.assert_close(spike_traces(spikes, decay)[:, 0, 4], expected)

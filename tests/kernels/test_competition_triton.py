@@ -19,24 +19,24 @@ draws = torch.Generator().manual_seed(0)
 for batch, neurons, steps in ((1, 1, 3), (3, 5, 15), (4, 70, 15)):
     for given in (1, steps):
         for winner, losers in ((0.0, -48.0), (-200.0, 0.0)):
-            competition = competition.WinnerTakeAll(steps, math.exp(-1 / 7.5), 10.0, winner, losers)
+            rules = competition.WinnerTakeAll(steps, math.exp(-1 / 7.5), 10.0, winner, losers)
             current = 60 * torch.rand(given, batch, neurons, generator=draws)
             threshold = 60 * torch.rand(neurons, generator=draws)
-            expected = competition.compete_stepwise(current, threshold, competition)
+            expected = competition.compete_stepwise(current, threshold, rules)
             assert neurons == 1 or 0 < (expected >= 0).float().mean(), "some fire"
             winners = torch.full((steps, batch), 99)
-            competition_triton.compete(current, threshold, winners, *competition[1:])
+            competition_triton.compete(current, threshold, winners, *rules[1:])
             assert torch.equal(winners, expected), (batch, neurons, given, winner)
-equals, competition = torch.full((1, 1, 6), 30.0), competition.WinnerTakeAll(1, 0.5, 10.0, 0.0, 0.0)
+equals, rules = torch.full((1, 1, 6), 30.0), competition.WinnerTakeAll(1, 0.5, 10.0, 0.0, 0.0)
 winners = torch.empty(1, 1, dtype=torch.int64)
-competition_triton.compete(equals, torch.zeros(6), winners, *competition[1:])
+competition_triton.compete(equals, torch.zeros(6), winners, *rules[1:])
 assert winners.item() == 0, "of equals the first"
 print("equal")
 """
 
 
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
-def test_the_competition_of_a_gpu_finds_the_winners_of_its_plain_twin() -> None:
+def test_the_competition_of_a_gpu_finds_the_winners_of_the_plain_loop() -> None:
     """In a process of its own: the interpreter is chosen when the kernels are defined."""
     root = Path(__file__).parents[2]
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))

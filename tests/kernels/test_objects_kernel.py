@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from snnrl.kernels import object_events
+from snnrl.kernels import object_events, objects
 from snnrl.kernels.objects import DIRECTIONS, MOST_OBJECTS, Avatar, Layout
 
 LEVELS = (20, 60, 98, 142)

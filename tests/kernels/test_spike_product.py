@@ -6,7 +6,7 @@ import multiprocessing
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -30,12 +30,6 @@ from snnrl.kernels.threads import share_range
 
 PRE, POST = 1024, 300
 """Large enough for the event-driven way, and no whole number of blocks of 64."""
-
-
-@pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    with on_threads(request.param):
-        yield request.param
 
 
 class on_threads:  # noqa: N801

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from snnrl.learners import backprop
 from snnrl.learners.adam import Adam
 from snnrl.learners.backprop import (
     BackpropConfig,
@@ -13,14 +12,15 @@ from snnrl.learners.backprop import (
     BackpropLearner,
     GradientLearner,
 )
+from snnrl.networks import layered
 
 
 def dense(**settings: object) -> BackpropLearner:
-    return BackpropLearner((1, 16, 16), 5, BackpropConfig(**{"n_hidden": 20, "steps": 5, **settings}), seed=0)  # type: ignore[arg-type]
+    return BackpropLearner((1, 16, 16), 5, BackpropConfig(**{"n_hidden": 20, "sim_steps": 5, **settings}), seed=0)  # type: ignore[arg-type]
 
 
 def conv(**settings: object) -> BackpropConvLearner:
-    small = {"maps": 3, "maps_second": 4, "n_hidden": 12, "kernel": 4, "steps": 3, **settings}
+    small = {"maps": 3, "maps_second": 4, "n_hidden": 12, "kernel": 4, "sim_steps": 3, **settings}
     return BackpropConvLearner((1, 16, 16), 5, BackpropConvConfig(**small), seed=0)  # type: ignore[arg-type]
 
 
@@ -44,7 +44,7 @@ def test_the_fused_count_learns_as_the_plain_spikes_do(
     images, labels = batch()
     before = [parameter.detach().clone() for parameter in fused.parameters()]
     metrics = [fused.learn(images, labels)]
-    monkeypatch.setattr(backprop, "count_spikes", lambda *_, **__: None)
+    monkeypatch.setattr(layered, "count_spikes", lambda *_, **__: None)
     metrics.append(plain.learn(images, labels))
     torch.testing.assert_close(metrics[0]["train/loss"], metrics[1]["train/loss"])
     for ours, theirs in zip(moments(fused), moments(plain), strict=True):

@@ -7,7 +7,7 @@ from snnrl.learners.contrastive import ContrastiveConfig, ContrastiveLearner
 
 
 def one(**settings: object) -> ContrastiveLearner:
-    config = ContrastiveConfig(**{"per_class": 2, "steps": 1, "momentum": 0.0, "learning_rate": 0.5, **settings})  # type: ignore[arg-type]
+    config = ContrastiveConfig(**{"per_class": 2, "sim_steps": 1, "momentum": 0.0, "learning_rate": 0.5, **settings})  # type: ignore[arg-type]
     return ContrastiveLearner((1, 2, 2), 3, config, seed=0)
 
 
@@ -53,8 +53,8 @@ def test_the_rate_falls_to_nothing() -> None:
 
 def test_spikes_and_current_have_the_same_mean_trace() -> None:
     bright = torch.full((64, 1, 2, 2), 128, dtype=torch.uint8)
-    current, rise = one(steps=40, tau=3.0)._present(bright)
-    spikes, steady = one(steps=40, tau=3.0, encoding="poisson")._present(bright)
+    current, rise = one(sim_steps=40, tau_mem=3.0)._present(bright)
+    spikes, steady = one(sim_steps=40, tau_mem=3.0, encoding="poisson")._present(bright)
     assert (current.shape, rise.shape, spikes.shape, steady.shape) == ((1, 64, 4), (40, 1, 1), (40, 64, 4), (40, 1, 1))
     torch.testing.assert_close((spikes * steady).mean((1, 2)), (current * rise).mean((1, 2)), rtol=0.15, atol=0.02)
 

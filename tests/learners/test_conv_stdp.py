@@ -26,12 +26,12 @@ def strokes(count: int) -> Tensor:
 def test_the_strongest_contrast_fires_first() -> None:
     image = torch.zeros(1, 1, 15, 15, dtype=torch.uint8)
     image[0, 0, 7, 7] = 255
-    latency = ContrastLatency(steps=15)(image)
+    latency = ContrastLatency(sim_steps=15)(image)
     assert latency.shape == (1, 2, 15, 15)
     assert (latency[0, 0] == 0).nonzero().tolist() == [[7, 7]]
     assert latency[0, 1, 7, 7] == 15
     assert (latency[0, 1] < 15).any(), "the surround is seen by off-centre neurons"
-    assert (ContrastLatency(steps=15)(torch.zeros_like(image)) == 15).all()
+    assert (ContrastLatency(sim_steps=15)(torch.zeros_like(image)) == 15).all()
 
 
 def test_contrast_does_not_depend_on_brightness() -> None:
@@ -41,19 +41,19 @@ def test_contrast_does_not_depend_on_brightness() -> None:
 
 def test_the_winners_learn_by_the_rule_of_stdp() -> None:
     learner = small(threshold_gain=0.0)
-    images, config, before = strokes(2), learner.config, learner.weight.clone()
+    images, config, before = strokes(2), learner.config, learner.synapses.weight.clone()
     latency = learner.contrast(images)
-    fired, margin = first_spikes(latency, before, learner.threshold, config.steps, 1)
-    found = earliest_winners(fired, margin, config.steps, config.winners, config.radius)
+    fired, margin = first_spikes(latency, before, learner.threshold, config.sim_steps, 1)
+    found = earliest_winners(fired, margin, config.sim_steps, config.winners, config.radius)
     expected = before.clone()
     for image, row, column, chosen, step in found.tolist():
         for channel, y, x in torch.cartesian_prod(torch.arange(2), torch.arange(5), torch.arange(5)).tolist():
-            w = before[channel, y, x, chosen]
+            w = before[chosen, channel, y, x]
             earlier = latency[image, channel, row + y, column + x] <= step
-            expected[channel, y, x, chosen] += (0.04 if earlier else -0.03) * w * (1 - w)
+            expected[chosen, channel, y, x] += (0.04 if earlier else -0.03) * w * (1 - w)
     learner.learn(images, torch.tensor([0, 1]))
     assert len(found) > 1
-    torch.testing.assert_close(learner.weight.data, expected.clamp(0, 1))
+    torch.testing.assert_close(learner.synapses.weight.data, expected.clamp(0, 1))
 
 
 def test_thresholds_grow_with_wins_and_keep_their_mean() -> None:
@@ -66,15 +66,15 @@ def test_thresholds_grow_with_wins_and_keep_their_mean() -> None:
 def test_features_come_first_and_then_stand_still() -> None:
     learner = small()
     labels = torch.arange(8) % 3
-    first, readout = learner.weight.clone(), learner.readout.synapses.dense.weight
+    first, readout = learner.synapses.weight.clone(), learner.readout.synapses.dense.weight
     assert learner.batch_size(0) == learner.config.feature_batch
     learner.learn(strokes(8), labels)
-    assert not torch.equal(learner.weight, first)
+    assert not torch.equal(learner.synapses.weight, first)
     assert (readout == 0).all()
     assert learner.batch_size(8) == learner.config.batch_size
-    first = learner.weight.clone()
+    first = learner.synapses.weight.clone()
     learner.learn(strokes(8), labels)
-    assert torch.equal(learner.weight, first)
+    assert torch.equal(learner.synapses.weight, first)
     assert (readout != 0).any()
 
 

@@ -30,13 +30,13 @@ def winners_of(made: DiehlCookLearner, shown: torch.Tensor) -> torch.Tensor:
 
 def test_first_weights_sum_up_alike() -> None:
     for power in (1.0, 16.0):
-        torch.testing.assert_close(learner(weight_power=power).weight.sum(1), torch.full((12,), 78.4))
+        torch.testing.assert_close(learner(weight_power=power).synapses.weight.sum(1), torch.full((12,), 78.4))
 
 
 def test_every_image_drives_with_the_same_number_of_spikes() -> None:
     made = learner(input_spikes=90.0)
     with torch.no_grad():
-        made.weight.fill_(1.0)
+        made.synapses.weight.fill_(1.0)
     current = made._current(images(7))
     assert current.shape == (1, 7, 12)
     torch.testing.assert_close(current * 15, torch.full_like(current, 90.0))
@@ -45,37 +45,37 @@ def test_every_image_drives_with_the_same_number_of_spikes() -> None:
 def test_poisson_spikes_have_the_mean_of_the_constant_current() -> None:
     made = learner(encoding="poisson", input_spikes=60.0)
     one = images(1).expand(3000, 1, 6, 5)
-    current = made._spikes(one, 15).dense(30) @ made.weight.t()
+    current = made._spikes(one, 15).dense(30) @ made.synapses.weight.t()
     assert current.shape == (15, 3000, 12)
     torch.testing.assert_close(current.mean((0, 1)), made._current(one[:1])[0, 0], rtol=0.02, atol=0.0)
 
 
 @pytest.mark.parametrize("steps", [1, 15])
 def test_one_image_changes_the_weights_and_threshold_of_the_neuron_that_fired_by_the_rule(steps: int) -> None:
-    made = learner(learning_rate=0.04, steps=steps)
+    made = learner(learning_rate=0.04, sim_steps=steps)
     made.training_images = 500
-    image, first = images(1), made.weight.clone()
+    image, first = images(1), made.synapses.weight.clone()
     winners = winners_of(made, image)
     (neuron,) = set(winners[winners >= 0].tolist())
     spikes = int((winners >= 0).sum())
     assert spikes == steps
     made.learn(image, torch.zeros(1, dtype=torch.int64))
     others = [index for index in range(12) if index != neuron]
-    assert torch.equal(made.weight[others], first[others])
+    assert torch.equal(made.synapses.weight[others], first[others])
     rate = 0.04 if spikes == 1 else 1 - (1 - 0.04) ** spikes
     expected = (first[neuron] + rate * (image.flatten() / 255 - 0.05) * (2.0 - first[neuron])).clamp(min=0)
-    torch.testing.assert_close(made.weight[neuron], expected * (78.4 / expected.sum()))
-    assert made.threshold[neuron] == pytest.approx(spikes * 48.0 * 12 / 500)
-    assert (made.threshold[others] == 0).all()
+    torch.testing.assert_close(made.synapses.weight[neuron], expected * (78.4 / expected.sum()))
+    assert made.neurons.theta[neuron] == pytest.approx(spikes * 48.0 * 12 / 500)
+    assert (made.neurons.theta[others] == 0).all()
 
 
 def test_without_learning_rate_and_gain_nothing_changes() -> None:
     made = learner(learning_rate=0.0, learning_rate_end=0.001, threshold_gain=0.0)
     made.anneal(0.5)
-    before = made.weight.clone()
+    before = made.synapses.weight.clone()
     made.learn(images(20), torch.zeros(20, dtype=torch.int64))
-    torch.testing.assert_close(made.weight, before)
-    assert (made.threshold == 0).all()
+    torch.testing.assert_close(made.synapses.weight, before)
+    assert (made.neurons.theta == 0).all()
 
 
 def test_the_learning_rate_falls_exponentially() -> None:
@@ -83,7 +83,7 @@ def test_the_learning_rate_falls_exponentially() -> None:
     found = []
     for progress in (0.0, 0.5, 1.0):
         made.anneal(progress)
-        found.append(made._rate)
+        found.append(made.rule.learning_rate)
     assert found == pytest.approx([0.08, 0.04, 0.02])
 
 
@@ -95,7 +95,7 @@ def test_a_batch_grows_with_what_was_seen() -> None:
 def test_a_neuron_that_takes_more_than_its_fair_share_loses_it() -> None:
     made = learner(learning_rate=0.0, learning_rate_end=0.001)
     made.training_images = 1500
-    made.threshold[0] = -300.0
+    made.neurons.theta[0] = -300.0
     shares = []
     for number in range(30):
         winners = winners_of(made, images(50, number))
@@ -111,18 +111,18 @@ def test_naming_and_predicting_change_neither_weights_nor_thresholds(label_reado
     made = learner(label_readout=label_readout, encoding="poisson")
     labels = torch.arange(30) % 10
     made.learn(images(30), labels)
-    weight, threshold = made.weight.clone(), made.threshold.clone()
+    weight, threshold = made.synapses.weight.clone(), made.neurons.theta.clone()
     made.calibrate([(images(30), labels)])
     made.predict(images(30))
-    assert torch.equal(made.weight, weight)
-    assert torch.equal(made.threshold, threshold)
+    assert torch.equal(made.synapses.weight, weight)
+    assert torch.equal(made.neurons.theta, threshold)
 
 
 def test_a_black_image_is_no_error() -> None:
     made = learner()
     black = torch.zeros(2, 1, 6, 5, dtype=torch.uint8)
     made.learn(black, torch.zeros(2, dtype=torch.int64))
-    assert torch.isfinite(made.weight).all()
+    assert torch.isfinite(made.synapses.weight).all()
     made.calibrate([(images(30), torch.arange(30) % 10)])
     assert made.predict(black).shape == (2,)
 
@@ -130,7 +130,7 @@ def test_a_black_image_is_no_error() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": 0}, r"learner\.steps=0: must be an integer of at least 1"),
+        ({"sim_steps": 0}, r"learner\.sim_steps=0: must be an integer of at least 1"),
         ({"depression": math.nan}, r"learner\.depression=nan: must be finite"),
         ({"weight_sum": 0.0}, r"learner\.weight_sum=0\.0: must be above 0"),
         ({"label_readout": "one"}, r"learner\.label_readout=one: must be one of all, proportion, likelihood, ngram"),

@@ -307,7 +307,7 @@ WRONG = {
     "batch_size=0": "learner.batch_size=0: must be an integer of at least 1",
     "encoding=rate": "learner.encoding=rate: must be current or poisson",
     "learning_rate=1.0": "learner.learning_rate=1.0: must be below 1",
-    "tau=0.1": "learner.tau=0.1: must be a number of ms that is at least dt",
+    "tau_mem=0.1": "learner.tau_mem=0.1: must be a number of ms that is at least dt",
     "dataset=MINST": "dataset=MINST: there is no such data set; did you mean",
     "split=train": "split=train: must be test or validation",
     "passes=0": "passes=0: must be an integer of at least 1",

@@ -11,7 +11,7 @@ from snnrl.encoders import Encoder
 from snnrl.errors import ConfigError
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.neurons import EscapeNoise, SaturatingIF
-from snnrl.plasticity import ThreeFactor
+from snnrl.plasticity import ThirdFactor, ThreeFactor
 from snnrl.spikes import SparseSpikes
 from snnrl.state import reset_rows
 
@@ -263,14 +263,12 @@ def test_no_tensor_asks_for_a_gradient_after_a_learning_step(encoder: type[Train
     activity, state = net(observation, net.init_state(2))
     pre = activity.pre
     stretch = pre.unsqueeze(0) if isinstance(pre, Tensor) else pre.reshape_rows(1, *pre.rows)
-    one = torch.ones(1, 2).double()
-    delta, eligible = rule(
-        net.to_actor, stretch, activity.actor.unsqueeze(0), rule.init_state(net.to_actor, 2), one, one
-    )
+    eligibility, third = net.to_actor.new_eligibility(2), ThirdFactor(torch.ones(1, 2).double())
+    delta = rule.gather(net.to_actor, stretch, activity.actor.unsqueeze(0), eligibility, third)
     before = net.to_actor.weight.clone()
     net.to_actor.apply_(0.01 * delta)
     assert not torch.equal(net.to_actor.weight, before)
-    learned = (delta, eligible.eligibility, activity.preference, activity.value, *leaves(state), *net.parameters())
+    learned = (delta, eligibility, activity.preference, activity.value, *leaves(state), *net.parameters())
     assert not any(tensor.requires_grad for tensor in learned)
 
 

@@ -3,123 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from snnrl.errors import ConfigError
 from snnrl.neurons import (
-    IF,
-    LIF,
-    LSNN,
-    SRM0,
-    AdaptiveLIF,
-    CumulativeSRM,
-    CurrentLIF,
-    DiehlCook,
-    EscapeNoise,
-    Izhikevich,
-    LeakyIntegrator,
-    McCullochPitts,
     Neuron,
-    SaturatingIF,
     SpikingNeuron,
 )
 from snnrl.state import reset_rows
+from tests.neurons.every_neuron import (
+    FIRING,
+    MODELS,
+    TEMPLATE,
+    WITHOUT_TEMPLATE,
+    drive,
+    equal,
+    every,
+    make,
+    volley,
+)
 
 quick = settings(deadline=None, max_examples=8)
-
-
-class Model(NamedTuple):
-    """A line of the table: settings with which normal currents of ``mean`` and ``spread`` make the model fire."""
-
-    kind: Callable[..., Any]
-    settings: dict[str, Any] = {}  # noqa: RUF012
-    mean: float = 0.5
-    spread: float = 2.0
-    per_neuron: dict[str, tuple[float, float]] = {}  # noqa: RUF012
-    """Settings that may differ between neurons, with two values that float32 holds exactly."""
-    stochastic: bool = False
-
-
-LEAKY = {"tau_mem": (5.0, 20.0), "v_threshold": (0.75, 1.25), "v_rest": (0.0, -0.25), "v_reset": (0.25, -2.0)}
-LEAKY_BUT_TAU = {name: values for name, values in LEAKY.items() if name != "tau_mem"}
-SOFT = {name: values for name, values in LEAKY.items() if name != "v_reset"}
-MODELS: dict[str, Model] = {
-    "McCullochPitts": Model(McCullochPitts, per_neuron={"v_threshold": (0.5, 1.5)}),
-    "IF": Model(IF, spread=0.75, mean=0.25, per_neuron={**LEAKY_BUT_TAU, "v_rest": (0.0, -2.0)}),
-    "IF, soft": Model(IF, {"reset": "soft"}, spread=0.75, mean=0.25, per_neuron={"v_threshold": (0.75, 1.25)}),
-    "LIF": Model(LIF, {"tau_mem": 5.0}, per_neuron=LEAKY),
-    "LIF, soft": Model(LIF, {"tau_mem": 5.0, "reset": "soft"}, per_neuron=SOFT),
-    "CurrentLIF": Model(CurrentLIF, {"tau_mem": 5.0}, per_neuron={"tau_syn": (2.0, 8.0), **LEAKY}),
-    "AdaptiveLIF": Model(
-        AdaptiveLIF,
-        {"tau_mem": 5.0, "tau_adaptation": 20.0},
-        per_neuron={"tau_adaptation": (10.0, 50.0), "increment": (0.125, 0.5), **LEAKY},
-    ),
-    "LSNN": Model(
-        LSNN,
-        {"tau_mem": 5.0, "tau_adaptation": 20.0},
-        per_neuron={"tau_adaptation": (10.0, 50.0), "beta": (0.5, 4.0), "tau_mem": (5.0, 20.0)},
-    ),
-    "DiehlCook": Model(
-        DiehlCook, {"one_spike": False}, mean=100.0, spread=400.0, per_neuron={"v_threshold": (-50.0, -55.0)}
-    ),
-    "DiehlCook, one spike": Model(DiehlCook, mean=100.0, spread=400.0),
-    "Izhikevich": Model(
-        Izhikevich,
-        {"d": 2.0},
-        mean=10.0,
-        spread=10.0,
-        per_neuron={"a": (0.03125, 0.125), "b": (0.1875, 0.25), "c": (-65.0, -55.0), "d": (2.0, 8.0)},
-    ),
-    "SRM0": Model(SRM0, {"tau_mem": 5.0}, stochastic=True),
-    "CumulativeSRM": Model(
-        CumulativeSRM,
-        {"tau_mem": 3.0},
-        spread=0.75,
-        per_neuron={"v_threshold": (0.5, 1.5), "tau_refractory": (5.0, 20.0)},
-    ),
-    "LeakyIntegrator": Model(LeakyIntegrator, {"tau_mem": 5.0}, per_neuron={"tau_mem": (5.0, 20.0)}),
-    "EscapeNoise": Model(EscapeNoise, {"v_threshold": 1.0}, stochastic=True),
-    "SaturatingIF": Model(SaturatingIF),
-}
-WITHOUT_TEMPLATE = ("EscapeNoise", "SaturatingIF")
-FIRING = [name for name in MODELS if name not in (*WITHOUT_TEMPLATE, "LeakyIntegrator")]
-"""Those that charge, fire and are reset."""
-TEMPLATE = [*FIRING, "LeakyIntegrator"]
-PER_NEURON = [(name, setting) for name, model in MODELS.items() for setting in model.per_neuron]
-LEARNABLE = [(name, setting) for name in TEMPLATE for setting in MODELS[name].kind.LEARNABLE]
-
-
-def every(names: Any = tuple(MODELS)) -> Any:
-    return pytest.mark.parametrize("name", names)
-
-
-def make(name: str, shape: int | tuple[int, ...] = 3, *, seed: int = 0, **overrides: Any) -> Any:
-    """A population in float64 and evaluation mode, in which nothing is shared by the rows of a batch."""
-    model = MODELS[name]
-    generator = {"generator": torch.Generator().manual_seed(seed)} if model.stochastic else {}
-    return model.kind(shape, **{**model.settings, **generator, **overrides}).double().eval()
-
-
-def drive(name: str, *shape: int, seed: int = 0) -> Tensor:
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return MODELS[name].mean + MODELS[name].spread * noise
-
-
-def volley(name: str) -> Tensor:
-    """A current that fires one neuron at every step."""
-    return torch.full((1, 1), 500.0 if name == "Izhikevich" else 1e5, dtype=torch.float64)
-
-
-def equal(first: Any, second: Any) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 @every()
@@ -273,79 +182,6 @@ def test_without_a_time_constant_the_trace_is_empty(name: str) -> None:
     assert state.trace.shape == (4, 0)
     _, state = neuron.scan(drive(name, 5, 4, 2, 3), state)
     assert state.trace.shape == (4, 0)
-
-
-@pytest.mark.parametrize(("name", "setting"), PER_NEURON)
-def test_a_setting_of_each_neuron_equals_separate_populations(name: str, setting: str) -> None:
-    values = MODELS[name].per_neuron[setting]
-    current = drive(name, 60, 2, 2).float()
-    mixed = make(name, 2, **{setting: torch.tensor(values)}).float()
-    spikes, state = mixed.scan(current, mixed.init_state(2))
-    differs = False
-    for index, value in enumerate(values):
-        plain = make(name, 1, **{setting: value}).float()
-        expected, after = plain.scan(current[..., index : index + 1], plain.init_state(2))
-        torch.testing.assert_close(spikes[..., index : index + 1], expected, rtol=0, atol=1e-5)
-        torch.testing.assert_close(state.v[..., index : index + 1], after.v, rtol=1e-3, atol=1e-4)
-        swapped = make(name, 1, **{setting: values[1 - index]}).float()
-        other, _ = swapped.scan(current[..., index : index + 1], swapped.init_state(2))
-        differs = differs or not torch.equal(expected, other)
-    assert differs, "the two values give other spikes"
-
-
-@pytest.mark.parametrize("per_neuron", [False, True])
-@pytest.mark.parametrize(("name", "setting"), LEARNABLE)
-def test_a_learnable_setting_is_a_parameter_that_receives_a_gradient(name: str, setting: str, per_neuron: bool) -> None:
-    shape = {"surrogate": "fast_sigmoid"} if name != "LeakyIntegrator" else {}
-    value = getattr(make(name), setting)
-    overrides = {setting: torch.full((3,), value)} if per_neuron else {}
-    neuron = make(name, learnable=[setting], **shape, **overrides)
-    [(found, parameter)] = neuron.named_parameters()
-    assert (found, parameter.shape) == (setting, (3,) if per_neuron else ())
-    spikes, _ = neuron.scan(drive(name, 40, 4, 3), neuron.init_state(4))
-    spikes[20:].sum().backward()
-    assert parameter.grad is not None
-    assert torch.isfinite(parameter.grad).all()
-    assert (parameter.grad != 0).all()
-
-
-@pytest.mark.parametrize(("name", "setting"), LEARNABLE)
-def test_learnable_settings_change_no_spike(name: str, setting: str) -> None:
-    neuron, learning, current = make(name), make(name, learnable=[setting]), drive(name, 40, 2, 3)
-    spikes, _ = neuron.scan(current, neuron.init_state(2))
-    expected, _ = learning.scan(current, learning.init_state(2))
-    torch.testing.assert_close(spikes, expected, rtol=0, atol=1e-6)
-
-
-@every(FIRING)
-@pytest.mark.parametrize("surrogate", ["atan", "fast_sigmoid", "sigmoid", "triangle"])
-def test_a_surrogate_changes_no_spike_and_gives_the_current_a_gradient(name: str, surrogate: str) -> None:
-    current = drive(name, 40, 2, 3)
-    plain, learning = make(name), make(name, surrogate=surrogate)
-    expected, _ = plain.scan(current, plain.init_state(2))
-    spikes, _ = learning.scan(current.requires_grad_(), learning.init_state(2))
-    assert torch.equal(spikes.detach(), expected)
-    if surrogate != "triangle":  # a triangle may be narrower than the distance from threshold in mV
-        spikes.sum().backward()
-        assert current.grad is not None
-        assert torch.isfinite(current.grad).all()
-        assert current.grad.any()
-
-
-@every()
-@pytest.mark.parametrize("shape", [(2, 4), (1, 3), (2, 1), (2, 3, 1), (3,)])
-def test_a_step_refuses_a_current_of_another_shape(name: str, shape: tuple[int, ...]) -> None:
-    neuron = make(name)
-    with pytest.raises(ConfigError, match=r"^current=\[.*\]: must have the shape of the state \[2, 3\]$"):
-        neuron(torch.zeros(shape, dtype=torch.float64), neuron.init_state(2))
-
-
-@every()
-def test_a_window_refuses_a_current_of_another_shape(name: str) -> None:
-    """In float32, where kernels run; of fewer rows than the state, so that none reads what is not there."""
-    neuron = make(name).float()
-    with pytest.raises(ConfigError, match=r"^current=\[5, 1, 3\]: must be of shape \[time, 2, 3\]$"):
-        neuron.scan(torch.zeros(5, 1, 3), neuron.init_state(2))
 
 
 @every()

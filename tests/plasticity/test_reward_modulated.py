@@ -13,7 +13,7 @@ from snnrl.connections import Dense
 from snnrl.errors import ConfigError
 from snnrl.networks import Network
 from snnrl.neurons import SRM0, EscapeNoise
-from snnrl.plasticity import MSTDP, MSTDPET, STDP, TDSTDP, MovingAverage, Rmax, Rule, Shuffler
+from snnrl.plasticity import MSTDP, MSTDPET, STDP, TDSTDP, MovingAverage, Rmax, Rule, Shuffler, ThirdFactor
 
 A_PLUS, A_MINUS, TAU_PRE, TAU_POST, TAU_E = 0.3, 0.2, 7.0, 11.0, 25.0
 PAIRS = {"a_plus": A_PLUS, "a_minus": A_MINUS, "tau_pre": TAU_PRE, "tau_post": TAU_POST}
@@ -40,7 +40,7 @@ def change(rule: Rule[Any], pre: int, post: int, reward: dict[int, float]) -> fl
         series({pre: 1.0}).view(-1, 1, 1),
         series({post: 1.0}).view(-1, 1, 1),
         rule.init_state(connection, (1,), (1,), 1),
-        series(reward).view(-1, 1),
+        ThirdFactor(series(reward).view(-1, 1)),
     )
     return told[0].item()
 
@@ -69,7 +69,7 @@ def test_mstdp_under_constant_reward_is_stdp_and_under_punishment_its_opposite()
     expected, _ = plain(connection, pre, post, plain.init_state(connection, (4,), (3,), 2))
     for reward in (1.0, -1.0, 0.5):
         told = torch.full((STEPS, 2), reward, dtype=torch.float64)
-        got, _ = rewarded(connection, pre, post, rewarded.init_state(connection, (4,), (3,), 2), told)
+        got, _ = rewarded(connection, pre, post, rewarded.init_state(connection, (4,), (3,), 2), ThirdFactor(told))
         torch.testing.assert_close(got, reward * expected, rtol=1e-9, atol=1e-12)
 
 
@@ -97,10 +97,10 @@ def test_eligibility_decays_between_windows_as_within() -> None:
     rule, connection = MSTDPET(tau_eligibility=TAU_E, **PAIRS), Dense(1, 1).double()
     state = rule.init_state(connection, (1,), (1,), 1)
     one, none = torch.ones(1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, 1, dtype=torch.float64)
-    _, state = rule(connection, one, one, state, none[0])
+    _, state = rule(connection, one, one, state, ThirdFactor(none[0]))
     for step in range(1, 4):
         assert state.eligibility.item() == pytest.approx(A_PLUS * math.exp(-step / TAU_E), rel=1e-9)
-        _, state = rule(connection, none, none, state, none[0])
+        _, state = rule(connection, none, none, state, ThirdFactor(none[0]))
 
 
 @pytest.mark.parametrize("dt", [0.5, 1.0])
@@ -125,7 +125,7 @@ def test_every_row_is_paid_for_its_own_pairs() -> None:
     for reward, expected in (([1.0, 0.0], A_PLUS), ([0.0, 1.0], 0.0)):
         told = torch.zeros(3, 2, dtype=torch.float64)
         told[0] = torch.tensor(reward)
-        got, _ = rule(connection, spikes, spikes, rule.init_state(connection, (1,), (1,), 2), told)
+        got, _ = rule(connection, spikes, spikes, rule.init_state(connection, (1,), (1,), 2), ThirdFactor(told))
         assert got.item() == pytest.approx(expected, rel=1e-12)
 
 
@@ -134,7 +134,7 @@ def test_rmax_by_hand() -> None:
     rule, connection = Rmax(learning_rate=0.1, tau_mem=8.0, tau_eligibility=30.0), Dense(1, 1).double()
     pre, score, told = (series(values) for values in ({4: 1.0}, {7: -0.6}, {12: 2.0}))
     start = rule.init_state(connection, (1,), (1,), 1)
-    got, _ = rule(connection, pre.view(-1, 1, 1), score.view(-1, 1, 1), start, told.view(-1, 1))
+    got, _ = rule(connection, pre.view(-1, 1, 1), score.view(-1, 1, 1), start, ThirdFactor(told.view(-1, 1)))
     assert got.item() == pytest.approx(0.1 * 2.0 * -0.6 * math.exp(-3 / 8.0) * math.exp(-5 / 30.0), rel=1e-9)
 
 
@@ -235,7 +235,7 @@ def test_rmax_over_all_spike_trains_is_the_gradient_of_expected_reward(neuron: s
     modulator = torch.zeros(3, 8, dtype=torch.float64)
     modulator[-1] = torch.tensor([NEURONS[neuron][1](WEIGHT, train) * reward(train) for train in TRAINS])
     start = rule.init_state(connection, (2,), (1,), 8)
-    change, _ = rule(connection, spikes, scores(network, spikes, trains), start, modulator)
+    change, _ = rule(connection, spikes, scores(network, spikes, trains), start, ThirdFactor(modulator))
     assert change[0].tolist() == pytest.approx(gradient_by_differences(neuron), rel=1e-6)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Callable
 from functools import cache
@@ -32,13 +33,17 @@ from snnrl.plasticity import (
     MSTDPET,
     STDP,
     TDSTDP,
+    DeltaRule,
+    FirstSpikeSTDP,
     Hebbian,
     Homeostasis,
     Oja,
     Rmax,
     Rule,
+    ThirdFactor,
     TripletSTDP,
     WeightDependentSTDP,
+    WinnerTakeAllSTDP,
 )
 
 STEPS = 6
@@ -55,10 +60,15 @@ RULES: dict[str, Callable[[], Rule[Any]]] = {
     "MSTDPET": lambda: MSTDPET(tau_eligibility=10.0, a_plus=0.3, a_minus=0.2, tau_pre=5.0, tau_post=7.0),
     "TDSTDP": lambda: TDSTDP(tau_eligibility=10.0, a_plus=0.3, tau_pre=5.0),
     "Rmax": lambda: Rmax(learning_rate=0.1, tau_mem=5.0, tau_eligibility=10.0),
+    "FirstSpikeSTDP": lambda: FirstSpikeSTDP(a_plus=0.3, a_minus=0.2),
+    "WinnerTakeAllSTDP": lambda: WinnerTakeAllSTDP(learning_rate=0.1, depression=0.3, w_max=0.8, tau_pre=5.0),
+    "DeltaRule": lambda: DeltaRule(learning_rate=0.1, momentum=0.5),
 }
 MODULATED = [name for name, make in RULES.items() if make().uses_modulator]
-READ_WEIGHTS = ("WeightDependentSTDP", "Oja", "Homeostasis")
+READ_WEIGHTS = ("WeightDependentSTDP", "Oja", "Homeostasis", "FirstSpikeSTDP", "WinnerTakeAllSTDP")
 """Rules whose change depends on the weight."""
+ADDITIVE = [name for name in RULES if name not in ("WinnerTakeAllSTDP", "DeltaRule")]
+"""Rules by which the change of a window is the sum of its steps' and rows' changes."""
 
 SYNAPSES = torch.tensor([[0, 0, 1, 3, 3, 3], [0, 5, 1, 0, 2, 5]])
 
@@ -77,6 +87,7 @@ KINDS: dict[str, tuple[Callable[..., Connection], tuple[int, ...]]] = {
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_rule = pytest.mark.parametrize("name", RULES)
+additive_rule = pytest.mark.parametrize("name", ADDITIVE)
 
 
 def assert_equal(actual: Tensor, expected: Tensor) -> None:
@@ -117,7 +128,7 @@ class Case:
     def change(self, state: Any = None, *, steps: slice = slice(None), rows: slice = slice(None)) -> tuple[Tensor, Any]:
         """The change of some steps and rows of the batch, and the state after them."""
         pre, post = self.pre[steps, rows], self.post[steps, rows]
-        third = None if self.modulator is None else self.modulator[steps, rows]
+        third = ThirdFactor(None if self.modulator is None else self.modulator[steps, rows])
         return self.rule(self.connection, pre, post, self.start(pre.shape[1]) if state is None else state, third)
 
 
@@ -134,7 +145,7 @@ def test_a_change_is_finite_in_the_shape_of_the_weights_and_not_nothing(name: st
         assert not change.requires_grad
 
 
-@every_rule
+@additive_rule
 @every_kind
 def test_the_change_of_a_batch_is_the_sum_of_its_rows_changes(name: str, kind: str) -> None:
     case = Case(name, kind, 4)
@@ -146,7 +157,7 @@ def test_the_change_of_a_batch_is_the_sum_of_its_rows_changes(name: str, kind: s
             assert_equal(mine, of_all[row : row + 1])
 
 
-@every_rule
+@additive_rule
 @every_kind
 def test_a_window_equals_its_steps_one_by_one_while_weights_stand_still(name: str, kind: str) -> None:
     for batch in (1, 4):
@@ -174,7 +185,7 @@ def unfolding(kind: str) -> Tensor:
     return torch.stack(current)
 
 
-@every_rule
+@additive_rule
 @every_kind
 def test_a_change_is_that_of_the_dense_connection_that_transmits_the_same(name: str, kind: str) -> None:
     """Dense weights ``W(w)`` are what each neuron alone evokes; ``dw`` is ``dW`` pulled back through that map.
@@ -182,6 +193,8 @@ def test_a_change_is_that_of_the_dense_connection_that_transmits_the_same(name: 
     For a convolution this unfolds the population, for a sparse connection it puts zeros where there is no synapse. A
     mean field under a rule that reads its weights is a single presynaptic neuron that fires the mean.
     """
+    if (kind, name) == ("mean field", "FirstSpikeSTDP"):
+        return  # neurons of which the mean alone is seen cannot be told to have fired or not
     for batch in (1, 4):
         case = Case(name, kind, batch)
         change, _ = case.change()
@@ -352,8 +365,9 @@ def test_a_misspelt_setting_of_a_rule_is_refused_with_what_was_meant(name: str) 
     rule = type(RULES[name]())
     with pytest.raises(ConfigError, match=rf"^td=0.5: {name} has no such setting; there are: .*\bdt\b"):
         rule(td=0.5)
-    with pytest.raises(ConfigError, match=rf"^tau_per=5.0: {name} has no such setting; did you mean tau_"):
-        rule(tau_per=5.0)
+    if any(key.startswith("tau_") for key in inspect.signature(rule).parameters):
+        with pytest.raises(ConfigError, match=rf"^tau_per=5.0: {name} has no such setting; did you mean tau_"):
+            rule(tau_per=5.0)
 
 
 @every_rule
@@ -361,7 +375,7 @@ def test_a_misspelt_setting_of_a_rule_is_refused_with_what_was_meant(name: str) 
 def test_a_rate_that_is_no_finite_number_is_refused(name: str, value: float) -> None:
     rule = type(RULES[name]())
     named = ("a_", "a2_", "a3_", "learning", "mu", "rate_target")
-    for key in [key for key in vars(RULES[name]()) if key.startswith(named)] or ["a_plus"]:
+    for key in [key for key in inspect.signature(rule).parameters if key.startswith(named)]:
         with pytest.raises(ConfigError, match=rf"^{key}={value}: must be "):
             rule(**{key: value})
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from snnrl.connections import Connection, Conv2d, Dense
 from snnrl.errors import ConfigError
-from snnrl.plasticity import ThreeFactor, ThreeFactorState
+from snnrl.plasticity import EligibilityState, ThirdFactor, ThreeFactor
 from snnrl.spikes import SparseSpikes
 from snnrl.state import reset_rows
 
@@ -41,7 +41,7 @@ KINDS: dict[str, Callable[[], tuple[Connection, tuple[int, ...], tuple[int, ...]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-class Stretch:
+class Steps:
     """Random activity, modulators and episode ends of ``steps`` steps, and an eligibility before them."""
 
     def __init__(self, kind: str, steps: int, events: int, batch: int, *, seed: int = 0, ends: float = 0.3) -> None:
@@ -53,9 +53,9 @@ class Stretch:
         self.continuing = (torch.rand(steps, batch, generator=seeded(seed)) >= ends).double()
         self.eligibility = normal(batch, *self.connection.weight.shape, seed=seed + 4)
 
-    def state(self) -> ThreeFactorState:
+    def state(self) -> EligibilityState:
         """A copy, as the rule updates in place."""
-        return ThreeFactorState(self.eligibility.clone())
+        return EligibilityState((), self.eligibility.clone())
 
     def run(self, rule: ThreeFactor, *, instant: bool = False, steps: slice = slice(None)) -> tuple[Tensor, Tensor]:
         return self.go_on(rule, self.state(), instant=instant, steps=steps)
@@ -63,22 +63,16 @@ class Stretch:
     def go_on(
         self,
         rule: ThreeFactor,
-        state: ThreeFactorState,
+        state: EligibilityState,
         *,
         instant: bool = False,
         steps: slice = slice(None),
         rows: slice = slice(None),
     ) -> tuple[Tensor, Tensor]:
-        delta, after = rule(
-            self.connection,
-            self.pre[steps, :, rows],
-            self.post[steps, :, rows],
-            state,
-            self.modulator[steps, rows],
-            self.continuing[steps, rows],
-            self.instant[steps, rows] if instant else None,
-        )
-        return delta, after.eligibility
+        instantly = self.instant[steps, rows] if instant else None
+        third = ThirdFactor(self.modulator[steps, rows], self.continuing[steps, rows], instantly)
+        pre, post = self.pre[steps, :, rows], self.post[steps, :, rows]
+        return rule.gather(self.connection, pre, post, state.eligibility, third), state.eligibility
 
 
 def test_eligibility_of_two_coincidences_is_the_sum_of_their_exponentials() -> None:
@@ -89,13 +83,13 @@ def test_eligibility_of_two_coincidences_is_the_sum_of_their_exponentials() -> N
         pre[step] = strength
     post = ones(steps, 1, 1, 1)
     for now in range(1, steps + 1):
-        state = rule.init_state(connection, 1)
-        silent = torch.zeros(now, 1, dtype=torch.float64)
-        delta, state = rule(connection, pre[:now], post[:now], state, silent, ones(now, 1))
+        eligibility = connection.new_eligibility(1)
+        silent = ThirdFactor(torch.zeros(now, 1, dtype=torch.float64))
+        delta = rule.gather(connection, pre[:now], post[:now], eligibility, silent)
         expected = sum(
             strength * math.exp(-(now - step) / tau) for step, strength in coincidences.items() if step < now
         )
-        assert state.eligibility.item() == pytest.approx(expected, rel=1e-12)
+        assert eligibility.item() == pytest.approx(expected, rel=1e-12)
         assert delta.item() == 0.0
 
 
@@ -106,7 +100,7 @@ def test_a_late_modulator_reaches_an_early_coincidence_through_the_decayed_trace
     active[0] = 1.0
     told = torch.zeros(delay + 1, 1, dtype=torch.float64)
     told[delay] = modulator
-    delta, _ = rule(connection, active, active, rule.init_state(connection, 1), told, ones(delay + 1, 1))
+    delta = rule.gather(connection, active, active, connection.new_eligibility(1), ThirdFactor(told))
     assert delta.item() == pytest.approx(modulator * decay**delay, rel=1e-12)
 
 
@@ -114,7 +108,7 @@ def test_a_modulator_does_not_reach_what_comes_after_it() -> None:
     rule, connection = ThreeFactor(0.8), Dense(1, 1).double()
     active = torch.tensor([0.0, 1.0], dtype=torch.float64).view(2, 1, 1, 1)
     told = torch.tensor([[5.0], [0.0]], dtype=torch.float64)
-    delta, _ = rule(connection, active, active, rule.init_state(connection, 1), told, ones(2, 1))
+    delta = rule.gather(connection, active, active, connection.new_eligibility(1), ThirdFactor(told))
     assert delta.item() == 0.0
 
 
@@ -122,26 +116,26 @@ def test_a_modulator_does_not_reach_what_comes_after_it() -> None:
 @pytest.mark.parametrize("instant", [False, True])
 @given(steps=st.integers(1, 5), events=st.integers(1, 3), batch=st.integers(1, 3), seed=st.integers(0, 500))
 @quick
-def test_a_stretch_equals_a_plain_loop_over_steps_rows_and_events(
+def test_a_window_equals_a_plain_loop_over_steps_rows_and_events(
     kind: str, instant: bool, steps: int, events: int, batch: int, seed: int
 ) -> None:
     """``e = decay * continuing * e + H`` and ``dw = sum of modulator * e + instant * H``, ``H`` from autograd."""
-    stretch, decay = Stretch(kind, steps, events, batch, seed=seed), 0.9
-    weight = stretch.connection.weight
+    window, decay = Steps(kind, steps, events, batch, seed=seed), 0.9
+    weight = window.connection.weight
     expected = torch.zeros_like(weight)
-    rows = list(stretch.eligibility.clone())
+    rows = list(window.eligibility.clone())
     weight.requires_grad_()
     for step in range(steps):
         for row in range(batch):
-            current = stretch.connection(stretch.pre[step, :, row])
-            (product,) = torch.autograd.grad(current, weight, stretch.post[step, :, row])
+            current = window.connection(window.pre[step, :, row])
+            (product,) = torch.autograd.grad(current, weight, window.post[step, :, row])
             rows[row] = rows[row] + product
-            expected = expected + stretch.modulator[step, row] * rows[row]
+            expected = expected + window.modulator[step, row] * rows[row]
             if instant:
-                expected = expected + stretch.instant[step, row] * product
-            rows[row] = decay * stretch.continuing[step, row] * rows[row]
+                expected = expected + window.instant[step, row] * product
+            rows[row] = decay * window.continuing[step, row] * rows[row]
     weight.requires_grad_(False)
-    delta, eligibility = stretch.run(ThreeFactor(decay), instant=instant)
+    delta, eligibility = window.run(ThreeFactor(decay), instant=instant)
     assert_equal(delta, expected)
     assert_equal(eligibility, torch.stack(rows))
 
@@ -150,16 +144,16 @@ def test_a_stretch_equals_a_plain_loop_over_steps_rows_and_events(
 @pytest.mark.parametrize("instant", [False, True])
 @given(steps=st.integers(2, 6), cut=st.integers(1, 5), seed=st.integers(0, 500))
 @quick
-def test_a_stretch_equals_the_shorter_stretches_it_is_cut_into_while_weights_stand_still(
+def test_a_window_equals_the_shorter_windows_it_is_cut_into_while_weights_stand_still(
     kind: str, instant: bool, steps: int, cut: int, seed: int
 ) -> None:
-    stretch, rule = Stretch(kind, steps, 2, 3, seed=seed), ThreeFactor(0.85)
-    whole, end = stretch.run(rule, instant=instant)
+    window, rule = Steps(kind, steps, 2, 3, seed=seed), ThreeFactor(0.85)
+    whole, end = window.run(rule, instant=instant)
     for parts in ([(0, min(cut, steps - 1)), (min(cut, steps - 1), steps)], [(k, k + 1) for k in range(steps)]):
-        total, state = torch.zeros_like(whole), stretch.state()
+        total, state = torch.zeros_like(whole), window.state()
         for first, past in parts:
-            delta, eligibility = stretch.go_on(rule, state, instant=instant, steps=slice(first, past))
-            total, state = total + delta, ThreeFactorState(eligibility)
+            delta, eligibility = window.go_on(rule, state, instant=instant, steps=slice(first, past))
+            total, state = total + delta, EligibilityState((), eligibility)
         assert_equal(total, whole)
         assert_equal(state.eligibility, end)
 
@@ -176,29 +170,26 @@ def test_a_stretch_equals_the_shorter_stretches_it_is_cut_into_while_weights_sta
 def test_sparse_spikes_give_the_change_of_dense_ones(
     instant: bool, steps: int, events: int, batch: int, density: float, seed: int
 ) -> None:
-    stretch, rule = Stretch("dense", steps, events, batch, seed=seed), ThreeFactor(0.9)
-    stretch.pre *= torch.rand(stretch.pre.shape, generator=seeded(seed)) < density
-    dense = stretch.run(rule, instant=instant)
-    stretch.pre = SparseSpikes.from_dense(stretch.pre)  # type: ignore[assignment]
-    told = stretch.instant if instant else None
-    delta, state = rule(
-        stretch.connection, stretch.pre, stretch.post, stretch.state(), stretch.modulator, stretch.continuing, told
-    )
-    assert_equal(delta, dense[0])
-    assert_equal(state.eligibility, dense[1])
+    window, rule = Steps("dense", steps, events, batch, seed=seed), ThreeFactor(0.9)
+    window.pre *= torch.rand(window.pre.shape, generator=seeded(seed)) < density
+    dense = window.run(rule, instant=instant)
+    third = ThirdFactor(window.modulator, window.continuing, window.instant if instant else None)
+    pre, eligibility = SparseSpikes.from_dense(window.pre), window.eligibility.clone()
+    assert_equal(rule.gather(window.connection, pre, window.post, eligibility, third), dense[0])
+    assert_equal(eligibility, dense[1])
 
 
 @every_kind
 @given(batch=st.integers(1, 4), seed=st.integers(0, 500))
 @quick
 def test_the_change_of_a_batch_is_the_sum_of_its_rows_changes(kind: str, batch: int, seed: int) -> None:
-    stretch, rule = Stretch(kind, 4, 2, batch, seed=seed), ThreeFactor(0.9)
-    together, end = stretch.run(rule, instant=True)
+    window, rule = Steps(kind, 4, 2, batch, seed=seed), ThreeFactor(0.9)
+    together, end = window.run(rule, instant=True)
     total = torch.zeros_like(together)
     for row in range(batch):
         alone = slice(row, row + 1)
-        delta, eligibility = stretch.go_on(
-            rule, ThreeFactorState(stretch.eligibility[alone].clone()), instant=True, rows=alone
+        delta, eligibility = window.go_on(
+            rule, EligibilityState((), window.eligibility[alone].clone()), instant=True, rows=alone
         )
         total += delta
         assert_equal(eligibility, end[alone])
@@ -209,14 +200,14 @@ def test_the_change_of_a_batch_is_the_sum_of_its_rows_changes(kind: str, batch: 
 @given(seed=st.integers(0, 500))
 @quick
 def test_a_zero_modulator_changes_no_weight_and_yet_gathers_eligibility(kind: str, seed: int) -> None:
-    stretch = Stretch(kind, 4, 2, 3, seed=seed, ends=0.0)
-    stretch.modulator.zero_()
-    delta, eligibility = stretch.run(ThreeFactor(0.9))
+    window = Steps(kind, 4, 2, 3, seed=seed, ends=0.0)
+    window.modulator.zero_()
+    delta, eligibility = window.run(ThreeFactor(0.9))
     assert not delta.any()
-    before = stretch.connection.weight.clone()
-    stretch.connection.apply_(delta)
-    assert torch.equal(stretch.connection.weight, before)
-    assert not torch.equal(eligibility, stretch.eligibility)
+    before = window.connection.weight.clone()
+    window.connection.apply_(delta)
+    assert torch.equal(window.connection.weight, before)
+    assert not torch.equal(eligibility, window.eligibility)
 
 
 @every_kind
@@ -225,10 +216,10 @@ def test_a_zero_modulator_changes_no_weight_and_yet_gathers_eligibility(kind: st
 def test_the_change_is_linear_in_the_modulator_and_eligibility_does_not_know_it(
     kind: str, scale: float, seed: int
 ) -> None:
-    stretch, rule = Stretch(kind, 3, 2, 2, seed=seed), ThreeFactor(0.9)
-    once, end = stretch.run(rule)
-    stretch.modulator *= scale
-    scaled, same = stretch.run(rule)
+    window, rule = Steps(kind, 3, 2, 2, seed=seed), ThreeFactor(0.9)
+    once, end = window.run(rule)
+    window.modulator *= scale
+    scaled, same = window.run(rule)
     assert_equal(scaled, scale * once)
     assert torch.equal(same, end)
 
@@ -237,10 +228,10 @@ def test_the_change_is_linear_in_the_modulator_and_eligibility_does_not_know_it(
 @given(row=st.integers(0, 2), seed=st.integers(0, 500))
 @quick
 def test_the_end_of_an_episode_cuts_its_trace_exactly(kind: str, row: int, seed: int) -> None:
-    stretch, rule = Stretch(kind, 4, 2, 3, seed=seed, ends=0.0), ThreeFactor(0.9)
-    _, through = stretch.run(rule)
-    stretch.continuing[-1, row] = 0.0
-    _, cut = stretch.run(rule)
+    window, rule = Steps(kind, 4, 2, 3, seed=seed, ends=0.0), ThreeFactor(0.9)
+    _, through = window.run(rule)
+    window.continuing[-1, row] = 0.0
+    _, cut = window.run(rule)
     assert not cut[row].any(), "exactly 0, not nearly"
     others = [other for other in range(3) if other != row]
     assert torch.equal(cut[others], through[others])
@@ -250,23 +241,23 @@ def test_the_end_of_an_episode_cuts_its_trace_exactly(kind: str, row: int, seed:
 @quick
 def test_nothing_is_learned_across_the_end_of_an_episode(seed: int) -> None:
     """After an end at step 1, the modulators of steps 2 and 3 reach only what happened in steps 2 and 3."""
-    stretch, rule = Stretch("dense", 4, 1, 1, seed=seed, ends=0.0), ThreeFactor(0.9)
-    stretch.continuing[1] = 0.0
-    stretch.modulator[:2] = 0.0
-    delta, end = stretch.run(rule)
-    fresh = rule.init_state(stretch.connection, 1)
-    later, later_end = stretch.go_on(rule, fresh, steps=slice(2, 4))
+    window, rule = Steps("dense", 4, 1, 1, seed=seed, ends=0.0), ThreeFactor(0.9)
+    window.continuing[1] = 0.0
+    window.modulator[:2] = 0.0
+    delta, end = window.run(rule)
+    fresh = EligibilityState((), window.connection.new_eligibility(1))
+    later, later_end = window.go_on(rule, fresh, steps=slice(2, 4))
     assert_equal(delta, later)
     assert_equal(end, later_end)
 
 
 @every_kind
 def test_without_decay_memory_only_coincidences_of_the_same_step_count(kind: str) -> None:
-    stretch = Stretch(kind, 3, 2, 2, ends=0.0)
-    stretch.eligibility.zero_()
-    delta, eligibility = stretch.run(ThreeFactor(0.0))
+    window = Steps(kind, 3, 2, 2, ends=0.0)
+    window.eligibility.zero_()
+    delta, eligibility = window.run(ThreeFactor(0.0))
     expected = sum(
-        torch.einsum("b,b...->...", stretch.modulator[k], stretch.connection.hebbian(stretch.post[k], stretch.pre[k]))
+        torch.einsum("b,b...->...", window.modulator[k], window.connection.hebbian(window.post[k], window.pre[k]))
         for k in range(3)
     )
     assert isinstance(expected, Tensor)
@@ -275,13 +266,13 @@ def test_without_decay_memory_only_coincidences_of_the_same_step_count(kind: str
 
 
 def test_an_instant_modulator_leaves_the_eligibility_and_its_past_alone() -> None:
-    stretch, rule = Stretch("dense", 3, 2, 2), ThreeFactor(0.9)
-    _, without = stretch.run(rule)
-    stretch.modulator.zero_()
-    delta, end = stretch.run(rule, instant=True)
+    window, rule = Steps("dense", 3, 2, 2), ThreeFactor(0.9)
+    _, without = window.run(rule)
+    window.modulator.zero_()
+    delta, end = window.run(rule, instant=True)
     assert torch.equal(end, without)
     expected = sum(
-        torch.einsum("b,bij->ij", stretch.instant[k], stretch.connection.hebbian(stretch.post[k], stretch.pre[k]))
+        torch.einsum("b,bij->ij", window.instant[k], window.connection.hebbian(window.post[k], window.pre[k]))
         for k in range(3)
     )
     assert isinstance(expected, Tensor)
@@ -298,55 +289,50 @@ def test_with_a_temporal_difference_error_it_is_td_lambda_with_accumulating_trac
         z = gamma * lam * z + features[step]
         expected = expected + td[step] * z
     rule, connection = ThreeFactor(gamma * lam), Dense(3, 1).double()
-    delta, _ = rule(
-        connection,
-        features[:-1].view(steps, 1, 1, 3),
-        ones(steps, 1, 1, 1),
-        rule.init_state(connection, 1),
-        td.unsqueeze(1),
-        ones(steps, 1),
-    )
+    third = ThirdFactor(td.unsqueeze(1), ones(steps, 1))
+    pre, post = features[:-1].view(steps, 1, 1, 3), ones(steps, 1, 1, 1)
+    delta = rule.gather(connection, pre, post, connection.new_eligibility(1), third)
     assert_equal(delta[0], expected)
 
 
 @every_kind
 def test_eligibility_is_updated_in_place_and_nothing_else_is(kind: str) -> None:
-    stretch = Stretch(kind, 3, 2, 2)
-    inputs = (stretch.pre, stretch.post, stretch.modulator, stretch.continuing, stretch.connection.weight)
+    window = Steps(kind, 3, 2, 2)
+    inputs = (window.pre, window.post, window.modulator, window.continuing, window.connection.weight)
     before = [tensor.clone() for tensor in inputs]
-    state = stretch.state()
+    state = window.state()
     address = state.eligibility.data_ptr()
-    _, eligibility = stretch.go_on(ThreeFactor(0.9), state)
+    _, eligibility = window.go_on(ThreeFactor(0.9), state)
     assert eligibility.data_ptr() == address
     assert all(torch.equal(tensor, was) for tensor, was in zip(inputs, before, strict=True))
 
 
 @every_kind
 def test_a_reset_row_has_no_eligibility_and_the_others_keep_theirs(kind: str) -> None:
-    stretch, rule = Stretch(kind, 2, 2, 3), ThreeFactor(0.9)
-    fresh = rule.init_state(stretch.connection, 3)
-    after = reset_rows(stretch.state(), fresh, torch.tensor([False, True, False]))
+    window = Steps(kind, 2, 2, 3)
+    fresh = EligibilityState((), window.connection.new_eligibility(3))
+    after = reset_rows(window.state(), fresh, torch.tensor([False, True, False]))
     assert not after.eligibility[1].any()
-    assert torch.equal(after.eligibility[[0, 2]], stretch.eligibility[[0, 2]])
+    assert torch.equal(after.eligibility[[0, 2]], window.eligibility[[0, 2]])
 
 
 @every_kind
 def test_no_tensor_asks_for_a_gradient_after_a_learning_step(kind: str) -> None:
-    stretch, rule = Stretch(kind, 3, 2, 2), ThreeFactor(0.9)
-    stretch.post = stretch.connection(stretch.pre.flatten(0, 1)).unflatten(0, (3, 2))
-    delta, eligibility = stretch.run(rule, instant=True)
-    stretch.connection.apply_(delta)
-    assert not any(tensor.requires_grad for tensor in (delta, eligibility, stretch.connection.weight))
+    window, rule = Steps(kind, 3, 2, 2), ThreeFactor(0.9)
+    window.post = window.connection(window.pre.flatten(0, 1)).unflatten(0, (3, 2))
+    delta, eligibility = window.run(rule, instant=True)
+    window.connection.apply_(delta)
+    assert not any(tensor.requires_grad for tensor in (delta, eligibility, window.connection.weight))
 
 
 @every_kind
 def test_changes_applied_to_weights_leave_them_in_bounds(kind: str) -> None:
-    stretch, rule = Stretch(kind, 3, 2, 2), ThreeFactor(0.9)
-    stretch.connection.bounds = (-0.1, 0.2)
-    delta, _ = stretch.run(rule)
-    stretch.connection.apply_(100 * delta)
-    assert stretch.connection.weight.min() == -0.1
-    assert stretch.connection.weight.max() == 0.2
+    window, rule = Steps(kind, 3, 2, 2), ThreeFactor(0.9)
+    window.connection.bounds = (-0.1, 0.2)
+    delta, _ = window.run(rule)
+    window.connection.apply_(100 * delta)
+    assert window.connection.weight.min() == -0.1
+    assert window.connection.weight.max() == 0.2
 
 
 def test_the_rule_itself_has_nothing_to_save() -> None:

@@ -23,7 +23,7 @@ from snnrl.training.capacity import (
     space_bytes,
     state_bytes,
 )
-from snnrl.training.checkpoints import CheckpointStore
+from snnrl.training.checkpoints import CheckpointStore, save_checkpoint
 
 CPU = torch.device("cpu")
 
@@ -68,6 +68,7 @@ def test_an_agent_that_is_made_or_loaded_is_weighed_as_one_that_is_trained(setti
         snnrl.make_agent("CartPole", **{setting: TOO_MANY[setting]})
     settings = compose_run(["env=CartPole", f"agent.{setting}={TOO_MANY[setting]}"])
     write_yaml(tmp_path / "config.yaml", settings)
+    save_checkpoint(tmp_path / "checkpoints" / "step_000000000100.pt", {"architecture": "of a small agent"})
     with pytest.raises(ConfigError, match=said):
         snnrl.load(tmp_path, device="cpu")
 

@@ -13,28 +13,31 @@ from snnrl.errors import RunError
 from snnrl.recipes import compose_run
 from snnrl.train import main
 from snnrl.training.divergence import check_finite
-from snnrl.training.rl_task import Runner
+from snnrl.training.files import RunFiles
+from snnrl.training.rl_task import RLTask
+from snnrl.training.trainer import Trainer
 
 WORDS = ["env=CartPole", "num_envs=2", "env_steps=200", "eval.every=0", "eval.episodes=1", "logger=none"]
 
 
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
     words = [*WORDS, "checkpoint.every=50", "progress=none"]
-    runner = Runner(RunConfig.from_mapping(compose_run(words)), tmp_path / "run")
-    step = runner.task.step
+    trainer = Trainer(RLTask(RunConfig.from_mapping(compose_run(words))), tmp_path / "run")
+    step = trainer.task.step
 
     def poisoned() -> object:
-        if runner.steps > 60:
-            next(runner.agent.parameters()).data.fill_(float("nan"))
+        if trainer.steps > 60:
+            next(trainer.task.model.parameters()).data.fill_(float("nan"))
         return step()
 
-    runner.task.step = poisoned  # type: ignore[method-assign, assignment]
+    trainer.task.step = poisoned  # type: ignore[method-assign, assignment]
     with pytest.raises(
         RunError, match=r"the run has diverged: network\..* holds NaN or infinite values after 1\d\d env"
     ):
-        runner.train()
+        trainer.train()
     assert not (tmp_path / "run" / "summary.json").exists()
-    latest = runner.checkpoints.latest()
+    assert isinstance(trainer.files, RunFiles)
+    latest = trainer.files.checkpoints.latest()
     assert latest is not None
     assert latest.name == "step_000000000050.pt"
 

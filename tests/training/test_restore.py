@@ -16,7 +16,8 @@ from snnrl.config import read_config
 from snnrl.errors import ConfigError
 from snnrl.loading import load
 from snnrl.training.checkpoints import CheckpointStore, load_checkpoint, save_checkpoint
-from snnrl.training.rl_task import Runner
+from snnrl.training.rl_task import RLTask
+from snnrl.training.trainer import Trainer
 
 WORDS = ("env=CartPole", "num_envs=2", "env_steps=300", "checkpoint.every=100", "logger=none", "progress=none")
 EVALUATIONS = ("eval.every=100", "eval.during=1", "eval.episodes=1")
@@ -79,7 +80,7 @@ def test_a_checkpoint_whose_content_does_not_fit_is_damaged_and_nothing_is_chang
     save_checkpoint(path, held)
     before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
     with pytest.raises(ConfigError) as caught:
-        Runner(read_config(run_dir), run_dir, resume=True)
+        Trainer(RLTask(read_config(run_dir)), run_dir, resume=True)
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"checkpoint {path} is damaged (")
     assert "step_000000000200.pt" in line
@@ -117,17 +118,17 @@ def test_a_run_goes_on_from_its_best_or_a_file_by_its_path(run_dir: Path, tmp_pa
     config = read_config(run_dir)
     best = load_checkpoint(run_dir / "checkpoints" / "best.pt")["steps"]
     for checkpoint, steps in ((str(kept), 200), ("best", best)):
-        runner = Runner(config, run_dir, resume=checkpoint)
-        assert runner.steps == steps
-        runner.metrics_file.close()
-        runner.folder.release()
+        trainer = Trainer(RLTask(config), run_dir, resume=checkpoint)
+        assert trainer.steps == steps
+        trainer.files.abandon()
+        trainer.files.release()
     with pytest.raises(ConfigError, match=r"nothing\.pt does not exist: there are: step_000000000300\.pt"):
-        Runner(config, run_dir, resume="nothing.pt")
+        Trainer(RLTask(config), run_dir, resume="nothing.pt")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"env_steps": "many"}'])
 def test_a_damaged_summary_is_made_anew(run_dir: Path, content: bytes) -> None:
     (run_dir / "summary.json").write_bytes(content)
-    runner = Runner(read_config(run_dir), run_dir, resume=True)
-    assert runner.train() is not None
+    trainer = Trainer(RLTask(read_config(run_dir)), run_dir, resume=True)
+    assert trainer.train().summary is not None
     assert json.loads((run_dir / "summary.json").read_text())["env_steps"] == 300

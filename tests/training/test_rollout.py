@@ -47,7 +47,7 @@ class Witness(Agent[int]):
         self.calls.append("act")
         return action, state + 1
 
-    def learn(self, state: int) -> tuple[int, dict[str, float]]:
+    def update(self, state: int) -> tuple[int, dict[str, float]]:
         self.learnt.append(state)
         self.calls.append("learn")
         return state + 100, {"train/state": float(state)}

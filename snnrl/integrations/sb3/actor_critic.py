@@ -18,6 +18,7 @@ from snnrl.integrations.sb3.policies import (
     SpikingActorPolicy,
     hidden_layers,
     linear_of,
+    readout_of,
     spiking_parts,
     stacks,
     vision_stacks,
@@ -90,7 +91,9 @@ class SpikingActorCriticPolicy(SpikingActorPolicy, ActorCriticPolicy):
             network.excite()
 
     def acting_path(self) -> ActingPath:
-        return ActingPath(spiking_parts(self.features_extractor, self.mlp_extractor.policy_net), self.action_net)
+        return ActingPath(
+            spiking_parts(self.features_extractor, self.mlp_extractor.policy_net), readout_of(self.action_net)
+        )
 
     def conversion_path(self, ann: BasePolicy) -> ConversionPath:
         assert isinstance(ann, ActorCriticPolicy)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import reduce
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -60,6 +60,8 @@ class SB3Agent(Trainable, Generic[A, C]):
         model: the algorithm.
         policy: its policy.
         config: the settings that it was made by.
+        envs: that it has learned in and learns on in, once it has.
+        learns_in: their recipe.
         ALGORITHM: the class of SB3 or of a package that builds on it. A setting of ``Config`` is handed to its
             constructor if that has an argument of the same name; ``Config.arguments`` says the rest.
         POLICIES: spiking ones.
@@ -99,9 +101,11 @@ class SB3Agent(Trainable, Generic[A, C]):
         self.generator = torch.Generator().manual_seed(seed)
         self._screen = Screen(frames) if frames else None
         self.observation_space, self.action_space = translation.observation_space, translation.action_space
+        self.envs: VecEnv | None = None
+        self.learns_in: EnvConfig | None = None
 
     def _get_name(self) -> str:
-        """Of the model in checkpoints: what the weights have to fit is the policy, whatever has trained it."""
+        """The name in checkpoints: weights have to fit the policy, whatever trains it."""
         return "SB3Agent"
 
     @classmethod
@@ -138,6 +142,13 @@ class SB3Agent(Trainable, Generic[A, C]):
         if config.network == "ann":
             return ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")[kind]
         return cls.POLICIES[kind]
+
+    def become(self, other: SB3Agent[A, C]) -> None:
+        """Be what ``other`` is: its algorithm, which has environments to learn in, with these weights and counters."""
+        other.load_state_dict(self.state_dict())
+        other.take_learning_state(self.learning_state())
+        self.model, self.policy, self.statistics = other.model, other.policy, other.statistics
+        self._translation, self._screen = other._translation, other._screen
 
     def gather(self, envs: VecEnv, callback: BaseCallback) -> int:
         """Act for as long as the algorithm's ``learn`` does before it trains.
@@ -249,6 +260,10 @@ class SB3Agent(Trainable, Generic[A, C]):
             self.statistics.mean = state["mean"].cpu().numpy().copy()
             self.statistics.var = state["var"].cpu().numpy().copy()
             self.statistics.count = state["count"]
+
+
+AnySB3Agent: TypeAlias = SB3Agent[Any, Any]
+"""An agent of whichever algorithm."""
 
 
 def _find(algorithm: BaseAlgorithm, name: str) -> Any:

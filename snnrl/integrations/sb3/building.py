@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from snnrl.agents import AGENTS
 from snnrl.envs import EnvConfig, make_env, numbered
 from snnrl.errors import ConfigError, require
-from snnrl.integrations.sb3.agent import SB3Agent
+from snnrl.integrations.sb3.agent import AnySB3Agent, SB3Agent
 from snnrl.integrations.sb3.capacity import check_network
 from snnrl.integrations.sb3.config import AlgorithmConfig
 from snnrl.integrations.sb3.environments import make_vec_env, normalised
@@ -25,11 +25,11 @@ from snnrl.spaces import named
 class Built(NamedTuple):
     """What a recipe comes to."""
 
-    agent: SB3Agent[Any, Any]
+    agent: AnySB3Agent
     envs: VecEnv
 
 
-def agent_class(agent: Mapping[str, Any]) -> type[SB3Agent[Any, Any]]:
+def agent_class(agent: Mapping[str, Any]) -> type[AnySB3Agent]:
     """The class that an ``agent`` recipe names.
 
     Raises:

@@ -11,7 +11,7 @@ from stable_baselines3.common.preprocessing import get_action_dim, get_flattened
 
 from snnrl.config import RunConfig
 from snnrl.envs import make_env
-from snnrl.integrations.sb3.agent import SB3Agent
+from snnrl.integrations.sb3.agent import AnySB3Agent
 from snnrl.integrations.sb3.config import ActorCriticConfig, AlgorithmConfig
 from snnrl.integrations.sb3.environments import make_vec_env
 from snnrl.integrations.sb3.translation import translation_of
@@ -19,7 +19,7 @@ from snnrl.integrations.sb3.vision import first_map_neurons
 from snnrl.training.capacity import environment_bytes, require_memory, space_bytes
 
 
-def check_memory(config: RunConfig, kind: type[SB3Agent[Any, Any]], recipe: AlgorithmConfig) -> None:
+def check_memory(config: RunConfig, kind: type[AnySB3Agent], recipe: AlgorithmConfig) -> None:
     """Raise a ConfigError where so many environments, or the steps that are remembered, do not fit into memory.
 
     A single environment tells what one of its observations takes.
@@ -71,7 +71,7 @@ def check_network(
     sizes = list(recipe.net_arch or [])
     first = sizes[0] if sizes else 1
     arch = 2 * (inputs * first + sum(before * after for before, after in pairwise(sizes)))
-    needs = [("net_arch", recipe.net_arch, arch)]
+    needs: list[tuple[str, object, int]] = [("net_arch", list(recipe.net_arch or ()), arch)]
     spiking = recipe.network == "spiking"
     coded = spiking and recipe.coding == "population" and isinstance(observation, spaces.Box) and bool(seen and sizes)
     if coded:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from snnrl.envs import EnvConfig
 from snnrl.errors import require
-from snnrl.integrations.sb3.agent import SB3Agent
+from snnrl.integrations.sb3.agent import AnySB3Agent
 from snnrl.integrations.sb3.building import build, read_config
 from snnrl.integrations.sb3.observing import preprocessed
 from snnrl.integrations.sb3.policies import Weights, spiking_policy, weights_of
@@ -38,7 +38,7 @@ def spiking_recipe(agent: Mapping[str, Any], sim_steps: int) -> dict[str, Any]:
 
 @torch.no_grad()
 def convert(
-    agent: SB3Agent[Any, Any],
+    agent: AnySB3Agent,
     recipe: Mapping[str, Any],
     env: EnvConfig,
     observations: Tensor,
@@ -46,7 +46,7 @@ def convert(
     percentile: float = 99.9,
     calibrate: bool = True,
     seed: int = 0,
-) -> SB3Agent[Any, Any]:
+) -> AnySB3Agent:
     """A spiking agent with the weights of one that does not spike.
 
     Args:
@@ -82,7 +82,7 @@ def convert(
 
 
 @torch.no_grad()
-def same_actions(first: SB3Agent[Any, Any], second: SB3Agent[Any, Any], observations: Tensor) -> float:
+def same_actions(first: AnySB3Agent, second: AnySB3Agent, observations: Tensor) -> float:
     """The share of observations ``[samples, *shape]`` at which two agents take the same best action.
 
     Continuous actions are the same when they are less than a tenth of half their range apart.

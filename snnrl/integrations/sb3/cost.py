@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from snnrl.integrations.sb3.agent import SB3Agent
+from snnrl.integrations.sb3.agent import AnySB3Agent
 from snnrl.integrations.sb3.observing import preprocessed
 from snnrl.integrations.sb3.policies import spiking_policy
 from snnrl.networks.coding import PopulationReadout
@@ -25,7 +24,7 @@ LOIHI = {"operation": 23.6, "update": 81.0}
 
 
 @torch.no_grad()
-def decision_cost(agent: SB3Agent[Any, Any], observations: Tensor) -> Cost:
+def decision_cost(agent: AnySB3Agent, observations: Tensor) -> Cost:
     """What the actor does for one decision, means over observations.
 
     Args:
@@ -44,11 +43,11 @@ def decision_cost(agent: SB3Agent[Any, Any], observations: Tensor) -> Cost:
         layers += layer_costs(network, x)
         x = network(x)
     parameters = sum(p.numel() for module in (*networks, readout) for p in module.parameters())
-    reach = 1 if isinstance(readout, PopulationReadout) else int(readout.out_features)
+    reach = 1 if isinstance(readout, PopulationReadout) else readout.out_features
     return Cost(layers, layers[-1].neurons * reach, layers[-1].spikes * reach, parameters)
 
 
-def firing_rate(agent: SB3Agent[Any, Any], observations: Tensor) -> float:
+def firing_rate(agent: AnySB3Agent, observations: Tensor) -> float:
     """Spikes of the actor for each neuron and step."""
     return decision_cost(agent, observations).firing_rate
 

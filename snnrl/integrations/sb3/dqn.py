@@ -17,6 +17,7 @@ from snnrl.integrations.sb3.policies import (
     SpikingPolicy,
     hidden_and_readout,
     readout,
+    readout_of,
     spiking_parts,
     vision_stacks,
 )
@@ -54,7 +55,7 @@ class SpikingDQNPolicy(SpikingPolicy, DQNPolicy):
 
     def acting_path(self) -> ActingPath:
         network = self.q_net
-        return ActingPath(spiking_parts(network.features_extractor, network.q_net), network.q_net[-1])
+        return ActingPath(spiking_parts(network.features_extractor, network.q_net), readout_of(network.q_net[-1]))
 
     def conversion_path(self, ann: BasePolicy) -> ConversionPath:
         assert isinstance(ann, DQNPolicy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -35,13 +36,13 @@ def make_vec_env(env: EnvConfig, num_envs: int, frames: int, translation: Transl
         translation: into the algorithm's own spaces; ``None`` keeps the environment's.
     """
 
-    def make() -> gymnasium.Env[Any, Any]:
-        monitored: Any = Monitor(make_env(env))
+    def make(row: int) -> gymnasium.Env[Any, Any]:
+        monitored: Any = Monitor(make_env(env, row=row))
         if env.is_atari:
             monitored = AtariLearning(monitored, shrinks=env.shows_frames)
         return monitored if translation is None else translation.wrapped(monitored)
 
-    envs: VecEnv = DummyVecEnv([make] * num_envs)
+    envs: VecEnv = DummyVecEnv([partial(make, row) for row in range(num_envs)])
     return VecFrameStack(envs, frames, channels_order="first") if env.shows_frames else envs
 
 

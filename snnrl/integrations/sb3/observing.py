@@ -10,7 +10,7 @@ from stable_baselines3.common.preprocessing import preprocess_obs
 from torch import Tensor
 
 from snnrl.envs import EnvConfig, env_seeds, for_evaluation, make_envs
-from snnrl.integrations.sb3.agent import SB3Agent
+from snnrl.integrations.sb3.agent import AnySB3Agent
 from snnrl.training.capacity import require_memory, space_bytes
 
 EPOCH = 3
@@ -18,7 +18,7 @@ EPOCH = 3
 _ENVS = 16
 
 
-def gather(agent: SB3Agent[Any, Any], env: EnvConfig, samples: int, seed: int, setting: str = "samples") -> Tensor:
+def gather(agent: AnySB3Agent, env: EnvConfig, samples: int, seed: int, setting: str = "samples") -> Tensor:
     """Observations of the agent's own play, as its policy is given them: ``[samples, *shape]``.
 
     Args:
@@ -49,7 +49,7 @@ def gather(agent: SB3Agent[Any, Any], env: EnvConfig, samples: int, seed: int, s
     return torch.as_tensor(np.concatenate(seen)[:samples], device=agent.model.device)
 
 
-def preprocessed(agent: SB3Agent[Any, Any], observations: Tensor) -> Tensor:
+def preprocessed(agent: AnySB3Agent, observations: Tensor) -> Tensor:
     """Observations as the first layer takes them: scaled images, one-hot numbers, floats."""
     policy = agent.policy
     ready = preprocess_obs(observations, policy.observation_space, normalize_images=policy.normalize_images)

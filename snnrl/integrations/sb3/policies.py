@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, require
 from snnrl.integrations.sb3.vision import SpikingNatureCNN
+from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
 
 CRITICS = ("spiking", "ann")
@@ -26,8 +27,7 @@ class ActingPath(NamedTuple):
 
     networks: list[LayeredNetwork]
     """Stacks of spiking layers, in the order of the computation."""
-    readout: nn.Module
-    """Linear, or a readout of pools."""
+    readout: nn.Linear | PopulationReadout
 
 
 class Stack(NamedTuple):
@@ -147,6 +147,12 @@ def spiking_parts(*modules: nn.Module) -> list[LayeredNetwork]:
 def weights_of(module: nn.Module) -> list[Weights]:
     """The layers of a module that have weights, in their order."""
     return [layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+
+
+def readout_of(module: nn.Module) -> nn.Linear | PopulationReadout:
+    """What of a module reads spiking layers, whatever clips or squashes it then."""
+    (found,) = (part for part in module.modules() if isinstance(part, nn.Linear | PopulationReadout))
+    return found
 
 
 def linear_of(module: nn.Module) -> nn.Linear:

@@ -23,6 +23,7 @@ from snnrl.integrations.sb3.policies import (
     ConversionPath,
     hidden_layers,
     linear_of,
+    readout_of,
     spiking_parts,
     stacks,
     vision_stacks,
@@ -72,8 +73,7 @@ class SpikingSACPolicy(SpikingContinuousPolicy, SACPolicy):
 
     def acting_path(self) -> ActingPath:
         actor = self.actor
-        readout = actor.mu[0] if isinstance(actor.mu, nn.Sequential) else actor.mu
-        return ActingPath(spiking_parts(actor.features_extractor, actor.latent_pi), readout)
+        return ActingPath(spiking_parts(actor.features_extractor, actor.latent_pi), readout_of(actor.mu))
 
     def conversion_path(self, ann: BasePolicy) -> ConversionPath:
         assert isinstance(ann, SACPolicy)

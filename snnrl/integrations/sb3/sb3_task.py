@@ -1,32 +1,32 @@
-"""Training of stable-baselines3's algorithms by the runner: its logs, evaluations, checkpoints and exact resume."""
+"""Training of stable-baselines3's algorithms, with logs, evaluations, checkpoints and exact resume."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecNormalize
 
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, env_seeds
-from snnrl.integrations.sb3.agent import SB3Agent
-from snnrl.integrations.sb3.building import agent_class, build, read_config
+from snnrl.integrations.sb3.agent import AnySB3Agent
+from snnrl.integrations.sb3.building import Built, agent_class, build, read_config
 from snnrl.integrations.sb3.capacity import check_memory
+from snnrl.training.callbacks import NO_CALLBACK, tell, update
 from snnrl.training.device import choose_device
 from snnrl.training.divergence import check_finite
 from snnrl.training.environment_task import EnvironmentTask
-from snnrl.training.task import Step, fit, read_checkpoint
-from snnrl.training.trainer import Trainer
+from snnrl.training.task import Step
 
 
-class SB3Task(EnvironmentTask):
+class SB3Task(EnvironmentTask[AnySB3Agent]):
     """An algorithm of stable-baselines3 that learns in a vector of environments.
 
     A step is what the algorithm does between two rounds of its ``learn``: gather, then train. At a checkpoint all
@@ -35,43 +35,58 @@ class SB3Task(EnvironmentTask):
 
     Args:
         config: the settings.
+        agent: who learns on; ``None`` makes the agent that the settings describe.
+        steps: how far the agent is.
 
     Raises:
         ConfigError: a wrong setting, or actions that the algorithm cannot take.
     """
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: RunConfig, agent: AnySB3Agent | None = None, steps: int = 0) -> None:
+        super().__init__(config, agent, steps)
         self.device = choose_device(config.device)
         check_memory(config, agent_class(config.agent), read_config(config.agent))
-        self.model, self.envs = build(config.agent, config.env, config.num_envs, config.seed, self.device)
-        self._log = Logger(None, [])
-        self.model.model.set_logger(self._log)
+        self.model, self.envs = self._built(config, agent)
+        self._algorithm.num_timesteps = steps
+        self._recorded = _Recorded()
+        self._log = Logger(None, [self._recorded])
+        self._algorithm.set_logger(self._log)
         self._listener = _Listener(self)
+
+    def _built(self, config: RunConfig, agent: AnySB3Agent | None) -> Built:
+        """The agent with the environments that it learns in; one that learns on keeps what it has replayed."""
+        if agent is not None and agent.envs is not None and agent.origin is not None:
+            same = agent.envs.num_envs == config.num_envs and agent.learns_in is config.env
+            if same and agent.model.device == self.device:
+                return Built(agent, agent.envs)
+        built = build(config.agent, config.env, config.num_envs, config.seed, self.device)
+        if agent is None:
+            return built
+        agent.become(built.agent)
+        agent.envs, agent.learns_in = built.envs, config.env
+        return built._replace(agent=agent)
 
     @classmethod
     def make_agent(
-        cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device
-    ) -> SB3Agent[Any, Any]:
-        """An untrained agent for an environment's recipe."""
+        cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
+    ) -> AnySB3Agent:
         built = build(agent, env, 1, seed, device)
         built.envs.close()
         return built.agent
 
-    @classmethod
-    def load_agent(cls, config: RunConfig, run_dir: Path, checkpoint: str, device: str) -> SB3Agent[Any, Any]:
-        """The trained agent of a run."""
-        return load_sb3_agent(config, run_dir, checkpoint, device)
+    @property
+    def learning(self) -> BaseAlgorithm:
+        return self._algorithm
 
-    @classmethod
-    def runner(cls) -> type[SB3Runner]:
-        """What trains it in a folder."""
-        return SB3Runner
+    @property
+    def _algorithm(self) -> BaseAlgorithm:
+        algorithm: BaseAlgorithm = self.model.model
+        return algorithm
 
     def begin(self, epoch: int, steps: int) -> None:
         """Start fresh episodes, with draws of their own."""
         self.steps = steps
-        algorithm = self.model.model
+        algorithm = self._algorithm
         (seed,) = env_seeds(self.config.seed, "train", epoch, 1)
         set_random_seed(seed)
         algorithm.action_space.seed(seed)
@@ -92,19 +107,19 @@ class SB3Task(EnvironmentTask):
 
     def step(self) -> Step:
         """Gather experience, and learn from it."""
-        algorithm = self.model.model
+        algorithm = self._algorithm
         before = algorithm.num_timesteps
         try:
             gathered = self.model.gather(self.envs, self._callback)
-            self.model.optimise(gathered, self.total)
+            if self._listener.proceeds:
+                self.model.optimise(gathered, self.total)
         except ValueError:  # how torch's distributions refuse the output of a network that has diverged
             check_finite(self.model, f"after {self.steps:,} {self.unit}")
             raise
         taken = algorithm.num_timesteps - before
         self.steps += taken
-        metrics = {key: float(value) for key, value in self._log.name_to_value.items() if key.startswith("train/")}
         self._log.dump()
-        return Step(taken, metrics)
+        return Step(taken, self._recorded.take(), self._listener.proceeds)
 
     def payload(self) -> dict[str, Any]:
         saved = {**super().payload(), **self.model.learning_state()}
@@ -118,65 +133,58 @@ class SB3Task(EnvironmentTask):
     def restore(self, saved: Mapping[str, Any]) -> None:
         super().restore(saved)
         self.model.take_learning_state(saved)
-        if "replay" in saved:
-            self.model.take_memory(saved["replay"])
         if isinstance(self.envs, VecNormalize):
             returns = self.envs.ret_rms
             returns.mean, returns.var = (np.array(value) for value in saved["returns"][:2])
             returns.count = saved["returns"][2]
+        if "replay" in saved:
+            self.model.take_memory(saved["replay"])
 
     def close(self) -> None:
-        self.envs.close()
+        if self.model.envs is not self.envs:
+            self.envs.close()
+
+
+class _Recorded(KVWriter):
+    """What the algorithm and callbacks record."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, float] = {}
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        for key, value in key_values.items():
+            if isinstance(value, (int, float, np.number)) and not key.startswith(("rollout/", "time/")):
+                self._values[key] = float(value)
+
+    def take(self) -> dict[str, float]:
+        """What was recorded since the last call."""
+        values, self._values = self._values, {}
+        return values
+
+    def close(self) -> None:
+        return
 
 
 class _Listener(BaseCallback):
-    """Takes down the episodes that end, which ``Monitor`` reports raw and whole."""
+    """Takes down the episodes that end, which ``Monitor`` reports raw and whole, and tells the user's callback."""
 
-    def __init__(self, playing: EnvironmentTask) -> None:
+    def __init__(self, task: SB3Task) -> None:
         super().__init__()
-        self._playing = playing
+        self._task, self.proceeds = task, True
+
+    def _on_rollout_start(self) -> None:
+        tell(self._task.callback, "on_rollout_start")
+
+    def _on_rollout_end(self) -> None:
+        tell(self._task.callback, "on_rollout_end")
 
     def _on_step(self) -> bool:
         for info in self.locals["infos"]:
             episode = info.get("episode")
             if isinstance(episode, dict) and episode.keys() >= {"r", "l"}:  # else something of the environment's own
-                self._playing.note(float(episode["r"]), int(episode["l"]))
-        return True
-
-
-class SB3Runner(Trainer):
-    """One training run of an algorithm of stable-baselines3 in one folder.
-
-    Args:
-        config: the settings.
-        run_dir: the run's folder; made here once everything that can be wrong has been found right.
-        resume: go on, see :class:`~snnrl.training.trainer.Trainer`.
-
-    Raises:
-        ConfigError: a wrong setting, or a checkpoint that does not fit.
-    """
-
-    def __init__(self, config: RunConfig, run_dir: Path, *, resume: bool | str = False) -> None:
-        descending = SB3Task(config)
-        super().__init__(descending, config, run_dir, resume=resume)
-        self.agent = descending.model
-
-
-def load_sb3_agent(
-    config: RunConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto"
-) -> SB3Agent[Any, Any]:
-    """The trained agent of a run.
-
-    Args:
-        config: the run's settings.
-        run_dir: its folder.
-        checkpoint: ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
-        device: to put it on, whatever it was trained on.
-
-    Raises:
-        ConfigError: there is no such checkpoint, or it does not fit.
-    """
-    place = choose_device(device)
-    agent, envs = build(config.agent, config.env, 1, config.seed, place)
-    envs.close()
-    return fit(agent, "agent", read_checkpoint(run_dir, checkpoint), place)
+                self._task.note(float(episode["r"]), int(episode["l"]))
+        callback = self._task.callback
+        if callback is not NO_CALLBACK:
+            update(callback, self.locals)
+            self.proceeds = callback.on_step()
+        return self.proceeds

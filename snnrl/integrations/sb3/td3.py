@@ -25,6 +25,7 @@ from snnrl.integrations.sb3.policies import (
     hidden_and_readout,
     hidden_layers,
     readout,
+    readout_of,
     spiking_parts,
     vision_stacks,
 )
@@ -69,7 +70,7 @@ class SpikingTD3Policy(SpikingContinuousPolicy, TD3Policy):
         return SpikingTD3Actor(self.spiking, self.action_cells, **arguments).to(self.device)
 
     def acting_path(self) -> ActingPath:
-        return ActingPath(spiking_parts(self.actor.features_extractor, self.actor.mu), self.actor.mu[1])
+        return ActingPath(spiking_parts(self.actor.features_extractor, self.actor.mu), readout_of(self.actor.mu[1]))
 
     def conversion_path(self, ann: BasePolicy) -> ConversionPath:
         assert isinstance(ann, TD3Policy)

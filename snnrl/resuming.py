@@ -1,0 +1,49 @@
+"""The settings of a run that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from snnrl.config import read_settings
+from snnrl.errors import ConfigError, did_you_mean, shown
+from snnrl.words import TEXT, merge, read_words, split
+
+CHANGEABLE = (
+    "env_steps",
+    "device",
+    "logger",
+    "progress",
+    "eval.every",
+    "eval.episodes",
+    "eval.during",
+    "eval.deterministic",
+    "checkpoint.every",
+)
+"""Settings that may be given anew when a run is resumed; any other would make it another run."""
+SUPERVISED_CHANGEABLE = (
+    *("passes", "device", "data_dir", "logger", "progress", "plot"),
+    *("eval.every", "eval.during", "checkpoint.every"),
+)
+"""The same for a run that learns from a data set."""
+
+
+def resumed_settings(run_dir: Path, changes: Sequence[str], trust: bool) -> dict[str, Any]:
+    """The settings of a run's folder, with what is changed.
+
+    Args:
+        run_dir: the folder.
+        changes: ``key=value`` words.
+        trust: whether code may run that the settings name.
+
+    Raises:
+        ConfigError: the folder is not that of a run, or a setting that would make it another run.
+    """
+    settings = read_settings(run_dir, "resume", trust=trust)
+    changeable = SUPERVISED_CHANGEABLE if "learner" in settings else CHANGEABLE
+    for word in changes:
+        key = split(word).key
+        if key not in changeable:
+            raise ConfigError(f"{shown(word)}: cannot change when a run is resumed; {did_you_mean(key, changeable)}")
+    return merge(settings, read_words(changes, as_written=TEXT))

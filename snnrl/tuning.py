@@ -1,0 +1,81 @@
+"""What a task's recipe sets for one agent and leaves other agents without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from snnrl.errors import ConfigError, did_you_mean, require, shown
+from snnrl.words import merge
+
+Written = Mapping[str, Any]
+"""What a recipe's file holds."""
+
+SECTION = "tuned"
+
+
+def parents(written: Written) -> list[str]:
+    """Names of the recipes of its own group that a recipe begins with."""
+    defaults = written.get("defaults")
+    own = [name for name in defaults if isinstance(name, str)] if isinstance(defaults, list) else []
+    return [name for name in own if name != "_self_"]
+
+
+def lineage(name: str, recipes: Mapping[str, Written], seen: tuple[str, ...] = ()) -> list[str]:
+    """A recipe and those that it begins with, the farthest first."""
+    if name not in recipes or name in seen:
+        return []
+    before = [each for parent in parents(recipes[name]) for each in lineage(parent, recipes, (*seen, name))]
+    return [*dict.fromkeys(before), name]
+
+
+def tuned_settings(
+    envs: Mapping[str, Written], agents: Mapping[str, Written]
+) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """The settings that each task's recipe has for each agent, where it has any.
+
+    They stand in the section ``tuned`` of an environment's recipe under the name of an agent's recipe. A task that
+    begins with another takes over what that one says. An agent's recipe that begins with the named one takes them as
+    well, but what it sets itself comes after them.
+
+    Args:
+        envs: recipes of environments as they are written, by name.
+        agents: recipes of agents.
+
+    Raises:
+        ConfigError: ``tuned`` is no mapping, or names no agent.
+
+    >>> tuned_settings({"Task": {"tuned": {"a": {"x": 1}}}}, {"a": {}, "b": {"defaults": ["a"], "y": 2}})
+    {('Task', 'a'): {'x': 1}, ('Task', 'b'): {'x': 1, 'y': 2}}
+    """
+    ancestors = {agent: lineage(agent, agents) for agent in agents}
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for env in envs:
+        sections = [_section(name, envs[name], agents) for name in lineage(env, envs)]
+        for agent, line in ancestors.items():
+            changes = list(_in_order(line, sections, agents))
+            if changes:
+                settings: Mapping[str, Any] = {}
+                for change in changes:
+                    settings = merge(settings, change)
+                found[env, agent] = settings
+    return found
+
+
+def _in_order(line: list[str], sections: list[Mapping[str, Any]], agents: Mapping[str, Written]) -> Iterable[Written]:
+    """What an agent of this lineage is set in a task, after its own recipe; the last counts."""
+    named = [name for name in line if any(name in section for section in sections)]
+    for name in line[line.index(named[0]) :] if named else []:
+        if name != named[0]:
+            yield {key: value for key, value in agents[name].items() if key not in ("defaults", "name")}
+        yield from (section[name] for section in sections if name in section)
+
+
+def _section(env: str, written: Written, agents: Mapping[str, Written]) -> Mapping[str, Any]:
+    section = written.get(SECTION) or {}
+    require(isinstance(section, Mapping), f"env={env}: {SECTION}", shown(section), "a mapping of agents to settings")
+    for agent, settings in section.items():
+        if agent not in agents:
+            raise ConfigError(f"env={env}: {SECTION}.{agent}: there is no such agent; {did_you_mean(agent, agents)}")
+        require(isinstance(settings, Mapping), f"env={env}: {SECTION}.{agent}", settings, "a mapping of settings")
+    return section

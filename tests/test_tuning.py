@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from snnrl import recipes
+from snnrl.errors import ConfigError
+from snnrl.legacy import AGENTS
+from snnrl.recipes import compose_run, recipe_names
+
+TASK = "id: Acrobot-v1\ntuned:\n  rstdp:\n    gamma: 0.5\n    tau: 7.0\n"
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(path: str, text: str) -> None:
+    Path(path).parent.mkdir(exist_ok=True)
+    Path(path).write_text(text)
+
+
+def agent(*words: str) -> dict[str, Any]:
+    return dict(compose_run(words)["agent"])
+
+
+@pytest.mark.parametrize("words", [["env=Mine"], ["env=Mine", "agent=rstdp"]])
+def test_what_a_task_tunes_counts_whether_its_agent_is_named_or_not(words: list[str]) -> None:
+    write("envs/Mine.yaml", TASK)
+    found = agent(*words)
+    assert (found["gamma"], found["tau"]) == (0.5, 7.0)
+    assert found["trace_lambda"] == agent("env=Gymnasium")["trace_lambda"]
+
+
+@pytest.mark.parametrize("other", ["rstdp_frames", "random", "ppo"])
+def test_what_a_task_tunes_for_one_agent_leaves_another_as_it_is(other: str) -> None:
+    write("envs/Mine.yaml", TASK)
+    assert agent("env=Mine", f"agent={other}") == agent("env=Gymnasium", f"agent={other}")
+
+
+def test_experiments_and_the_command_line_come_after_what_a_task_tunes() -> None:
+    write("envs/Mine.yaml", TASK)
+    write("experiments/fast.yaml", "defaults:\n  - override /env: Mine\n\nagent:\n  gamma: 0.25\n")
+    found = agent("experiment=fast")
+    assert (found["gamma"], found["tau"]) == (0.25, 7.0)
+    assert agent("experiment=fast", "agent.gamma=0.75")["gamma"] == 0.75
+
+
+def test_the_settings_of_a_run_hold_the_outcome_alone() -> None:
+    write("envs/Mine.yaml", TASK)
+    composed = compose_run(["env=Mine"])
+    assert "tuned" not in composed
+    assert "tuned" not in composed["env"]
+
+
+def test_a_task_that_begins_with_another_takes_over_what_that_one_tunes() -> None:
+    write("envs/Mine.yaml", TASK)
+    write("envs/Harder.yaml", "defaults:\n  - Mine\n\ntuned:\n  rstdp:\n    tau: 3.0\n")
+    found = agent("env=Harder")
+    assert (found["gamma"], found["tau"]) == (0.5, 3.0)
+
+
+def test_an_agent_that_begins_with_the_tuned_one_has_the_last_word() -> None:
+    write("envs/Mine.yaml", TASK)
+    write("agents/calm.yaml", "defaults:\n  - rstdp\n\ntau: 2.0\n")
+    found = agent("env=Mine", "agent=calm")
+    assert (found["gamma"], found["tau"]) == (0.5, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id: A-v0\ntuned: [1]\n", r"env=Mine: tuned=\[1\]: must be a mapping of agents to settings"),
+        ("id: A-v0\ntuned:\n  rstdpp: {}\n", r"env=Mine: tuned\.rstdpp: there is no such agent; did you mean rstdp"),
+        ("id: A-v0\ntuned:\n  rstdp: 3\n", r"env=Mine: tuned\.rstdp=3: must be a mapping of settings"),
+    ],
+)
+def test_a_section_that_tunes_nothing_is_an_error_that_names_it(text: str, message: str) -> None:
+    write("envs/Mine.yaml", text)
+    with pytest.raises(ConfigError, match=message):
+        compose_run(["env=Mine"])
+
+
+def test_a_setting_that_the_tuned_agent_does_not_have_is_named() -> None:
+    from snnrl.loading import make_agent
+
+    write("envs/Mine.yaml", "id: CartPole-v1\ntuned:\n  rstdp:\n    gama: 0.5\n")
+    with pytest.raises(ConfigError, match=r"agent\.gama: there is no such setting; did you mean gamma"):
+        make_agent("Mine")
+
+
+@pytest.mark.parametrize("old", AGENTS)
+def test_a_name_of_the_last_release_still_works_and_says_once_what_to_write(
+    old: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "_SAID", set())
+    write("experiments/mine.yaml", f"defaults:\n  - override /env: Acrobot\n  - override /agent: {old}\n")
+    found = agent("env=Acrobot", f"agent={old}")
+    assert found == agent("experiment=mine")
+    assert found["gamma"] == AGENTS[old].settings["gamma"]
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert told[0].startswith(f"agent={old}: goes with the next release; write agent={AGENTS[old].now}, ")
+    assert old not in recipe_names("agent")
+
+
+@pytest.mark.parametrize(
+    ("old", "task"),
+    [
+        *(("rstdp_fine", "CartPole"), ("rstdp_scaled", "MountainCar"), ("rstdp_dense", "LunarLander")),
+        *(("rstdp_keen", "Acrobot"), ("rstdp_swift", "Pendulum"), ("rstdp_table", "FrozenLake")),
+        *(("rstdp_pixels", "Pong"), ("rstdp_agile", "SpaceInvaders"), ("rstdp_restless", "Breakout")),
+        *(("rstdp_persistent", "Freeway"), ("rstdp_images", "MNIST")),
+    ],
+)
+def test_an_old_agent_in_its_own_task_is_what_that_task_tunes(old: str, task: str) -> None:
+    kept = {"spikes_per_step"} if task == "FrozenLake" else set()
+    old_way, new_way = agent(f"env={task}", f"agent={old}"), agent(f"env={task}")
+    assert {key for key in new_way if old_way[key] != new_way[key]} <= kept
+
+
+def test_ones_own_agent_of_an_old_name_is_ones_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "_SAID", set())
+    write("agents/rstdp_fine.yaml", "name: random\n")
+    assert agent("env=CartPole", "agent=rstdp_fine") == {"name": "random"}
+    assert capsys.readouterr().err == ""
+
+
+def test_what_begins_with_an_old_agent_keeps_its_settings() -> None:
+    write("agents/mine.yaml", "defaults:\n  - rstdp_dense\n\ngamma: 0.8\n")
+    found = agent("env=Pendulum", "agent=mine")
+    assert (found["gamma"], found["exploration_steps"], found["action_bins"]) == (0.8, 20, 9)
