@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import nir
 import numpy as np
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from snnrl.cli import run_command
 from snnrl.errors import ConfigError, did_you_mean, one_line, require
 from snnrl.integrations.nir_reading import Imported, from_nir, positive_dt
-from snnrl.networks.layered import LayeredNetwork, LayerSettings, SpikingLayer
+from snnrl.networks.layered import LayeredNetwork, LayerSettings
 from snnrl.neurons import IF, LIF
 
 USAGE = """
@@ -72,7 +72,7 @@ def to_nir(
     dt = positive_dt(dt)
     shape = tuple(int(size) for size in input_shape)
     nodes: list[Any] = [nir.Input({"input": np.array(shape)})]
-    for layer in cast(Sequence[SpikingLayer], network.layers):
+    for layer in network.spiking_layers():
         node, weight_scale = _neuron(layer.neurons, settings, resistance, dt)
         shape = _add_synapses(nodes, layer.synapses, shape, weight_scale)
         nodes.append(node)
@@ -106,7 +106,7 @@ def policy_to_nir(policy: nn.Module, *, resistance: Resistance = "scaled", dt: f
     require(len(networks) == 1, "policy", kind, "one stack of spiking layers (net_arch=[] behind convolutions)")
     if not isinstance(readout, nn.Linear):
         raise ConfigError(f"action_cells={readout.cells}: must be 0 to be exported")
-    first = networks[0].layers[0].synapses
+    first = networks[0].spiking_layers()[0].synapses
     shape = (first.in_features,) if isinstance(first, nn.Linear) else spiking.observation_space.shape or ()
     return to_nir(networks[0], shape, readout, resistance=resistance, dt=dt)
 

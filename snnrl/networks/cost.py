@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
-from snnrl.networks.layered import LayeredNetwork, SpikingLayer
+from snnrl.networks.layered import LayeredNetwork
 
 
 class LayerCost(NamedTuple):
@@ -89,7 +89,7 @@ def layer_costs(network: LayeredNetwork, x: Tensor) -> list[LayerCost]:
         arriving = network.input_cells(x)
         cells = arriving[0, 0].numel()
         costs.append(LayerCost(cells, 0, float(cells), 0.0, steps * cells, _per_input(arriving)))
-    for layer, spikes in zip(cast(Sequence[SpikingLayer], network.layers), trains, strict=True):
+    for layer, spikes in zip(network.spiking_layers(), trains, strict=True):
         (synapses,) = (part for part in layer.synapses.modules() if isinstance(part, nn.Linear | nn.Conv2d))
         reach = fan_out(synapses, x.shape[1:] if arriving is None else arriving.shape[2:])
         macs = int(reach.sum())

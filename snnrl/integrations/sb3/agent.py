@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import fields
 from functools import reduce
 from typing import Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
@@ -27,6 +26,8 @@ from snnrl.integrations.sb3.translation import ActionKinds, Translation
 from snnrl.networks.cost import Cost
 from snnrl.settings import accepted
 from snnrl.spaces import as_batch
+from snnrl.spaces.leaves import Space
+from snnrl.types import Action, Array, Observation, Saved, Settings
 
 A = TypeVar("A", bound=BaseAlgorithm)
 C = TypeVar("C", bound=AlgorithmConfig)
@@ -133,7 +134,7 @@ class SB3Agent(Trainable, Generic[A, C]):
         return made
 
     @classmethod
-    def policy_class(cls, config: C, observation_space: spaces.Space[Any]) -> type[BasePolicy] | str:
+    def policy_class(cls, config: C, observation_space: Space) -> type[BasePolicy] | str:
         """The policy's class, or SB3's name for it."""
         if isinstance(observation_space, spaces.Dict):
             kind = 2
@@ -171,14 +172,14 @@ class SB3Agent(Trainable, Generic[A, C]):
         """
         raise NotImplementedError
 
-    def memory(self) -> dict[str, Any]:
+    def memory(self) -> Saved:
         """What the algorithm replays, as tensors, where it does and a checkpoint is to hold it."""
         return {}
 
-    def take_memory(self, saved: Mapping[str, Any]) -> None:
+    def take_memory(self, saved: Settings) -> None:
         """Take over what :meth:`memory` gave."""
 
-    def learning_state(self) -> dict[str, Any]:
+    def learning_state(self) -> Saved:
         """What it needs to learn on, besides the policy and what it replays: optimisers, variables, counters."""
         modules, variables = self.model._get_torch_save_params()
         return {
@@ -187,7 +188,7 @@ class SB3Agent(Trainable, Generic[A, C]):
             "counters": {name: getattr(self.model, name) for name in self.COUNTERS},
         }
 
-    def take_learning_state(self, saved: Mapping[str, Any]) -> None:
+    def take_learning_state(self, saved: Settings) -> None:
         """Take over what :meth:`learning_state` gave."""
         for name, state in saved["modules"].items():
             _find(self.model, name).load_state_dict(state)
@@ -198,11 +199,11 @@ class SB3Agent(Trainable, Generic[A, C]):
 
     def predict(
         self,
-        observation: Any,
-        state: Any | None = None,
+        observation: Observation,
+        state: Array | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Action, Array | None]:
         """Act, as stable-baselines3's ``predict`` does, on observations as the environment's recipe gives them.
 
         Args:
@@ -229,11 +230,11 @@ class SB3Agent(Trainable, Generic[A, C]):
             return None
         return decision_cost(self, gather(self, env, decisions, seed, setting="decisions"))
 
-    def as_seen(self, observation: Any, state: Any) -> Any:
+    def as_seen(self, observation: Observation, state: Array | None) -> Observation:
         """What the policy is given for a batch of observations, ``state`` being what :meth:`predict` returned."""
         return state if self._screen is not None else self._normalised(self._translation.seen(observation)[0])
 
-    def _normalised(self, observation: Any) -> Any:
+    def _normalised(self, observation: Observation) -> Observation:
         if self.statistics is None:
             return observation
         spread = np.sqrt(self.statistics.var + 1e-8)
@@ -244,7 +245,7 @@ class SB3Agent(Trainable, Generic[A, C]):
         """Normalise observations as ``other`` does."""
         self.set_extra_state(other.get_extra_state())
 
-    def get_extra_state(self) -> dict[str, Any]:
+    def get_extra_state(self) -> Saved:
         """The statistics of observations, for ``state_dict``."""
         if self.statistics is None:
             return {}
@@ -254,7 +255,7 @@ class SB3Agent(Trainable, Generic[A, C]):
             "count": float(self.statistics.count),
         }
 
-    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+    def set_extra_state(self, state: Settings) -> None:
         """Take over what :meth:`get_extra_state` gave."""
         if self.statistics is not None:
             self.statistics.mean = state["mean"].cpu().numpy().copy()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from gymnasium import spaces
@@ -20,6 +19,7 @@ from snnrl.integrations.sb3.environments import make_vec_env, normalised
 from snnrl.integrations.sb3.translation import translation_of
 from snnrl.settings import read
 from snnrl.spaces import named
+from snnrl.types import Settings
 
 
 class Built(NamedTuple):
@@ -29,7 +29,7 @@ class Built(NamedTuple):
     envs: VecEnv
 
 
-def agent_class(agent: Mapping[str, Any]) -> type[AnySB3Agent]:
+def agent_class(agent: Settings) -> type[AnySB3Agent]:
     """The class that an ``agent`` recipe names.
 
     Raises:
@@ -41,7 +41,7 @@ def agent_class(agent: Mapping[str, Any]) -> type[AnySB3Agent]:
     return kind
 
 
-def read_config(agent: Mapping[str, Any]) -> AlgorithmConfig:
+def read_config(agent: Settings) -> AlgorithmConfig:
     """The checked settings of an ``agent`` recipe.
 
     Raises:
@@ -51,7 +51,7 @@ def read_config(agent: Mapping[str, Any]) -> AlgorithmConfig:
     return read(kind, {key: value for key, value in agent.items() if key != "name"}, "agent")
 
 
-def require_network(agent: Mapping[str, Any], network: str, run: object) -> None:
+def require_network(agent: Settings, network: str, run: object) -> None:
     """Raise a ConfigError unless the agent of a run is one of stable-baselines3 with such a network.
 
     Args:
@@ -64,7 +64,7 @@ def require_network(agent: Mapping[str, Any], network: str, run: object) -> None
     require(fits, "run", run, f"of an algorithm of stable-baselines3 with agent.network={network}")
 
 
-def build(agent: Mapping[str, Any], env: EnvConfig, num_envs: int, seed: int, device: torch.device) -> Built:
+def build(agent: Settings, env: EnvConfig, num_envs: int, seed: int, device: torch.device) -> Built:
     """An untrained agent and the environments that it learns in.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import torch
 from gymnasium import spaces
@@ -16,6 +15,7 @@ from snnrl.integrations.sb3.config import ActorCriticConfig, AlgorithmConfig
 from snnrl.integrations.sb3.environments import make_vec_env
 from snnrl.integrations.sb3.translation import translation_of
 from snnrl.integrations.sb3.vision import first_map_neurons
+from snnrl.spaces.leaves import Space
 from snnrl.training.capacity import environment_bytes, require_memory, space_bytes
 
 
@@ -50,8 +50,8 @@ _BYTES = 4
 
 def check_network(
     recipe: AlgorithmConfig,
-    observation: spaces.Space[Any],
-    action: spaces.Space[Any],
+    observation: Space,
+    action: Space,
     num_envs: int,
     device: torch.device,
 ) -> None:
@@ -89,5 +89,5 @@ def check_network(
         require_memory(steps * (2 + num_envs * wide) * _BYTES, "agent.sim_steps", steps, device, "spikes")
 
 
-def _parts(observation: spaces.Space[Any]) -> list[spaces.Space[Any]]:
+def _parts(observation: Space) -> list[Space]:
     return list(observation.spaces.values()) if isinstance(observation, spaces.Dict) else [observation]

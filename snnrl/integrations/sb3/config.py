@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from gymnasium import spaces
 from stable_baselines3.common.type_aliases import Schedule
@@ -14,6 +14,7 @@ from torch import nn
 from snnrl.errors import ConfigError
 from snnrl.networks.layered import LayerSettings
 from snnrl.settings import Settings, setting
+from snnrl.types import Setting
 
 NETWORKS = ("spiking", "ann")
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "elu": nn.ELU}
@@ -92,9 +93,9 @@ class AlgorithmConfig(Settings, LayerSettings, section="agent"):
         """How the spiking layers spike."""
         return LayerSettings(**{each.name: getattr(self, each.name) for each in fields(LayerSettings)})
 
-    def policy_kwargs(self) -> dict[str, Any]:
+    def policy_kwargs(self) -> dict[str, Setting]:
         """Keyword arguments of the policy."""
-        chosen: dict[str, Any] = {} if self.net_arch is None else {"net_arch": list(self.net_arch)}
+        chosen: dict[str, Setting] = {} if self.net_arch is None else {"net_arch": list(self.net_arch)}
         if self.activation is not None:
             chosen["activation_fn"] = ACTIVATIONS[self.activation]
         return {**chosen, **self.layers().as_dict()} if self.network == "spiking" else chosen
@@ -141,7 +142,7 @@ class ActorCriticConfig(AlgorithmConfig):
     )
     critic: str = setting("ann", "ann, which is not needed to act, or spiking", choices=("spiking", "ann"))
 
-    def policy_kwargs(self) -> dict[str, Any]:
+    def policy_kwargs(self) -> dict[str, Setting]:
         own = {"action_cells": self.action_cells, "critic": self.critic}
         return {**super().policy_kwargs(), **(own if self.network == "spiking" else {})}
 

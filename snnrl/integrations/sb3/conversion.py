@@ -10,8 +10,7 @@ conversion").
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -24,10 +23,11 @@ from snnrl.integrations.sb3.agent import AnySB3Agent
 from snnrl.integrations.sb3.building import build, read_config
 from snnrl.integrations.sb3.observing import preprocessed
 from snnrl.integrations.sb3.policies import Weights, spiking_policy, weights_of
-from snnrl.networks.layered import LayeredNetwork, SpikingLayer
+from snnrl.networks.layered import LayeredNetwork
+from snnrl.types import Setting, Settings
 
 
-def spiking_recipe(agent: Mapping[str, Any], sim_steps: int) -> dict[str, Any]:
+def spiking_recipe(agent: Settings, sim_steps: int) -> dict[str, Setting]:
     """The recipe of the agent that the one of ``agent`` becomes.
 
     Raises:
@@ -39,7 +39,7 @@ def spiking_recipe(agent: Mapping[str, Any], sim_steps: int) -> dict[str, Any]:
 @torch.no_grad()
 def convert(
     agent: AnySB3Agent,
-    recipe: Mapping[str, Any],
+    recipe: Settings,
     env: EnvConfig,
     observations: Tensor,
     *,
@@ -117,7 +117,7 @@ def _fill(
     """
     given = x / _along(scale, x)
     wanted = []
-    for before, layer in zip(source, cast(Sequence[SpikingLayer], network.layers), strict=True):
+    for before, layer in zip(source, network.spiking_layers(), strict=True):
         if isinstance(before, nn.Linear) and x.dim() > 2:
             scale = scale.repeat_interleave(x[0, 0].numel()) if scale.dim() else scale
             x = x.flatten(1)
@@ -135,7 +135,7 @@ def _fill(
         wanted.append((x / _along(highest, x)).clamp_max(1))
     if calibrate:
         for number, activity in enumerate(wanted):
-            (after,) = weights_of(cast(SpikingLayer, network.layers[number]).synapses)
+            (after,) = weights_of(network.spiking_layers()[number].synapses)
             off = activity - network.spikes(_flat(given, network))[number].mean(0)
             after.bias += off.mean([axis for axis in range(off.dim()) if axis != 1])  # type: ignore[operator]
     return x, scale
@@ -147,4 +147,4 @@ def _along(scale: Tensor, like: Tensor) -> Tensor:
 
 
 def _flat(x: Tensor, network: LayeredNetwork) -> Tensor:
-    return x.flatten(1) if isinstance(cast(Any, network.layers[0]).synapses, nn.Linear) else x
+    return x.flatten(1) if isinstance(network.spiking_layers()[0].synapses, nn.Linear) else x

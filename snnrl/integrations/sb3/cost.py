@@ -38,7 +38,7 @@ def decision_cost(agent: AnySB3Agent, observations: Tensor) -> Cost:
     x = preprocessed(agent, observations)
     layers: list[LayerCost] = []
     for network in networks:
-        first = network.layers[0].synapses
+        first = network.spiking_layers()[0].synapses
         x = x.flatten(1) if network.input_cells is not None or isinstance(first, nn.Linear) else x
         layers += layer_costs(network, x)
         x = network(x)

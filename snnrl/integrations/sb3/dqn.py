@@ -24,6 +24,7 @@ from snnrl.integrations.sb3.policies import (
 from snnrl.integrations.sb3.vision import SpikingCombinedExtractor, SpikingNatureCNN
 from snnrl.networks.layered import LayerSettings
 from snnrl.settings import register, setting
+from snnrl.types import Saved
 
 
 class SpikingQNetwork(QNetwork):
@@ -39,7 +40,7 @@ class SpikingQNetwork(QNetwork):
         self.spiking = spiking
         self.q_net = readout(self.features_dim, self.net_arch, int(self.action_space.n), spiking)
 
-    def _get_constructor_parameters(self) -> dict[str, Any]:
+    def _get_constructor_parameters(self) -> Saved:
         return {**super()._get_constructor_parameters(), "spiking": self.spiking}
 
 

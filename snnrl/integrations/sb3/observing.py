@@ -12,6 +12,7 @@ from torch import Tensor
 from snnrl.envs import EnvConfig, env_seeds, for_evaluation, make_envs
 from snnrl.integrations.sb3.agent import AnySB3Agent
 from snnrl.training.capacity import require_memory, space_bytes
+from snnrl.types import Array
 
 EPOCH = 3
 """Of the ``eval`` stream of seeds: no evaluation plays these episodes."""
@@ -34,10 +35,10 @@ def gather(agent: AnySB3Agent, env: EnvConfig, samples: int, seed: int, setting:
     each = space_bytes(agent.policy.observation_space)
     require_memory(samples * each, setting, samples, agent.model.device, "observations")
     envs = make_envs(for_evaluation(env), _ENVS)
-    seen: list[Any] = []
+    seen: list[Array] = []
     try:
         observation, _ = envs.reset(seed=cast(Any, env_seeds(seed, "eval", EPOCH, _ENVS)))
-        state: Any = None
+        state: Array | None = None
         begins, ended = np.ones(_ENVS, bool), np.zeros(_ENVS, bool)
         while _ENVS * len(seen) < samples:
             action, state = agent.predict(observation, state, begins, deterministic=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
-from numpy.typing import NDArray
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -17,6 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from snnrl.integrations.sb3.agent import SB3Agent
 from snnrl.integrations.sb3.config import AlgorithmConfig, Stored
 from snnrl.settings import setting
+from snnrl.types import Array, Saved, Settings
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ class OffPolicyAgent(SB3Agent[A, C], Generic[A, C]):
             if steps > 0:
                 algorithm.train(batch_size=algorithm.batch_size, gradient_steps=steps)
 
-    def memory(self) -> dict[str, Any]:
+    def memory(self) -> Saved:
         return _remembered(self._replay_buffer()) if self.config.save_replay else {}
 
-    def take_memory(self, saved: Mapping[str, Any]) -> None:
+    def take_memory(self, saved: Settings) -> None:
         _remember(self._replay_buffer(), saved)
 
     def _replay_buffer(self) -> ReplayBuffer:
@@ -86,7 +86,7 @@ class OffPolicyAgent(SB3Agent[A, C], Generic[A, C]):
 _REPLAYED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
-def _memories(buffer: ReplayBuffer) -> Iterator[tuple[str, NDArray[Any]]]:
+def _memories(buffer: ReplayBuffer) -> Iterator[tuple[str, Array]]:
     """The arrays of a replay buffer by name; observations of several arrays have one for each."""
     for name in _REPLAYED:
         array = getattr(buffer, name, None)
@@ -96,14 +96,14 @@ def _memories(buffer: ReplayBuffer) -> Iterator[tuple[str, NDArray[Any]]]:
             yield name, array
 
 
-def _remembered(buffer: ReplayBuffer) -> dict[str, Any]:
+def _remembered(buffer: ReplayBuffer) -> Saved:
     """What a replay buffer holds, as tensors."""
     size = buffer.buffer_size if buffer.full else buffer.pos
     held = {name: torch.from_numpy(array[:size].copy()) for name, array in _memories(buffer)}
     return {**held, "pos": buffer.pos, "full": buffer.full}
 
 
-def _remember(buffer: ReplayBuffer, saved: Mapping[str, Any]) -> None:
+def _remember(buffer: ReplayBuffer, saved: Settings) -> None:
     """Take over what :func:`_remembered` gave."""
     for name, array in _memories(buffer):
         if name in saved:

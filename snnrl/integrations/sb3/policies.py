@@ -15,6 +15,8 @@ from snnrl.errors import ConfigError, require
 from snnrl.integrations.sb3.vision import SpikingNatureCNN
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
+from snnrl.spaces.leaves import Space
+from snnrl.types import Saved
 
 CRITICS = ("spiking", "ann")
 """What a critic can be."""
@@ -82,7 +84,7 @@ class SpikingPolicy(BasePolicy):
             others["net_arch"] = list(self.NET_ARCH)
         super().__init__(*args, **others)
 
-    def _get_constructor_parameters(self) -> dict[str, Any]:
+    def _get_constructor_parameters(self) -> Saved:
         return {**super()._get_constructor_parameters(), **self.spiking.as_dict()}
 
     @abstractmethod
@@ -112,8 +114,8 @@ class SpikingActorPolicy(SpikingPolicy):
 
     def __init__(
         self,
-        observation_space: spaces.Space[Any],
-        action_space: spaces.Space[Any],
+        observation_space: Space,
+        action_space: Space,
         *args: Any,
         action_cells: int = 0,
         critic: str = "ann",
@@ -127,7 +129,7 @@ class SpikingActorPolicy(SpikingPolicy):
         self.action_cells, self.critic_kind = action_cells, critic
         super().__init__(observation_space, action_space, *args, **kwargs)
 
-    def _get_constructor_parameters(self) -> dict[str, Any]:
+    def _get_constructor_parameters(self) -> Saved:
         own = {"action_cells": self.action_cells, "critic": self.critic_kind}
         return {**super()._get_constructor_parameters(), **own}
 

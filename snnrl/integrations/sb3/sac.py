@@ -32,6 +32,7 @@ from snnrl.integrations.sb3.vision import SpikingCombinedExtractor, SpikingNatur
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayerSettings
 from snnrl.settings import register, setting
+from snnrl.types import Saved
 
 
 class SpikingSACActor(Actor):
@@ -56,7 +57,7 @@ class SpikingSACActor(Actor):
         self.mu = PopulationReadout(dims, action_cells)
         self.log_std = nn.Linear(sizes[-1], dims)  # type: ignore[assignment]
 
-    def _get_constructor_parameters(self) -> dict[str, Any]:
+    def _get_constructor_parameters(self) -> Saved:
         own = {"spiking": self.spiking, "action_cells": self.action_cells}
         return {**super()._get_constructor_parameters(), **own}
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from snnrl.training.device import choose_device
 from snnrl.training.divergence import check_finite
 from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.task import Step
+from snnrl.types import Saved, Settings
 
 
 class SB3Task(EnvironmentTask[AnySB3Agent]):
@@ -68,7 +68,7 @@ class SB3Task(EnvironmentTask[AnySB3Agent]):
 
     @classmethod
     def make_agent(
-        cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
+        cls, agent: Settings, env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
     ) -> AnySB3Agent:
         built = build(agent, env, 1, seed, device)
         built.envs.close()
@@ -121,7 +121,7 @@ class SB3Task(EnvironmentTask[AnySB3Agent]):
         self._log.dump()
         return Step(taken, self._recorded.take(), self._listener.proceeds)
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> Saved:
         saved = {**super().payload(), **self.model.learning_state()}
         if replayed := self.model.memory():
             saved["replay"] = replayed
@@ -130,7 +130,7 @@ class SB3Task(EnvironmentTask[AnySB3Agent]):
             saved["returns"] = [float(returns.mean), float(returns.var), float(returns.count)]
         return saved
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
+    def restore(self, saved: Settings) -> None:
         super().restore(saved)
         self.model.take_learning_state(saved)
         if isinstance(self.envs, VecNormalize):
@@ -151,7 +151,7 @@ class _Recorded(KVWriter):
     def __init__(self) -> None:
         self._values: dict[str, float] = {}
 
-    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+    def write(self, key_values: dict[str, float], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
         for key, value in key_values.items():
             if isinstance(value, (int, float, np.number)) and not key.startswith(("rollout/", "time/")):
                 self._values[key] = float(value)

@@ -33,6 +33,7 @@ from snnrl.integrations.sb3.vision import SpikingCombinedExtractor, SpikingNatur
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayerSettings
 from snnrl.settings import register, setting
+from snnrl.types import Saved
 
 
 class SpikingTD3Actor(Actor):
@@ -54,7 +55,7 @@ class SpikingTD3Actor(Actor):
         else:
             self.mu = readout(self.features_dim, self.net_arch, dims, spiking, nn.Tanh())
 
-    def _get_constructor_parameters(self) -> dict[str, Any]:
+    def _get_constructor_parameters(self) -> Saved:
         own = {"spiking": self.spiking, "action_cells": self.action_cells}
         return {**super()._get_constructor_parameters(), **own}
 
