@@ -110,8 +110,8 @@ def fan_out(synapses: nn.Linear | nn.Conv2d, shape: Sequence[int]) -> Tensor:
     along: Any = (synapses.stride, synapses.padding, synapses.dilation, synapses.groups)
     out = functional.conv2d(synapses.weight.new_zeros((1, *shape)), synapses.weight, None, *along)
     ones: tuple[Any, ...] = ((1, *shape), torch.ones_like(synapses.weight), torch.ones_like(out))
-    reach: Tensor = conv2d_input(*ones, *along)[0]
-    return reach
+    reach: Tensor = conv2d_input(*ones, *along)
+    return reach[0]
 
 
 def _per_input(spikes: Tensor) -> float:

@@ -139,8 +139,7 @@ class SpikingLayer(nn.Module):
         state = self.neurons.init_state(shape[0])
         if start is not None:
             state = state._replace(v=torch.zeros_like(state.v) + start)
-        scanned: Tensor = self.neurons.scan(current.expand(steps, *shape), state)[0]
-        return scanned
+        return self.neurons.scan(current.expand(steps, *shape), state)[0]
 
     def counts(self, current: Tensor, again: Callable[[], Tensor] | None = None) -> Tensor:
         """Spikes of the whole window ``[batch, *shape]``.
