@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gymnasium import spaces
-
+from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
 from snnrl.errors import ConfigError, shown
 from snnrl.legacy import upgraded_settings
+from snnrl.spaces.leaves import Space
 from snnrl.spaces.plain import described, space_from
 from snnrl.training.checkpoints import load_checkpoint, save_checkpoint, taking_over
 from snnrl.training.divergence import check_finite
 from snnrl.training.task import architecture, generator_of
 from snnrl.trust import check_trust
+from snnrl.types import Saved, Settings
 
 
 class Kept(NamedTuple):
     """What a file says of an agent."""
 
-    payload: Mapping[str, Any]
-    settings: dict[str, Any]
-    observation_space: spaces.Space[Any]
-    action_space: spaces.Space[Any]
+    payload: Saved
+    settings: Settings
+    config: RunConfig
+    observation_space: Space
+    action_space: Space
     path: Path
 
-    def restore(self, agent: Any) -> None:
+    def restore(self, agent: Trainable) -> None:
         """Take over what the agent needs to learn on."""
         with taking_over(self.path):
             agent.num_timesteps, agent.epoch = int(self.payload["num_timesteps"]), int(self.payload["epoch"])
             agent.take_learning_state(self.payload["learning"])
 
 
-def save_agent(agent: Any, path: str | Path) -> None:
+def save_agent(agent: Trainable, path: str | Path) -> None:
     """Write an agent; see :meth:`snnrl.agents.Agent.save`."""
     origin = agent.made_for()
     check_finite(agent, "when it was to be saved")
@@ -68,6 +69,6 @@ def read_agent(path: Path, trust: bool) -> Kept:
     with taking_over(path):
         settings = upgraded_settings(payload["settings"])
         check_trust(settings, str(path), trust)
-        RunConfig.from_mapping(settings)
+        config = RunConfig.from_mapping(settings)
         observed, acted = (space_from(payload[name]) for name in ("observation_space", "action_space"))
-    return Kept(payload, settings, observed, acted, path)
+    return Kept(payload, settings, config, observed, acted, path)

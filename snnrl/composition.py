@@ -14,6 +14,8 @@ from hydra.core.singleton import Singleton
 from omegaconf import OmegaConf
 from omegaconf.basecontainer import BaseContainer
 
+from snnrl.types import Setting
+
 _LOCK = threading.RLock()
 _SHARED = ("Plugins", "SourcesRegistry")
 """What Hydra knows of its own installation; anything else of its state belongs to one application."""
@@ -29,14 +31,14 @@ class Recipes:
         with _apart():
             self._store = _Store()
         self._store.repo.update({name: entry for name, entry in theirs.items() if _is_hydras(name, entry)})
-        self._unresolved: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._unresolved: dict[tuple[str, ...], dict[str, Setting]] = {}
 
-    def add(self, name: str, node: Any, group: str | None = None) -> None:
+    def add(self, name: str, node: object, group: str | None = None) -> None:
         """Keep a configuration; one of a group is merged at the root."""
         with _apart(self._store):
             self._store.store(name=name, node=node, group=group, package=None if group is None else "_global_")
 
-    def compose(self, name: str, words: Sequence[str]) -> dict[str, Any]:
+    def compose(self, name: str, words: Sequence[str]) -> dict[str, Setting]:
         """What ``name`` and its defaults come to, with overrides in Hydra's grammar and all interpolations resolved.
 
         Raises:
@@ -45,7 +47,7 @@ class Recipes:
         """
         return self._compose(name, words, resolve=True)
 
-    def unresolved(self, name: str, words: Sequence[str]) -> dict[str, Any]:
+    def unresolved(self, name: str, words: Sequence[str]) -> dict[str, Setting]:
         """The same with interpolations as they are written; not to be changed by the caller.
 
         Raises:
@@ -56,7 +58,7 @@ class Recipes:
             self._unresolved[chosen] = self._compose(name, words, resolve=False)
         return self._unresolved[chosen]
 
-    def _compose(self, name: str, words: Sequence[str], resolve: bool) -> dict[str, Any]:
+    def _compose(self, name: str, words: Sequence[str], resolve: bool) -> dict[str, Setting]:
         with _apart(self._store), initialize(version_base="1.3", config_path=None):
             composed = OmegaConf.to_container(compose(name, list(words)), resolve=resolve)
         assert isinstance(composed, dict)
@@ -66,7 +68,7 @@ class Recipes:
 class _Store(ConfigStore):
     """A store that Hydra does not copy as a whole for each composition; what it loads from it is a copy anyway."""
 
-    def __deepcopy__(self, memo: Any) -> _Store:
+    def __deepcopy__(self, memo: object) -> _Store:
         return self
 
 
@@ -80,7 +82,7 @@ def _apart(store: ConfigStore | None = None) -> Iterator[None]:
     with _LOCK:
         Plugins.instance()  # what plugins register when they are found belongs to the caller's state
         outside, resolvers = Singleton._instances, dict(BaseContainer._resolvers)
-        own: dict[Any, Any] = {kind: instance for kind, instance in outside.items() if kind.__name__ in _SHARED}
+        own: dict[type, Any] = {kind: instance for kind, instance in outside.items() if kind.__name__ in _SHARED}
         if store is not None:
             own[ConfigStore] = store
         Singleton._instances = own
@@ -92,5 +94,5 @@ def _apart(store: ConfigStore | None = None) -> Iterator[None]:
             BaseContainer._resolvers.update(resolvers)
 
 
-def _is_hydras(name: str, entry: Any) -> bool:
+def _is_hydras(name: str, entry: object) -> bool:
     return name == "hydra" or getattr(entry, "provider", None) == "hydra"

@@ -3,61 +3,52 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from snnrl.envs import LONGEST, EnvConfig, has_limit
-from snnrl.errors import ConfigError, did_you_mean, require, shown
+from snnrl.errors import ConfigError, require, shown
 from snnrl.legacy import upgraded_settings
+from snnrl.run_settings import CommonSettings, RLSettings
+from snnrl.settings import declarations, read, setting, unknown
 from snnrl.textfiles import read_yaml, usable, write_yaml
 from snnrl.training.loggers import validate_logger_names
 from snnrl.trust import check_trust
-from snnrl.words import read_words as read_words
 
-SEED_LIMIT = 2**32
-PROGRESS_MODES = ("auto", "bar", "plain", "none")
+C = TypeVar("C", bound=CommonSettings)
 
 
-@dataclass(frozen=True)
-class RunConfig:
-    """Everything that decides a run; :attr:`resolved` is what its ``config.yaml`` holds.
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(RLSettings):
+    """Everything that decides a run of an agent; :attr:`resolved` is what its ``config.yaml`` holds.
 
     Attributes:
-        seed: of all randomness.
-        device: ``auto`` (CUDA where there is one, else the CPU), ``cpu``, ``cuda`` or ``cuda:<n>``.
-        env_steps: length of the run, summed over the environments.
-        num_envs: environments that are stepped together.
-        run_dir: the folder to write to; ``None`` for a new one under ``runs/``.
-        logger: ``tensorboard``, ``wandb``, both with a comma, or ``none``; ``metrics.jsonl`` is always there.
-        eval_every: environment steps between evaluations while training; 0 for none.
-        eval_episodes: episodes of the evaluation at the end.
-        eval_during: episodes of each evaluation while training.
-        eval_deterministic: whether evaluations take the best actions rather than draw them.
-        checkpoint_every: environment steps between checkpoints.
-        progress: ``auto``, ``bar``, ``plain`` or ``none``.
         env: the environment's recipe.
         agent: the agent's recipe, ``name`` and its settings.
         resolved: the mapping that all this was read from.
     """
 
-    seed: int
-    device: str
-    env_steps: int
-    num_envs: int
-    run_dir: Path | None
-    logger: str
-    eval_every: int
-    eval_episodes: int
-    eval_during: int
-    eval_deterministic: bool
-    checkpoint_every: int
-    progress: str
-    env: EnvConfig
-    agent: Mapping[str, Any]
-    resolved: Mapping[str, Any]
+    env: EnvConfig = setting(help="the settings are not whole")
+    agent: Mapping[str, Any] = setting(help="the settings are not whole", expected="a recipe with a name")
+    resolved: Mapping[str, Any] = setting({})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        named = isinstance(self.agent.get("name"), str)
+        self.require(named, "agent", "a recipe with a name")
+        validate_logger_names(self.logger)
+
+    @property
+    def eval_every(self) -> int:
+        """Environment steps between evaluations while training; beyond the end for none."""
+        return interval(self.eval.every, self.env_steps, shares=5)
+
+    @property
+    def checkpoint_every(self) -> int:
+        """Environment steps between checkpoints; beyond the end for none but the last."""
+        return interval(self.checkpoint.every, self.env_steps, shares=10)
 
     @property
     def title(self) -> str:
@@ -76,7 +67,7 @@ class RunConfig:
         )
         return (
             f"{self.env.id}, agent {self.agent['name']}, seed {self.seed}: {start} {self.env_steps:,} env steps in "
-            f"{self.num_envs} environments, then {self.eval_episodes} evaluation episodes{limit}"
+            f"{self.num_envs} environments, then {self.eval.episodes} evaluation episodes{limit}"
         )
 
     @classmethod
@@ -88,55 +79,22 @@ class RunConfig:
         """
         if "learner" in mapping:
             raise ConfigError("learner: this run learned from a data set; must be the run of an agent")
-        known = {*_TOP_LEVEL, "env", "agent", "eval", "checkpoint"}
-        for key in mapping:
-            if key not in known:
-                raise ConfigError(f"{key}: there is no such setting; {did_you_mean(str(key), known)}")
-        missing = sorted(({*_TOP_LEVEL, "env", "agent", "eval", "checkpoint"} - {"resume"}) - set(mapping))
-        if missing:
-            raise ConfigError(f"{missing[0]} is missing: the settings are not whole")
-        for section, keys in (("eval", {"every", "episodes", "during"}), ("checkpoint", {"every"})):
-            value = mapping[section]
-            complete = isinstance(value, Mapping) and set(value) - {"deterministic"} == keys
-            require(complete, section, value, f"settings {section}.{f', {section}.'.join(sorted(keys))}")
-        evaluation, checkpoint, agent = mapping["eval"], mapping["checkpoint"], mapping["agent"]
-        env_steps = whole("env_steps", mapping["env_steps"], 1)
-        require(
-            isinstance(agent, Mapping) and isinstance(agent.get("name"), str), "agent", agent, "a recipe with a name"
-        )
-        check_outputs(mapping)
-        deterministic = evaluation.get("deterministic", True)
-        require(isinstance(deterministic, bool), "eval.deterministic", deterministic, "true or false")
-        return cls(
-            seed=checked_seed(mapping["seed"]),
-            device=str(mapping["device"]),
-            env_steps=env_steps,
-            num_envs=whole("num_envs", mapping["num_envs"], 1),
-            run_dir=path_or_none("run_dir", mapping["run_dir"]),
-            logger=str(mapping["logger"]),
-            eval_every=interval("eval.every", evaluation["every"], env_steps, shares=5),
-            eval_episodes=whole("eval.episodes", evaluation["episodes"], 1),
-            eval_during=whole("eval.during", evaluation["during"], 1),
-            eval_deterministic=deterministic,
-            checkpoint_every=interval("checkpoint.every", checkpoint["every"], env_steps, shares=10),
-            progress=str(mapping["progress"]),
-            env=EnvConfig.from_mapping(mapping["env"]),
-            agent=dict(agent),
-            resolved=dict(mapping),
-        )
+        return read_whole(cls, mapping)
 
 
-_TOP_LEVEL = ("seed", "device", "env_steps", "num_envs", "run_dir", "resume", "logger", "progress")
+def read_whole(config: type[C], mapping: Mapping[str, Any]) -> C:
+    """The settings of a run, none of which may be missing at the top, where a file that was cut off would lack some.
 
-
-def check_outputs(mapping: Mapping[str, Any]) -> None:
-    """Raise a ConfigError unless ``progress``, ``device`` and ``logger`` are what every run knows."""
-    progress, device, logger = mapping["progress"], mapping["device"], mapping["logger"]
-    require(progress in PROGRESS_MODES, "progress", progress, f"one of {', '.join(PROGRESS_MODES)}")
-    known = isinstance(device, str) and re.fullmatch(r"auto|cpu(:0)?|cuda(:[0-9]{1,3})?", device) is not None
-    require(known, "device", device, "auto, cpu, cuda or cuda:<n>")
-    require(isinstance(logger, str), "logger", logger, "a logger's name, or none")
-    validate_logger_names(logger)
+    Raises:
+        ConfigError: a setting that is unknown, missing, of the wrong type or out of range.
+    """
+    known = [name for name in declarations(config) if name not in ("resolved", "total")]
+    for key, value in mapping.items():
+        if key not in known:
+            raise unknown("", key, value, known)
+    for key in sorted(set(known) - {"resume"} - set(mapping)):
+        raise ConfigError(f"{key} is missing: the settings are not whole")
+    return read(config, {**mapping, "resolved": dict(mapping)}, "")
 
 
 def path_or_none(setting: str, value: Any) -> Path | None:
@@ -164,23 +122,9 @@ def folder(setting: str, value: Any) -> Path:
     return usable(setting, path)
 
 
-def whole(setting: str, value: Any, least: int) -> int:
-    """``value``, or a ConfigError unless it is an integer of at least ``least``."""
-    integer = isinstance(value, int) and not isinstance(value, bool)
-    require(integer and value >= least, setting, value, f"an integer of at least {least}")
-    return int(value)
-
-
-def checked_seed(value: Any) -> int:
-    """``value``, or a ConfigError unless it can seed a run."""
-    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < SEED_LIMIT
-    require(fits, "seed", value, f"an integer from 0 to {SEED_LIMIT - 1}")
-    return int(value)
-
-
-def interval(setting: str, value: Any, total: int, shares: int) -> int:
-    """Steps between two events; if not given, so many that the run has ``shares`` of them."""
-    return max(total // shares, 1) if value is None else whole(setting, value, 0) or total + 1
+def interval(every: int | None, total: int, shares: int) -> int:
+    """Steps between two events: so many that the run has ``shares`` of them if not given, and beyond its end for 0."""
+    return max(total // shares, 1) if every is None else every or total + 1
 
 
 def read_settings(run_dir: str | Path, setting: str = "run", *, trust: bool = False) -> dict[str, Any]:
@@ -233,13 +177,12 @@ def read_config(run_dir: str | Path, *, trust: bool = False) -> RunConfig:
     return RunConfig.from_mapping(read_settings(run_dir, trust=trust))
 
 
-def read_run(options: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
-    """The folder and the settings of the run that a command's options ``run`` and ``trust`` name.
+def read_run(run: str | Path, *, trust: bool = False) -> tuple[Path, dict[str, Any]]:
+    """The folder and the settings of a run; see :func:`read_settings`.
 
     Raises:
-        ConfigError: see :func:`read_settings`.
+        ConfigError: the folder is not that of a run, its settings are damaged, or name code that may not run.
     """
-    trust = options["trust"]
     require(isinstance(trust, bool), "trust", trust, "true or false")
-    settings = read_settings(options["run"], trust=trust)
-    return folder("run", options["run"]), settings
+    settings = read_settings(run, trust=trust)
+    return folder("run", run), settings

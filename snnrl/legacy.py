@@ -18,6 +18,8 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
         "actor_rate": "actor_lr",
         "critic_rate": "critic_lr",
         "rate_per_input": "lr_per_input",
+        "learning_rate_end": "lr_end_factor",
+        "clip_range_end": "clip_range_end_factor",
     },
     "learner": {
         "voting": "label_readout",
@@ -31,6 +33,26 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
 }
 """Settings of a section, by their names in version 0.1."""
 
+NETWORK: Mapping[str, str] = {
+    "actor_neurons": "network.actor.per_action",
+    "actor_threshold": "network.actor.neuron.v_threshold",
+    "actor_width": "network.actor.neuron.width",
+    "critic_neurons": "network.critic.size",
+    "critic_gain": "network.critic.neuron.gain",
+    "critic_tonic": "network.critic.neuron.tonic",
+}
+"""Settings of the agent ``rstdp`` that stood beside each other in version 0.1, and where they are now."""
+
+MOVED: Mapping[str, str] = {
+    "env.value_range": "agent.value_range (of a task, under tuned in its recipe)",
+    "env.observation": "agent.encoder (of a task, under tuned in its recipe)",
+    "env.frames": "agent.encoder (of a task, under tuned in its recipe)",
+    "agent.spikes_per_step": "agent.encoder.spikes_per_step",
+    "agent.target_rate": "agent.encoder.target_rate",
+    **{f"agent.{old}": f"agent.{new}" for old, new in NETWORK.items()},
+}
+"""Settings that now stand in another section, by their full names in version 0.1."""
+
 LEARNERS: Mapping[str, str] = {
     "unsupervised": "diehl_cook",
     "convolutional": "conv_stdp",
@@ -40,6 +62,10 @@ LEARNERS: Mapping[str, str] = {
     "surrogate_conv": "backprop_conv",
 }
 """Learners by their names in version 0.1."""
+
+
+FROM_0_1 = "from_0_1"
+"""Marks settings of an encoder that were written when encoders took of them what they could use."""
 
 
 class OldAgent(NamedTuple):
@@ -53,7 +79,7 @@ class OldAgent(NamedTuple):
     @property
     def recipe(self) -> dict[str, Any]:
         """As a recipe's file would hold it."""
-        return {"defaults": [self.now], **self.settings}
+        return {"defaults": [self.now], **nested(self.settings)}
 
     def advice(self, old: str) -> str:
         """What to write in place of its name ``old``."""
@@ -67,7 +93,7 @@ _QUIET = {"entropy_coef": 0.0, "exploration_bonus": 0.0, "exploration_steps": 50
 _FINE = {
     **_QUIET,
     "tau": 10.0,
-    "spikes_per_step": 4.5,
+    "encoder": {FROM_0_1: True, "spikes_per_step": 4.5},
     "weight_mean": 0.05,
     "weight_std": 0.007,
     "critic_neurons": 20,
@@ -91,7 +117,7 @@ _SCALED = {
 _DENSE = {
     **_SCALED,
     "tau": 5.0,
-    "spikes_per_step": 18.0,
+    "encoder": {FROM_0_1: True, "spikes_per_step": 18.0},
     "weight_mean": 0.0125,
     "weight_std": 0.0017,
     "critic_lr": 0.001,
@@ -104,7 +130,7 @@ _KEEN = {**_DENSE, "entropy_coef": 0.01, "exploration_bonus": 0.5, "exploration_
 _SWIFT = {
     **_DENSE,
     "tau": 3.0,
-    "spikes_per_step": 6.0,
+    "encoder": {FROM_0_1: True, "spikes_per_step": 6.0},
     "weight_mean": 0.0375,
     "weight_std": 0.005,
     "action_bins": 5,
@@ -140,6 +166,9 @@ AGENTS: Mapping[str, OldAgent] = {
 }
 """Recipes of agents that have gone. They hold every setting that a task's recipe tunes, so that their own count."""
 
+_OF_ENCODERS = ("spikes_per_step", "target_rate")
+_OF_THE_AGENT = ("value_range", "observation", "frames")
+
 _CLASSES: Mapping[str, str] = {
     "Unsupervised": "DiehlCookLearner",
     "Convolutional": "ConvSTDPLearner",
@@ -151,6 +180,8 @@ _CLASSES: Mapping[str, str] = {
 _WEIGHTS: tuple[tuple[str, str], ...] = (
     (r"^network\.encoder\.looked$", "network.encoder._calibrated"),
     (r"^network\.encoder\.figure$", "network.encoder.avatar"),
+    (r"^network\.to_(actor|critic)\.", r"network.connections.input to \1."),
+    (r"^drive\.", "input_scales.input."),
     (r"^ballot\.", "readout."),
 )
 """Patterns of names of weights and buffers, and what has come in their place."""
@@ -168,6 +199,22 @@ _WEIGHTS_OF: Mapping[str, Mapping[str, str]] = {
 """Weights and buffers of one class alone, by their names in version 0.1."""
 
 
+def new_name(setting: str) -> str | None:
+    """The full name by which a setting of version 0.1 goes now; ``None`` for what is not one of those renamed.
+
+    >>> new_name("agent.urge"), new_name("pipeline.voting"), new_name("agent.actor_neurons"), new_name("agent.gamma")
+    ('agent.exploration_bonus', 'learner.label_readout', 'agent.network.actor.per_action', None)
+    """
+    for old, now in MOVED.items():
+        if f"{setting}.".startswith(f"{old}."):
+            return now
+    section, dot, name = setting.partition(".")
+    section = SECTIONS.get(section, section)
+    name = SETTINGS.get(section, {}).get(name, name)
+    full = f"{section}{dot}{name}"
+    return None if full == setting else full
+
+
 def upgraded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a run's ``config.yaml`` of any version holds, in the names of this one.
 
@@ -179,9 +226,52 @@ def upgraded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         own = found.get(section)
         if isinstance(own, Mapping):
             found[section] = {names.get(key, key): value for key, value in own.items()}
+    agent = found.get("agent")
+    if isinstance(agent, Mapping):
+        found["agent"] = nested(agent)
+    if isinstance(found.get("agent"), dict) and isinstance(found.get("env"), Mapping):
+        _move(found)
     learner = found.get("learner")
     if isinstance(learner, dict) and isinstance(learner.get("name"), str):
         learner["name"] = LEARNERS.get(learner["name"], learner["name"])
+    return found
+
+
+def _move(found: dict[str, Any]) -> None:
+    """Put what is said of the encoder under ``agent.encoder``, and the critic's range under ``agent.value_range``."""
+    agent = found["agent"]
+    env = {key: value for key, value in found["env"].items() if key not in _OF_THE_AGENT}
+    given = {key: value for key, value in found["env"].items() if key in _OF_THE_AGENT}
+    found["env"] = env
+    if agent.get("name") != "rstdp" or "encoder" in agent:
+        return
+    if "learning_rate_end" in agent:
+        agent["lr_end_factor"] = agent.pop("learning_rate_end")
+    if given.get("value_range") is not None:
+        agent["value_range"] = given["value_range"]
+    encoder = {name: agent.pop(name) for name in _OF_ENCODERS if name in agent}
+    for section in ("observation", "frames"):
+        encoder |= given.get(section) or {}
+    agent["encoder"] = {"name": None, FROM_0_1: True, **encoder}
+
+
+def nested(agent: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an agent, those of :data:`NETWORK` in the part to which they belong.
+
+    >>> nested({"gamma": 0.9, "critic_neurons": 40, "critic_gain": 0.2})
+    {'gamma': 0.9, 'network': {'critic': {'size': 40, 'neuron': {'name': 'saturating_if', 'gain': 0.2}}}}
+    """
+    found = {key: value for key, value in agent.items() if key not in NETWORK}
+    for key, place in NETWORK.items():
+        if key not in agent:
+            continue
+        *path, last = place.split(".")
+        inner = found
+        for step in path:
+            inner = inner.setdefault(step, {})
+        if path[-1] == "neuron":
+            inner.setdefault("name", {"actor": "escape_noise", "critic": "saturating_if"}[path[1]])
+        inner[last] = agent[key]
     return found
 
 
@@ -190,7 +280,7 @@ def upgraded_checkpoint(payload: dict[str, Any]) -> dict[str, Any]:
     kind, bracket, shapes = str(payload["architecture"]).partition("(")
     kind = _CLASSES.get(kind, kind)
     own = _WEIGHTS_OF.get(kind, {})
-    shapes = re.sub(r"([\w.]+)(?= \()", lambda name: own.get(name[1], name[1]), shapes)
+    shapes = re.sub(r"([\w.]+)(?= \()", lambda name: own.get(name[1], _renamed(name[1])), shapes)
     if kind == "ConvSTDPLearner":  # maps were the last dimension
         shapes = re.sub(r"^synapses.weight \((\d+, \d+, \d+), (\d+)\)", r"synapses.weight (\2, \1)", shapes)
     found = {**payload, "architecture": f"{kind}{bracket}{shapes}"}

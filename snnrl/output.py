@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO, cast
+from typing import TextIO, cast
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -68,7 +68,7 @@ class _Lasting:
             os.dup2(nowhere, descriptor)
             os.close(nowhere)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
 
@@ -89,5 +89,6 @@ def lasting_output() -> Iterator[None]:
         yield
     finally:
         for stream in streams:
-            cast(_Lasting, stream).close_up()
+            if isinstance(stream, _Lasting):
+                stream.close_up()
         sys.stdout, sys.stderr = before

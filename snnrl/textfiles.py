@@ -8,12 +8,12 @@ import re
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import yaml
 
 from snnrl.errors import ConfigError, one_line, shown
-from snnrl.types import Settings
+from snnrl.types import Setting, Settings
 
 DEEPEST = 120
 """Levels of nested settings that are read."""
@@ -44,7 +44,7 @@ def read_text(path: Path, name: str) -> str:
         raise ConfigError(f"{name} is damaged (not UTF-8: {one_line(error)})") from error
 
 
-def read_json(path: Path, name: str) -> dict[str, Any]:
+def read_json(path: Path, name: str) -> dict[str, Setting]:
     """The object in a JSON file.
 
     Args:
@@ -65,7 +65,7 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
     return read
 
 
-def read_yaml(path: Path, name: str, *, aliases: bool = False) -> dict[str, Any]:
+def read_yaml(path: Path, name: str, *, aliases: bool = False) -> dict[str, Setting]:
     """The settings in a YAML file, ``key: value`` a line.
 
     Args:
@@ -86,7 +86,7 @@ def read_yaml(path: Path, name: str, *, aliases: bool = False) -> dict[str, Any]
     return {str(key): value for key, value in read.items()}
 
 
-def parse_yaml(text: str, *, aliases: bool = False) -> Any:
+def parse_yaml(text: str, *, aliases: bool = False) -> Setting:
     """The plain value that a YAML text stands for: mappings, lists, text, numbers, true, false and null.
 
     ``1e-3`` is a number, as in YAML 1.2; a date is text; a repeated key and a tag are errors.
@@ -128,7 +128,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML as data, without aliases."""
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
+    def compose_node(self, parent: object, index: object) -> object:
         if not self._aliases and self.check_event(yaml.events.AliasEvent):
             raise yaml.composer.ComposerError(None, None, "aliases (*name) are not taken here")
         if self._depth == DEEPEST:
@@ -142,13 +142,12 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     _aliases = False
     _depth = 0
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Setting]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
         repeated = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
         if repeated is not None:
             raise yaml.constructor.ConstructorError(None, None, f"the key {repeated} stands there twice")
-        constructed: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
-        return constructed
+        return dict(super().construct_mapping(node, deep=deep))
 
 
 class _AliasLoader(_Loader):
@@ -160,10 +159,10 @@ class _AliasLoader(_Loader):
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
     """Text is quoted where :class:`_Loader` would read something else."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: object) -> bool:
         return True
 
-    def represent_str(self, data: str) -> Any:
+    def represent_str(self, data: str) -> object:
         style = None if data.isprintable() else '"'
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
@@ -196,7 +195,7 @@ def usable(setting: str, path: Path) -> Path:
     return path
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Setting) -> Setting:
     """Mappings and lists as YAML's own."""
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("networks",),
     ("envs",),
     ("agents",),
-    ("words", "trust", "composition"),
+    ("words", "trust", "composition", "run_settings"),
     ("tuning",),
     ("learners",),
     ("config", "recipes", "training", "resuming"),
@@ -58,8 +58,9 @@ NARROWER: dict[str, set[str]] = {
     "trust": {"errors"},
     "composition": set(),
     "tuning": {"errors", "words"},
-    "recipes": {"errors", "legacy", "textfiles", "words", "composition", "tuning"},
-    "cli": {"errors", "output"},
+    "run_settings": {"settings"},
+    "recipes": {"errors", "settings", "legacy", "run_settings", "textfiles", "words", "composition", "tuning"},
+    "cli": {"errors", "output", "run_settings", "settings", "words"},
 }
 """Rooms that may import less than their row says, besides themselves, declared settings and the names of types."""
 

@@ -67,10 +67,10 @@ def test_settings_that_are_no_settings_are_named(damage: str, capsys: pytest.Cap
 
 
 MISTYPED: dict[str, tuple[dict[str, Any], str]] = {
-    "key": ({"env_stps": 3}, "env_stps: there is no such setting; did you mean env_steps?"),
-    "number as key": ({3: 3}, "3: there is no such setting"),  # type: ignore[dict-item]
-    "section": ({"eval": {"evry": 3}}, "eval={'evry': 3}: must be settings eval.during"),
-    "section is text": ({"checkpoint": "x"}, "checkpoint=x: must be settings"),
+    "key": ({"env_stps": 3}, "env_stps=3: there is no such setting; did you mean env_steps?"),
+    "number as key": ({3: 3}, "3=3: there is no such setting"),  # type: ignore[dict-item]
+    "section": ({"eval": {"evry": 3}}, "eval.evry=3: there is no such setting; did you mean every?"),
+    "section is text": ({"checkpoint": "x"}, "checkpoint=x: must be a mapping of settings"),
     "environment": ({"env": {"id": "CartPole-v1", "rewrd": 1}}, "env.rewrd=1: there is no such setting"),
     "no environment": ({"env": None}, "env=None: must be a mapping"),
     "environment without id": ({"env": {}}, "env.id is missing"),

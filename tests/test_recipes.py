@@ -15,7 +15,7 @@ from snnrl.envs import env_seeds, make_envs
 from snnrl.errors import ConfigError
 from snnrl.errors import __file__ as errors_file
 from snnrl.learners import make_learner
-from snnrl.loading import ALGORITHMS, checked, make_agent_for
+from snnrl.loading import checked, make_agent_for
 from snnrl.recipes import choice, compose_run, recipe_names, recipe_paths
 from snnrl.training.rollout import Rollout
 from snnrl.training.supervised_config import SupervisedConfig
@@ -27,7 +27,7 @@ SHIPPED = {
 ALL = [(group, name) for group, names in SHIPPED.items() for name in names]
 STUDIES = [name for name in SHIPPED["experiment"] if recipes.has_learner(name)]
 ACTING = [(group, name) for group, name in ALL if name not in STUDIES]
-GRADIENT = [(group, name) for group, name in ALL if name.partition("_")[0] in ALGORITHMS]
+GRADIENT = [(group, name) for group, name in ALL if name.partition("_")[0] in ("a2c", "dqn", "ppo", "sac", "td3")]
 OWN_AGENTS = [name for name in SHIPPED["agent"] if ("agent", name) not in GRADIENT]
 OWN_EXPERIMENTS = [name for group, name in ACTING if group == "experiment" and (group, name) not in GRADIENT]
 DIGITS = data_files("MNIST", data_folder())[0].is_file()
@@ -74,7 +74,7 @@ def test_every_recipe_composes_into_a_run_without_loose_ends(group: str, name: s
     if (group, name) not in GRADIENT:
         assert read.env_steps == read.env.env_steps
         assert read.num_envs == read.env.num_envs
-    assert read.eval_episodes == read.env.eval_episodes
+    assert read.eval.episodes == read.env.eval_episodes
 
 
 @pytest.mark.parametrize(("group", "name"), ALL, ids=lambda value: str(value))
@@ -107,7 +107,7 @@ def test_every_agent_recipe_takes_steps_in_every_kind_of_environment(name: str, 
 
 @pytest.mark.parametrize(("group", "name"), GRADIENT)
 def test_every_algorithm_of_stable_baselines3_acts_and_its_recipe_holds_every_setting(group: str, name: str) -> None:
-    from snnrl.integrations.sb3.recipes import CONFIGS
+    from snnrl.integrations.sb3.building import agent_class
 
     algorithm = name.partition("_")[0]
     continuous = algorithm in ("sac", "td3")
@@ -116,7 +116,7 @@ def test_every_algorithm_of_stable_baselines3_acts_and_its_recipe_holds_every_se
         if "lunarlander" in name and not BOX2D:
             pytest.skip("box2d is not installed")
         read = config(f"{group}={name}", *([] if env is None else [f"env={env}"]))
-        assert set(read.agent) == {"name", *(field.name for field in fields(CONFIGS[algorithm]))}
+        assert set(read.agent) == {"name", *(field.name for field in fields(agent_class(read.agent).Config))}
         envs_made = make_envs(read.env, 2)
         observation, _ = envs_made.reset(seed=0)
         agent = make_agent_for(read.env, read.agent)
@@ -184,7 +184,7 @@ def test_a_recipe_of_ones_own_in_the_current_folder_is_found() -> None:
     write("envs/Mine.yaml", "id: Acrobot-v1\nenv_steps: 77\nnum_envs: 3\neval_episodes: 5\n")
     write("agents/still.yaml", "name: constant\naction: 2\n")
     read = config("env=Mine", "agent=still")
-    assert (read.env.id, read.env_steps, read.num_envs, read.eval_episodes) == ("Acrobot-v1", 77, 3, 5)
+    assert (read.env.id, read.env_steps, read.num_envs, read.eval.episodes) == ("Acrobot-v1", 77, 3, 5)
     assert read.agent == {"name": "constant", "action": 2}
     assert "Mine" in recipe_names("env")
     assert "CartPole" in recipe_names("env"), "the shipped ones stay"
@@ -267,11 +267,10 @@ def test_an_unknown_setting_in_a_recipe_of_ones_own_is_named() -> None:
 
 
 def test_mappings_that_are_passed_on_take_any_key() -> None:
-    words = ["++env.kwargs.map_name=4x4", "+env.observation.scale=[1.0]", "env.frames.rows=[1,5]"]
+    words = ["++env.kwargs.map_name=4x4", "+agent.encoder.scale=[1.0]", "agent.encoder.rows=[1,5]"]
     read = config("env=FrozenLake", *words)
     assert read.env.kwargs == {"map_name": "4x4", "is_slippery": True}
-    assert read.env.observation == {"scale": [1.0]}
-    assert read.env.frames == {"rows": [1, 5]}
+    assert read.agent["encoder"] == {"name": None, "scale": [1.0], "rows": [1, 5]}
 
 
 @pytest.mark.parametrize(
@@ -281,8 +280,8 @@ def test_mappings_that_are_passed_on_take_any_key() -> None:
             ["env=FrozenLake", "env.kwargs.is_slipery=true"],
             r"env\.kwargs=.*is_slipery.*must be arguments of FrozenLake",
         ),
-        (["env=CartPole", "env.observation.scal=[1]"], r"env\.observation\.scal=.*: .*scale"),
-        (["env=Pong", "env.frames.row=[1,5]"], r"env\.frames\.row=.*: .*rows"),
+        (["env=CartPole", "agent.encoder.scal=[1]"], r"agent\.encoder\.scal=.*: .*scale"),
+        (["env=Pong", "agent.encoder.row=[1,5]"], r"agent\.encoder\.row=.*: .*rows"),
         (["env=Pong", "env.kwargs.mode=1"], r"env\.kwargs\.mode=1: there is no such setting of an Atari game"),
     ],
 )
@@ -298,7 +297,7 @@ def test_an_unknown_key_in_them_is_refused_by_who_takes_it(words: list[str], mes
         ("agent=rstdp_frame", "did you mean rstdp_frames"),
         ("env.rewards.scale=1", "did you mean env.reward.scale"),
         ("env.reward.scal=1", "did you mean env.reward.scale"),
-        ("agent.learning_rate=1", "agent.learning_rate_end"),
+        ("agent.lr_end=1", "agent.lr_end_factor"),
         ("evil.every=1", "did you mean eval.every"),
     ],
 )
@@ -349,7 +348,7 @@ def test_a_recipe_of_an_id_alone_takes_the_defaults(tmp_path: Path, monkeypatch:
     (tmp_path / "envs" / "Mine.yaml").write_text("# mine\nid: CartPole-v1\n")
     monkeypatch.chdir(tmp_path)
     read = config("env=Mine")
-    assert (read.env.id, read.env_steps, read.num_envs, read.eval_episodes) == ("CartPole-v1", 100_000, 16, 100)
+    assert (read.env.id, read.env_steps, read.num_envs, read.eval.episodes) == ("CartPole-v1", 100_000, 16, 100)
 
 
 def test_a_recipe_can_begin_with_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,7 +374,7 @@ def test_a_setting_of_an_agent_of_ones_own_says_how_it_is_added(
     assert compose_run(["env=CartPole", "agent=Mine", "+agent.greed=0.7"])["agent"]["greed"] == 0.7
 
 
-@pytest.mark.parametrize("key", ["env.kwargs", "env.eval_kwargs", "env.observation", "agent.neuron_kwargs"])
+@pytest.mark.parametrize("key", ["env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs"])
 def test_mappings_that_are_passed_on_can_be_given_whole_or_by_their_keys(key: str) -> None:
     section, name = key.split(".")
     for word in (f"{key}={{a: 1}}", f"{key}.a=1"):

@@ -87,7 +87,7 @@ def test_the_written_config_is_resolved_and_reads_as_the_same_run(run_dir: Path)
     config = RunConfig.from_mapping({str(key): value for key, value in mapping.items()})
     assert (config.env.id, config.seed, config.env_steps, config.num_envs) == ("CartPole-v1", 3, 400, 4)
     assert config.agent["gamma"] == 0.97
-    assert (config.eval_every, config.eval_during, config.eval_episodes) == (200, 2, 5)
+    assert (config.eval_every, config.eval.during, config.eval.episodes) == (200, 2, 5)
     assert config.run_dir == run_dir
 
 
@@ -196,9 +196,9 @@ WRONG = {
     "experiment=xyzzy": "experiment=xyzzy: there is no such recipe",
     "agent=null": "agent=null: must be a recipe; .*rstdp",
     "~agent": "~agent: a setting cannot be left out",
-    "eval=3": "eval=3: must be settings .*eval.every",
+    "eval=3": "eval=3: must be a mapping of settings",
     "seed=18446744073709551616": "seed=18446744073709551616: must be an integer from 0",
-    "env.observation.scale=3": "env.observation={'scale': 3,.*another kind",
+    "agent.encoder.scale=3": "agent.encoder={'spikes_per_step': 4.5, 'scale': 3,.*another kind",
     "env.reward.life_loss_ends=true": "env.reward.life_loss_ends=True: must be false",
     "agent.weight_mean=nan": "agent.weight_mean=nan: must be finite",
     "sed=1": "sed=1: there is no such setting; did you mean seed?",
@@ -220,10 +220,13 @@ WRONG = {
     "eval.durin=3": "eval.durin=3: there is no such setting; did you mean eval.during",
     "checkpoint.every=-1": "checkpoint.every=-1: must be an integer of at least 0",
     "seed=-1": "seed=-1: must be an integer from 0 to 4294967295",
-    "env.value_range=[2,1]": "env.value_range=(2, 1): must be two finite numbers, the lower one first",
+    "agent.value_range=[2,1]": "agent.value_range=[2.0, 1.0]: must be [lowest, highest] with lowest below highest",
     "env.reward.scale=0": "env.reward.scale=0: must be a finite number above 0",
     "env.kwargs.colour=red": "env.kwargs={'colour': 'red'}: must be arguments of CartPole-v1",
-    "env.observation.scal=1": "env.observation.scal=1: there is no such setting; .*scale",
+    "agent.encoder.scal=1": "agent.encoder.scal=1: population, .*has no such setting; did you mean scale",
+    "env.value_range=[1,2]": "env.value_range=[1,2]: there is no such setting; it is now agent.value_range",
+    "env.frames.rows=[1,2]": "env.frames.rows=[1,2]: there is no such setting; it is now agent.encoder",
+    "agent.encoder.spikes_per_step=11": "agent.encoder.spikes_per_step=11.*: must be above 0 and at most 10",
     "CartPole": "CartPole: must be key=value",
     "--steps": "--steps: must be key=value",
 }

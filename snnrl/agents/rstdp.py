@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from snnrl import noise
 from snnrl.agents.base import Agent, Metrics
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
-from snnrl.connections import Connection
+from snnrl.agents.rstdp_network import Common, make_network
 from snnrl.decoders import ActionCode
-from snnrl.encoders import ObjectEncoder
+from snnrl.encoders import ObjectEncoder, Window
 from snnrl.envs import EnvConfig, Feedback
-from snnrl.networks import Activity, ActorCritic, ActorCriticState
-from snnrl.neurons import EscapeNoise, SaturatingIF
-from snnrl.plasticity import EligibilityState, RunningScale, Shuffler, ThirdFactor, ThreeFactor
+from snnrl.networks import Activity, ActorCriticState, Seen
+from snnrl.plasticity import RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
 from snnrl.settings import register
 from snnrl.spaces import as_batch, first, split
-from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import reset_rows
 
 
@@ -42,19 +41,21 @@ class Decision(NamedTuple):
     activity: Activity
     credit: Tensor
     """``[batch, populations]``: see :meth:`~snnrl.decoders.ActionCode.credit`."""
-    surprise: Tensor
+    surprisal: Tensor
     """``[batch]``: how much less likely than usual the choice was, ``-log p - entropy``."""
 
 
 class Outcome(NamedTuple):
-    """A decision and what came of it: one step of the three-factor rule."""
+    """A decision and what came of it: one step of the third factor."""
 
-    pre: Tensor | SparseSpikes
-    actor: Tensor
-    critic: Tensor
+    seen: Mapping[str, Seen]
+    """What each plastic connection saw, by its key."""
+    credit: Tensor
     td_error: Tensor
+    decided: Tensor
+    """``[batch]``: 1, but 0 where the observation only began an episode."""
     continuing: Tensor
-    surprise: Tensor
+    surprisal: Tensor
 
 
 class Glimpse(NamedTuple):
@@ -70,10 +71,11 @@ class RSTDPState(NamedTuple):
     """Training state of :class:`RSTDP`."""
 
     network: ActorCriticState
-    actor: EligibilityState
-    critic: EligibilityState
+    rules: tuple[Any, ...]
+    """State of each plastic connection's rule."""
     decision: Decision | None
-    stretch: tuple[Outcome, ...]
+    window: tuple[Outcome, ...]
+    """Decisions since the last change of weights."""
     glimpses: tuple[Glimpse, ...]
     """What has been seen during the warm-up; empty afterwards."""
     exploration_bonus: Tensor | None
@@ -82,18 +84,20 @@ class RSTDPState(NamedTuple):
 
 @register("rstdp")
 class RSTDP(Agent[RSTDPState]):
-    """A spiking actor and a spiking critic, both trained by one three-factor rule, without backpropagation.
+    """A spiking actor and a spiking critic, trained by local rules with a third factor, without backpropagation.
 
-    The critic's spike count predicts discounted reward; the temporal-difference error ``r + gamma V' - V`` is broadcast
-    to all synapses as the modulator (Frémaux, Sprekeler & Gerstner 2013, PLoS Comput. Biol. 9:e1003024). An actor
+    The network is what the recipe says: hidden layers, actor and critic, each with a neuron model and a rule. The
+    critic's spike count predicts discounted reward; the temporal-difference error ``r + gamma V' - V`` is broadcast to
+    all synapses as the modulator (Frémaux, Sprekeler & Gerstner 2013, PLoS Comput. Biol. 9:e1003024). An actor
     synapse's coincidences are multiplied by ``1[its action was taken] - probability``, a centred efference copy: the
-    mean of its trace is zero, and only what follows the choice, not what precedes it, moves the weight.
+    mean of its trace is zero, and only what follows the choice, not what precedes it, moves the weight. Hidden layers
+    learn from the actor's modulator without that copy.
 
     Args:
         observation_space: any made of numbers: vectors, pictures, numbers with a name, Tuples and Dicts of them.
         action_space: the same, with bounds; every number of an action is chosen by itself.
         config: the recipe.
-        env: what the environment's recipe says of values, observation ranges and frames.
+        env: the environment's recipe.
         seed: of all the agent's randomness.
 
     Raises:
@@ -114,52 +118,40 @@ class RSTDP(Agent[RSTDPState]):
         super().__init__(observation_space, action_space, seed)
         self.config = config
         self.code = ActionCode(action_space, bins=config.action_bins)
-        sight = make_encoder(
-            observation_space,
-            env,
-            sim_steps=config.sim_steps,
-            spikes_per_step=config.spikes_per_step,
-            target_rate=config.target_rate,
+        window = Window(config.sim_steps, config.dt, self.generator)
+        self.view, encoder = make_encoder(observation_space, config.encoder, window)
+        decay = config.gamma * config.trace_lambda
+        common = Common(
+            config.dt,
+            config.tau,
+            decay,
+            config.actor_lr,
+            config.postsynaptic_floor,
+            config.weight_mean,
+            config.weight_std,
+            config.weight_bound,
+            self.generator,
         )
-        self.view = sight.view
-        self.network = ActorCritic(
-            sight.encoder,
-            EscapeNoise(
-                self.code.populations * config.actor_neurons,
-                tau_mem=config.tau,
-                v_threshold=config.actor_threshold,
-                width=config.actor_width,
-                dt=config.dt,
-                generator=self.generator,
-            ),
-            SaturatingIF(
-                config.critic_neurons,
-                tau_syn=config.tau,
-                gain=config.critic_gain,
-                tonic=config.critic_tonic,
-                dt=config.dt,
-            ),
+        self.network = make_network(
+            config.network,
+            common,
+            encoder,
             actions=self.code.populations,
-            value_range=env.value_range or config.value_range,
+            value_range=config.value_range,
             sim_steps=config.sim_steps,
-            tau_pre=config.tau,
-            dt=config.dt,
-            postsynaptic_floor=config.postsynaptic_floor,
-            weight_mean=config.weight_mean,
-            weight_std=config.weight_std,
-            weight_bound=config.weight_bound,
-            generator=self.generator,
         )
-        self.rule = ThreeFactor(config.gamma * config.trace_lambda)
+        self.td_error = TemporalDifference(config.gamma)
         self.td_scale = RunningScale()
-        self.drive = RunningScale()
+        scaled = {edge.pre for edge in self.network.plastic() if isinstance(self.network.rule(edge), ThreeFactor)}
+        self.input_scales = nn.ModuleDict({name: RunningScale() for name in sorted(scaled)})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
+        self.train()
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.network.to_actor.weight.device
+        return self.get_buffer("learning_rate_scale").device
 
     @property
     def can_checkpoint(self) -> bool:
@@ -167,23 +159,23 @@ class RSTDP(Agent[RSTDPState]):
         return not isinstance(encoder, ObjectEncoder) or encoder.calibrated
 
     def begin(self, num_envs: int) -> RSTDPState:
-        return RSTDPState(
-            self.network.init_state(num_envs),
-            EligibilityState((), self.network.to_actor.new_eligibility(num_envs)),
-            EligibilityState((), self.network.to_critic.new_eligibility(num_envs)),
-            None,
-            (),
-            (),
-            None,
-        )
+        rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
+        return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None)
 
     def decision_bytes(self) -> int:
-        """The window's spikes of actor and critic, ``[time, batch, neurons]``."""
-        weight = self.network.to_actor.weight
-        return self.config.sim_steps * (self.network.actor.size + self.network.critic.size) * weight.element_size()
+        """The window's spikes of all neurons, ``[time, batch, neurons]``."""
+        neurons: int = sum(self.network.neuron(name).size for name in self.network.neurons)
+        return self.config.sim_steps * neurons * self.get_buffer("learning_rate_scale").element_size()
+
+    def train(self, mode: bool = True) -> Self:
+        """Neurons that adapt for life do so as the rules learn: not where plasticity is off."""
+        super().train(mode)
+        if not self.config.plasticity:
+            self.network.neurons.eval()
+        return self
 
     def anneal(self, progress: float) -> None:
-        left = 1 - progress * (1 - self.config.learning_rate_end)
+        left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
 
     @torch.no_grad()
@@ -197,11 +189,11 @@ class RSTDP(Agent[RSTDPState]):
         signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback[: len(Signal._fields)]))
         network = state.network
         if feedback.reset.any():
-            network = reset_rows(network, self.network.init_state(len(seen)), signal.reset)
+            network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
         activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
-        stretch = state.stretch
+        window = state.window
         if state.decision is not None:
-            stretch = (*stretch, self._outcome(state.decision, signal, activity.value))
+            window = (*window, self._outcome(state.decision, signal, activity.value))
         temperature = self.config.temperature
         policy = self.code.policy(activity.preference, temperature, permitted)
         bonus, behaviour = state.exploration_bonus, policy
@@ -209,8 +201,8 @@ class RSTDP(Agent[RSTDPState]):
             bonus = self._exploration_bonus(bonus, activity.preference)
             behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
-        decision = Decision(activity, self.code.credit(choice, policy), _surprise(choice, policy))
-        after = state._replace(network=network, decision=decision, stretch=stretch, exploration_bonus=bonus)
+        decision = Decision(activity, self.code.credit(choice, policy), _surprisal(choice, policy))
+        after = state._replace(network=network, decision=decision, window=window, exploration_bonus=bonus)
         return self.code.chosen(choice), after
 
     def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
@@ -250,90 +242,72 @@ class RSTDP(Agent[RSTDPState]):
             np.stack([glimpse.action for glimpse in glimpses[:-1]]),
             np.stack([~glimpse.reset for glimpse in glimpses[1:]]),
         )
-        return action, state._replace(network=self.network.init_state(batch), glimpses=())
+        return action, state._replace(network=self.network.begin(batch), glimpses=())
 
     def _outcome(self, decision: Decision, signal: Signal, value: Tensor) -> Outcome:
         """Close a decision: its temporal-difference error, and traces that end where the episode did."""
         decided = ~signal.reset
-        ahead = torch.where(signal.terminated, torch.zeros_like(value), self.config.gamma * value)
-        td_error = (signal.reward + ahead - decision.activity.value) * decided
+        td_error = self.td_error(signal.reward, decision.activity.value, value, signal.terminated) * decided
         continuing = (decided & ~signal.terminated & ~signal.truncated).to(value.dtype)
-        counted = decided.to(value.dtype)[None, :, None]
-        credit = decision.credit.repeat_interleave(self.config.actor_neurons, dim=1)
-        return Outcome(
-            decision.activity.pre,
-            decision.activity.actor * credit * counted,
-            decision.activity.critic * counted,
-            td_error,
-            continuing,
-            decision.surprise * decided,
-        )
+        surprisal = decision.surprisal * decided
+        return Outcome(decision.activity.seen, decision.credit, td_error, decided, continuing, surprisal)
 
     @torch.no_grad()
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
-        if len(state.stretch) < self.config.update_every:
+        if len(state.window) < self.config.update_every:
             return state, {}
-        pres, actors, critics, td_errors, continuings, surprises = zip(*state.stretch, strict=True)
-        pre = stack_spikes(pres) if isinstance(pres[0], SparseSpikes) else _stack(pres)
-        td_error, continuing = _stack(td_errors), _stack(continuings)
+        seen, credits, td_errors, decided, continuing, surprisals = zip(*state.window, strict=True)
+        td_error = _stack(td_errors)
         scale = self.td_scale(td_error)
         metrics = {"train/td_error_rms": td_error.square().mean().sqrt(), "train/value_mean": self._mean_value(state)}
-        modulator = td_error if self.shuffler is None else self.shuffler(td_error)
+        modulator = td_error if self.shuffler is None else self.shuffler(td_error) * _stack(decided)
         if not self.config.plasticity:
-            return state._replace(stretch=()), metrics
+            return state._replace(window=()), metrics
 
-        rate = self.get_buffer("learning_rate_scale") / self._batch_share(pre)
-        instant = self.config.entropy_coef * _stack(surprises) if self.config.entropy_coef else None
-        actor_modulator = modulator / scale if self.config.normalise_td else modulator
-        actor = self._change(
-            self.network.to_actor,
-            pre,
-            _stack(actors),
-            state.actor,
-            actor_modulator,
-            continuing,
-            instant,
-            self.config.actor_lr * rate,
-        )
-        critic = self._change(
-            self.network.to_critic,
-            pre,
-            _stack(critics),
-            state.critic,
-            modulator,
-            continuing,
-            None,
-            self.config.critic_lr * rate,
-        )
-        return state._replace(actor=actor, critic=critic, stretch=()), metrics
+        instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
+        gate = _stack(credits).repeat_interleave(self.config.network.actor.per_action, dim=-1)
+        scaled = modulator / scale if self.config.normalise_td else modulator
+        policy = ThirdFactor(scaled, _stack(continuing), instant)
+        value = ThirdFactor(modulator, policy.continuing)
+        third = {
+            edge.key: {"actor": policy._replace(gate=gate), "critic": value}.get(edge.post, policy)
+            for edge in self.network.plastic()
+        }
+        return state._replace(rules=self._learn(seen, third, state.rules), window=()), metrics
+
+    def _learn(
+        self, windows: Sequence[Mapping[str, Seen]], third: Mapping[str, ThirdFactor], rules: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        """Change all weights; the rules' states after it."""
+        seen = self.network.joined(windows)
+        rates = self._rates(seen, third, rules)
+        changes, rules = self.network.changes(seen, third, rules)
+        for edge in self.network.plastic():
+            self.network.connection(edge).apply_(rates[edge.key] * changes[edge.key])
+        return rules
 
     def _mean_value(self, state: RSTDPState) -> Tensor:
         assert state.decision is not None
         return state.decision.activity.value.mean()
 
-    def _batch_share(self, pre: Tensor | SparseSpikes) -> Tensor:
-        """The mean squared length of one Hebbian event's presynaptic activity where rates are per input, else 1."""
-        if not self.config.lr_per_input:
-            return torch.ones((), device=self.device)
-        values = pre.value if isinstance(pre, SparseSpikes) else pre
-        windows = pre.row_count if isinstance(pre, SparseSpikes) else pre[..., 0].numel()
-        length: Tensor = self.drive((values.square().sum() / windows).sqrt().unsqueeze(0))
-        return length**2
+    def _rates(
+        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: tuple[Any, ...]
+    ) -> dict[str, Tensor]:
+        """By what the change of each connection is multiplied.
 
-    def _change(
-        self,
-        connection: Connection,
-        pre: Tensor | SparseSpikes,
-        post: Tensor,
-        state: EligibilityState,
-        modulator: Tensor,
-        continuing: Tensor,
-        instant: Tensor | None,
-        rate: Tensor,
-    ) -> EligibilityState:
-        third = ThirdFactor(modulator, continuing, instant)
-        connection.apply_(rate * self.rule.gather(connection, pre, post, state.eligibility, third))
-        return state
+        Rules of hidden layers have a learning rate, or amplitudes, of their own. Where rates are per input, those of
+        rules with eligibility are divided by the running mean squared length of what reaches them.
+        """
+        left, shared = self.get_buffer("learning_rate_scale"), {}
+        if self.config.lr_per_input:
+            for name, power in self.network.input_powers(seen, third, rules).items():
+                shared[name] = left / self.input_scales[name](power.sqrt().unsqueeze(0)) ** 2
+        own = {"actor": self.config.actor_lr, "critic": self.config.critic_lr}
+        rates = {}
+        for edge in self.network.plastic():
+            gathers = isinstance(self.network.rule(edge), ThreeFactor)
+            rates[edge.key] = own.get(edge.post, 1.0) * (shared.get(edge.pre, left) if gathers else left)
+        return rates
 
     @torch.no_grad()
     def predict(
@@ -349,7 +323,7 @@ class RSTDP(Agent[RSTDPState]):
         arrays, batched = as_batch(self.observation_space, observation)
         seen = self.view(arrays)
         permitted = None if action_masks is None else self._permitted(np.reshape(action_masks, (len(seen), -1)))
-        fresh = self.network.init_state(len(seen))
+        fresh = self.network.begin(len(seen))
         network: ActorCriticState = fresh if state is None else state
         if episode_start is not None and state is not None and np.any(episode_start):
             rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
@@ -368,7 +342,7 @@ def _stack(parts: tuple[Tensor, ...]) -> Tensor:
     return parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(parts)
 
 
-def _surprise(choice: Tensor, policy: Tensor) -> Tensor:
+def _surprisal(choice: Tensor, policy: Tensor) -> Tensor:
     """``-log p(choice) - entropy``, summed over action dimensions, ``[batch]``."""
     log_policy = torch.log(policy.clamp_min(1e-8))
     taken = log_policy.gather(-1, choice.unsqueeze(-1)).squeeze(-1)

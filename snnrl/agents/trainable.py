@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, Self, cast
+from typing import Any, ClassVar, Protocol, Self, cast
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import nn
 
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
+from snnrl.networks.cost import Cost
+from snnrl.spaces.leaves import Space
+from snnrl.types import Action, Observation, Saved, Settings
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Origin:
         env: the environment that it learns in.
     """
 
-    settings: Mapping[str, Any]
+    settings: Settings
     env: EnvConfig
 
 
@@ -63,16 +64,16 @@ class Training(Protocol):
 
     def learn(
         self,
-        agent: Any,
+        agent: Trainable,
         total_timesteps: int,
         callback: Any,
         log_interval: int | None,
         reset_num_timesteps: bool,
         progress_bar: bool,
     ) -> None: ...
-    def save(self, agent: Any, path: str | Path) -> None: ...
+    def save(self, agent: Trainable, path: str | Path) -> None: ...
     def load(self, path: str | Path, *, env: Any, device: str, trust: bool) -> Any: ...
-    def set_env(self, agent: Any, env: Any) -> None: ...
+    def set_env(self, agent: Trainable, env: Any) -> None: ...
 
 
 def training() -> Training:
@@ -84,6 +85,8 @@ class Trainable(nn.Module):
     """What acts and learns, and is trained, saved and loaded as stable-baselines3's algorithms are.
 
     Attributes:
+        Config: the dataclass of its settings.
+        TASK: ``module:Class`` of the task that trains it.
         num_timesteps: environment steps that it has learned from, as callbacks read it.
         epoch: how often it has begun fresh episodes of training; none is played twice.
         history: rows of metrics of the last :meth:`learn`: ``{"step": 1000, "rollout/return_mean": 21.5}``.
@@ -92,23 +95,35 @@ class Trainable(nn.Module):
         origin: what it was made for; ``None`` of an agent that was made by its class alone.
     """
 
+    Config: ClassVar[type[Any]]
+    TASK: ClassVar[str]
     origin: Origin | None = None
-    envs: Any = None
+    envs: object = None
     num_timesteps: int = 0
     epoch: int = 0
     history: list[dict[str, float]] | tuple[()] = ()
-    observation_space: spaces.Space[Any]
-    action_space: spaces.Space[Any]
+    observation_space: Space
+    action_space: Space
 
     def predict(
         self,
-        observation: Any,
-        state: Any | None = None,
+        observation: Observation,
+        state: Any = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Action, Any]:
         """Act without learning, as stable-baselines3's ``predict`` does."""
         raise NotImplementedError
+
+    def decision_cost(self, env: EnvConfig, decisions: int, seed: int) -> Cost | None:
+        """What a decision costs in operations, a mean over its own play; ``None`` where that is not counted.
+
+        Args:
+            env: the environment's recipe.
+            decisions: how many to look at.
+            seed: of the environments.
+        """
+        return None
 
     def learn(
         self,
@@ -118,10 +133,10 @@ class Trainable(nn.Module):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> Self:
-        """Learn in the agent's environments; nothing is written, and nothing is evaluated.
+        """Learn in the agent's environments, from fresh episodes on; nothing is written, and nothing is evaluated.
 
-        As in a run, all episodes begin anew ten times on the way, or as ``checkpoint.every`` says, so that the same
-        seed gives the same weights as ``python -m snnrl.train``.
+        The same seed gives the same weights as ``python -m snnrl.train`` with ``eval.every=0 checkpoint.every=0``; a
+        run with checkpoints also begins fresh episodes at each of them.
 
         Args:
             total_timesteps: environment steps, summed over the environments.
@@ -185,7 +200,7 @@ class Trainable(nn.Module):
         """
         training().set_env(self, env)
 
-    def get_env(self) -> Any:
+    def get_env(self) -> object:
         """The environments that it is learning in at the moment; ``None`` outside of :meth:`learn`."""
         return self.envs
 
@@ -205,10 +220,10 @@ class Trainable(nn.Module):
             )
         return self.origin
 
-    def learning_state(self) -> dict[str, Any]:
+    def learning_state(self) -> Saved:
         """What it needs to learn on, besides weights and generator: tensors and plain containers."""
         return {}
 
-    def take_learning_state(self, saved: Mapping[str, Any]) -> None:
+    def take_learning_state(self, saved: Saved) -> None:
         """Take over what :meth:`learning_state` gave."""
         return

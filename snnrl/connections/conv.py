@@ -15,6 +15,7 @@ from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
+from snnrl.types import Setting
 
 
 class Conv(Connection):
@@ -52,6 +53,10 @@ class Conv(Connection):
             require(at_least(1, size), name, size, "a positive number of channels")
         self.fields = Fields.of(self.DIMENSIONS, kernel_size, stride, padding)
         self._set_weight((post_channels, pre_channels, *self.fields.kernel), settings)
+
+    @classmethod
+    def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
+        return {"pre_channels": pre[0], "post_channels": post[0]}
 
     @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Unpack
+import math
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from snnrl.errors import require
 from snnrl.kernels import add_outer_events, add_rows, spike_product
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes, as_dtype
+from snnrl.types import Setting
 
 
 @register("dense")
@@ -104,7 +106,11 @@ class Lateral(Dense):
         require(at_least(1, size), "size", size, "a positive number of neurons")
         super().__init__(size, size, **settings)
 
-    def _set_constraint(self, name: str, value: Any, shape: tuple[int, ...]) -> None:
+    @classmethod
+    def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
+        return {"size": math.prod(pre)}
+
+    def _set_constraint(self, name: str, value: Setting, shape: tuple[int, ...]) -> None:
         if name == "mask":
             given = torch.ones(()) if value is None else as_tensor(name, value)
             fits = given.dim() <= 2 and set(given.shape) <= {1, shape[0]}

@@ -15,6 +15,7 @@ from snnrl.connections.weights import WeightSettings
 from snnrl.errors import require
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
+from snnrl.types import Setting
 
 
 class Local(Connection):
@@ -58,6 +59,10 @@ class Local(Connection):
         self.pre_shape, self.out_space = (pre_channels, *extent), self.fields.out_shape(extent)
         places = math.prod(self.out_space)
         self._set_weight((post_channels, places, pre_channels * self.fields.volume), settings)
+
+    @classmethod
+    def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
+        return {"space": pre[1:], "pre_channels": pre[0], "post_channels": post[0]}
 
     @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:

@@ -14,6 +14,7 @@ from snnrl.errors import require
 from snnrl.kernels import add_rows
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes, as_dtype
+from snnrl.types import Setting
 
 
 @register("one_to_one")
@@ -33,6 +34,10 @@ class OneToOne(Connection):
         sizes = tuple(shape) if isinstance(shape, Iterable) else (shape,)
         require(bool(sizes) and at_least(1, *sizes), "shape", sizes, "positive sizes")
         self._set_weight(sizes, settings)
+
+    @classmethod
+    def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
+        return {"shape": pre}
 
     @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:

@@ -11,6 +11,7 @@ from snnrl.connections.fields import Fields, Size
 from snnrl.errors import require
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
+from snnrl.types import Setting
 
 
 @register("pool")
@@ -39,6 +40,10 @@ class Pool(Projection):
         require(mode in ("max", "mean"), "mode", mode, "max or mean")
         self.fields = Fields.of(dimensions, kernel_size, kernel_size if stride is None else stride, 0)
         self.mode = mode
+
+    @classmethod
+    def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
+        return {"dimensions": len(pre) - 1}
 
     @new_memory
     def forward(self, spikes: Tensor | SparseSpikes) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self, Unpack
+from typing import ClassVar, Literal, Self, Unpack
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ from snnrl.kernels import add_rows
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.types import Setting
+
+_OF_SYNAPSES: tuple[Literal["weight", "mask", "signs"], ...] = ("weight", "mask", "signs")
 
 
 @register("sparse")
@@ -39,7 +41,7 @@ class Sparse(Connection):
     pre_index: Tensor
     offsets: Tensor
 
-    def __new__(cls, *args: Any, **settings: Setting) -> Self:
+    def __new__(cls, *args: Setting, **settings: Setting) -> Self:
         if "density" in settings:
             density = settings["density"]
             raise ConfigError(f"density={density}: must be given to Sparse.random, which draws the synapses")
@@ -70,12 +72,12 @@ class Sparse(Connection):
         self.register_buffer("pre_index", index[1][order])
         counts = torch.bincount(self.post_index, minlength=post)
         self.register_buffer("offsets", torch.cumsum(counts, 0) - counts)
-        for name in ("weight", "mask", "signs"):
+        for name in _OF_SYNAPSES:
             self._sort(settings, name, order)
         self._set_weight((len(order),), settings)
 
     @staticmethod
-    def _sort(settings: Any, name: str, order: Tensor) -> None:
+    def _sort(settings: WeightSettings, name: Literal["weight", "mask", "signs"], order: Tensor) -> None:
         if name in settings:
             given = torch.as_tensor(settings[name])
             settings[name] = given[order] if given.shape == order.shape else given

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Self, TypedDict
+from collections.abc import Callable
+from typing import ClassVar, Self, TypedDict
 
 import numpy as np
 import torch
@@ -11,7 +12,9 @@ from torch import Tensor, nn
 
 from snnrl.connections.descent import hold_after_steps
 from snnrl.connections.narrow import narrowed, widened
-from snnrl.errors import ConfigError, refuse_unknown, require, shown
+from snnrl.errors import ConfigError, require, shown
+from snnrl.settings import refuse_unknown
+from snnrl.types import Saved, Setting
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 """Of weights."""
@@ -91,7 +94,7 @@ class Weights(nn.Module):
     def weight(self) -> None:
         del self.__dict__["weight"]
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Setting) -> None:
         constrains = name in ("bounds", "mask", "signs", "norm") and "_held" in self.__dict__
         if not constrains:
             super().__setattr__(name, value)
@@ -133,7 +136,7 @@ class Weights(nn.Module):
         Raises:
             ConfigError: a setting that does not fit.
         """
-        refuse_unknown(type(self), {**settings}, WeightSettings.__annotations__)
+        refuse_unknown(type(self), {**settings})
         self._set_constraint("bounds", settings.get("bounds", (-math.inf, math.inf)), shape)
         generator, given = settings.get("generator"), settings.get("weight")
         mean, std = settings.get("weight_mean", 0.0), settings.get("weight_std", 0.0)
@@ -161,7 +164,7 @@ class Weights(nn.Module):
         self.register_buffer("lower_half", None)
         self.constrain_()
 
-    def _set_constraint(self, name: str, value: Any, shape: tuple[int, ...]) -> None:
+    def _set_constraint(self, name: str, value: Setting, shape: tuple[int, ...]) -> None:
         """Keep one of what constrains the weights of this shape.
 
         Raises:
@@ -276,12 +279,12 @@ class Weights(nn.Module):
             self.weight.copy_(wide)
         self.lower_half = None
 
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+    def _save_to_state_dict(self, destination: Saved, prefix: str, keep_vars: bool) -> None:
         self.weight  # noqa: B018  held before it is saved
         super()._save_to_state_dict(destination, prefix, keep_vars)
 
     @torch.no_grad()
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+    def _load_from_state_dict(self, state_dict: Saved, prefix: str, *rest: object) -> None:
         if prefix + "weight" not in state_dict or "weight" not in self._parameters:
             super()._load_from_state_dict(state_dict, prefix, *rest)
             return
@@ -296,7 +299,7 @@ class Weights(nn.Module):
         self._limit_()
         self._held = _version(self.weight)
 
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         narrow = self.weight  # held before it is moved
         current = self.lower_half is not None and self._held == _version(narrow)
         wide = widened(narrow, self.lower_half) if current and narrow.dtype == torch.bfloat16 else None
@@ -307,11 +310,11 @@ class Weights(nn.Module):
         self._held = _version(self.weight)
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Saved:
         self.weight  # noqa: B018  held before it is copied
         return self.__dict__.copy()
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Saved) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._held = None
         self._held = _version(self.weight)
@@ -328,13 +331,13 @@ def _version(weight: Tensor) -> int:
     return 0 if weight.is_inference() else weight._version
 
 
-def _within(value: Any, low: float, high: float) -> bool:
+def _within(value: Setting, low: float, high: float) -> bool:
     """Whether it is a number between the two, both of them left out."""
     single = isinstance(value, Tensor) and value.dim() == 0 and not value.is_complex()
     return (single or isinstance(value, int | float | np.number)) and low < float(value) < high
 
 
-def _pattern(name: str, value: Any, shape: tuple[int, ...], allowed: tuple[int, int]) -> Tensor:
+def _pattern(name: str, value: Setting, shape: tuple[int, ...], allowed: tuple[int, int]) -> Tensor:
     """A mask or signs for weights of this shape, float32."""
     pattern = as_tensor(name, value)
     lacking = len(shape) - pattern.dim()
@@ -345,7 +348,7 @@ def _pattern(name: str, value: Any, shape: tuple[int, ...], allowed: tuple[int, 
     return pattern.to(torch.float32)
 
 
-def as_tensor(name: str, value: Any) -> Tensor:
+def as_tensor(name: str, value: Setting) -> Tensor:
     """What was given as a tensor.
 
     Raises:
@@ -357,7 +360,7 @@ def as_tensor(name: str, value: Any) -> Tensor:
         raise ConfigError(f"{name}={shown(value)}: must be a tensor of numbers") from None
 
 
-def _pair(bounds: Any) -> tuple[float, float]:
+def _pair(bounds: Setting) -> tuple[float, float]:
     expected = "a pair (lowest, highest) with lowest below highest"
     try:
         low, high = bounds

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -14,7 +12,7 @@ from snnrl.errors import require
 from snnrl.noise import integers, uniform
 from snnrl.settings import register
 from snnrl.spaces import Actions, Space
-from snnrl.types import Array
+from snnrl.types import Action, Array
 
 
 @register("action_code")
@@ -104,14 +102,14 @@ class ActionCode(nn.Module):
         """``1[chosen] - policy``, ``[batch, populations]``: the centred efference copy of what was done."""
         return self._compact(functional.one_hot(choice, self.choices).to(policy.dtype) - policy)
 
-    def chosen(self, choice: Tensor) -> Any:
+    def chosen(self, choice: Tensor) -> Action:
         """The environment's actions, as a vector environment takes them, for explored choices ``[batch, dims]``."""
         if self._named:
             return self._assemble(choice + self.get_buffer("_first"))
         value = self.get_buffer("preferred").expand(len(choice), -1, -1).gather(2, choice.unsqueeze(-1)).squeeze(-1)
         return self._assemble(self._mix(choice, value))
 
-    def best(self, policy: Tensor) -> Any:
+    def best(self, policy: Tensor) -> Action:
         """The deterministic actions, as :meth:`chosen` gives them: the likeliest, or the population vector."""
         if self._named:
             return self.chosen(policy.argmax(-1))
@@ -125,7 +123,7 @@ class ActionCode(nn.Module):
             self.get_buffer("_continuous"), value.double(), (choice + self.get_buffer("_first")).double()
         )
 
-    def _assemble(self, values: Tensor) -> Any:
+    def _assemble(self, values: Tensor) -> Action:
         return self.actions.assemble(values.cpu().numpy())
 
     def _padded(self, values: Tensor, fill: float) -> Tensor:
@@ -134,8 +132,7 @@ class ActionCode(nn.Module):
             compact = values
             values = compact.new_full((len(compact), self.dims * self.choices), fill)
             values[:, self.get_buffer("_slots")] = compact
-        padded: Tensor = values.unflatten(-1, (self.dims, self.choices))
-        return padded
+        return values.view(*values.shape[:-1], self.dims, self.choices)
 
     def _compact(self, padded: Tensor) -> Tensor:
         """What :meth:`_padded` was given."""

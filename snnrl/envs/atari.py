@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, cast
 
 import ale_py
 import gymnasium
@@ -21,7 +20,7 @@ from gymnasium.vector import AutoresetMode
 
 from snnrl.envs.config import ATARI_PREFIX, AtariConfig
 from snnrl.errors import ConfigError, did_you_mean, require
-from snnrl.types import Array, Info, Setting
+from snnrl.types import Array, Info, Observation, Setting
 
 gymnasium.register_envs(ale_py)
 
@@ -94,13 +93,15 @@ class VectorAtari(ale_py.AtariVectorEnv):
             reward_clipping=False,
             use_fire_reset=False,
         )
+        assert isinstance(self.single_action_space, Discrete)
+        self._actions = int(self.single_action_space.n)
 
     def reset(
         self,
         *,
-        seed: int | Sequence[int] | npt.NDArray[np.integer[Any]] | None = None,
+        seed: int | Sequence[int] | npt.NDArray[np.integer] | None = None,
         options: dict[str, Setting] | None = None,
-    ) -> tuple[Any, dict[str, Array]]:
+    ) -> tuple[Observation, dict[str, Array]]:
         """Start all games over; may be called at any time.
 
         Args:
@@ -128,7 +129,7 @@ class VectorAtari(ale_py.AtariVectorEnv):
             ValueError: an action outside ``single_action_space``.
         """
         actions = np.asarray(actions)
-        count = cast(Discrete, self.single_action_space).n
+        count = self._actions
         if not np.issubdtype(actions.dtype, np.integer) or actions.min() < 0 or actions.max() >= count:
             raise ValueError(f"actions={actions}: must be integers from 0 to {count - 1}")
         super().send(actions.astype(np.int64))
@@ -221,5 +222,5 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
         return np.repeat(self._frame[0, :, :, None], 3, axis=2)
 
     @staticmethod
-    def _row(info: dict[str, Array]) -> dict[str, Any]:
+    def _row(info: dict[str, Array]) -> Info:
         return {key: int(values[0]) for key, values in info.items() if key != "env_id"}

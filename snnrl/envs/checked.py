@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn, SupportsFloat
 
 import numpy as np
@@ -26,7 +26,7 @@ class Fault(NamedTuple):
     expected: str
 
 
-Finder = Callable[[Any], Fault | None]
+Finder = Callable[[Observation], Fault | None]
 """Says what is wrong with an observation, ``None`` if nothing is."""
 
 
@@ -95,7 +95,7 @@ class Checked(Wrapper):
             info = self._with_sound_mask(info)
         return observation, reward, terminated, truncated, info
 
-    def _with_sound_mask(self, info: Info) -> dict[str, Any]:
+    def _with_sound_mask(self, info: Info) -> Info:
         """``info`` with a mask that fits the actions, or without one where it is ``None``."""
         given = info["action_mask"]
         if given is None:
@@ -150,7 +150,7 @@ def _finder(space: Space) -> Finder:
     return lambda observation: None
 
 
-def _parts(finders: dict[Any, Finder], kind: type[Any]) -> Finder:
+def _parts(finders: Mapping[str, Finder] | Mapping[int, Finder], kind: type[Any]) -> Finder:
     def fault_of(observation: Observation) -> Fault | None:
         if not (isinstance(observation, kind) and len(observation) == len(finders)):
             return Fault(f"an observation {_shown(observation)}", f"a {kind.__name__} of {len(finders)} parts")
@@ -256,7 +256,7 @@ def _fault_of_reward(reward: Any) -> Fault | None:
     return Fault(f"the reward {number}", f"finite and at most {LARGEST:g} in size")
 
 
-def _fault_of_flags(terminated: Any, truncated: Any) -> Fault | None:
+def _fault_of_flags(terminated: object, truncated: object) -> Fault | None:
     for name, flag in (("terminated", terminated), ("truncated", truncated)):
         if not isinstance(flag, (bool, np.bool_, int, np.integer)) and not (
             isinstance(flag, np.ndarray) and flag.size == 1 and flag.dtype.kind in "biu"
@@ -265,10 +265,10 @@ def _fault_of_flags(terminated: Any, truncated: Any) -> Fault | None:
     return None
 
 
-def _fault_of_info(info: Any) -> Fault | None:
+def _fault_of_info(info: object) -> Fault | None:
     return None if isinstance(info, dict) else Fault(f"info={_shown(info)}", "a dict")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:60]}…"

@@ -2,173 +2,115 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from snnrl.envs.checked import LARGEST
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.settings import Settings, read, setting
 
 ATARI_PREFIX = "ALE/"
+_LEARNABLE = f"a finite number of at most {LARGEST:g} in size"
 
 
-def _is_int(value: Any, at_least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def _can_be_learned(value: Any) -> bool:
-    return _is_number(value) and abs(value) <= LARGEST
-
-
-def _settings(section: type, path: str, mapping: Any) -> dict[str, Any]:
-    """``mapping`` as keyword arguments of the dataclass ``section``, refusing what it does not know."""
-    require(isinstance(mapping, Mapping), path, mapping, "a mapping of settings")
-    known = [setting.name for setting in fields(section)]
-    for key, value in mapping.items():
-        if key not in known:
-            raise ConfigError(f"{path}.{key}={value}: there is no such setting; {did_you_mean(str(key), known)}")
-    return dict(mapping)
+def _can_be_learned(value: float) -> bool:
+    return abs(value) <= LARGEST
 
 
 @dataclass(frozen=True)
-class AtariConfig:
+class AtariConfig(Settings, section="env.atari"):
     """How an Atari game is played (Machado et al. 2018, J. Artif. Intell. Res. 61:523, table 2).
-
-    Attributes:
-        frame_skip: emulator frames per environment step.
-        sticky_actions: probability with which an emulator frame repeats the action before.
-        noop_max: an episode begins with a random number of frames without action, at most this.
 
     Raises:
         ConfigError: a value outside its range.
     """
 
-    frame_skip: int = 4
-    sticky_actions: float = 0.25
-    noop_max: int = 30
-
-    def __post_init__(self) -> None:
-        require(_is_int(self.frame_skip, 1), "env.atari.frame_skip", self.frame_skip, "an integer of at least 1")
-        sticky = self.sticky_actions
-        sticky_in_range = _is_number(sticky) and 0 <= sticky < 1
-        require(sticky_in_range, "env.atari.sticky_actions", sticky, "a probability of at least 0 and below 1")
-        require(_is_int(self.noop_max, 0), "env.atari.noop_max", self.noop_max, "an integer of at least 0")
+    frame_skip: int = setting(4, "emulator frames of an environment step", at_least=1)
+    sticky_actions: float = setting(
+        0.25,
+        "probability with which an emulator frame repeats the action before",
+        at_least=0,
+        below=1,
+        expected="a probability of at least 0 and below 1",
+    )
+    noop_max: int = setting(
+        30, "an episode begins with a random number of frames without action, at most this", at_least=0
+    )
 
 
 @dataclass(frozen=True)
-class RewardConfig:
+class RewardConfig(Settings, section="env.reward"):
     """How the environment's reward becomes the reward that is learned from; reported returns stay raw.
-
-    Attributes:
-        scale: factor on the reward, before the limits.
-        low: lower limit after scaling, or None for none.
-        high: upper limit after scaling, or None for none.
-        life_loss_ends: learn as if a lost life ended the episode.
-        failure: the reward of a step that terminates the episode, in place of the environment's; None keeps it.
 
     Raises:
         ConfigError: a value outside its range, or ``low`` not below ``high``.
     """
 
-    scale: float = 1.0
-    low: float | None = None
-    high: float | None = None
-    life_loss_ends: bool = False
-    failure: float | None = None
+    scale: float = setting(
+        1.0,
+        "factor on the reward, before the limits",
+        above=0,
+        at_most=LARGEST,
+        expected=f"a finite number above 0, at most {LARGEST:g}",
+    )
+    low: float | None = setting(
+        None, "lower limit after scaling; null for none", check=_can_be_learned, expected=_LEARNABLE
+    )
+    high: float | None = setting(
+        None, "upper limit after scaling; null for none", check=_can_be_learned, expected=_LEARNABLE
+    )
+    life_loss_ends: bool = setting(False, "learn as if a lost life ended the episode")
+    failure: float | None = setting(
+        None,
+        "reward of a step that terminates the episode, in place of the environment's; null keeps it",
+        check=_can_be_learned,
+        expected=_LEARNABLE,
+    )
 
     def __post_init__(self) -> None:
-        scales = _can_be_learned(self.scale) and self.scale > 0
-        require(scales, "env.reward.scale", self.scale, f"a finite number above 0, at most {LARGEST:g}")
-        for name in ("low", "high", "failure"):
-            value = getattr(self, name)
-            fits = value is None or _can_be_learned(value)
-            require(fits, f"env.reward.{name}", value, f"a finite number of at most {LARGEST:g} in size, or null")
+        super().__post_init__()
         if self.low is not None and self.high is not None:
-            require(self.low < self.high, "env.reward.low", self.low, f"below env.reward.high ({self.high})")
-        flag = self.life_loss_ends
-        require(isinstance(flag, bool), "env.reward.life_loss_ends", flag, "true or false")
+            self.require(self.low < self.high, "low", f"below env.reward.high ({self.high})")
 
 
 @dataclass(frozen=True)
-class EnvConfig:
+class EnvConfig(Settings, section="env"):
     """One environment recipe.
-
-    Attributes:
-        id: a registered Gymnasium id; ``ALE/<Game>-v5`` is an Atari game.
-        atari: how an Atari game is played; None takes the defaults, and is the only choice elsewhere.
-        kwargs: passed on to ``gymnasium.make``.
-        eval_kwargs: in place of ``kwargs`` of the same names where an agent is evaluated.
-        reward: what is learned from.
-        value_range: lowest and highest value that an agent's critic shall represent, or None to leave it to the agent.
-        observation: passed on to the agent's encoder.
-        frames: passed on to the agent's encoder of frames, or None.
-        env_steps: length of a training run, summed over the environments.
-        num_envs: environments that a training run steps together.
-        eval_episodes: full episodes of the evaluation that ends a training run.
-        eval_deterministic: whether evaluations take the best actions; otherwise they draw from the policy, as where the
-            best action of a state can be to wait for ever.
-        success_above: return above which an episode is a success, or None where there is no such thing.
-        max_episode_steps: time limit in environment steps, or None for the environment's own.
 
     Raises:
         ConfigError: a value outside its range, or ``atari`` for what is no Atari game.
     """
 
-    id: str
-    atari: AtariConfig | None = None
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    eval_kwargs: dict[str, Any] = field(default_factory=dict)
-    reward: RewardConfig = field(default_factory=RewardConfig)
-    value_range: tuple[float, float] | None = None
-    observation: dict[str, Any] = field(default_factory=dict)
-    frames: dict[str, Any] | None = None
-    env_steps: int = 100_000
-    num_envs: int = 16
-    eval_episodes: int = 100
-    eval_deterministic: bool = True
-    success_above: float | None = None
-    max_episode_steps: int | None = None
+    id: str = setting(
+        help="it names a Gymnasium environment, such as CartPole-v1",
+        check=lambda name: name != "",
+        expected="the id of a Gymnasium environment",
+    )
+    atari: AtariConfig | None = setting(
+        None, f"how an Atari game ({ATARI_PREFIX}<Game>-v5) is played; null takes the defaults, and is all elsewhere"
+    )
+    kwargs: dict[str, Any] = setting({}, "passed on to gymnasium.make")
+    eval_kwargs: dict[str, Any] = setting({}, "in place of kwargs of the same names where an agent is evaluated")
+    reward: RewardConfig = setting(RewardConfig(), "what is learned from")
+    env_steps: int = setting(100_000, "length of a training run, summed over the environments", at_least=1)
+    num_envs: int = setting(16, "environments that a training run steps together", at_least=1)
+    eval_episodes: int = setting(100, "full episodes of the evaluation that ends a training run", at_least=1)
+    eval_deterministic: bool = setting(
+        True,
+        "whether evaluations take the best actions; otherwise they draw from the policy, as where the best action of a "
+        "state can be to wait for ever",
+    )
+    success_above: float | None = setting(
+        None, "return above which an episode is a success; null for no such thing", expected="a finite number"
+    )
+    max_episode_steps: int | None = setting(
+        None, "time limit in environment steps", at_least=1, default_text="the environment's own"
+    )
 
     def __post_init__(self) -> None:
-        require(isinstance(self.id, str) and self.id != "", "env.id", self.id, "the id of a Gymnasium environment")
+        super().__post_init__()
         fits = self.atari is None or self.is_atari
-        require(fits, "env.atari", self.atari, f"left out for {self.id}, which is no Atari game ({ATARI_PREFIX}...)")
-        require(isinstance(self.kwargs, dict), "env.kwargs", self.kwargs, "a mapping")
-        require(isinstance(self.eval_kwargs, dict), "env.eval_kwargs", self.eval_kwargs, "a mapping")
-        require(isinstance(self.observation, dict), "env.observation", self.observation, "a mapping")
-        require(self.frames is None or isinstance(self.frames, dict), "env.frames", self.frames, "a mapping or null")
-        self._check_value_range()
-        require(_is_int(self.env_steps, 1), "env.env_steps", self.env_steps, "an integer of at least 1")
-        require(_is_int(self.num_envs, 1), "env.num_envs", self.num_envs, "an integer of at least 1")
-        episodes = self.eval_episodes
-        require(_is_int(episodes, 1), "env.eval_episodes", episodes, "an integer of at least 1")
-        require(
-            isinstance(self.eval_deterministic, bool),
-            "env.eval_deterministic",
-            self.eval_deterministic,
-            "true or false",
-        )
-        success = self.success_above
-        require(success is None or _is_number(success), "env.success_above", success, "a finite number or null")
-        limit = self.max_episode_steps
-        require(limit is None or _is_int(limit, 1), "env.max_episode_steps", limit, "an integer of at least 1, or null")
-
-    def _check_value_range(self) -> None:
-        limits = self.value_range
-        if limits is not None:
-            two_numbers = isinstance(limits, tuple) and len(limits) == 2 and all(map(_can_be_learned, limits))
-            ordered = two_numbers and limits[0] < limits[1]
-            require(
-                ordered,
-                "env.value_range",
-                limits,
-                f"two finite numbers, the lower one first, at most {LARGEST:g} in size",
-            )
+        self.require(fits, "atari", f"left out for {self.id}, which is no Atari game ({ATARI_PREFIX}...)")
 
     @property
     def is_atari(self) -> bool:
@@ -194,13 +136,4 @@ class EnvConfig:
         Raises:
             ConfigError: a setting that is unknown, missing or wrong.
         """
-        settings = _settings(cls, "env", mapping)
-        if "id" not in settings:
-            raise ConfigError("env.id is missing: it names a Gymnasium environment, such as CartPole-v1")
-        if settings.get("atari") is not None:
-            settings["atari"] = AtariConfig(**_settings(AtariConfig, "env.atari", settings["atari"]))
-        if "reward" in settings:
-            settings["reward"] = RewardConfig(**_settings(RewardConfig, "env.reward", settings["reward"]))
-        if isinstance(settings.get("value_range"), list):
-            settings["value_range"] = tuple(settings["value_range"])
-        return cls(**settings)
+        return read(cls, mapping, "env")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from snnrl.envs.atari import MAX_FRAMES
 from snnrl.envs.config import AtariConfig
 from snnrl.envs.types import Env, Wrapper
 from snnrl.types import Info, Observation, Setting
 
 
-def emulator_arguments(config: AtariConfig, max_episode_steps: int | None) -> dict[str, Any]:
+def emulator_arguments(config: AtariConfig, max_episode_steps: int | None) -> dict[str, int | float]:
     """The settings of a game in the words of ``ale_py``.
 
     Args:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, cast
 
 import gymnasium
-from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
@@ -21,8 +19,10 @@ from snnrl.envs.emulator import IdleStart, emulator_arguments
 from snnrl.envs.masks import with_masks
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.own import OwnEnv
-from snnrl.envs.types import Env, VectorEnv
+from snnrl.envs.types import Env, VectorEnv, Wrapper
 from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, require
+from snnrl.spaces import Space
+from snnrl.types import Setting
 
 _ATARI_KWARGS = ("full_action_space", "obs_type")
 _NO_SPACE = (
@@ -70,7 +70,8 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
             wrappers=_wrappers(config),
             **given,
         )
-    numbered(cast(SyncVectorEnv, envs).envs)
+    assert isinstance(envs, SyncVectorEnv)
+    numbered(envs.envs)
     return envs
 
 
@@ -94,7 +95,7 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None, row: int =
     if config.shows_frames:
         return AtariEnv(render_mode=render_mode, **given)
     spec = _registered(config.id)
-    rendering: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
+    rendering: dict[str, Setting] = {} if render_mode is None else {"render_mode": render_mode}
     with _construction(config, spec):
         env: Env = gymnasium.make(config.id, **rendering, **given)
         for wrapper in _wrappers(config):
@@ -102,7 +103,7 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None, row: int =
         return env
 
 
-def spaces_of(config: EnvConfig) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+def spaces_of(config: EnvConfig) -> tuple[Space, Space]:
     """The spaces of observations and of actions of one environment.
 
     Raises:
@@ -110,13 +111,13 @@ def spaces_of(config: EnvConfig) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
         RunError: an environment without spaces.
     """
     if isinstance(config, OwnEnv):
-        return config.spaces()
+        return config.spaces
     envs = make_envs(config, 1)
     envs.close()
     return envs.single_observation_space, envs.single_action_space
 
 
-def _arguments(config: EnvConfig) -> dict[str, Any]:
+def _arguments(config: EnvConfig) -> dict[str, Setting]:
     """What the environment is made from, besides its id."""
     if config.is_atari:
         return _atari_arguments(config)
@@ -125,7 +126,7 @@ def _arguments(config: EnvConfig) -> dict[str, Any]:
     return {**config.kwargs, "max_episode_steps": config.max_episode_steps}
 
 
-def _atari_arguments(config: EnvConfig) -> dict[str, Any]:
+def _atari_arguments(config: EnvConfig) -> dict[str, Setting]:
     for key, value in config.kwargs.items():
         if key not in _ATARI_KWARGS:
             hint = did_you_mean(key, _ATARI_KWARGS)
@@ -139,11 +140,15 @@ def _atari_arguments(config: EnvConfig) -> dict[str, Any]:
     return {"game": game, "config": played, "max_episode_steps": limit, **settings}
 
 
-def _wrappers(config: EnvConfig) -> list[Any]:
+def _wrappers(config: EnvConfig) -> list[Callable[[Env], Wrapper]]:
     """What lies around each environment, from the inside."""
     if config.is_atari:
         return [Checked, partial(IdleStart, config=config.atari or AtariConfig())]
-    return [with_masks, Checked]
+    return [_checked]
+
+
+def _checked(env: Env) -> Checked:
+    return Checked(with_masks(env))
 
 
 def _registered(env_id: str) -> EnvSpec:

@@ -70,14 +70,14 @@ def action_mask(info: Mapping[str, Any]) -> Bools | None:
     return mask.astype(np.bool_) | ~said[:, None]
 
 
-def _bits(given: Any, row: int) -> Bools:
+def _bits(given: npt.ArrayLike, row: int) -> Bools:
     values = flat_mask(given)
     if values is None:
         raise RunError(f"info['action_mask']={shown(given, 60)} of environment {row}: must be made of 0 and 1")
     return values
 
 
-def as_one_row(info: Info) -> dict[str, Any]:
+def as_one_row(info: Info) -> Info:
     """What one environment says of actions, as a vector of one environment would say it."""
     if "action_mask" not in info:
         return {}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, SupportsFloat
+from typing import SupportsFloat
 
 import numpy as np
+import numpy.typing as npt
 from gymnasium import spaces
 from numpy.typing import NDArray
 
@@ -31,15 +32,15 @@ class TellMasks(Wrapper):
         observation, reward, terminated, truncated, info = self.env.step(action)
         return observation, reward, terminated, truncated, self._told(info)
 
-    def _told(self, info: Info) -> dict[str, Any]:
-        masks: Any = self.env.get_wrapper_attr("action_masks")()
+    def _told(self, info: Info) -> Info:
+        masks = self.env.get_wrapper_attr("action_masks")()
         flat = flat_mask(masks)
         return {**info, "action_mask": masks if flat is None else flat}
 
 
-def flat_mask(given: Any) -> NDArray[np.bool_] | None:
+def flat_mask(given: npt.ArrayLike) -> NDArray[np.bool_] | None:
     """A mask as one row, those of several numbers one after the other; None where it is not made of 0 and 1."""
-    parts = given if isinstance(given, (tuple, list)) else [given]
+    parts = given if isinstance(given, (tuple, list)) else [np.asarray(given)]
     try:
         values = np.concatenate([np.ravel(part) for part in parts])
     except ValueError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import gymnasium
 import numpy as np
@@ -85,9 +85,11 @@ class VectorMNIST(VectorEnv):
         self._shown = np.arange(num_envs) - num_envs
         self._ended = np.zeros(num_envs, dtype=np.bool_)
 
-    def reset(self, *, seed: Any = None, options: dict[str, Setting] | None = None) -> tuple[Observation, Info]:
+    def reset(
+        self, *, seed: int | Sequence[int] | None = None, options: dict[str, Setting] | None = None
+    ) -> tuple[Observation, Info]:
         """Show new images; ``seed`` may be one for all rows or a list of one for each."""
-        first = seed[0] if isinstance(seed, (list, tuple)) else seed
+        first = seed[0] if isinstance(seed, Sequence) else seed
         super().reset(seed=first, options=options)
         if seed is not None or self.in_order:
             self._shown = np.arange(self.num_envs) - self.num_envs
@@ -97,7 +99,7 @@ class VectorMNIST(VectorEnv):
 
     def step(
         self, actions: NDArray[np.int64]
-    ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    ) -> tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]:
         """Name the images; rows whose episode has ended show a new one instead."""
         begins = self._ended
         right = np.asarray(actions) == self.labels[self._shown]

@@ -6,26 +6,27 @@ import copy
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Self, TypeAlias
 
 import gymnasium
-from gymnasium import spaces
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium import spaces, vector
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorWrapper
 from gymnasium.wrappers import TimeLimit
 
 from snnrl.envs.checked import Checked, numbered
 from snnrl.envs.config import ATARI_PREFIX, EnvConfig
 from snnrl.envs.masks import with_masks
+from snnrl.envs.types import Env, VectorEnv, Wrapper
 from snnrl.errors import ConfigError, require, shown
+from snnrl.types import Setting
 
-AnyEnv: TypeAlias = gymnasium.Env[Any, Any]
-EnvFactory: TypeAlias = Callable[[], AnyEnv]
-AnyVector: TypeAlias = VectorEnv[Any, Any, Any]
-OwnSource: TypeAlias = AnyEnv | EnvFactory | AnyVector
+Space: TypeAlias = spaces.Space[Any]
+EnvFactory: TypeAlias = Callable[[], Env]
+OwnSource: TypeAlias = Env | EnvFactory | VectorEnv
 
 
-class _Kept(gymnasium.Wrapper[Any, Any, Any, Any]):
+class _Kept(Wrapper):
     """The user's own object, which only the user closes."""
 
     def close(self) -> None:
@@ -35,7 +36,7 @@ class _Kept(gymnasium.Wrapper[Any, Any, Any, Any]):
 class _KeptVector(VectorWrapper):
     """The user's own vector of environments, which only the user closes."""
 
-    def close(self, **kwargs: Any) -> None:
+    def close(self, **kwargs: Setting) -> None:
         return
 
 
@@ -60,7 +61,7 @@ class OwnEnv(EnvConfig):
     @property
     def counts(self) -> int | None:
         """How many environments there are, where that is given."""
-        if isinstance(self.source, VectorEnv):
+        if isinstance(self.source, vector.VectorEnv):
             return self.source.num_envs
         return 1 if isinstance(self.source, gymnasium.Env) else None
 
@@ -70,18 +71,22 @@ class OwnEnv(EnvConfig):
         Raises:
             ConfigError: an object that cannot be copied.
         """
+        return self._for_evaluation
+
+    @cached_property
+    def _for_evaluation(self) -> OwnEnv:
         return replace(self, source=self._factory())
 
-    @property
+    @cached_property
     def has_limit(self) -> bool:
         """Whether the environment has a time limit that can be seen."""
         if self.max_episode_steps is not None:
             return True
-        if isinstance(self.source, VectorEnv):
+        if isinstance(self.source, vector.VectorEnv):
             return self.source.spec is not None and self.source.spec.max_episode_steps is not None
         one = self.source if isinstance(self.source, gymnasium.Env) else self._factory()()
         limited = one.spec is not None and one.spec.max_episode_steps is not None
-        inner: AnyEnv = one
+        inner: Env = one
         while isinstance(inner, gymnasium.Wrapper):
             limited = limited or isinstance(inner, TimeLimit)
             inner = inner.env
@@ -89,31 +94,32 @@ class OwnEnv(EnvConfig):
             one.close()
         return limited
 
-    def spaces(self) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    @cached_property
+    def spaces(self) -> tuple[Space, Space]:
         """Of observations and actions of one environment."""
-        if isinstance(self.source, VectorEnv):
+        if isinstance(self.source, vector.VectorEnv):
             return self.source.single_observation_space, self.source.single_action_space
         one = self.make()
         one.close()
         return one.observation_space, one.action_space
 
-    def make(self, row: int = 0) -> AnyEnv:
+    def make(self, row: int = 0) -> Env:
         """The ``row``-th environment: of an object the first is the object itself."""
         if isinstance(self.source, gymnasium.Env) and row == 0:
-            env: AnyEnv = _Kept(self.source)
+            env: Env = _Kept(self.source)
         else:
             env = self._factory()()
         if self.max_episode_steps is not None:
             env = TimeLimit(env, self.max_episode_steps)
         return Checked(with_masks(env))
 
-    def make_vector(self, num_envs: int) -> AnyVector:
+    def make_vector(self, num_envs: int) -> VectorEnv:
         """Environments that are stepped together.
 
         Raises:
             ConfigError: a vector that has another number of them, or that begins episodes otherwise.
         """
-        if isinstance(self.source, VectorEnv):
+        if isinstance(self.source, vector.VectorEnv):
             require(num_envs == self.source.num_envs, "num_envs", num_envs, f"{self.source.num_envs}, as given by env")
             return _KeptVector(self.source)
         envs = SyncVectorEnv(
@@ -127,7 +133,7 @@ class OwnEnv(EnvConfig):
         source = self.source
         if isinstance(source, (SyncVectorEnv, AsyncVectorEnv)):
             return source.env_fns[0]
-        if isinstance(source, (gymnasium.Env, VectorEnv)):
+        if isinstance(source, (gymnasium.Env, vector.VectorEnv)):
             return _copies(source)
         assert source is not None
         return partial(_made, source)
@@ -143,11 +149,11 @@ class OwnEnv(EnvConfig):
         Raises:
             ConfigError: it is none.
         """
-        if isinstance(source, VectorEnv):
+        if isinstance(source, vector.VectorEnv):
             mode = source.metadata.get("autoreset_mode")
             fits = mode is AutoresetMode.NEXT_STEP
             require(fits, "env", shown(source), "a vector of environments with autoreset_mode=AutoresetMode.NEXT_STEP")
-        known = isinstance(source, (gymnasium.Env, VectorEnv)) or callable(source)
+        known = isinstance(source, (gymnasium.Env, vector.VectorEnv)) or callable(source)
         require(known, "env", shown(source), _KINDS)
         settings = {entry.name: getattr(recipe, entry.name) for entry in fields(EnvConfig)}
         return cls(**{**settings, "id": name_of(source), "atari": None, "kwargs": {}, "source": source})
@@ -161,22 +167,22 @@ class StandIn(OwnEnv):
         return self.id.startswith(ATARI_PREFIX)
 
     @classmethod
-    def for_spaces(cls, recipe: EnvConfig, observed: spaces.Space[Any], acted: spaces.Space[Any]) -> Self:
+    def for_spaces(cls, recipe: EnvConfig, observed: Space, acted: Space) -> Self:
         """The recipe with environments that have these spaces and nothing else."""
         settings = {entry.name: getattr(recipe, entry.name) for entry in fields(EnvConfig)}
         return cls(**settings, source=partial(_SpacesOnly, observed, acted))
 
 
-class _SpacesOnly(gymnasium.Env[Any, Any]):
+class _SpacesOnly(Env):
     """An environment that nobody acts in."""
 
-    def __init__(self, observed: spaces.Space[Any], acted: spaces.Space[Any]) -> None:
+    def __init__(self, observed: Space, acted: Space) -> None:
         self.observation_space, self.action_space = observed, acted
 
 
 def name_of(source: OwnSource) -> str:
     """What an environment of a program's own is called: the id that it is registered under, else its class."""
-    if isinstance(source, (gymnasium.Env, VectorEnv)):
+    if isinstance(source, (gymnasium.Env, vector.VectorEnv)):
         return type(source.unwrapped).__name__ if source.spec is None else source.spec.id
     require(callable(source), "env", shown(source), _KINDS)
     one = _made(source)
@@ -188,7 +194,7 @@ def name_of(source: OwnSource) -> str:
 _KINDS = "a recipe, a registered id, a gymnasium.Env, a VectorEnv, or a function that makes an Env"
 
 
-def _made(make: EnvFactory) -> AnyEnv:
+def _made(make: EnvFactory) -> Env:
     """What a user's function makes."""
     env = make()
     if not isinstance(env, gymnasium.Env):
@@ -196,7 +202,7 @@ def _made(make: EnvFactory) -> AnyEnv:
     return env
 
 
-def _copies(source: AnyEnv | AnyVector) -> EnvFactory:
+def _copies(source: Env | VectorEnv) -> EnvFactory:
     """What makes copies of an environment, or of one of a vector's."""
     if isinstance(source, gymnasium.Env):
         with suppress(Exception):  # whatever an environment may hold, such as a window or an emulator

@@ -11,10 +11,11 @@ What NIR has no word for, soft reset, the potential at the start and the number 
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal, cast, get_args
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import nir
 import numpy as np
@@ -22,27 +23,35 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from snnrl.cli import run_command
-from snnrl.errors import ConfigError, did_you_mean, one_line, require
+from snnrl.cli import RunOptions, read_options, run_command, usage
+from snnrl.errors import ConfigError, one_line, require
 from snnrl.integrations.nir_reading import Imported, from_nir, positive_dt
-from snnrl.networks.layered import LayeredNetwork, LayerSettings, SpikingLayer
+from snnrl.networks.layered import LayeredNetwork, LayerSettings
 from snnrl.neurons import IF, LIF
-
-USAGE = """
-usage: python -m snnrl.integrations.nir run=RUN_DIR out=FILE [key=value ...]
-
-  run            folder of a run of a spiking policy (agent=ppo, dqn, a2c, sac, td3; or what snnrl.convert wrote)
-  out            file to write
-  resistance     scaled, or unit for readers that take R = 1 (norse)
-  dt             seconds of a step (0.001; snnTorch takes 0.0001)
-  trust          true lets code run that the run's config.yaml names (environments of your own)
-"""
-
-DEFAULTS: dict[str, Any] = {"run": None, "out": None, "resistance": "scaled", "dt": 0.001, "trust": False}
+from snnrl.settings import setting
+from snnrl.textfiles import usable
 
 __all__ = ["Imported", "from_nir", "main", "policy_to_nir", "to_nir"]
 
 Resistance = Literal["scaled", "unit"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(RunOptions):
+    """Options of the command."""
+
+    out: Path = setting(help="file to write", expected="a file to write")
+    resistance: Resistance = setting("scaled", "scaled, or unit for readers that take R = 1 (norse)")
+    dt: float = setting(0.001, "seconds of a step; snnTorch takes 0.0001", above=0, expected="seconds above 0")
+
+
+USAGE = usage(
+    "python -m snnrl.integrations.nir run=RUN_DIR out=FILE [key=value ...]",
+    Options,
+    """
+Takes a run of a spiking policy (agent=ppo, dqn, a2c, sac, td3; or what snnrl.convert wrote).
+""",
+)
 
 
 def to_nir(
@@ -72,7 +81,7 @@ def to_nir(
     dt = positive_dt(dt)
     shape = tuple(int(size) for size in input_shape)
     nodes: list[Any] = [nir.Input({"input": np.array(shape)})]
-    for layer in cast(Sequence[SpikingLayer], network.layers):
+    for layer in network.spiking_layers():
         node, weight_scale = _neuron(layer.neurons, settings, resistance, dt)
         shape = _add_synapses(nodes, layer.synapses, shape, weight_scale)
         nodes.append(node)
@@ -87,7 +96,7 @@ def to_nir(
     return graph
 
 
-def policy_to_nir(policy: Any, *, resistance: Resistance = "scaled", dt: float = 1e-3) -> nir.NIRGraph:
+def policy_to_nir(policy: nn.Module, *, resistance: Resistance = "scaled", dt: float = 1e-3) -> nir.NIRGraph:
     """The acting part of a spiking policy of stable-baselines3: its outputs are logits, action values or means.
 
     Args:
@@ -98,15 +107,16 @@ def policy_to_nir(policy: Any, *, resistance: Resistance = "scaled", dt: float =
     Raises:
         ConfigError: a policy that does not spike, or what NIR cannot say.
     """
-    from snnrl.integrations.sb3.acting import acting_part
+    from snnrl.integrations.sb3.policies import spiking_policy
 
-    networks, readout = acting_part(policy)
+    spiking = spiking_policy(policy)
+    networks, readout = spiking.acting_path()
     kind = type(policy).__name__
     require(len(networks) == 1, "policy", kind, "one stack of spiking layers (net_arch=[] behind convolutions)")
-    require(isinstance(readout, nn.Linear), "action_cells", type(readout).__name__, "0 to be exported")
-    space = policy.observation_space
-    convolutional = isinstance(cast(Any, networks[0].layers[0]).synapses, nn.Conv2d)
-    shape = space.shape if convolutional else (cast(Any, networks[0].layers[0]).synapses.in_features,)
+    if not isinstance(readout, nn.Linear):
+        raise ConfigError(f"action_cells={readout.cells}: must be 0 to be exported")
+    first = networks[0].spiking_layers()[0].synapses
+    shape = (first.in_features,) if isinstance(first, nn.Linear) else spiking.observation_space.shape or ()
     return to_nir(networks[0], shape, readout, resistance=resistance, dt=dt)
 
 
@@ -121,29 +131,19 @@ def export(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be exported.
     """
-    from snnrl.config import RunConfig, folder, read_run, read_words
+    from snnrl.config import RunConfig, read_run
+    from snnrl.integrations.sb3.building import require_network
     from snnrl.integrations.sb3.sb3_task import SB3Task
     from snnrl.training.task import read_checkpoint
 
-    for word in words:
-        key = word.partition("=")[0]
-        if key not in DEFAULTS or "=" not in word:
-            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
-    options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "out", "resistance"))}
-    for key in ("run", "out"):
-        require(options[key] is not None, key, options[key], "a folder" if key == "run" else "a file to write")
-    dt, resistance = options["dt"], options["resistance"]
-    number = isinstance(dt, int | float) and not isinstance(dt, bool) and 0 < dt < math.inf
-    require(number, "dt", dt, "seconds above 0")
-    require(resistance in get_args(Resistance), "resistance", resistance, " or ".join(get_args(Resistance)))
-    run_dir, settings = read_run(options)
+    options = read_options(Options, words)
+    run_dir, settings = read_run(options.run, trust=options.trust)
     require("learner" not in settings, "run", run_dir, "of an algorithm of stable-baselines3")
     config = RunConfig.from_mapping(settings)
-    out = folder("out", options["out"])
-    spiking = config.agent.get("network") == "spiking"
-    require(spiking, "run", options["run"], "of an algorithm of stable-baselines3 with agent.network=spiking")
+    out = usable("out", options.out)
+    require_network(config.agent, "spiking", options.run)
     agent = SB3Task.load_model(config, read_checkpoint(run_dir, "last"), "cpu")
-    graph = policy_to_nir(agent.policy, resistance=resistance, dt=float(dt))
+    graph = policy_to_nir(agent.policy, resistance=options.resistance, dt=options.dt)
     try:
         nir.write(str(out), graph)
     except OSError as error:

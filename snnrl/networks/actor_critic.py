@@ -1,29 +1,46 @@
-"""Two spiking readouts of one encoder: an actor that prefers actions and a critic that predicts reward."""
+"""The actor-critic: a network that reads an encoder, and whose last populations prefer actions and predict reward."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from snnrl.connections import Dense
+from snnrl.connections import Projection
 from snnrl.decoders import population_rates
 from snnrl.encoders import Encoder
 from snnrl.errors import require
-from snnrl.neurons import EscapeNoise, EscapeNoiseState, SaturatingIF, SaturatingIFState
-from snnrl.spikes import SparseSpikes
-from snnrl.traces import decay_factor, decay_kernel, scan_trace
+from snnrl.networks.fused_readouts import fused_readouts
+from snnrl.networks.inputs import NetworkInput, Spikes
+from snnrl.networks.network import Network
+from snnrl.networks.structure import NetworkState
+from snnrl.networks.window_run import Seen, rule_changes
+from snnrl.neurons import EscapeNoiseState, Neuron, SaturatingIFState
+from snnrl.plasticity import EligibilityState, Rule, ThirdFactor, ThreeFactor
+from snnrl.spikes import SparseSpikes, stack_spikes
+
+
+class Layer(NamedTuple):
+    """A population of neurons, and how it is connected."""
+
+    neurons: Neuron[Any]
+    connection: Projection
+    """From the population before."""
+    rule: Rule[Any] | None
+    recurrent: Projection | None = None
+    """From the population itself; it learns by a rule of its own."""
+    recurrent_rule: Rule[Any] | None = None
 
 
 class ActorCriticState(NamedTuple):
-    """Episode state of :class:`ActorCritic`."""
+    """Episode state of :class:`ActorCritic`, without that of its rules."""
 
     encoder: tuple[Any, ...]
-    actor: EscapeNoiseState
-    critic: SaturatingIFState
+    network: NetworkState
     trace: Tensor
-    """``[batch, size]`` presynaptic trace; ``[batch, 0]`` for an encoder of volleys, whose traces end with a window."""
+    """``[batch, size]`` presynaptic trace, which fused readouts share; else ``[batch, 0]``."""
 
 
 class Activity(NamedTuple):
@@ -33,84 +50,85 @@ class Activity(NamedTuple):
     """``[batch, actions]``: spikes per neuron of each action's population."""
     value: Tensor
     """``[batch]``: the critic's prediction."""
-    pre: Tensor | SparseSpikes
-    """``[events, batch, size]``: presynaptic factor of the Hebbian product."""
-    actor: Tensor
-    """``[events, batch, actions * neurons]``: postsynaptic factor of the actor."""
-    critic: Tensor
-    """``[events, batch, neurons]``: postsynaptic factor of the critic."""
+    fired: Mapping[str, Tensor]
+    """Spikes of each population of neurons ``[time, batch, *shape]``, or the actor's probabilities of them."""
+    seen: Mapping[str, Seen]
+    """What each plastic connection saw, by its key, for :meth:`ActorCritic.joined`; empty in evaluation mode."""
 
 
-class ActorCritic(nn.Module):
-    """An encoder read out by a population of stochastic neurons for each action, and by critic neurons.
+class ActorCritic(Network):
+    """Populations ``input``, ``hidden_1`` and so on, ``actor`` and ``critic``, the last two side by side.
 
-    The weights stand still within a window, so the currents of all simulation steps are one product. A window from a
-    train of spikes has one Hebbian event for each simulation step, ``trace[t] x spikes[t]``; in a window from a volley
-    every presynaptic trace is the same exponential, so that its one event is the volley times the postsynaptic spikes
-    weighted by that exponential.
+    The encoder's spikes are the input. The actor has a population of neurons for each action, whose spikes per neuron
+    are the preference for it; the critic's mean rate, between silence and its highest, is a value within
+    ``value_range``. Rules learn when all that followed from a decision is known, see :meth:`changes`.
+
+    An encoder of synchronous spikes begins each window anew: neurons and traces keep nothing of the window before.
+
+    Where there is no hidden layer and actor and critic are the default ones, windows are run and learned from by
+    :class:`~snnrl.networks.fused_readouts.FusedReadouts`, which gives the same.
 
     Args:
         encoder: observation to spikes.
+        hidden: hidden layers, the first of which reads the encoder.
         actor: the neurons of all actions, those of one action side by side.
         critic: the critic's neurons.
         actions: number of populations that share the actor's neurons equally.
         value_range: values at which the critic is silent and at its highest rate.
-        sim_steps: length of the window.
-        tau_pre: time constant of the presynaptic trace in ms.
+        sim_steps: length of a window.
         dt: simulation step in ms.
-        postsynaptic_floor: added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic.
-        weight_mean: mean of the initial weights.
-        weight_std: standard deviation of the initial weights.
-        weight_bound: largest absolute weight.
-        generator: where initial weights are drawn from.
+        fused: ``False`` goes without the fused implementation.
+
+    Raises:
+        ConfigError: a window without steps, actors that are no multiple of the actions, parts that do not fit.
     """
 
     def __init__(
         self,
         encoder: Encoder[Any],
-        actor: EscapeNoise,
-        critic: SaturatingIF,
+        hidden: Sequence[Layer],
+        actor: Layer,
+        critic: Layer,
         *,
         actions: int,
         value_range: tuple[float, float],
         sim_steps: int,
-        tau_pre: float,
-        dt: float,
-        postsynaptic_floor: float,
-        weight_mean: float,
-        weight_std: float,
-        weight_bound: float,
-        generator: torch.Generator,
+        dt: float = 1.0,
+        fused: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(dt=dt)
         require(sim_steps >= 1, "sim_steps", sim_steps, "at least 1")
-        require(actor.size % actions == 0, "actions", actions, f"a divisor of the {actor.size} neurons of the actor")
-        self.encoder, self.actor, self.critic, self.actions = encoder, actor, critic, actions
+        size = actor.neurons.size
+        require(size % actions == 0, "actions", actions, f"a divisor of the {size} neurons of the actor")
+        self.encoder, self.actions, self.sim_steps = encoder, actions, sim_steps
         self.value_low, self.value_high = value_range
-        self.sim_steps, self.floor = sim_steps, postsynaptic_floor
-        self.decay = decay_factor(tau_pre, dt, "tau_pre")
+        self.add("input", encoder.size)
+        last = "input"
+        for number, layer in enumerate(hidden, start=1):
+            last = self._add_layer(f"hidden_{number}", layer, last)
+        self._add_layer("actor", actor, last)
+        self._add_layer("critic", critic, last)
+        self.rate_max = _highest_rate(critic.neurons)
+        self.fused = fused_readouts(self, sim_steps) if fused else None
 
-        def readout(size: int) -> Dense:
-            return Dense(
-                encoder.size,
-                size,
-                weight_mean=weight_mean,
-                weight_std=weight_std,
-                bounds=(-weight_bound, weight_bound),
-                generator=generator,
-            )
+    def _add_layer(self, name: str, layer: Layer, pre: str) -> str:
+        self.add(name, layer.neurons)
+        self.connect(pre, name, layer.connection, rule=layer.rule)
+        if layer.recurrent is not None:
+            self.connect(name, name, layer.recurrent, rule=layer.recurrent_rule)
+        return name
 
-        self.to_actor, self.to_critic = readout(actor.size), readout(critic.size)
-
-    def init_state(self, batch: int) -> ActorCriticState:
+    def begin(self, batch: int) -> ActorCriticState:
         """The state at the start of an episode, for ``batch`` rows."""
-        size = 0 if self.encoder.synchronous else self.encoder.size
-        return ActorCriticState(
-            self.encoder.init_state(batch),
-            self.actor.init_state(batch),
-            self.critic.init_state(batch),
-            self.to_actor.weight.new_zeros((batch, size)),
-        )
+        size = self.encoder.size if self.fused is not None and not self.encoder.synchronous else 0
+        activity = self.init_activity(batch)
+        like: Tensor = activity.neurons[0][0]
+        return ActorCriticState(self.encoder.init_state(batch), activity, like.new_zeros((batch, size)))
+
+    def init_rules(self, batch: int) -> tuple[Any, ...]:
+        if self.fused is None:
+            return super().init_rules(batch)
+        return tuple(EligibilityState((), self.connection(edge).new_eligibility(batch)) for edge in self.plastic())
 
     def forward(
         self, observation: Tensor, state: ActorCriticState, *, expected: bool = False
@@ -119,33 +137,105 @@ class ActorCritic(nn.Module):
 
         Args:
             observation: ``[batch, *observation_shape]``.
-            state: from :meth:`init_state` or the last window.
-            expected: take the actor's firing probabilities in place of drawn spikes, which makes the preference exact.
+            state: from :meth:`begin` or the last window.
+            expected: take the actor's firing probabilities in place of drawn spikes, where the neurons have some, which
+                makes the preference exact.
 
         Returns:
             The activity and the state after the window.
         """
         spikes, encoder_state = self.encoder(observation, state.encoder)
-        fire = self.actor.expect if expected else self.actor.scan
+        if self.fused is not None:
+            own = cast(tuple[EscapeNoiseState, SaturatingIFState], state.network.neurons)
+            window = self.fused.run(spikes, own, state.trace, expected=expected, learning=self.training)
+            after = ActorCriticState(encoder_state, state.network._replace(neurons=window.neurons), window.trace)
+            return self._activity({"actor": window.actor, "critic": window.critic}, window.seen), after
+        fired, observed, network = self.observe(self._input(spikes, expected), state.network)
         if isinstance(spikes, SparseSpikes):
-            batch = spikes.rows[0]
-            actor, _ = fire(self._volley(self.to_actor(spikes)), self.actor.init_state(batch))
-            critic, _ = self.critic.scan(self._volley(self.to_critic(spikes)), self.critic.init_state(batch))
-            kernel = decay_kernel(self.sim_steps, self.decay, actor)
-            pre: Tensor | SparseSpikes = spikes.reshape_rows(1, batch)
-            factors = [torch.einsum("t,tbn->bn", kernel, post + self.floor).unsqueeze(0) for post in (actor, critic)]
-            after = state._replace(encoder=encoder_state)
-        else:
-            actor, actor_state = fire(self.to_actor(spikes), state.actor)
-            critic, critic_state = self.critic.scan(self.to_critic(spikes), state.critic)
-            pre = scan_trace(spikes, state.trace, self.decay)
-            factors = [post + self.floor if self.floor else post for post in (actor, critic)]
-            after = ActorCriticState(encoder_state, actor_state, critic_state, pre[-1])
-        most = self.critic.rate_max * self.sim_steps
-        level = critic.sum(0).mean(-1) / most
-        value = self.value_low + (self.value_high - self.value_low) * level
-        return Activity(population_rates(actor, self.actions), value, pre, factors[0], factors[1]), after
+            network = self.init_activity(spikes.rows[0])
+        after = ActorCriticState(encoder_state, network, state.trace)
+        return self._activity(fired, observed), after
 
-    def _volley(self, current: Tensor) -> Tensor:
-        """``[batch, n]`` at the window's first step, silence after it: ``[time, batch, n]``."""
-        return torch.cat([current.unsqueeze(0), current.new_zeros((self.sim_steps - 1, *current.shape))])
+    def _input(self, spikes: Spikes, expected: bool) -> NetworkInput:
+        together = isinstance(spikes, SparseSpikes)
+        batch = spikes.rows[0] if isinstance(spikes, SparseSpikes) else spikes.shape[1]
+        given = spikes.reshape_rows(1, batch) if isinstance(spikes, SparseSpikes) else spikes
+        exact = frozenset({"actor"} if expected and hasattr(self.neurons["actor"], "expect") else ())
+        length = self.sim_steps if together else 1
+        return NetworkInput({"input": given}, {}, {}, {}, self.sim_steps, batch, length, exact)
+
+    def _activity(self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen]) -> Activity:
+        level = fired["critic"].sum(0).mean(-1) / (self.rate_max * self.sim_steps)
+        value = self.value_low + (self.value_high - self.value_low) * level
+        return Activity(population_rates(fired["actor"], self.actions), value, fired, seen)
+
+    def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
+        """What plastic connections saw in several windows between two changes of weights, each a step of its own."""
+        if self.fused is not None:
+            shared = _stacked([window[self.fused.keys[0]].pre for window in windows])
+            return {key: Seen(shared, _stacked_dense([window[key].post for window in windows])) for key in windows[0]}
+        return {key: _in_a_row([window[key] for window in windows]) for key in windows[0]}
+
+    def changes(
+        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: tuple[Any, ...]
+    ) -> tuple[dict[str, Tensor], tuple[Any, ...]]:
+        """What the rules make of what they saw.
+
+        Args:
+            seen: from :meth:`joined`.
+            third: by the keys of plastic connections.
+            rules: their states, from :meth:`init_rules` or the last changes; eligibility is updated in place.
+
+        Returns:
+            The change of each plastic connection's weights, by its key, and the states of the rules.
+        """
+        if self.fused is not None:
+            return self.fused.changes(seen, third, rules)
+        return rule_changes(self, seen, third, rules)
+
+    def input_powers(
+        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: tuple[Any, ...]
+    ) -> dict[str, Tensor]:
+        """The mean squared length of what rules with eligibility multiply postsynaptic activity by, 0-d tensors.
+
+        Arguments are those of :meth:`changes`; keys of the result are presynaptic populations, of whose connections the
+        first one counts.
+        """
+        powers: dict[str, Tensor] = {}
+        for edge, state in zip(self.plastic(), rules, strict=True):
+            rule = self.rule(edge)
+            if edge.pre in powers or not isinstance(rule, ThreeFactor):
+                continue
+            pre, post = seen[edge.key]
+            pre = pre if self.fused is not None else rule.presynaptic(pre, post, state, third[edge.key])
+            values = pre.value if isinstance(pre, SparseSpikes) else pre
+            events = pre.row_count if isinstance(pre, SparseSpikes) else pre[..., 0].numel()
+            powers[edge.pre] = values.square().sum() / events
+        return powers
+
+
+def _stacked(parts: list[Spikes]) -> Spikes:
+    """Windows along a new first dimension, without a copy where there is but one."""
+    sparse = [part for part in parts if isinstance(part, SparseSpikes)]
+    return stack_spikes(sparse) if sparse else _stacked_dense([part for part in parts if isinstance(part, Tensor)])
+
+
+def _stacked_dense(parts: list[Tensor]) -> Tensor:
+    return parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(parts)
+
+
+def _in_a_row(parts: list[Seen]) -> Seen:
+    """Windows ``[time, batch, ...]`` one after the other; of synchronous spikes rows ``(steps, batch)``."""
+    if len(parts) == 1:
+        return parts[0]
+    sparse = [part.pre for part in parts if isinstance(part.pre, SparseSpikes)]
+    post = torch.cat([part.post for part in parts])
+    if sparse:
+        return Seen(stack_spikes(sparse).reshape_rows(len(sparse), sparse[0].rows[1]), post)
+    return Seen(torch.cat([part.pre for part in parts if isinstance(part.pre, Tensor)]), post)
+
+
+def _highest_rate(neurons: Neuron[Any]) -> float:
+    """The most spikes that a neuron can fire in a simulation step, on average."""
+    highest = getattr(neurons, "rate_max", None)
+    return 1 / (1 + getattr(neurons, "refractory_steps", 0)) if highest is None else float(highest)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, did_you_mean, require
-from snnrl.neurons.settings import FINITE, Limits, Value, at_least, number, refuse_unknown
+from snnrl.neurons.settings import FINITE, Limits, Value, at_least, number
+from snnrl.settings import refuse_unknown
 from snnrl.surrogate import Surrogate, make_surrogate, tracing
 from snnrl.traces import decay_factor, decay_trace
-from snnrl.types import Setting
+from snnrl.types import Saved, Setting
 
 S = TypeVar("S", bound=NamedTuple)
 
@@ -41,7 +42,9 @@ class Neuron(nn.Module, ABC, Generic[S]):
     """Settings that hold for good, since states and networks are made for them."""
     LEFT_OUT: ClassVar[tuple[str, ...]] = ()
     """Settings of the models from which this one is derived that it does without."""
-    _step: ClassVar[tuple[Any, ...]] = ()  # the methods of which one step is made
+    FIRES: ClassVar[bool] = True
+    """Whether what comes out are spikes, 0 or 1."""
+    _step: ClassVar[tuple[object, ...]] = ()  # the methods of which one step is made
     _version = 2  # from which on state_dict holds the settings of each neuron
 
     shape: tuple[int, ...]
@@ -81,7 +84,7 @@ class Neuron(nn.Module, ABC, Generic[S]):
     def value(self, name: str) -> Value:
         """A setting as it is in force: one that a gradient trains is kept within its limits."""
         kept: Value = getattr(self, name)
-        return self.limits(name).nearest(cast(Tensor, kept)) if name in self.learnable else kept
+        return self.limits(name).nearest(kept) if name in self.learnable and isinstance(kept, Tensor) else kept
 
     def _set(self, name: str, value: Value, *, per_neuron: bool = True) -> None:
         """Keep a setting as a number, a buffer or, if it is learnable, a parameter."""
@@ -107,7 +110,7 @@ class Neuron(nn.Module, ABC, Generic[S]):
         else:
             self.register_buffer(name, kept.clone())
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Setting) -> None:
         if name in self.FIXED and (name in self.__dict__ or callable(getattr(type(self), name, None))):
             raise ConfigError(f"{name}={value}: cannot be changed, make a new {type(self).__name__}")
         if name in self.LEFT_OUT and (name in self.__dict__ or name not in ("tau_trace", "surrogate")):
@@ -120,7 +123,7 @@ class Neuron(nn.Module, ABC, Generic[S]):
         else:
             super().__setattr__(name, value)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, metadata: Any, *others: Any) -> None:
+    def _load_from_state_dict(self, state_dict: Saved, prefix: str, metadata: Saved, *others: object) -> None:
         """As in torch; what was saved before settings of each neuron were saved has those of the constructor.
 
         Raises:
@@ -160,6 +163,11 @@ class Neuron(nn.Module, ABC, Generic[S]):
     def init_state(self, batch: int) -> S:
         """The state at rest for ``batch`` independent rows."""
 
+    if TYPE_CHECKING:
+
+        def __call__(self, current: Tensor, state: S) -> tuple[Tensor, S]:
+            """:meth:`forward`, which torch calls."""
+
     @abstractmethod
     def forward(self, current: Tensor, state: S) -> tuple[Tensor, S]:
         """One simulation step: ``current`` ``[batch, *shape]`` to spikes of the same shape (0 or 1)."""
@@ -182,25 +190,25 @@ def _wide(value: Tensor) -> Tensor:
     return value if value.device.type == "mps" else value.double()  # there is no float64 on mps
 
 
-def step_of(current: Tensor, state: Any) -> Tensor:
+def step_of(current: Tensor, state: tuple[Tensor, ...]) -> Tensor:
     """``current`` ``[batch, *shape]``, as the state is, in numbers of the state's dtype.
 
     Raises:
         ConfigError: a current of another shape or on another device, or one that is not a tensor of real numbers.
     """
-    like: Tensor = state[0]
+    like = state[0]
     if not tracing() and current.shape != like.shape:
         raise ConfigError(f"current={list(current.shape)}: must have the shape of the state {list(like.shape)}")
     return _cast(current, like)
 
 
-def window_of(current: Tensor, state: Any) -> Tensor:
+def window_of(current: Tensor, state: tuple[Tensor, ...]) -> Tensor:
     """``current`` ``[time, batch, *shape]``, one step at least, in numbers of the state's dtype.
 
     Raises:
         ConfigError: as in :func:`step_of`.
     """
-    like: Tensor = state[0]
+    like = state[0]
     if not tracing() and (current.shape[1:] != like.shape or not len(current)):
         shape = ", ".join(map(str, like.shape))
         raise ConfigError(f"current={list(current.shape)}: must be of shape [time, {shape}]")
@@ -287,7 +295,7 @@ class SpikingNeuron(Neuron[S]):
     def limits(self, name: str) -> Limits:
         return at_least(0, "at least 0 ms") if name == "t_refractory" else super().limits(name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Setting) -> None:
         super().__setattr__(name, make_surrogate(value) if name == "surrogate" else value)
 
     def _rest(self, batch: int) -> dict[str, Tensor]:
@@ -314,8 +322,8 @@ class SpikingNeuron(Neuron[S]):
 
     def forward(self, current: Tensor, state: S) -> tuple[Tensor, S]:
         current = step_of(current, state)
-        before = cast(Any, state)
-        charged: Any = self.charge(current, state)
+        before: Any = state  # whose leaves a NamedTuple of any kind does not tell
+        charged = self.charge(current, state)
         leaves = {}
         silence = self.refractory_steps
         if silence:
@@ -328,7 +336,7 @@ class SpikingNeuron(Neuron[S]):
             leaves["refractory"] = torch.where(spikes.detach() > 0, float(silence), waited)
         else:
             spikes = self.fire(self.excess(charged))
-        after: Any = self.reset(charged, spikes.detach())
+        after = self.reset(charged, spikes.detach())
         if self.trace_decay is not None:
             leaves["trace"] = decay_trace(before.trace, spikes, self.trace_decay)
         return spikes, after._replace(**leaves) if leaves else after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ class LeakyMembrane(SpikingNeuron[S]):
     v_reset: Value
     _compiled: LIFWindow | None = None
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Setting) -> None:
         super().__setattr__(name, value)
         if name != "_compiled":
             self.__dict__.pop("_compiled", None)

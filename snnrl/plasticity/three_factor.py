@@ -121,14 +121,24 @@ class ThreeFactor(Rule[EligibilityState]):
         state: EligibilityState,
         third: ThirdFactor,
     ) -> tuple[Tensor, EligibilityState]:
+        window = self._window(post, third)
+        found = self.coincidences(pre, post, state.traces, window)
+        delta = self.gather(connection, found.pre, found.post, state.eligibility, third, window.length)
+        return delta, EligibilityState(found.traces, state.eligibility)
+
+    @torch.no_grad()
+    def presynaptic(
+        self, pre: Tensor | SparseSpikes, post: Tensor, state: EligibilityState, third: ThirdFactor
+    ) -> Tensor | SparseSpikes:
+        """What postsynaptic activity is multiplied by in a window, of which the arguments of :meth:`forward` tell."""
+        return self.coincidences(pre, post, state.traces, self._window(post, third)).pre
+
+    def _window(self, post: Tensor, third: ThirdFactor) -> Window:
         steps = len(required(third.modulator))
         length = len(post) // steps
-        fading = None
-        if self.DECAYS_EACH_SIM_STEP and length > 1:
-            fading = decay_kernel(length, self.decay, post).flip(0)
-        found = self.coincidences(pre, post, state.traces, Window(steps, length, third.continuing, fading))
-        delta = self.gather(connection, found.pre, found.post, state.eligibility, third, length)
-        return delta, EligibilityState(found.traces, state.eligibility)
+        fades = self.DECAYS_EACH_SIM_STEP and length > 1
+        fading = decay_kernel(length, self.decay, post).flip(0) if fades else None
+        return Window(steps, length, third.continuing, fading)
 
     def coincidences(
         self, pre: Tensor | SparseSpikes, post: Tensor, traces: tuple[Tensor, ...], window: Window

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from gymnasium import spaces
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from snnrl.errors import ConfigError
 from snnrl.spaces.leaves import Leaf, Space, assemble, check_actions, leaves, named
-from snnrl.types import Array
+from snnrl.types import Action, Array
 
 MOST_NAMED = 10_000
 """An action has at most so many named values: each is an output of the network, and most of them are never tried."""
@@ -55,8 +55,8 @@ class Actions:
                 "integers can have more)"
             )
 
-    def _each(self, question: Any) -> NDArray[np.bool_]:
-        answers = [bool(question(leaf)) for leaf in self._leaves]
+    def _each(self, question: Callable[[Leaf], bool]) -> NDArray[np.bool_]:
+        answers = [question(leaf) for leaf in self._leaves]
         return np.repeat(np.asarray(answers), self._widths)
 
     def choices(self, bins: int) -> list[int]:
@@ -80,10 +80,9 @@ class Actions:
             raise ConfigError(f"info['action_mask'] of {mask.shape[1]} values: must be {need} for {named(self.space)}")
         mask = mask.astype(np.bool_)
         some = np.logical_or.reduceat(mask, np.cumsum(sizes) - sizes, axis=1)
-        permitted: NDArray[np.bool_] = mask | ~np.repeat(some, sizes, axis=1)
-        return permitted
+        return np.asarray(mask | ~np.repeat(some, sizes, axis=1), np.bool_)
 
-    def assemble(self, values: Array) -> Any:
+    def assemble(self, values: Array) -> Action:
         """Actions of the environment, as a vector environment takes them, from numbers ``[batch, dims]``."""
         ends = np.cumsum(self._widths)[:-1]
         parts = np.split(values, ends, axis=1)

@@ -72,7 +72,7 @@ def _is_finite(box: spaces.Box) -> bool:
         return bool(np.isfinite(box.high.astype(np.float32) - box.low.astype(np.float32)).all())
 
 
-def split(space: Space, batch: Any) -> list[Array]:
+def split(space: Space, batch: Observation) -> list[Array]:
     """A batch of elements, as vector environments give them, as an array ``[batch, *leaf_shape]`` for each leaf."""
     return [np.asarray(_take(batch, leaf.path)) for leaf in leaves(space)]
 
@@ -96,12 +96,12 @@ def as_batch(space: Space, observation: Observation) -> tuple[list[Array], bool]
     return arrays, True
 
 
-def assemble(space: Space, arrays: Iterable[Any]) -> Any:
+def assemble(space: Space, arrays: Iterable[object]) -> Observation:
     """Put what belongs to each leaf where the space has it: arrays of batches, or the parts of one element."""
     return _assemble(space, iter(arrays))
 
 
-def _assemble(space: Space, arrays: Iterator[Any]) -> Any:
+def _assemble(space: Space, arrays: Iterator[object]) -> Observation:
     if isinstance(space, spaces.Dict):
         return {key: _assemble(part, arrays) for key, part in space.spaces.items()}
     if isinstance(space, spaces.Tuple):
@@ -109,17 +109,17 @@ def _assemble(space: Space, arrays: Iterator[Any]) -> Any:
     return next(arrays)
 
 
-def first(space: Space, batch: Any) -> Any:
+def first(space: Space, batch: Observation) -> Observation:
     """The first element of a batch."""
     return assemble(space, [_first(*pair) for pair in zip(leaves(space), split(space, batch), strict=True)])
 
 
-def _first(leaf: Leaf, array: Array) -> Any:
+def _first(leaf: Leaf, array: Array) -> Observation:
     """A number for a Discrete space, an array of the leaf's shape for others."""
     return array[0] if isinstance(leaf.space, spaces.Discrete) else np.asarray(array[0])
 
 
-def _take(value: Any, path: tuple[str | int, ...]) -> Any:
+def _take(value: Observation, path: tuple[str | int, ...]) -> Observation:
     for key in path:
         value = value[key]
     return value

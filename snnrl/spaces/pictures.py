@@ -71,5 +71,4 @@ class Pictures:
         if self.colours == 1:
             return np.ascontiguousarray(newest)
         mixed = np.einsum("c,bchw->bhw", _GREY, newest[:, :3].astype(np.float32))
-        grey: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)[:, None]
-        return grey
+        return np.asarray(np.rint(mixed), np.uint8)[:, None]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from math import ceil, prod, sqrt
-from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from snnrl.spaces.leaves import Arrays, Leaf, Space, leaves
+from snnrl.errors import ConfigError
+from snnrl.spaces.leaves import Arrays, Leaf, Space, leaves, named
 from snnrl.spaces.pictures import Pictures
-from snnrl.types import Array
+from snnrl.types import Array, Observation
 
 _NAMED = (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 MOST_NAMES = 2**12
@@ -21,6 +21,10 @@ MOST_NAMES = 2**12
 _OFFSET = 2.0**10
 """Distance from zero, in units of its range, from which an observation is told from its middle: float32, in which
 networks compute, would leave no more than 13 bits of it."""
+
+
+_WIDEST = 1e6
+"""Range from which bounds stand for none."""
 
 
 class View(ABC):
@@ -32,8 +36,13 @@ class View(ABC):
 
     space: Space
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what is seen of one observation."""
+        return self.space.shape or ()
+
     @abstractmethod
-    def __call__(self, arrays: Arrays) -> Any:
+    def __call__(self, arrays: Arrays) -> Observation:
         """What is seen, ``[batch, *shape]``, of the arrays of :func:`~snnrl.spaces.leaves.split`."""
 
 
@@ -70,8 +79,7 @@ class Table(View):
             array.reshape(len(array), -1).astype(np.int64) - first
             for array, first in zip(arrays, self._first, strict=True)
         ]
-        number: NDArray[np.int64] = np.concatenate(columns, 1) @ self._place
-        return number
+        return np.asarray(np.concatenate(columns, 1) @ self._place, np.int64)
 
     @staticmethod
     def combinations(space: Space) -> float:
@@ -93,12 +101,36 @@ class Vector(View):
         self._parts = [_Part(leaf) for leaf in leaves(space)]
         low, high = (np.concatenate([getattr(part, name) for part in self._parts]) for name in ("low", "high"))
         wide = any(part.wide for part in self._parts)
-        self._dtype: Any = np.float64 if wide else np.float32
+        self._dtype: type[np.floating] = np.float64 if wide else np.float32
         self.space = spaces.Box(low.astype(self._dtype), high.astype(self._dtype), dtype=self._dtype)
 
     def __call__(self, arrays: Arrays) -> Array:
         parts = [part(array) for part, array in zip(self._parts, arrays, strict=True)]
         return np.concatenate(parts, 1).astype(self._dtype, copy=False)
+
+
+class Unit(View):
+    """All numbers of an observation side by side, each as its place between its bounds, from 0 to 1.
+
+    Args:
+        space: as for :class:`Vector`, with bounds.
+
+    Raises:
+        ConfigError: a number has no bounds.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._vector = Vector(space)
+        box = self._vector.space
+        assert isinstance(box, spaces.Box)
+        low, high = box.low.astype(np.float64), box.high.astype(np.float64)
+        if not (box.is_bounded() and (high - low < _WIDEST).all()):
+            raise ConfigError(f"observation space {named(space)}: has numbers without bounds; must be bounded")
+        self._low, self._range = low, np.maximum(high - low, np.finfo(np.float64).tiny)
+        self.space = spaces.Box(0.0, 1.0, box.shape, np.float32)
+
+    def __call__(self, arrays: Arrays) -> NDArray[np.float32]:
+        return np.asarray((self._vector(arrays) - self._low) / self._range, np.float32)
 
 
 class Seen(View):

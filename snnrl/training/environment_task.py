@@ -5,17 +5,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
-from snnrl.envs import EnvConfig
+from snnrl.envs import EnvConfig, for_evaluation
 from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, evaluate
-from snnrl.training.summary import bootstrap_interval
+from snnrl.training.summary import Summary, bootstrap_interval
 from snnrl.training.task import Evaluated, Finished, Task
+from snnrl.types import Saved, Settings
 
 A = TypeVar("A", bound=Trainable)
 
@@ -43,9 +44,7 @@ class EnvironmentTask(Task[A]):
 
     @classmethod
     @abstractmethod
-    def make_agent(
-        cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
-    ) -> A:
+    def make_agent(cls, agent: Settings, env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1) -> A:
         """An untrained agent.
 
         Args:
@@ -60,7 +59,7 @@ class EnvironmentTask(Task[A]):
         """
 
     @classmethod
-    def make_model(cls, config: RunConfig, device: torch.device, saved: Mapping[str, Any] | None = None) -> A:
+    def make_model(cls, config: RunConfig, device: torch.device, saved: Saved | None = None) -> A:
         return cls.make_agent(config.agent, config.env, config.seed, device, config.num_envs if saved is None else 1)
 
     def note(self, return_: float, length: int) -> None:
@@ -82,14 +81,17 @@ class EnvironmentTask(Task[A]):
             "rollout/episodes": float(self.episodes),
         }
 
+    def check_evaluation(self) -> None:
+        for_evaluation(self.config.env)
+
     def evaluate(self, between: Callable[[], None]) -> Evaluated:
-        found = self._play(self.config.eval_during, WHILE_TRAINING, between)
+        found = self._play(self.config.eval.during, WHILE_TRAINING, between)
         mean = float(found.returns.mean())
         message = f"{len(found.returns)} evaluation episodes, return {mean:.1f}"
         return Evaluated(_metrics(found), f"{message}; {found.remark}" if found.cut else message, mean)
 
     def finish(self, between: Callable[[], None], say: Callable[[str], None]) -> Finished:
-        episodes = self.config.eval_episodes
+        episodes = self.config.eval.episodes
         say(f"trained for {self.steps:,} env steps; playing {episodes} evaluation episodes")
         found = self._play(episodes, AT_THE_END, between)
         mean, std = float(found.returns.mean()), float(found.returns.std())
@@ -103,14 +105,14 @@ class EnvironmentTask(Task[A]):
             "eval/return_std": std,
             "eval/return_interval_95": list(bootstrap_interval(found.returns)),
             "eval/episodes": episodes,
-            "eval/deterministic": self.config.eval_deterministic,
+            "eval/deterministic": self.config.eval.deterministic,
             **({"eval/cut_episodes": found.cut} if found.cut else {}),
             **_success(found, self.config.env.success_above),
         }
         message = f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes"
         return Finished(_metrics(found), summary, message, found)
 
-    def result(self, summary: Mapping[str, Any]) -> str:
+    def result(self, summary: Summary) -> str:
         low, high = summary["eval/return_interval_95"]
         rate = summary.get("eval/success_rate")
         success = "" if rate is None else f"success {100 * rate:.2f} %, "
@@ -127,17 +129,17 @@ class EnvironmentTask(Task[A]):
             episodes=episodes,
             seed=self.config.seed,
             epoch=epoch,
-            deterministic=self.config.eval_deterministic,
+            deterministic=self.config.eval.deterministic,
             between_steps=between,
         )
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> Saved:
         return {
             "episodes": self.episodes,
             "recent": [[return_, length] for return_, length in self._recent],
         }
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
+    def restore(self, saved: Saved) -> None:
         self.episodes = int(saved["episodes"])
         self._recent.extend((float(return_), int(length)) for return_, length in saved["recent"])
 

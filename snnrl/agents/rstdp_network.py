@@ -1,0 +1,239 @@
+"""The network of the R-STDP agent: what a recipe says of it, and how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snnrl.connections import CONNECTIONS, Projection, Sparse
+from snnrl.connections.synapses import random_pairs
+from snnrl.encoders import Encoder
+from snnrl.errors import ConfigError, shown
+from snnrl.networks import ActorCritic, Layer
+from snnrl.neurons import NEURONS, Neuron
+from snnrl.plasticity import RULES, Rule, ThreeFactor
+from snnrl.settings import Part, Settings, accepted, build, part, setting
+
+SECTION = "agent.network"
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LayerConfig(Settings):
+    """A population of neurons and how it is connected."""
+
+    neuron: Part = part(NEURONS, "lif", "neuron model, a name or name and settings")
+    rule: Part | None = part(RULES, "three_factor", "plasticity rule of the connection; null for fixed weights")
+    connection: Part = part(CONNECTIONS, "dense", "connection from the population before")
+
+
+@dataclass(frozen=True)
+class HiddenConfig(LayerConfig):
+    """A hidden layer."""
+
+    size: int | tuple[int, ...] = setting(100, "neurons, or the shape of their population", at_least=1)
+    rule: Part | None = part(RULES, None, "plasticity rule of its connections; null for fixed weights")
+    recurrent: Part | None = part(CONNECTIONS, None, "connection of the population with itself; null for none")
+
+
+@dataclass(frozen=True)
+class ActorConfig(LayerConfig):
+    """The actor: a population for each action."""
+
+    per_action: int = setting(10, "neurons for each action", at_least=1)
+    neuron: Part = part(NEURONS, {"name": "escape_noise", "v_threshold": 2.0, "width": 0.5}, "neuron model")
+
+
+@dataclass(frozen=True)
+class CriticConfig(LayerConfig):
+    """The critic, whose mean rate is the value."""
+
+    size: int = setting(20, "neurons", at_least=1)
+    neuron: Part = part(NEURONS, {"name": "saturating_if", "gain": 0.2, "tonic": 0.0}, "neuron model")
+
+
+@dataclass(frozen=True)
+class NetworkConfig(Settings, section=SECTION):
+    """The populations between the encoder and what is decided."""
+
+    hidden: tuple[HiddenConfig, ...] = setting((), "hidden layers, the first of which reads the encoder")
+    actor: ActorConfig = setting(ActorConfig(), "prefers actions")
+    critic: CriticConfig = setting(CriticConfig(), "predicts reward")
+
+
+class Common(NamedTuple):
+    """What holds for the whole network, unless a part says otherwise."""
+
+    dt: float
+    """ms."""
+    tau: float
+    """ms, of membranes, synaptic currents and presynaptic traces."""
+    decay: float
+    """Of eligibility, from one decision to the next."""
+    hidden_lr: float
+    """Learning rate of three-factor rules in hidden layers; those of actor and critic are the agent's."""
+    postsynaptic_floor: float
+    weight_mean: float
+    weight_std: float
+    weight_bound: float
+    generator: torch.Generator
+
+
+def make_network(
+    config: NetworkConfig,
+    common: Common,
+    encoder: Encoder[Any],
+    *,
+    actions: int,
+    value_range: tuple[float, float],
+    sim_steps: int,
+    fused: bool = True,
+) -> ActorCritic:
+    """The network that a recipe describes.
+
+    Args:
+        config: what the recipe says of each part.
+        common: what holds for all parts.
+        encoder: what is read.
+        actions: number of populations of the actor.
+        value_range: values at which the critic is silent and at its highest rate.
+        sim_steps: of one decision.
+        fused: ``False`` goes without the fused implementation of the default readouts.
+
+    Raises:
+        ConfigError: a part that cannot be made or does not fit, under its name in the recipe.
+    """
+    shape: Shape = (encoder.size,)
+    hidden, sections = [], []
+    for number, layer in enumerate(config.hidden):
+        sections.append(f"{SECTION}.hidden[{number}]")
+        own = (layer.size,) if isinstance(layer.size, int) else layer.size
+        hidden.append(_layer(layer, common, sections[-1], shape, own, layer.recurrent))
+        shape = own
+    ends = [("actor", config.actor, actions * config.actor.per_action), ("critic", config.critic, config.critic.size)]
+    actor, critic = (_layer(layer, common, f"{SECTION}.{name}", shape, (size,)) for name, layer, size in ends)
+    return ActorCritic(
+        encoder,
+        hidden,
+        actor,
+        critic,
+        actions=actions,
+        value_range=value_range,
+        sim_steps=sim_steps,
+        dt=common.dt,
+        fused=fused,
+    )
+
+
+def _layer(
+    config: LayerConfig, common: Common, section: str, pre: Shape, own: Shape, recurrent: Part | None = None
+) -> Layer:
+    hidden = isinstance(config, HiddenConfig)
+    neurons = _neurons(config.neuron, common, f"{section}.neuron", own, hidden=hidden)
+    rules = [_rule(config.rule, common, f"{section}.rule", neurons, hidden=hidden) for _ in range(2)]
+    connection = _connection(config.connection, common, f"{section}.connection", pre, own)
+    _require_learnable(config.rule, rules[0], connection, neurons, section)
+    if recurrent is None:
+        return Layer(neurons, connection, rules[0])
+    around = _connection(recurrent, common, f"{section}.recurrent", own, own)
+    _require_learnable(config.rule, rules[1], around, neurons, section)
+    return Layer(neurons, connection, rules[0], around, rules[1])
+
+
+def _neurons(part: Part, common: Common, section: str, shape: Shape, *, hidden: bool) -> Neuron[Any]:
+    usual = {"tau_mem": common.tau, "tau_syn": common.tau}
+    usual["decay_input"] = False  # as in the default actor's membrane, for which the usual weights are made
+    part = _with_usual(NEURONS.find(part.name, section), part, usual)
+    size: int | Shape = shape[0] if len(shape) == 1 else shape
+    neurons = build(NEURONS, part, section, shape=size, dt=common.dt, generator=common.generator)
+    if not hidden and not neurons.FIRES:
+        raise ConfigError(f"{section}={part.name}: must be a model that fires, its spikes are counted")
+    return neurons
+
+
+def _rule(part: Part | None, common: Common, section: str, neurons: Neuron[Any], *, hidden: bool) -> Rule[Any] | None:
+    if part is None:
+        return None
+    kind = RULES.find(part.name, section)
+    usual: dict[str, Any] = {"tau_pre": common.tau, "tau_mem": getattr(neurons, "tau_mem", common.tau)}
+    usual |= {"decay": common.decay, "postsynaptic_floor": common.postsynaptic_floor}
+    if hidden and kind is ThreeFactor:
+        usual["learning_rate"] = common.hidden_lr
+    return build(RULES, _with_usual(kind, part, usual), section, dt=common.dt)
+
+
+def _connection(part: Part, common: Common, section: str, pre: Shape, post: Shape) -> Projection:
+    kind = CONNECTIONS.find(part.name, section)
+    mean, std = common.weight_mean, common.weight_std
+    usual = {"weight_mean": mean, "weight_std": std, "bounds": (-common.weight_bound, common.weight_bound)}
+    try:
+        given = kind.between(pre, post)
+    except IndexError:
+        raise ConfigError(
+            f"{section}={part.name}: must be a connection of flat populations; the shapes are {list(pre)}, {list(post)}"
+        ) from None
+    if issubclass(kind, Sparse):
+        part, given["index"] = _drawn_synapses(part, common, section, given)
+    part = _with_usual(kind, part, usual)
+    connection = build(CONNECTIONS, part, section, **given, generator=common.generator)
+    spikes = torch.zeros((1, *((given["pre"],) if "pre" in given else pre)))
+    try:
+        current = connection(spikes)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{section}={part.name}: must take spikes of the population before, of shape {list(pre)}; {error}"
+        ) from error
+    if current[0].numel() != torch.Size(post).numel():
+        found = list(current.shape[1:])
+        raise ConfigError(f"{section}={part.name}: reaches neurons of shape {found}; must be as many as {list(post)}")
+    return connection
+
+
+def _drawn_synapses(part: Part, common: Common, section: str, sizes: Mapping[str, int]) -> tuple[Part, Tensor]:
+    """A sparse connection's synapses, each there with the probability ``density``."""
+    if "density" not in part.settings:
+        raise ConfigError(f"{section}.density is missing: the probability that two neurons are connected, in (0, 1]")
+    density = part.settings["density"]
+    if isinstance(density, bool) or not isinstance(density, float | int) or not 0 < density <= 1:
+        raise ConfigError(f"{section}.density={shown(density)}: must be in (0, 1]")
+    pre = sizes["pre"]
+    place = random_pairs(pre * sizes["post"], density, common.generator)
+    rest = {name: value for name, value in part.settings.items() if name != "density"}
+    return Part(part.name, rest), torch.stack([place // pre, place % pre])
+
+
+def _with_usual(kind: type, part: Part, usual: Mapping[str, Any]) -> Part:
+    """A part with what holds for the whole network, where it takes such a setting and does not say otherwise."""
+    names = accepted(kind)
+    return Part(part.name, {name: value for name, value in usual.items() if name in names} | dict(part.settings))
+
+
+def _require_learnable(
+    part: Part | None, rule: Rule[Any] | None, connection: Projection, neurons: Neuron[Any], section: str
+) -> None:
+    """Raise :class:`ConfigError` for a rule that does not fit what it shall change."""
+    if part is None or rule is None:
+        return
+    if not hasattr(connection, "hebbian"):
+        raise ConfigError(f"{section}.rule={part.name}: must be null, {type(connection).__name__} has no weights")
+    if rule.uses_score and not hasattr(neurons, "score"):
+        raise ConfigError(
+            f"{section}.rule={part.name}: needs the score of stochastic neurons; {section}.neuron must have one, as "
+            "escape_noise and srm0 do"
+        )
+    with _said_of(f"{section}.rule", part.name):
+        rule.init_state(connection, (1,), neurons.shape, 1)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _said_of(section: str, name: str) -> Iterator[None]:
+    """Whatever is wrong is said of a setting of the recipe."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{section}={name}: {error}") from error
