@@ -101,7 +101,7 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
         if base == _SUPERVISED:
             words = words.under("learner", [key for key in choices["learner"] if key not in choices])
         _check_keys(words, choices)
-        resolved = recipes.compose(base, [*chosen, *(_force_free(word) for word in words.settings)])
+        resolved = recipes.compose(base, [*chosen, *(each for word in words.settings for each in _forced(word))])
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
     except RecursionError as error:
@@ -226,7 +226,11 @@ def _check_place(word: Word, config: Any) -> None:
             raise ConfigError(f"{shown(word.written)}: {section} is {shown(place)}; must be set as a whole")
 
 
-_FREE = ("env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs", "agent.encoder")
+_PARTS = tuple(
+    f"agent.network.{name}.{part}" for name in ("actor", "critic") for part in ("neuron", "rule", "connection")
+)
+"""A name, or a mapping with ``name`` and settings, which takes the place of the recipe's as a whole."""
+_FREE = ("env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs", "agent.encoder", *_PARTS)
 """Mappings that are passed on, whose keys are checked by whoever takes them."""
 
 
@@ -238,8 +242,12 @@ def _keys(config: Any, prefix: str = "") -> Iterator[str]:
             yield from _keys(config[key], f"{name}.")
 
 
-def _force_free(word: Word) -> str:
-    return f"++{word.written.lstrip('+')}" if _is_free(word) else word.written
+def _forced(word: Word) -> list[str]:
+    """A word of the command line as Hydra takes it: one of free settings adds those that the recipe does not hold."""
+    if not _is_free(word):
+        return [word.written]
+    whole = word.key in _PARTS and word.value.lstrip().startswith("{") and "name" in given(word)
+    return [*([f"~{word.key}"] if whole else []), f"++{word.written.lstrip('+')}"]
 
 
 def _is_free(word: Word) -> bool:

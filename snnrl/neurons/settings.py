@@ -41,7 +41,7 @@ class Limits(NamedTuple):
         return self.expected.format(low=_extreme(self.low, max), high=_extreme(self.high, min))
 
     def nearest(self, parameter: Tensor) -> Tensor:
-        """A parameter where it is among them, else the nearest value that is; the gradient stays alive out there."""
+        """A parameter where it is among them, else the nearest value that is; the gradient is kept out there."""
         low, high = (self.low, self.high) if not self.open else (_inner(self.low, 1), _inner(self.high, -1))
         if not isinstance(low, Tensor) and not isinstance(high, Tensor):
             if low == -math.inf and high == math.inf:

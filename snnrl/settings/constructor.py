@@ -125,3 +125,11 @@ def is_open(kind: type) -> bool:
         if each.kind is inspect.Parameter.VAR_KEYWORD:
             return not _unpacked(kind.__init__, each.name)  # type: ignore[misc]
     return False
+
+
+@once_per_class
+def required(kind: type) -> tuple[str, ...]:
+    """Names of the arguments without a default that a constructor takes, in their order."""
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return tuple(each.name for each in parameters if each.default is each.empty and each.kind not in variable)
