@@ -70,6 +70,15 @@ def test_an_agent_that_begins_with_the_tuned_one_has_the_last_word() -> None:
     assert (found["gamma"], found["tau"]) == (0.5, 2.0)
 
 
+def test_what_a_task_tunes_of_an_encoder_does_not_reach_another_that_an_agent_names() -> None:
+    write("envs/Mine.yaml", TASK + "    encoder:\n      scale: [1.0]\n")
+    write("agents/calm.yaml", "defaults:\n  - rstdp\n\nencoder: {name: poisson, rate_max: 50.0}\n")
+    write("agents/wide.yaml", "defaults:\n  - rstdp\n\nencoder: {width: 0.9}\n")
+    assert agent("env=Mine", "agent=calm")["encoder"] == {"name": "poisson", "rate_max": 50.0}
+    assert agent("env=Mine", "agent=wide")["encoder"] == {"name": None, "scale": [1.0], "width": 0.9}
+    assert agent("env=Mine", "agent=calm")["gamma"] == 0.5
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

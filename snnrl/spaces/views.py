@@ -130,7 +130,7 @@ class Unit(View):
         self.space = spaces.Box(0.0, 1.0, box.shape, np.float32)
 
     def __call__(self, arrays: Arrays) -> NDArray[np.float32]:
-        return np.divide(self._vector(arrays) - self._low, self._range, dtype=np.float64).astype(np.float32)
+        return np.asarray((self._vector(arrays) - self._low) / self._range, np.float32)
 
 
 class Seen(View):
