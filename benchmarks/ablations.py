@@ -47,8 +47,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no trace beyond the decision": ("agent.trace_lambda=0.0",),
     "one environment": ("num_envs=1",),
     "no end of episodes": (f"agent.name={HERE}:Endless",),
-    "silent neurons": ("agent.actor_threshold=12.0",),
-    "silent neurons, plastic": ("agent.actor_threshold=12.0", "agent.postsynaptic_floor=0.05"),
+    "silent neurons": ("agent.network.actor.neuron.v_threshold=12.0",),
+    "silent neurons, plastic": ("agent.network.actor.neuron.v_threshold=12.0", "agent.postsynaptic_floor=0.05"),
     "saturated weights": ("agent.actor_lr=0.1",),
     "coarse input": ("agent.spikes_per_step=0.5", "agent.weight_mean=0.45", "agent.weight_std=0.06"),
 }

@@ -23,7 +23,7 @@ from snnrl.envs import make_env
 
 
 def record(run: Path, decisions: int, skip: int) -> dict[str, Any]:
-    """Play a stretch of one episode with sampled actions; frames and spikes of every decision."""
+    """Play a part of one episode with sampled actions; frames and spikes of every decision."""
     config, agent = read_config(run), snnrl.load(run)
     env = make_env(config.env, render_mode="rgb_array")
     observation, _ = env.reset(seed=7)
@@ -33,19 +33,19 @@ def record(run: Path, decisions: int, skip: int) -> dict[str, Any]:
     def hear(module: Any, arguments: Any, output: Any) -> None:
         heard["activity"] = output[0]
 
+    def hear_input(module: Any, arguments: Any, output: Any) -> None:
+        heard["input"] = output[0]
+
     agent.network.register_forward_hook(hear)
+    agent.network.encoder.register_forward_hook(hear_input)
     frames, actor, critic, inputs, actions, values = [], [], [], [], [], []
-    scan = agent.network.actor.scan
-    agent.network.actor.scan = lambda *given: _keep(heard, "actor", scan(*given))
-    scan_critic = agent.network.critic.scan
-    agent.network.critic.scan = lambda *given: _keep(heard, "critic", scan_critic(*given))
     for step in range(skip + decisions):
         action, state = agent.predict(observation, state, deterministic=False)
         if step >= skip:
             frames.append(env.render())
-            actor.append(heard["actor"][:, 0])
-            critic.append(heard["critic"][:, 0])
-            inputs.append(heard["activity"].pre.index.numpy())
+            actor.append(heard["activity"].fired["actor"][:, 0])
+            critic.append(heard["activity"].fired["critic"][:, 0])
+            inputs.append(heard["input"].index.numpy())
             actions.append(int(action))
             values.append(float(heard["activity"].value[0]))
         observation, _, terminated, truncated, _ = env.step(action)
@@ -73,11 +73,6 @@ def action_names(env_id: str, count: int) -> list[str]:
     names = bare.get_action_meanings() if hasattr(bare, "get_action_meanings") else map(str, range(count))
     bare.close()
     return list(names)
-
-
-def _keep(heard: dict[str, Any], name: str, output: Any) -> Any:
-    heard[name] = output[0]
-    return output
 
 
 def play(run: Path, path: Path, decisions: int = 40, skip: int = 120) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
 from snnrl.errors import ConfigError, shown
 from snnrl.legacy import upgraded_settings
@@ -15,26 +15,27 @@ from snnrl.training.checkpoints import load_checkpoint, save_checkpoint, taking_
 from snnrl.training.divergence import check_finite
 from snnrl.training.task import architecture, generator_of
 from snnrl.trust import check_trust
+from snnrl.types import Saved, Settings
 
 
 class Kept(NamedTuple):
     """What a file says of an agent."""
 
-    payload: Mapping[str, Any]
-    settings: dict[str, Any]
+    payload: Saved
+    settings: Settings
     config: RunConfig
     observation_space: Space
     action_space: Space
     path: Path
 
-    def restore(self, agent: Any) -> None:
+    def restore(self, agent: Trainable) -> None:
         """Take over what the agent needs to learn on."""
         with taking_over(self.path):
             agent.num_timesteps, agent.epoch = int(self.payload["num_timesteps"]), int(self.payload["epoch"])
             agent.take_learning_state(self.payload["learning"])
 
 
-def save_agent(agent: Any, path: str | Path) -> None:
+def save_agent(agent: Trainable, path: str | Path) -> None:
     """Write an agent; see :meth:`snnrl.agents.Agent.save`."""
     origin = agent.made_for()
     check_finite(agent, "when it was to be saved")

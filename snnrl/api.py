@@ -11,19 +11,19 @@ from typing import Any
 import torch
 
 from snnrl.agent_files import save_agent
-from snnrl.agents.trainable import Origin
+from snnrl.agents.trainable import Origin, Trainable
 from snnrl.config import RunConfig
-from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.loading import AnyEnv, agent_task, checked, compose, env_recipe, load, require_spaces, set_env, task_of
 from snnrl.resuming import resumed_settings
 from snnrl.settings import require_whole
 from snnrl.training.callbacks import AnyCallback
 from snnrl.training.device import leave_cores_to_environments
-from snnrl.training.evaluation import Evaluation
+from snnrl.training.evaluation import Evaluation, Policy
 from snnrl.training.evaluation import evaluate as play
 from snnrl.training.task import Task
 from snnrl.training.trainer import Run, Trainer
+from snnrl.types import Setting, Settings
 from snnrl.words import as_words
 
 __all__ = ["Run", "Trainer", "evaluate", "learn", "load", "save", "set_env", "train"]
@@ -40,7 +40,7 @@ def train(
     run_dir: str | Path | None = None,
     resume: str | Path | None = None,
     trust: bool = False,
-    **settings: Any,
+    **settings: Setting,
 ) -> Run:
     """Train an agent in environments, or a learner on a data set, as ``python -m snnrl.train`` does.
 
@@ -94,7 +94,7 @@ def train(
     return _run(Trainer(task, run_dir, callback=callback, epoch=agent.epoch), task, composed)
 
 
-def _run(trainer: Trainer, task: Task[Any], settings: Any = None) -> Run:
+def _run(trainer: Trainer, task: Task[Any], settings: Settings | None = None) -> Run:
     """Train; the agent knows afterwards what it was made for."""
     config = task.config
     if isinstance(config, RunConfig) and task.model.origin is None:
@@ -122,7 +122,7 @@ def _one_thread(acts: bool) -> Iterator[None]:
 
 
 def learn(
-    agent: Any,
+    agent: Trainable,
     total_timesteps: int,
     callback: AnyCallback = None,
     log_interval: int | None = None,
@@ -150,7 +150,7 @@ def learn(
 
 
 def evaluate(
-    agent: Any,
+    agent: Policy,
     env: AnyEnv | None = None,
     *,
     episodes: int = 100,
@@ -169,25 +169,30 @@ def evaluate(
         env: as for :func:`train`; ``None`` is the one that the agent was made for.
         episodes: how many.
         seed: of the environments; ``None`` is the agent's own.
-        deterministic: best actions rather than random ones; ``None`` is what the environment's recipe says.
+        deterministic: best actions rather than random ones; ``None`` is as in evaluations of its run.
         num_envs: environments played side by side.
 
     Raises:
         ConfigError: there is no such environment, or a number is out of range.
     """
-    origin: Origin | None = getattr(agent, "origin", None)
-    if env is None and origin is None:
-        raise ConfigError("env: the agent was made without an environment; must be given")
     require_whole("episodes", episodes)
     require_whole("num_envs", num_envs)
-    recipe: EnvConfig = origin.env if env is None and origin is not None else env_recipe(env or "")
-    if seed is None:
-        seed = 0 if origin is None else int(origin.settings["seed"])
+    origin: Origin | None = getattr(agent, "origin", None)
+    if env is not None:
+        recipe = env_recipe(env)
+    elif origin is not None:
+        recipe = origin.env
+    else:
+        raise ConfigError("env: the agent was made without an environment; must be given")
+    settings = {} if origin is None else origin.settings
+    if deterministic is None:
+        own = settings["eval"].get("deterministic") if env is None else None
+        deterministic = recipe.eval_deterministic if own is None else own
     return play(
         agent,
         recipe,
         episodes=episodes,
-        seed=seed,
-        deterministic=recipe.eval_deterministic if deterministic is None else deterministic,
+        seed=settings.get("seed", 0) if seed is None else seed,
+        deterministic=deterministic,
         num_envs=num_envs,
     )

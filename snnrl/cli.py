@@ -1,24 +1,103 @@
-"""What the commands share: how they end, whatever happens."""
+"""What the commands share: one reader of their options, and how they end, whatever happens."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar, get_args
 
-from snnrl.errors import ConfigError, RunError, one_line
+from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, shown
 from snnrl.output import lasting_output
+from snnrl.run_settings import ProgressSettings
+from snnrl.settings import Declaration, Settings, declarations, help_text, is_whole, read, setting
+from snnrl.words import read_words
 
 WRONG_SETTING, CANNOT_GO_ON = 2, 1
 INTERRUPTED = 130
 """As a shell reports SIGINT."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(Settings):
+    """Options of every command that is about a run."""
+
+    run: Path = setting(help="folder of a run", expected="the folder of a run")
+    trust: bool = setting(False, "whether code may run that its config.yaml names, such as an agent of others")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayOptions(RunOptions):
+    """Options of a command that lets what a run has trained act."""
+
+    checkpoint: str = setting("last", "last, best or a file")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialOptions(ProgressSettings):
+    """Options of a command that trains several runs."""
+
+    progress: str = "plain"
+    seeds: int = setting(5, "how many seeds, from seed= upwards", at_least=1)
+    episodes: int | None = setting(None, "episodes that each run is evaluated on", at_least=1)
+    out: Path | None = setting(
+        None, "folder to write to; runs of the same settings that are there already are not done again"
+    )
+
+
+O = TypeVar("O", bound=Settings)  # noqa: E741
+
+
+def read_options(options: type[O], words: Sequence[str]) -> O:
+    """The options that a command line gives, over their defaults.
+
+    What is declared as text or a path is taken as it is written; other values are YAML.
+
+    Args:
+        options: the dataclass that declares them.
+        words: the command line, ``key=value`` each.
+
+    Raises:
+        ConfigError: an option that is unknown, missing, of the wrong type or out of range.
+    """
+    known = declarations(options)
+    for word in words:
+        key, equals, _ = word.partition("=")
+        if key not in known:
+            raise ConfigError(f"{shown(word)}: there is no such option; {did_you_mean(key, known)}")
+        if not equals:
+            raise ConfigError(f"{shown(word)}: must be key=value, such as {_example(list(known.values()))}")
+    texts = [name for name, declared in known.items() if {str, Path} & {declared.type, *get_args(declared.type)}]
+    return read(options, read_words(words, as_written=texts), "")
+
+
+def usage(command: str, options: type[Settings], then: str = "") -> str:
+    """What ``--help`` prints: the command, its options and what it does.
+
+    Args:
+        command: as it is typed.
+        options: the dataclass that declares the options.
+        then: what follows.
+    """
+    return f"usage: {command}\n\n{help_text(options)}\n\n{then.strip()}"
+
+
+def _example(known: Sequence[Declaration]) -> str:
+    """An option as it is given, one that is a number if there is one."""
+    number = next((one for one in known if is_whole(one.default)), known[-1])
+    return f"{number.name}={number.default}"
+
+
 def run_command(
-    command: Callable[[Sequence[str]], int], usage: str, words: Sequence[str] | None, *, goes_on: bool = False
+    command: Callable[[Sequence[str]], int],
+    usage: str | Callable[[Sequence[str]], str],
+    words: Sequence[str] | None,
+    *,
+    goes_on: bool = False,
 ) -> int:
     """Run a command on the words of its command line and return its exit code.
 
@@ -27,7 +106,7 @@ def run_command(
 
     Args:
         command: takes the words, returns an exit code.
-        usage: printed for ``--help``.
+        usage: printed for ``--help``, or what makes it of the command line's other words.
         words: the command line; ``None`` takes the process's own.
         goes_on: whether the same command would go on where it was stopped.
     """
@@ -35,10 +114,16 @@ def run_command(
         return _run(command, usage, _own_words() if words is None else list(words), goes_on)
 
 
-def _run(command: Callable[[Sequence[str]], int], usage: str, given: Sequence[str], goes_on: bool) -> int:
+def _run(
+    command: Callable[[Sequence[str]], int],
+    usage: str | Callable[[Sequence[str]], str],
+    given: Sequence[str],
+    goes_on: bool,
+) -> int:
     try:
-        if any(word in ("-h", "--help") for word in given):
-            print(usage.strip())
+        others = [word for word in given if word not in ("-h", "--help")]
+        if len(others) < len(given):
+            print((usage if isinstance(usage, str) else usage(others)).strip())
             return 0
         return command(given)
     except ConfigError as error:

@@ -4,40 +4,39 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snnrl.cli import run_command
+from snnrl.cli import TrialOptions, read_options, run_command, usage
 from snnrl.errors import ConfigError, require
+from snnrl.settings import declarations, setting
 
 if TYPE_CHECKING:
     from snnrl.config import RunConfig
 
-USAGE = """
-usage: python -m snnrl.compare [experiment=RECIPE] [env=RECIPE] [agent=RECIPE] [key=value ...]
 
-  seeds          how many seeds, from seed= upwards (5)
-  episodes       episodes that each run is evaluated on (the recipe's number)
-  against        what makes the baseline (agent.network=ann)
-  out            folder to write to (runs/compare-<experiment or agent>-<env_steps>); runs of the same settings that
-                 are there already are not done again
-  progress       auto, bar, plain or none (plain)
+@dataclass(frozen=True, kw_only=True)
+class Options(TrialOptions):
+    """Options of the command."""
 
+    episodes: int | None = setting(None, default_text="the recipe's number")
+    against: str = setting("agent.network=ann", "what makes the baseline")
+    out: Path | None = setting(None, default_text="runs/compare-<experiment or agent>-<env_steps>")
+
+
+USAGE = usage(
+    "python -m snnrl.compare [experiment=RECIPE] [env=RECIPE] [agent=RECIPE] [key=value ...]",
+    Options,
+    """
 Everything else is as for python -m snnrl.train, and chooses the first of the two. Both train on the same budget and
 seeds. Writes compare.md, compare.json and compare.png: scores and their intervals, wall time, spikes and operations of
 a decision, learning curves.
-"""
+""",
+)
 
 DECISIONS = 1024
 """Decisions of its own play over which a policy's operations are averaged."""
-
-DEFAULTS: dict[str, Any] = {
-    "seeds": 5,
-    "episodes": None,
-    "against": "agent.network=ann",
-    "out": None,
-    "progress": "plain",
-}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -52,31 +51,31 @@ def run_comparison(words: Sequence[str]) -> int:
         ConfigError: a wrong setting.
     """
     from snnrl.config import RunConfig
-    from snnrl.config import folder as folder_named
     from snnrl.recipes import compose_run
     from snnrl.run_settings import SEED_LIMIT
-    from snnrl.textfiles import read_json, write_text
+    from snnrl.textfiles import read_json, usable, write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping, require_writable
-    from snnrl.trials import check_reusable, draw_curves, for_seed, played, read_options, stopped_by, train_run
+    from snnrl.trials import check_reusable, draw_curves, for_seed, played, stopped_by, train_run
 
-    options = read_options([word for word in words if _key(word) in DEFAULTS], DEFAULTS, ("against", "out", "progress"))
-    chosen = [word for word in words if _key(word) not in DEFAULTS]
-    against = str(options["against"])
+    own = declarations(Options)
+    options = read_options(Options, [word for word in words if _key(word) in own])
+    chosen = [word for word in words if _key(word) not in own]
+    against = options.against
     both = {"spiking": compose_run(chosen), "baseline": compose_run([*chosen, *against.split()])}
     for settings in both.values():
         if "learner" in settings:
             raise ConfigError("experiment: this one learns from a data set; must be one that acts in environments")
     first = RunConfig.from_mapping(both["spiking"])
     require(both["spiking"] != both["baseline"], "against", against, "a setting that differs from those of the first")
-    require(first.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
-    seeds = range(first.seed, first.seed + options["seeds"])
-    episodes = first.eval.episodes if options["episodes"] is None else options["episodes"]
+    require(first.seed + options.seeds <= SEED_LIMIT, "seeds", options.seeds, "fewer, seeds end at 2^32")
+    seeds = range(first.seed, first.seed + options.seeds)
+    episodes = first.eval.episodes if options.episodes is None else options.episodes
     title = f"compare-{_title(chosen, first.title)}-{first.env_steps}"
-    out = Path("runs") / title if options["out"] is None else folder_named("out", options["out"])
+    out = Path("runs") / title if options.out is None else usable("out", options.out)
     runs = {
-        name: [(out / f"{name}-{seed}", for_seed(settings, seed, options["progress"])) for seed in seeds]
+        name: [(out / f"{name}-{seed}", for_seed(settings, seed, options.progress)) for seed in seeds]
         for name, settings in both.items()
     }
     for folder, settings in (run for pairs in runs.values() for run in pairs):

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 from snnrl.envs import LONGEST, EnvConfig, has_limit
 from snnrl.errors import ConfigError, require, shown
 from snnrl.legacy import upgraded_settings
-from snnrl.run_settings import RLSettings, RunSettings
+from snnrl.run_settings import CommonSettings, RLSettings
 from snnrl.settings import declarations, read, setting, unknown
 from snnrl.textfiles import read_yaml, usable, write_yaml
 from snnrl.training.loggers import validate_logger_names
 from snnrl.trust import check_trust
 
-C = TypeVar("C", bound=RunSettings)
+C = TypeVar("C", bound=CommonSettings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,13 +177,12 @@ def read_config(run_dir: str | Path, *, trust: bool = False) -> RunConfig:
     return RunConfig.from_mapping(read_settings(run_dir, trust=trust))
 
 
-def read_run(options: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
-    """The folder and the settings of the run that a command's options ``run`` and ``trust`` name.
+def read_run(run: str | Path, *, trust: bool = False) -> tuple[Path, dict[str, Any]]:
+    """The folder and the settings of a run; see :func:`read_settings`.
 
     Raises:
-        ConfigError: see :func:`read_settings`.
+        ConfigError: the folder is not that of a run, its settings are damaged, or name code that may not run.
     """
-    trust = options["trust"]
     require(isinstance(trust, bool), "trust", trust, "true or false")
-    settings = read_settings(options["run"], trust=trust)
-    return folder("run", options["run"]), settings
+    settings = read_settings(run, trust=trust)
+    return folder("run", run), settings

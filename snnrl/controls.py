@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from snnrl.cli import run_command
+from snnrl.cli import RunOptions, TrialOptions, read_options, run_command, usage
 from snnrl.errors import require
+from snnrl.settings import setting
 
-USAGE = """
-usage: python -m snnrl.controls run=RUN_DIR [key=value ...]
 
-  run            folder of a finished run of an agent that learns by plasticity
-  seeds          how many seeds, from the run's own upwards (3)
-  episodes       episodes that each is evaluated on (the run's own number)
-  out            folder to write to (RUN_DIR/controls-<env_steps>); runs of the same settings that are there already are
-                 not done again
-  progress       auto, bar, plain or none (plain)
-  trust          true lets code run that the run's config.yaml names (agents and environments of your own)
+@dataclass(frozen=True, kw_only=True)
+class Options(RunOptions, TrialOptions):
+    """Options of the command."""
 
-Trains the same network on the same budget, environments and seeds, once more for each seed and with
+    seeds: int = setting(3, "how many seeds, from the run's own upwards")
+    episodes: int | None = setting(None, default_text="the run's own number")
+    out: Path | None = setting(None, default_text="RUN_DIR/controls-<env_steps>")
+
+
+USAGE = usage(
+    "python -m snnrl.controls run=RUN_DIR [key=value ...]",
+    Options,
+    """
+Takes a finished run of an agent that learns by plasticity. Trains the same network on the same budget, environments and
+seeds, once more for each seed and with
 
   critic frozen     the critic keeps its first weights: reward is predicted by nothing that was learned
   shuffled          the modulator is the error of other times and environments
   plasticity off    no weight changes (not trained: there is nothing to change)
 
 and plays random and the best constant actions. Writes controls.md, controls.json and controls.png.
-"""
-
-DEFAULTS: dict[str, Any] = {"run": None, "seeds": 3, "episodes": None, "out": None, "progress": "plain", "trust": False}
+""",
+)
 
 
 class Control(NamedTuple):
@@ -64,27 +69,27 @@ def run_controls(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that has no plasticity to take away.
     """
-    options = _options(words)
+    options = read_options(Options, words)
 
-    from snnrl.config import RunConfig, folder, read_run
+    from snnrl.config import RunConfig, read_run
     from snnrl.run_settings import SEED_LIMIT
-    from snnrl.textfiles import write_text
+    from snnrl.textfiles import usable, write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping, require_writable
     from snnrl.trials import check_reusable, draw_curves, finished, played, stopped_by, train_run
 
-    run_dir, settings = read_run(options)
+    run_dir, settings = read_run(options.run, trust=options.trust)
     config = RunConfig.from_mapping(settings)
     for control in CONTROLS:
         for key in control.agent:
             require(key in config.agent, "run", run_dir, f"of an agent that has agent.{key}, such as rstdp")
     require(finished(run_dir), "run", run_dir, "finished; python -m snnrl.train resume= goes on")
-    require(config.seed + options["seeds"] <= SEED_LIMIT, "seeds", options["seeds"], "fewer, seeds end at 2^32")
+    require(config.seed + options.seeds <= SEED_LIMIT, "seeds", options.seeds, "fewer, seeds end at 2^32")
     name = f"controls-{config.env_steps}"
-    out = run_dir / name if options["out"] is None else folder("out", options["out"])
-    episodes = config.eval.episodes if options["episodes"] is None else options["episodes"]
-    seeds = range(config.seed, config.seed + options["seeds"])
+    out = run_dir / name if options.out is None else usable("out", options.out)
+    episodes = config.eval.episodes if options.episodes is None else options.episodes
+    seeds = range(config.seed, config.seed + options.seeds)
 
     def place(control: Control, seed: int) -> Path:
         return (
@@ -92,7 +97,7 @@ def run_controls(words: Sequence[str]) -> int:
         )
 
     varied = {
-        (control.name, seed): _varied(settings, control, seed, options["progress"])
+        (control.name, seed): _varied(settings, control, seed, options.progress)
         for control in CONTROLS
         for seed in seeds
     }
@@ -197,14 +202,6 @@ def _table(results: Mapping[str, Any], env: str, env_steps: int, episodes: int) 
         action = f" ({int(found[0]['action'])})" if "action" in found[0] else ""
         lines.append(f"| {name}{action} | {' | '.join(cells)} | {each} |")
     return "\n".join(lines) + "\n"
-
-
-def _options(words: Sequence[str]) -> dict[str, Any]:
-    from snnrl.trials import read_options
-
-    options = read_options(words, DEFAULTS, as_written=("run", "out", "progress"))
-    require(options["run"] is not None, "run", options["run"], "the folder of a run")
-    return options
 
 
 if __name__ == "__main__":

@@ -4,39 +4,55 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snnrl.cli import run_command
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.cli import RunOptions, read_options, run_command, usage
+from snnrl.errors import require
+from snnrl.run_settings import DeviceSettings
+from snnrl.settings import setting
 
-USAGE = """
-usage: python -m snnrl.convert run=RUN_DIR [key=value ...]
 
-  run            folder of a run without spikes, trained with agent=ppo_ann agent.activation=relu or the like
-  sim_steps      simulation steps of a decision, a number or a list ([1,2,4,8,16,32])
-  percentile     of each neuron's activations that becomes one spike a step (99.9)
-  calibrate      shift bias currents so that mean rates are the mean activations (true)
-  samples        observations of its own play from which activations are taken (4096)
-  episodes       episodes that each is evaluated on (100)
-  out            folder for the spiking run of the most steps (RUN_DIR/converted)
-  device         auto, cpu, cuda or cuda:<n> (auto)
-  trust          true lets code run that the run's config.yaml names (agents and environments of your own)
+@dataclass(frozen=True, kw_only=True)
+class Options(RunOptions, DeviceSettings):
+    """Options of the command."""
 
-Writes convert.md, convert.json and convert.png: what is kept of the score, against sim_steps.
-"""
+    sim_steps: int | tuple[int, ...] = setting(
+        (1, 2, 4, 8, 16, 32),
+        "simulation steps of a decision, a number or a list",
+        at_least=1,
+        expected="an integer of at least 1, or a list of them",
+    )
+    percentile: float = setting(
+        99.9,
+        "percentile of each neuron's activations that becomes one spike a step",
+        above=0,
+        at_most=100,
+    )
+    calibrate: bool = setting(True, "shift bias currents so that mean rates are the mean activations")
+    samples: int = setting(4096, "observations of its own play from which activations are taken", at_least=1)
+    episodes: int = setting(100, "episodes that each is evaluated on", at_least=1)
+    out: Path | None = setting(None, "folder for the spiking run of the most steps", default_text="RUN_DIR/converted")
 
-DEFAULTS: dict[str, Any] = {
-    "run": None,
-    "sim_steps": [1, 2, 4, 8, 16, 32],
-    "percentile": 99.9,
-    "calibrate": True,
-    "samples": 4096,
-    "episodes": 100,
-    "out": None,
-    "device": "auto",
-    "trust": False,
-}
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(self.sim_steps != (), "sim_steps", "an integer of at least 1, or a list of them")
+
+    @property
+    def step_counts(self) -> list[int]:
+        """The numbers of simulation steps, the lowest first."""
+        return sorted([self.sim_steps] if isinstance(self.sim_steps, int) else self.sim_steps)
+
+
+USAGE = usage(
+    "python -m snnrl.convert run=RUN_DIR [key=value ...]",
+    Options,
+    """
+Takes a run without spikes, trained with agent=ppo_ann agent.activation=relu or the like. Writes convert.md,
+convert.json and convert.png: what is kept of the score, against sim_steps.
+""",
+)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -50,18 +66,18 @@ def convert_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be converted.
     """
-    options = _options(words)
+    options = read_options(Options, words)
 
-    from snnrl.config import RunConfig, folder, read_run
+    from snnrl.config import RunConfig, read_run
     from snnrl.loading import load_model, make_agent_for
-    from snnrl.textfiles import write_text
+    from snnrl.textfiles import usable, write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.evaluation import evaluate
     from snnrl.training.summary import bootstrap_interval, write_json
     from snnrl.training.writable import keeping, require_writable
 
-    run_dir, settings = read_run(options)
-    out = run_dir / "converted" if options["out"] is None else folder("out", options["out"])
+    run_dir, settings = read_run(options.run, trust=options.trust)
+    out = run_dir / "converted" if options.out is None else usable("out", options.out)
     config = RunConfig.from_mapping(settings)
 
     from snnrl.integrations.sb3.building import require_network
@@ -70,16 +86,16 @@ def convert_run(words: Sequence[str]) -> int:
     from snnrl.integrations.sb3.observing import gather
 
     require_network(config.agent, "ann", run_dir)
-    steps = sorted(options["sim_steps"])
+    steps = options.step_counts
     recipes = {count: spiking_recipe(config.agent, count) for count in steps}
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
     leave_cores_to_environments()
-    agent = load_model(config, run_dir, device=str(options["device"]))
-    observations = gather(agent, config.env, options["samples"], config.seed)
+    agent = load_model(config, run_dir, device=options.device)
+    observations = gather(agent, config.env, options.samples, config.seed)
 
     def play(player: Any) -> Any:
-        found = evaluate(player, config.env, episodes=options["episodes"], seed=config.seed)
+        found = evaluate(player, config.env, episodes=options.episodes, seed=config.seed)
         if found.cut:
             print(found.remark, file=sys.stderr, flush=True)
         return found.returns
@@ -93,8 +109,8 @@ def convert_run(words: Sequence[str]) -> int:
             recipe,
             config.env,
             observations,
-            percentile=float(options["percentile"]),
-            calibrate=options["calibrate"],
+            percentile=options.percentile,
+            calibrate=options.calibrate,
             seed=config.seed,
         )
         returns = play(spiking)
@@ -114,7 +130,7 @@ def convert_run(words: Sequence[str]) -> int:
         "ann": {"return_mean": float(before.mean()), "return_std": float(before.std()), "interval_95": [low, high]},
         "random": float(random.mean()),
         "rows": rows,
-        **{key: options[key] for key in ("percentile", "calibrate", "samples", "episodes")},
+        **{key: getattr(options, key) for key in ("percentile", "calibrate", "samples", "episodes")},
     }
     table = _table(result)
     print(table)
@@ -183,36 +199,6 @@ def _draw(result: Mapping[str, Any], path: Path) -> None:
     with replacing(path) as file:
         figure.savefig(file, format="png", dpi=150)
     pyplot.close(figure)
-
-
-def _options(words: Sequence[str]) -> dict[str, Any]:
-    from snnrl.words import read_words
-
-    for word in words:
-        key = word.partition("=")[0]
-        if key not in DEFAULTS:
-            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
-        if "=" not in word:
-            raise ConfigError(f"{word}: must be key=value, such as sim_steps=8")
-    options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "out", "device"))}
-    require(options["run"] is not None, "run", options["run"], "the folder of a run")
-    given = options["sim_steps"]
-    steps = given if isinstance(given, list) else [given]
-    require(
-        bool(steps) and all(map(_positive, steps)), "sim_steps", given, "an integer of at least 1, or a list of them"
-    )
-    options["sim_steps"] = steps
-    for key in ("samples", "episodes"):
-        require(_positive(options[key]), key, options[key], "an integer of at least 1")
-    percentile = options["percentile"]
-    fits = isinstance(percentile, (int, float)) and not isinstance(percentile, bool) and 0 < percentile <= 100
-    require(fits, "percentile", percentile, "above 0 and at most 100")
-    require(isinstance(options["calibrate"], bool), "calibrate", options["calibrate"], "true or false")
-    return options
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 if __name__ == "__main__":

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from snnrl.cli import run_command
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.cli import PlayOptions, read_options, run_command, usage
+from snnrl.run_settings import DeviceSettings
+from snnrl.settings import setting
 
-USAGE = """
-usage: python -m snnrl.energy run=RUN_DIR [key=value ...]
 
-  run            folder of a run of a spiking policy (agent=ppo, dqn, a2c, sac, td3; or what snnrl.convert wrote)
-  decisions      of its own play, over which the means are taken (2048)
-  checkpoint     last, best or a file (last)
-  device         auto, cpu, cuda or cuda:<n> (auto)
-  trust          true lets code run that the run's config.yaml names (agents and environments of your own)
+@dataclass(frozen=True, kw_only=True)
+class Options(PlayOptions, DeviceSettings):
+    """Options of the command."""
 
-Writes energy.md and energy.json: spikes, synaptic operations, multiplications of an ANN of the same shapes, and
-estimates of energy with and without memory traffic. Counted is what acts, not the critic.
-"""
+    decisions: int = setting(2048, "of its own play, over which the means are taken", at_least=1)
 
-DEFAULTS: dict[str, Any] = {"run": None, "decisions": 2048, "checkpoint": "last", "device": "auto", "trust": False}
+
+USAGE = usage(
+    "python -m snnrl.energy run=RUN_DIR [key=value ...]",
+    Options,
+    """
+Takes a run of a spiking policy (agent=ppo, dqn, a2c, sac, td3; or what snnrl.convert wrote). Writes energy.md and
+energy.json: spikes, synaptic operations, multiplications of an ANN of the same shapes, and estimates of energy with and
+without memory traffic. Counted is what acts, not the critic.
+""",
+)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -36,7 +41,7 @@ def count_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run without spiking layers.
     """
-    options = _options(words)
+    options = read_options(Options, words)
 
     from snnrl.config import RunConfig, read_run
     from snnrl.loading import load_model
@@ -45,22 +50,22 @@ def count_run(words: Sequence[str]) -> int:
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping
 
-    run_dir, settings = read_run(options)
+    run_dir, settings = read_run(options.run, trust=options.trust)
     config = RunConfig.from_mapping(settings)
 
     from snnrl.integrations.sb3.building import require_network
     from snnrl.integrations.sb3.cost import energy
 
-    require_network(config.agent, "spiking", options["run"])
+    require_network(config.agent, "spiking", options.run)
     leave_cores_to_environments()
-    agent = load_model(config, run_dir, str(options["checkpoint"]), str(options["device"]))
-    cost = agent.decision_cost(config.env, options["decisions"], config.seed)
+    agent = load_model(config, run_dir, options.checkpoint, options.device)
+    cost = agent.decision_cost(config.env, options.decisions, config.seed)
     found = energy(cost)
-    table = _table(cost, found, config, options["decisions"])
+    table = _table(cost, found, config, options.decisions)
     result = {
         "env": config.env.id,
         "sim_steps": config.agent["sim_steps"],
-        "decisions": options["decisions"],
+        "decisions": options.decisions,
         "layers": [layer._asdict() for layer in cost.layers],
         "firing_rate": cost.firing_rate,
         "synaptic_operations": cost.operations,
@@ -107,23 +112,6 @@ def _table(cost: Any, found: Any, config: Any, decisions: int) -> str:
         ann = f"{values['ann']:,.2f} | {values['spiking'] / values['ann']:.2f}" if "ann" in values else " | "
         lines.append(f"| {names[kind]} | {values['spiking']:,.2f} | {ann} |")
     return "\n".join(lines) + "\n"
-
-
-def _options(words: Sequence[str]) -> dict[str, Any]:
-    from snnrl.words import read_words
-
-    for word in words:
-        key = word.partition("=")[0]
-        if key not in DEFAULTS:
-            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
-        if "=" not in word:
-            raise ConfigError(f"{word}: must be key=value, such as decisions=1000")
-    options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "checkpoint", "device"))}
-    require(options["run"] is not None, "run", options["run"], "the folder of a run")
-    decisions = options["decisions"]
-    whole = isinstance(decisions, int) and not isinstance(decisions, bool) and decisions >= 1
-    require(whole, "decisions", decisions, "an integer of at least 1")
-    return options
 
 
 if __name__ == "__main__":

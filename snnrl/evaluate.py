@@ -4,54 +4,54 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snnrl.cli import CommandModule, run_command
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.cli import CommandModule, PlayOptions, RunOptions, read_options, run_command, usage
+from snnrl.errors import require
+from snnrl.run_settings import DeviceSettings
+from snnrl.settings import declarations, help_text, setting
 
-USAGE = """
-usage: python -m snnrl.evaluate run=RUN_DIR [key=value ...]
 
-  run            folder of a run
-  episodes       full episodes to play (100)
-  seed           of the environments (the run's own; no evaluation plays the episodes of training or of another)
-  checkpoint     last, best or a file (last)
-  deterministic  best actions rather than random ones (as the run's own evaluations)
-  device         auto, cpu, cuda or cuda:<n> (auto)
-  trust          true lets code run that the run's config.yaml names (agents and environments of your own)
-  video          also write one episode as video.gif (false)
+@dataclass(frozen=True, kw_only=True)
+class Options(PlayOptions, DeviceSettings):
+    """Options for a run of an agent."""
 
-Of a run on a data set, which images are named right; besides run, checkpoint, device and trust
+    episodes: int = setting(100, "full episodes to play", at_least=1)
+    seed: int | None = setting(
+        None,
+        "of the environments; no evaluation plays the episodes of training or of another",
+        at_least=0,
+        default_text="the run's own",
+    )
+    deterministic: bool | None = setting(
+        None, "best actions rather than random ones", default_text="as the run's own evaluations"
+    )
+    video: bool = setting(False, "also write one episode as video.gif")
 
-  split          test, validation (if the run held those images out) or train (the run's own)
-  images         the first so many only
-  label_readout         all, proportion, likelihood or ngram, in place of the run's own
-  data_dir       folder with the data set's files
-"""
 
-DEFAULTS: dict[str, Any] = {
-    "run": None,
-    "episodes": 100,
-    "seed": None,
-    "checkpoint": "last",
-    "deterministic": None,
-    "device": "auto",
-    "trust": False,
-    "video": False,
-}
+@dataclass(frozen=True, kw_only=True)
+class LearnerOptions(PlayOptions, DeviceSettings):
+    """Options for a run on a data set."""
 
-STUDY_DEFAULTS: dict[str, Any] = {
-    "run": None,
-    "split": None,
-    "images": None,
-    "label_readout": None,
-    "checkpoint": "last",
-    "device": "auto",
-    "trust": False,
-    "data_dir": None,
-}
-_TEXT = ("run", "checkpoint", "device", "data_dir")
+    split: str | None = setting(
+        None, "test, validation (if the run held those images out) or train", default_text="the run's own"
+    )
+    images: int | None = setting(None, "the first so many only", at_least=1)
+    label_readout: str | None = setting(None, "all, proportion, likelihood or ngram, in place of the run's own")
+    data_dir: Path | None = setting(None, "folder with the data set's files")
+
+
+USAGE = usage(
+    "python -m snnrl.evaluate run=RUN_DIR [key=value ...]",
+    Options,
+    f"""
+Of a run on a data set, which images are named right:
+
+{help_text(LearnerOptions)}
+""",
+)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -66,13 +66,13 @@ def evaluate_run(words: Sequence[str]) -> int:
         ConfigError: a wrong setting, or a run that cannot be read.
     """
     from snnrl.config import RunConfig, read_run
-    from snnrl.words import read_words
 
-    named = [word for word in words if word.partition("=")[0] in ("run", "trust")]
-    run_dir, settings = read_run({"run": None, "trust": False, **read_words(named, as_written=_TEXT)})
+    named = [word for word in words if word.partition("=")[0] in declarations(RunOptions)]
+    about = read_options(RunOptions, named)
+    run_dir, settings = read_run(about.run, trust=about.trust)
     if "learner" in settings:
         return _evaluate_learner(run_dir, settings, words)
-    options = _options(words)
+    options = read_options(Options, words)
 
     from snnrl.loading import load_model
     from snnrl.training.evaluation import evaluate
@@ -80,15 +80,15 @@ def evaluate_run(words: Sequence[str]) -> int:
     from snnrl.training.writable import keeping
 
     config = RunConfig.from_mapping(settings)
-    seed = config.seed if options["seed"] is None else options["seed"]
-    given = options["deterministic"]
+    seed = config.seed if options.seed is None else options.seed
+    given = options.deterministic
     deterministic = config.eval.deterministic if given is None else given
-    agent = load_model(config, run_dir, str(options["checkpoint"]), str(options["device"]))
-    if options["video"]:
+    agent = load_model(config, run_dir, options.checkpoint, options.device)
+    if options.video:
         from snnrl.training.video import check_drawing
 
         check_drawing(config.env)
-    found = evaluate(agent, config.env, episodes=options["episodes"], seed=seed, deterministic=deterministic)
+    found = evaluate(agent, config.env, episodes=options.episodes, seed=seed, deterministic=deterministic)
     low, high = bootstrap_interval(found.returns)
     result = {
         "return_mean": float(found.returns.mean()),
@@ -98,7 +98,7 @@ def evaluate_run(words: Sequence[str]) -> int:
         "returns": found.returns.tolist(),
         "lengths": found.lengths.tolist(),
         "seed": seed,
-        "checkpoint": str(options["checkpoint"]),
+        "checkpoint": options.checkpoint,
         "deterministic": deterministic,
         "env": config.env.id,
         "versions": versions(),
@@ -114,7 +114,7 @@ def evaluate_run(words: Sequence[str]) -> int:
     with keeping(run_dir):
         write_json(path, result)
     print(f"written to {path}")
-    if options["video"]:
+    if options.video:
         from snnrl.training.video import record_episode
 
         path = run_dir / "video.gif"
@@ -125,10 +125,8 @@ def evaluate_run(words: Sequence[str]) -> int:
 
 def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequence[str]) -> int:
     """Evaluate a learner as the command line says, and write ``evaluation.json`` into the run's folder."""
-    options = _read(words, STUDY_DEFAULTS)
-    images, split, label_readout = options["images"], options["split"], options["label_readout"]
-    whole = images is None or (isinstance(images, int) and not isinstance(images, bool) and images >= 1)
-    require(whole, "images", images, "an integer of at least 1")
+    options = read_options(LearnerOptions, words)
+    images, split, label_readout = options.images, options.split, options.label_readout
 
     from snnrl.loading import load_model
     from snnrl.training.summary import versions, write_json
@@ -136,7 +134,7 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
     from snnrl.training.supervised_task import confuse, draws_apart, read_split
     from snnrl.training.writable import keeping
 
-    overridden = {key: options[key] for key in ("data_dir",) if options[key] is not None}
+    overridden = {} if options.data_dir is None else {"data_dir": str(options.data_dir)}
     recipe = dict(settings["learner"])
     if label_readout is not None:
         require("label_readout" in recipe, "label_readout", label_readout, f"left out, as {recipe['name']} has none")
@@ -145,7 +143,7 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
     split = config.split if split is None else split
     chosen = read_split(config, "split", split)
     require(images is None or images <= len(chosen), "images", images, f"at most {len(chosen)}, for split={split}")
-    learner = load_model(config, run_dir, str(options["checkpoint"]), str(options["device"]))
+    learner = load_model(config, run_dir, options.checkpoint, options.device)
     place = next(iter(learner.state_dict().values())).device
     with draws_apart(learner, config.seed):
         if label_readout is not None:
@@ -160,7 +158,7 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
         "confusion": confusion.tolist(),
         "dataset": config.dataset,
         "learner": recipe,
-        "checkpoint": str(options["checkpoint"]),
+        "checkpoint": options.checkpoint,
         "versions": versions(),
     }
     print(f"accuracy {100 * right / total:.2f} % of {total:,} {split} images of {config.dataset}")
@@ -169,35 +167,6 @@ def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequenc
         write_json(path, result)
     print(f"written to {path}")
     return 0
-
-
-def _read(words: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a command line over their defaults."""
-    from snnrl.words import read_words
-
-    for word in words:
-        key = word.partition("=")[0]
-        if key not in defaults:
-            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, defaults)}")
-        if "=" not in word:
-            raise ConfigError(
-                f"{word}: must be key=value, such as {'images' if 'images' in defaults else 'episodes'}=100"
-            )
-    options = {**defaults, **read_words(words, as_written=_TEXT)}
-    require(options["run"] is not None, "run", options["run"], "the folder of a run")
-    return options
-
-
-def _options(words: Sequence[str]) -> dict[str, Any]:
-    options = _read(words, DEFAULTS)
-    for key, least in (("episodes", 1), ("seed", 0)):
-        value = options[key]
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
-        require(whole or (key == "seed" and value is None), key, value, f"an integer of at least {least}")
-    for key in ("deterministic", "video"):
-        unset = key == "deterministic" and options[key] is None
-        require(unset or isinstance(options[key], bool), key, options[key], "true or false")
-    return options
 
 
 sys.modules[__name__].__class__ = CommandModule

@@ -6,25 +6,30 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snnrl.cli import run_command
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.cli import PlayOptions, read_options, run_command, usage
+from snnrl.errors import require
+from snnrl.settings import setting
 
-USAGE = """
-usage: python -m snnrl.export run=RUN_DIR out=FOLDER [checkpoint=last]
 
-  run            folder of a finished run
-  out            a new folder
-  checkpoint     last, best or a file (last)
-  trust          true lets code run that the run's config.yaml names (agents and environments of your own)
+@dataclass(frozen=True, kw_only=True)
+class Options(PlayOptions):
+    """Options of the command."""
 
-Writes the run's config.yaml and summary.json, and a checkpoint with weights in half precision, compressed. It is a run
-folder for python -m snnrl.evaluate and snnrl.load; training cannot go on from it.
-"""
+    out: Path = setting(help="a new folder", expected="a folder")
 
-DEFAULTS: dict[str, Any] = {"run": None, "out": None, "checkpoint": "last", "trust": False}
+
+USAGE = usage(
+    "python -m snnrl.export run=RUN_DIR out=FOLDER [key=value ...]",
+    Options,
+    """
+Takes a finished run. Writes its config.yaml and summary.json, and a checkpoint with weights in half precision,
+compressed. It is a run folder for python -m snnrl.evaluate and snnrl.load; training cannot go on from it.
+""",
+)
 LARGE = 1024
 """Tensors of more values than this are halved."""
 
@@ -40,28 +45,21 @@ def export_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, a run that is not finished, or a folder that is there already.
     """
-    from snnrl.config import RunConfig, folder, read_run
+    from snnrl.config import RunConfig, read_run
     from snnrl.loading import load_model
-    from snnrl.textfiles import read_json
+    from snnrl.textfiles import read_json, usable
     from snnrl.training.checkpoints import CheckpointStore
     from snnrl.training.writable import keeping, require_writable
-    from snnrl.words import read_words
 
-    for word in words:
-        key = word.partition("=")[0]
-        if key not in DEFAULTS or "=" not in word:
-            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
-    options = {**DEFAULTS, **read_words(words, as_written=("run", "out", "checkpoint"))}
-    for key in ("run", "out"):
-        require(options[key] is not None, key, options[key], "a folder")
-    out = folder("out", options["out"])
-    run, settings = read_run(options)
+    options = read_options(Options, words)
+    out = usable("out", options.out)
+    run, settings = read_run(options.run, trust=options.trust)
     config = RunConfig.from_mapping(settings)
     require((run / "summary.json").is_file(), "run", run, "finished; python -m snnrl.train resume= goes on")
     read_json(run / "summary.json", f"run={run}: its summary.json")
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
-    source = CheckpointStore(run / "checkpoints").find(options["checkpoint"])
+    source = CheckpointStore(run / "checkpoints").find(options.checkpoint)
     load_model(config, run, str(source))
     with keeping(out):
         size = _slim(source, out)

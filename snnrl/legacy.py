@@ -43,6 +43,16 @@ NETWORK: Mapping[str, str] = {
 }
 """Settings of the agent ``rstdp`` that stood beside each other in version 0.1, and where they are now."""
 
+MOVED: Mapping[str, str] = {
+    "env.value_range": "agent.value_range (of a task, under tuned in its recipe)",
+    "env.observation": "agent.encoder (of a task, under tuned in its recipe)",
+    "env.frames": "agent.encoder (of a task, under tuned in its recipe)",
+    "agent.spikes_per_step": "agent.encoder.spikes_per_step",
+    "agent.target_rate": "agent.encoder.target_rate",
+    **{f"agent.{old}": f"agent.{new}" for old, new in NETWORK.items()},
+}
+"""Settings that now stand in another section, by their full names in version 0.1."""
+
 LEARNERS: Mapping[str, str] = {
     "unsupervised": "diehl_cook",
     "convolutional": "conv_stdp",
@@ -52,6 +62,10 @@ LEARNERS: Mapping[str, str] = {
     "surrogate_conv": "backprop_conv",
 }
 """Learners by their names in version 0.1."""
+
+
+FROM_0_1 = "from_0_1"
+"""Marks settings of an encoder that were written when encoders took of them what they could use."""
 
 
 class OldAgent(NamedTuple):
@@ -79,7 +93,7 @@ _QUIET = {"entropy_coef": 0.0, "exploration_bonus": 0.0, "exploration_steps": 50
 _FINE = {
     **_QUIET,
     "tau": 10.0,
-    "spikes_per_step": 4.5,
+    "encoder": {FROM_0_1: True, "spikes_per_step": 4.5},
     "weight_mean": 0.05,
     "weight_std": 0.007,
     "critic_neurons": 20,
@@ -103,7 +117,7 @@ _SCALED = {
 _DENSE = {
     **_SCALED,
     "tau": 5.0,
-    "spikes_per_step": 18.0,
+    "encoder": {FROM_0_1: True, "spikes_per_step": 18.0},
     "weight_mean": 0.0125,
     "weight_std": 0.0017,
     "critic_lr": 0.001,
@@ -116,7 +130,7 @@ _KEEN = {**_DENSE, "entropy_coef": 0.01, "exploration_bonus": 0.5, "exploration_
 _SWIFT = {
     **_DENSE,
     "tau": 3.0,
-    "spikes_per_step": 6.0,
+    "encoder": {FROM_0_1: True, "spikes_per_step": 6.0},
     "weight_mean": 0.0375,
     "weight_std": 0.005,
     "action_bins": 5,
@@ -152,6 +166,9 @@ AGENTS: Mapping[str, OldAgent] = {
 }
 """Recipes of agents that have gone. They hold every setting that a task's recipe tunes, so that their own count."""
 
+_OF_ENCODERS = ("spikes_per_step", "target_rate")
+_OF_THE_AGENT = ("value_range", "observation", "frames")
+
 _CLASSES: Mapping[str, str] = {
     "Unsupervised": "DiehlCookLearner",
     "Convolutional": "ConvSTDPLearner",
@@ -182,6 +199,22 @@ _WEIGHTS_OF: Mapping[str, Mapping[str, str]] = {
 """Weights and buffers of one class alone, by their names in version 0.1."""
 
 
+def new_name(setting: str) -> str | None:
+    """The full name by which a setting of version 0.1 goes now; ``None`` for what is not one of those renamed.
+
+    >>> new_name("agent.urge"), new_name("pipeline.voting"), new_name("agent.actor_neurons"), new_name("agent.gamma")
+    ('agent.exploration_bonus', 'learner.label_readout', 'agent.network.actor.per_action', None)
+    """
+    for old, now in MOVED.items():
+        if f"{setting}.".startswith(f"{old}."):
+            return now
+    section, dot, name = setting.partition(".")
+    section = SECTIONS.get(section, section)
+    name = SETTINGS.get(section, {}).get(name, name)
+    full = f"{section}{dot}{name}"
+    return None if full == setting else full
+
+
 def upgraded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a run's ``config.yaml`` of any version holds, in the names of this one.
 
@@ -196,10 +229,30 @@ def upgraded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     agent = found.get("agent")
     if isinstance(agent, Mapping):
         found["agent"] = nested(agent)
+    if isinstance(found.get("agent"), dict) and isinstance(found.get("env"), Mapping):
+        _move(found)
     learner = found.get("learner")
     if isinstance(learner, dict) and isinstance(learner.get("name"), str):
         learner["name"] = LEARNERS.get(learner["name"], learner["name"])
     return found
+
+
+def _move(found: dict[str, Any]) -> None:
+    """Put what is said of the encoder under ``agent.encoder``, and the critic's range under ``agent.value_range``."""
+    agent = found["agent"]
+    env = {key: value for key, value in found["env"].items() if key not in _OF_THE_AGENT}
+    given = {key: value for key, value in found["env"].items() if key in _OF_THE_AGENT}
+    found["env"] = env
+    if agent.get("name") != "rstdp" or "encoder" in agent:
+        return
+    if "learning_rate_end" in agent:
+        agent["lr_end_factor"] = agent.pop("learning_rate_end")
+    if given.get("value_range") is not None:
+        agent["value_range"] = given["value_range"]
+    encoder = {name: agent.pop(name) for name in _OF_ENCODERS if name in agent}
+    for section in ("observation", "frames"):
+        encoder |= given.get(section) or {}
+    agent["encoder"] = {"name": None, FROM_0_1: True, **encoder}
 
 
 def nested(agent: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,7 +280,7 @@ def upgraded_checkpoint(payload: dict[str, Any]) -> dict[str, Any]:
     kind, bracket, shapes = str(payload["architecture"]).partition("(")
     kind = _CLASSES.get(kind, kind)
     own = _WEIGHTS_OF.get(kind, {})
-    shapes = re.sub(r"([\w.]+)(?= \()", lambda name: own.get(name[1], name[1]), shapes)
+    shapes = re.sub(r"([\w.]+)(?= \()", lambda name: own.get(name[1], _renamed(name[1])), shapes)
     if kind == "ConvSTDPLearner":  # maps were the last dimension
         shapes = re.sub(r"^synapses.weight \((\d+, \d+, \d+), (\d+)\)", r"synapses.weight (\2, \1)", shapes)
     found = {**payload, "architecture": f"{kind}{bracket}{shapes}"}

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-import gymnasium
-from gymnasium.vector import VectorEnv
-
 from snnrl import envs
 from snnrl.agent_files import read_agent
 from snnrl.agents import AGENTS
-from snnrl.agents.trainable import Origin
+from snnrl.agents.trainable import Origin, Trainable
 from snnrl.config import RunConfig, read_config, read_run
 from snnrl.envs import EnvConfig, OwnEnv, OwnSource, StandIn, name_of
+from snnrl.envs.types import Env, VectorEnv
 from snnrl.errors import require
 from snnrl.recipes import choice, compose_run
 from snnrl.training.device import choose_device
@@ -24,6 +21,7 @@ from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.supervised_config import SupervisedConfig
 from snnrl.training.supervised_task import SupervisedTask
 from snnrl.training.task import Task, fit, read_checkpoint
+from snnrl.types import Setting, Settings
 from snnrl.words import as_words
 
 AnyConfig: TypeAlias = RunConfig | SupervisedConfig
@@ -58,7 +56,7 @@ def load(
     """
     if Path(path).is_file():
         return _from_file(Path(path), device, env, trust)
-    run_dir, settings = read_run({"run": path, "trust": trust})
+    run_dir, settings = read_run(path, trust=trust)
     config = checked(settings)
     if not isinstance(config, RunConfig):
         return load_model(config, run_dir, checkpoint, device)
@@ -89,7 +87,7 @@ def load_model(config: AnyConfig, run_dir: Path, checkpoint: str = "last", devic
     return task_type(config).load_model(config, read_checkpoint(run_dir, checkpoint), device)
 
 
-def checked(settings: Mapping[str, Any], env: EnvConfig | None = None) -> AnyConfig:
+def checked(settings: Settings, env: EnvConfig | None = None) -> AnyConfig:
     """The checked settings of a run.
 
     Args:
@@ -124,7 +122,7 @@ def agent_task(name: str) -> type[EnvironmentTask[Any]]:
     return cast(type[EnvironmentTask[Any]], getattr(import_module(module), task))
 
 
-def task_of(settings: Mapping[str, Any], env: EnvConfig | None = None) -> Task[Any]:
+def task_of(settings: Settings, env: EnvConfig | None = None) -> Task[Any]:
     """The task that the settings of a run describe.
 
     Args:
@@ -139,7 +137,7 @@ def task_of(settings: Mapping[str, Any], env: EnvConfig | None = None) -> Task[A
 
 
 def make_task(
-    env: AnyEnv | None = None, *, agent: str | None = None, experiment: str | None = None, **settings: Any
+    env: AnyEnv | None = None, *, agent: str | None = None, experiment: str | None = None, **settings: Setting
 ) -> Task[Any]:
     """What a :class:`~snnrl.training.trainer.Trainer` drives: environments and an agent, or a data set and a learner.
 
@@ -157,7 +155,7 @@ def make_task(
 
 
 def compose(
-    env: AnyEnv | None, agent: str | None, experiment: str | None, settings: Mapping[str, Any]
+    env: AnyEnv | None, agent: str | None, experiment: str | None, settings: Settings
 ) -> tuple[dict[str, Any], EnvConfig | None]:
     """The settings of a run, and its environment where that is an object or a function.
 
@@ -170,7 +168,7 @@ def compose(
     Raises:
         ConfigError: a wrong setting.
     """
-    given: dict[str, Any] = {"agent": agent, "experiment": experiment}
+    given: Settings = {"agent": agent, "experiment": experiment}
     words = as_words({key: name for key, name in given.items() if name is not None})
     if isinstance(env, str):
         words.append(choice(env))
@@ -186,7 +184,7 @@ def compose(
     return resolved, OwnEnv.of(EnvConfig.from_mapping(resolved["env"]), env)
 
 
-def env_recipe(env: AnyEnv, known: Mapping[str, Any] | None = None) -> EnvConfig:
+def env_recipe(env: AnyEnv, known: Settings | None = None) -> EnvConfig:
     """The recipe of an environment.
 
     Args:
@@ -201,7 +199,7 @@ def env_recipe(env: AnyEnv, known: Mapping[str, Any] | None = None) -> EnvConfig
     return OwnEnv.of(EnvConfig.from_mapping(known or {"id": name_of(env)}), env)
 
 
-def set_env(agent: Any, env: AnyEnv) -> None:
+def set_env(agent: Trainable, env: AnyEnv) -> None:
     """Let an agent learn in other environments; see :meth:`snnrl.agents.Agent.set_env`."""
     origin = agent.made_for()
     recipe = env_recipe(env, origin.settings["env"])
@@ -210,13 +208,13 @@ def set_env(agent: Any, env: AnyEnv) -> None:
     agent.origin = Origin(origin.settings if count is None else {**origin.settings, "num_envs": count}, recipe)
 
 
-def require_spaces(agent: Any, env: EnvConfig) -> None:
+def require_spaces(agent: Trainable, env: EnvConfig) -> None:
     """Raise unless an environment has the spaces that an agent was made for."""
     for found, own in zip(envs.spaces_of(env), (agent.observation_space, agent.action_space), strict=True):
         require(found == own, "env", env.id, f"one with the agent's {own}; it has {found}")
 
 
-def make_envs(env: str, num_envs: int) -> VectorEnv[Any, Any, Any]:
+def make_envs(env: str, num_envs: int) -> VectorEnv:
     """Environments stepped together, as training sees them.
 
     Args:
@@ -226,7 +224,7 @@ def make_envs(env: str, num_envs: int) -> VectorEnv[Any, Any, Any]:
     return envs.make_envs(env_recipe(env), num_envs)
 
 
-def make_env(env: str, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+def make_env(env: str, render_mode: str | None = None) -> Env:
     """One environment, as training sees it.
 
     Args:
@@ -236,12 +234,12 @@ def make_env(env: str, render_mode: str | None = None) -> gymnasium.Env[Any, Any
     return envs.make_env(env_recipe(env), render_mode)
 
 
-def make_agent_for(env: EnvConfig, agent: Mapping[str, Any], seed: int = 0, device: str = "cpu") -> Any:
+def make_agent_for(env: EnvConfig, agent: Settings, seed: int = 0, device: str = "cpu") -> Any:
     """An untrained agent, of any kind, for an environment's recipe."""
     return agent_task(str(agent["name"])).make_agent(agent, env, seed, choose_device(device))
 
 
-def make_agent(env: AnyEnv, agent: str | None = None, seed: int = 0, device: str = "cpu", **settings: Any) -> Any:
+def make_agent(env: AnyEnv, agent: str | None = None, seed: int = 0, device: str = "cpu", **settings: Setting) -> Any:
     """An untrained agent for an environment, which ``learn`` trains.
 
     Args:

@@ -21,6 +21,7 @@ from snnrl.composition import Recipes
 from snnrl.errors import ConfigError, did_you_mean, shown
 from snnrl.legacy import AGENTS
 from snnrl.run_settings import RLSettings, SupervisedSettings, as_recipe
+from snnrl.settings import renamed
 from snnrl.textfiles import read_yaml
 from snnrl.tuning import SECTION, parents, tuned_settings
 from snnrl.words import Word, Words, given, quoted, read_line
@@ -100,7 +101,7 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
         if base == _SUPERVISED:
             words = words.under("learner", [key for key in choices["learner"] if key not in choices])
         _check_keys(words, choices)
-        resolved = recipes.compose(base, [*chosen, *(_force_free(word) for word in words.settings)])
+        resolved = recipes.compose(base, [*chosen, *(each for word in words.settings for each in _forced(word))])
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
     except RecursionError as error:
@@ -108,6 +109,7 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     words.put_texts(resolved)
     if resolved["resume"] is not None:
         raise ConfigError(f"resume={shown(resolved['resume'])}: goes on with a run as it is; must be left out here")
+    _drop_settings_of_another(words, choices, resolved)
     resolved.pop("experiment", None)
     old = resolved.pop(_OLD, None)
     if old is not None:
@@ -122,6 +124,17 @@ def choice(env: str) -> str:
 
 _ACTING, _SUPERVISED = "snnrl", "snnrl_supervised"
 """Names of what runs build on, with environments and with data sets."""
+
+
+def _drop_settings_of_another(words: Words, recipe: Mapping[str, Any], resolved: Mapping[str, Any]) -> None:
+    """Leave an encoder that the command line names without the settings that the recipes have for theirs."""
+    parts = [settings["agent"].get("encoder") if "agent" in settings else None for settings in (recipe, resolved)]
+    before, after = parts
+    if isinstance(before, Mapping) and isinstance(after, dict) and before.get("name") != after.get("name"):
+        own = {word.key.split(".")[2] for word in words.settings if word.key.startswith("agent.encoder.")}
+        own |= {name for word in words.settings if word.key == "agent.encoder" for name in given(word)}
+        for name in set(after) - own:
+            del after[name]
 
 
 _OLD = "old_agent"
@@ -172,7 +185,7 @@ def _check_keys(words: Words, config: Any) -> None:
     for word in words.all:
         free = _is_free(word)
         if word.key not in GROUPS and word.key not in known and not free and not word.adds:
-            hint = did_you_mean(word.key, known | set(GROUPS))
+            hint = _renamed(word.key, config) or did_you_mean(word.key, known | set(GROUPS))
             agent = config.get("agent")
             if word.key.startswith("agent.") and isinstance(agent, Mapping) and ":" in str(agent.get("name")):
                 hint = f"one that the recipe of an agent of your own does not hold is added by +{shown(word.written)}"
@@ -183,12 +196,19 @@ def _check_keys(words: Words, config: Any) -> None:
             _check_section(word, known)
 
 
+def _renamed(key: str, config: Mapping[str, Any]) -> str | None:
+    """What to say of a key by an earlier version's name; those of a learner need no section on the command line."""
+    return renamed(key) or ("learner" in config and renamed(f"learner.{key}")) or None
+
+
 def _check_section(word: Word, known: Collection[str]) -> None:
     """Raise unless every setting of a section that is given as ``{key: value}`` is there."""
     for name in _keys(given(word)):
         key = f"{word.key}.{name}"
         if key not in known:
-            raise ConfigError(f"{shown(word.written)}: there is no setting {key}; {did_you_mean(key, known)}")
+            raise ConfigError(
+                f"{shown(word.written)}: there is no setting {key}; {renamed(key) or did_you_mean(key, known)}"
+            )
 
 
 def _check_place(word: Word, config: Any) -> None:
@@ -206,7 +226,11 @@ def _check_place(word: Word, config: Any) -> None:
             raise ConfigError(f"{shown(word.written)}: {section} is {shown(place)}; must be set as a whole")
 
 
-_FREE = ("env.kwargs", "env.eval_kwargs", "env.observation", "env.frames", "agent.neuron_kwargs")
+_PARTS = tuple(
+    f"agent.network.{name}.{part}" for name in ("actor", "critic") for part in ("neuron", "rule", "connection")
+)
+"""A name, or a mapping with ``name`` and settings, which takes the place of the recipe's as a whole."""
+_FREE = ("env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs", "agent.encoder", *_PARTS)
 """Mappings that are passed on, whose keys are checked by whoever takes them."""
 
 
@@ -218,8 +242,12 @@ def _keys(config: Any, prefix: str = "") -> Iterator[str]:
             yield from _keys(config[key], f"{name}.")
 
 
-def _force_free(word: Word) -> str:
-    return f"++{word.written.lstrip('+')}" if _is_free(word) else word.written
+def _forced(word: Word) -> list[str]:
+    """A word of the command line as Hydra takes it: one of free settings adds those that the recipe does not hold."""
+    if not _is_free(word):
+        return [word.written]
+    whole = word.key in _PARTS and word.value.lstrip().startswith("{") and "name" in given(word)
+    return [*([f"~{word.key}"] if whole else []), f"++{word.written.lstrip('+')}"]
 
 
 def _is_free(word: Word) -> bool:

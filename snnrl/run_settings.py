@@ -49,7 +49,26 @@ class SupervisedEvalSettings(Settings, section="eval"):
 
 
 @dataclass(frozen=True)
-class RunSettings(Settings):
+class ProgressSettings(Settings):
+    """How progress is shown."""
+
+    progress: str = setting("auto", "how it is shown", choices=PROGRESS_MODES)
+
+
+@dataclass(frozen=True)
+class DeviceSettings(Settings):
+    """Where tensors are."""
+
+    device: str = setting(
+        "auto",
+        "auto (CUDA where there is one, else the CPU), cpu, cuda or cuda:<n>",
+        check=lambda name: _DEVICE.fullmatch(name) is not None,
+        expected="auto, cpu, cuda or cuda:<n>",
+    )
+
+
+@dataclass(frozen=True)
+class CommonSettings(ProgressSettings, DeviceSettings):
     """What every run can be told."""
 
     seed: int = setting(
@@ -59,23 +78,16 @@ class RunSettings(Settings):
         at_most=SEED_LIMIT - 1,
         expected=f"an integer from 0 to {SEED_LIMIT - 1}",
     )
-    device: str = setting(
-        "auto",
-        "auto (CUDA where there is one, else the CPU), cpu, cuda or cuda:<n>",
-        check=lambda name: _DEVICE.fullmatch(name) is not None,
-        expected="auto, cpu, cuda or cuda:<n>",
-    )
     run_dir: Path | None = setting(None, "folder to write to", default_text="a new one under runs/")
-    resume: Path | None = setting(None, "folder of a run to go on with; other settings are then the run's own")
+    resume: Path | None = None
     logger: str = setting(
         "tensorboard", "tensorboard, wandb, tensorboard,wandb or none; metrics.jsonl is always written"
     )
     checkpoint: CheckpointSettings = setting(CheckpointSettings())
-    progress: str = setting("auto", "how it is shown", choices=PROGRESS_MODES)
 
 
 @dataclass(frozen=True)
-class RLSettings(RunSettings):
+class RLSettings(CommonSettings):
     """What a run of an agent in environments can be told."""
 
     env_steps: int = setting(
@@ -91,7 +103,7 @@ class RLSettings(RunSettings):
 
 
 @dataclass(frozen=True)
-class SupervisedSettings(RunSettings):
+class SupervisedSettings(CommonSettings):
     """What a run of a learner on a data set can be told."""
 
     dataset: str = setting("MNIST", "MNIST, FashionMNIST, KMNIST or EMNIST")

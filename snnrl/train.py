@@ -7,60 +7,87 @@ import secrets
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from snnrl.cli import CommandModule, run_command
-from snnrl.errors import ConfigError, require, shown
+from snnrl.cli import CommandModule, read_options, run_command
+from snnrl.errors import ConfigError, shown
 from snnrl.recipes import compose_run, has_learner, recipe_names
+from snnrl.run_settings import CommonSettings, RLSettings, SupervisedSettings
+from snnrl.settings import Registry, Settings, declarations, help_text, setting
 from snnrl.textfiles import usable
 from snnrl.training.shutdown import stoppable
+from snnrl.words import as_text, split
 
 if TYPE_CHECKING:
     from snnrl.training.task import RunSettings
 
-USAGE = """
+HEAD = """
 usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value ...]
        python -m snnrl.train experiment=mnist_unsupervised [dataset=NAME] [n_neurons=N] [key=value ...]
        python -m snnrl.train resume=RUN_DIR [trust=true] [env_steps=N] [passes=N] [key=value ...]
 
-  env               a recipe: {envs}; or env.id=ANY_GYMNASIUM_ID
-  agent             a recipe: {agents}; agent.KEY=VALUE changes one of its settings
-  experiment        a recipe: {experiments}
-  env_steps         length of the run in environment steps, summed over environments
-  num_envs          environments stepped together
-  seed              of all randomness (0)
-  device            auto, cpu, cuda or cuda:<n>
-  run_dir           folder to write to (a new one under runs/)
-  resume            folder of a run to go on with; checkpoint=last, best or a file of it to go on from
-  trust             with resume: true lets code run that the run's config.yaml names (agents, environments of your own)
-  logger            tensorboard, wandb, tensorboard,wandb or none; metrics.jsonl is always written
-  eval.every        environment steps between evaluations, 0 for none; eval.during episodes each
-  eval.episodes     episodes of the evaluation at the end
-  eval.deterministic  whether evaluations take the best actions rather than draw them (true)
-  checkpoint.every  environment steps between checkpoints, 0 for none but the last
-  progress          auto, bar, plain or none
-
-Experiments that learn from a data set ({supervised}) have no environment; besides seed to progress they know
-
-  dataset           MNIST, FashionMNIST, KMNIST or EMNIST
-  data_dir          folder with its files ($SNNRL_DATA, else a cache that they are downloaded to)
-  passes            how often each training image is learned from
-  split             test, or validation: the last 10,000 training images are held out and evaluated on
-  train_images      learn from the first so many only; test_images evaluates on the first so many
-  plot              true draws what was learned into the run's folder
-  KEY=VALUE         changes one of the learner's settings, such as n_neurons=400
 """
+COLUMN = 22
+"""Where the helps of settings begin."""
 
-_ABOUT_RESUMING = ("resume", "checkpoint", "trust")
-"""Words that say which run goes on, from where and how; they are no settings."""
+
+@dataclass(frozen=True)
+class ResumeOptions(Settings):
+    """Which run goes on, from where and how; the settings are the run's own."""
+
+    resume: Path | None = setting(None, "folder of a run to go on with")
+    checkpoint: str | None = setting(
+        None,
+        "with resume: last, best or a file of the run to go on from",
+        default_text="last",
+        check=bool,
+        expected="last, best or a file of the run",
+    )
+    trust: bool = setting(
+        False, "with resume: whether code may run that its config.yaml names, such as an agent of others"
+    )
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
-    names = {f"{group}s": ", ".join(recipe_names(group)) for group in ("env", "agent", "experiment")}
-    names["supervised"] = ", ".join(name for name in recipe_names("experiment") if has_learner(name))
-    return run_command(stoppable(train), USAGE.format(**names), words)
+    return run_command(stoppable(train), usage, words)
+
+
+def usage(words: Sequence[str]) -> str:
+    """What ``--help`` prints: recipes and settings; with ``agent=`` or ``experiment=`` also what that one has."""
+    names = {group: ", ".join(recipe_names(group)) for group in ("env", "agent", "experiment")}
+    supervised = ", ".join(name for name in recipe_names("experiment") if has_learner(name))
+    parts = [
+        f"{'  env':{COLUMN}}a recipe: {names['env']}; or env.id=ANY_GYMNASIUM_ID",
+        f"{'  agent':{COLUMN}}a recipe: {names['agent']}; agent.KEY=VALUE changes one of its settings",
+        f"{'  experiment':{COLUMN}}a recipe: {names['experiment']}",
+        help_text(RLSettings, column=COLUMN, leave_out=["resume"]),
+        help_text(ResumeOptions, column=COLUMN),
+        f"\nExperiments that learn from a data set ({supervised}) have no environment, but\n",
+        help_text(SupervisedSettings, column=COLUMN, leave_out=list(declarations(CommonSettings))),
+        f"{'  KEY=VALUE':{COLUMN}}changes one of the learner's settings, such as n_neurons=400",
+        _own_settings(words)
+        or "\nWith agent=RECIPE or experiment=RECIPE, --help also lists what that one can be told.",
+    ]
+    return HEAD + "\n".join(parts)
+
+
+def _own_settings(words: Sequence[str]) -> str:
+    """The settings of the agent or the learner that the words choose, with the values that they would have."""
+    if not any(split(word).key in ("agent", "agent.name", "experiment", "learner.name") for word in words):
+        return ""
+    settings = compose_run(words)
+    section = "learner" if "learner" in settings else "agent"
+
+    from snnrl.agents import AGENTS
+    from snnrl.learners import LEARNERS
+
+    registry: Registry[Any] = LEARNERS if section == "learner" else AGENTS
+    kind: Any = registry.find(settings[section]["name"], f"{section}.name")
+    found = help_text(kind.Config, section, settings[section])
+    return f"\nSettings of {section}.name={settings[section]['name']}\n\n{found}"
 
 
 def train(words: Sequence[str]) -> int:
@@ -69,8 +96,9 @@ def train(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting.
     """
-    resumed = _resumes(words)
-    settings = compose_run(words) if resumed is None else _resumed(resumed, words)
+    about = _resumes(words)
+    resumed = about.resume
+    settings = compose_run(words) if resumed is None else _resumed(resumed, about.trust, words)
 
     from snnrl.loading import task_of
     from snnrl.training.device import leave_cores_to_environments
@@ -80,8 +108,8 @@ def train(words: Sequence[str]) -> int:
     if "learner" not in settings:
         leave_cores_to_environments()
     task = task_of(settings)
-    run_dir = _new_run_dir(task.config) if resumed is None else resumed.run_dir
-    trainer = Trainer(task, run_dir, resume=False if resumed is None else resumed.checkpoint)
+    run_dir = _new_run_dir(task.config) if resumed is None else resumed
+    trainer = Trainer(task, run_dir, resume=False if resumed is None else about.checkpoint or True)
     _announce(task.config, run_dir, settings, trainer.steps)
     run = trainer.train()
     if run.summary is None:
@@ -92,50 +120,29 @@ def train(words: Sequence[str]) -> int:
     return 0
 
 
-class _Resumed(NamedTuple):
-    """What the command line says of a run that goes on."""
-
-    run_dir: Path
-    checkpoint: str | bool
-    """The checkpoint to go on from; true for the last, or for the start where there is none."""
-    trust: bool
-    """Whether code that the run names may run."""
-
-
-def _resumes(words: Sequence[str]) -> _Resumed | None:
-    """The run that goes on, if one does.
+def _resumes(words: Sequence[str]) -> ResumeOptions:
+    """Which run goes on, if one does.
 
     Raises:
         ConfigError: ``resume=`` with nothing behind it, as from an unset variable of the shell.
     """
-    from snnrl.words import as_text, split
-
-    given = {word.key: word for word in map(split, words) if word.key in _ABOUT_RESUMING}
-    resumed = as_text(given["resume"].value) if "resume" in given else None
-    if resumed is None:
-        if "trust" in given:
-            raise ConfigError(
-                f"{shown(given['trust'].written)}: goes with resume=; what a new run names is your own word"
-            )
-        return None
-    from snnrl.config import folder
-
-    if resumed == "":
-        raise ConfigError("resume=: must be the folder of a run, and nothing stands behind it")
-    trust = given["trust"].value if "trust" in given else "false"
-    require(trust in ("true", "false"), "trust", trust, "true or false")
-    checkpoint = as_text(given["checkpoint"].value) if "checkpoint" in given else None
-    require(checkpoint != "", "checkpoint", checkpoint, "last, best or a file of the run")
-    return _Resumed(folder("resume", resumed), checkpoint or True, trust == "true")
+    given = [word for word in words if split(word).key in declarations(ResumeOptions)]
+    for word in given:
+        if split(word).key == "resume" and as_text(split(word).value) == "":
+            raise ConfigError("resume=: must be the folder of a run, and nothing stands behind it")
+    options = read_options(ResumeOptions, given)
+    for word in given:
+        if options.resume is None and split(word).key == "trust":
+            raise ConfigError(f"{shown(word)}: goes with resume=; what a new run names is your own word")
+    return options
 
 
-def _resumed(resumed: _Resumed, words: Sequence[str]) -> dict[str, Any]:
+def _resumed(resumed: Path, trust: bool, words: Sequence[str]) -> dict[str, Any]:
     """The settings of a run that goes on, with what the command line changes."""
     from snnrl.resuming import resumed_settings
-    from snnrl.words import split
 
-    changes = [word for word in words if split(word).key not in _ABOUT_RESUMING]
-    return resumed_settings(resumed.run_dir, changes, resumed.trust)
+    changes = [word for word in words if split(word).key not in declarations(ResumeOptions)]
+    return resumed_settings(resumed, changes, trust)
 
 
 def _new_run_dir(config: RunSettings) -> Path:

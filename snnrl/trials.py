@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from snnrl.config import RunConfig, read_settings
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import ConfigError, require
 from snnrl.loading import load_model, task_of
-from snnrl.run_settings import PROGRESS_MODES
 from snnrl.textfiles import replacing
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.evaluation import evaluate
 from snnrl.training.summary import bootstrap_interval, write_json
 from snnrl.training.trainer import Trainer
-from snnrl.words import read_words
 
 NO_MATTER = ("logger", "progress", "run_dir", "resume")
 """Settings that change nothing in what a run learns."""
@@ -173,27 +171,6 @@ def _curve(folder: Path) -> tuple[Any, Any]:
     require(bool(points), "run", folder, "long enough to have finished an episode")
     steps, values = zip(*points, strict=True)
     return np.array(steps, dtype=float), np.array(values)
-
-
-def read_options(words: Sequence[str], defaults: Mapping[str, Any], as_written: Sequence[str]) -> dict[str, Any]:
-    """The options of a command line over their defaults; ``seeds``, ``episodes`` and ``progress`` are checked.
-
-    Raises:
-        ConfigError: an option that is unknown or wrong.
-    """
-    for word in words:
-        key = word.partition("=")[0]
-        if key not in defaults:
-            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, defaults)}")
-        if "=" not in word:
-            raise ConfigError(f"{word}: must be key=value, such as seeds=5")
-    options: dict[str, Any] = {**defaults, **read_words(words, as_written=as_written)}
-    for key in ("seeds", "episodes"):
-        value = options[key]
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-        require(whole or (key == "episodes" and value is None), key, value, "an integer of at least 1")
-    require(options["progress"] in PROGRESS_MODES, "progress", options["progress"], ", ".join(PROGRESS_MODES))
-    return options
 
 
 def for_seed(settings: Mapping[str, Any], seed: int, progress: str) -> dict[str, Any]:

@@ -114,10 +114,10 @@ def test_learning_again_keeps_what_was_learned_and_plays_no_episode_twice(agent:
 
 def test_an_agent_learns_on_in_a_run() -> None:
     agent = snnrl.make_agent("CartPole", sim_steps=4).learn(64)
-    before = agent.network.to_critic.weight.clone()
+    before = [weights.clone() for weights in agent.parameters()]
     run = snnrl.train("CartPole", agent=agent, env_steps=64, **SHORT)
     assert run.agent is agent
-    assert not torch.equal(agent.network.to_critic.weight, before)
+    assert not all(torch.equal(old, new) for old, new in zip(before, agent.parameters(), strict=True))
     with pytest.raises(ConfigError, match=r"env=Pendulum-v1: must be one with the agent's .*4"):
         snnrl.train("Pendulum", agent=agent, env_steps=64, **SHORT)
 

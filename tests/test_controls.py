@@ -68,12 +68,12 @@ def test_what_is_there_is_not_done_again(run: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "run=None: must be the folder of a run"),
+        ([], "run is missing: folder of a run"),
         (["run=nowhere"], "run=nowhere: there is no config.yaml in it; must be the folder of a run"),
         (["run={run}", "seeds=0"], "seeds=0: must be an integer of at least 1"),
-        (["run={run}", "seeds"], "seeds: must be key=value, such as seeds=5"),
+        (["run={run}", "seeds"], "seeds: must be key=value, such as seeds=3"),
         (["run={run}", "sedes=2"], "sedes=2: there is no such option; did you mean seeds or episodes?"),
-        (["run={run}", "progress=loud"], "progress=loud: must be auto, bar, plain, none"),
+        (["run={run}", "progress=loud"], "progress=loud: must be one of auto, bar, plain, none"),
     ],
 )
 def test_a_wrong_option_is_named(words: list[str], message: str, run: Path, capsys: pytest.CaptureFixture[str]) -> None:

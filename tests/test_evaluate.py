@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from snnrl import evaluate, train
+from snnrl.settings import declarations
 from snnrl.training.checkpoints import load_checkpoint
 
 
@@ -170,7 +171,7 @@ def test_a_damaged_checkpoint_is_refused(run_dir: Path, capsys: pytest.CaptureFi
 
 def test_a_checkpoint_of_another_architecture_is_refused(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = run_dir / "config.yaml"
-    config.write_text(config.read_text().replace("actor_neurons: 10", "actor_neurons: 11"))
+    config.write_text(config.read_text().replace("per_action: 10", "per_action: 11"))
     assert evaluate.main([f"run={run_dir}"]) == 2
     assert "another architecture" in one_line(capsys)
 
@@ -190,7 +191,7 @@ def test_agents_that_do_not_learn_are_evaluated_by_the_same_command(
 def test_help_says_what_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate.main(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"\n  {option}  " in shown for option in evaluate.DEFAULTS)
+    assert all(f"\n  {option}  " in shown for option in declarations(evaluate.Options))
 
 
 def test_a_run_whose_evaluations_draw_actions_is_evaluated_so_unless_told_otherwise(tmp_path: Path) -> None:

@@ -59,8 +59,8 @@ NARROWER: dict[str, set[str]] = {
     "composition": set(),
     "tuning": {"errors", "words"},
     "run_settings": {"settings"},
-    "recipes": {"errors", "legacy", "run_settings", "textfiles", "words", "composition", "tuning"},
-    "cli": {"errors", "output"},
+    "recipes": {"errors", "settings", "legacy", "run_settings", "textfiles", "words", "composition", "tuning"},
+    "cli": {"errors", "output", "run_settings", "settings", "words"},
 }
 """Rooms that may import less than their row says, besides themselves, declared settings and the names of types."""
 

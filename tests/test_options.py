@@ -9,12 +9,13 @@ import pytest
 
 from snnrl.config import write_settings
 from snnrl.recipes import compose_run
+from snnrl.settings import declarations
 
 COMMANDS = ("evaluate", "controls", "compare", "convert", "energy", "export", "integrations.nir")
 OPTIONS = [
     (command, option)
     for command in COMMANDS
-    for option in importlib.import_module(f"snnrl.{command}").DEFAULTS
+    for option in declarations(importlib.import_module(f"snnrl.{command}").Options)
     if option != "run"
 ]
 VALUES = [

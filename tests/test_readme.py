@@ -12,9 +12,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 import snnrl
 from snnrl.agents import Agent
+from snnrl.agents.encoder_factory import encoder_settings
 from snnrl.config import RunConfig
-from snnrl.evaluate import DEFAULTS, STUDY_DEFAULTS
+from snnrl.encoders import ENCODERS
+from snnrl.evaluate import LearnerOptions, Options
 from snnrl.recipes import compose_run
+from snnrl.settings import declarations
 from snnrl.training.supervised_config import SupervisedConfig
 
 ROOT = Path(snnrl.__file__).parents[1]
@@ -78,7 +81,10 @@ def test_training_commands_compose() -> None:
 def test_evaluation_commands_have_options_that_exist() -> None:
     evaluations = [words[1:] for words in commands() if words[0] == "evaluate"]
     assert evaluations
-    assert {word.partition("=")[0] for words in evaluations for word in words} <= {*DEFAULTS, *STUDY_DEFAULTS}
+    assert {word.partition("=")[0] for words in evaluations for word in words} <= {
+        *declarations(Options),
+        *declarations(LearnerOptions),
+    }
 
 
 @pytest.mark.usefixtures("with_own_recipe")
@@ -103,3 +109,14 @@ def test_every_picture_and_page_is_there() -> None:
         if heading:
             titles = re.findall(r"^#+ (.*)$", (ROOT / page).read_text(), flags=re.MULTILINE)
             assert heading in {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}, target
+
+
+def test_the_table_of_encoders_names_all_of_them_with_their_settings() -> None:
+    page = (ROOT / "agents" / "README.md").read_text()
+    row = r"^\| ((?:`\w+`(?:, )?)+)[^|]*\| [^|]*\| (.*) \|$"
+    rows = re.findall(row, page.partition("**Encoders.**")[2].partition("Yours is")[0], re.MULTILINE)
+    told = {name: settings for names, settings in rows for name in re.findall(r"`(\w+)`", names)}
+    assert set(told) == set(ENCODERS.names())
+    for name, settings in told.items():
+        known = set(encoder_settings(ENCODERS.find(name, "agent.encoder.name")))
+        assert known <= set(re.findall(r"`(\w+)`", settings)), name

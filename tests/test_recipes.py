@@ -267,11 +267,10 @@ def test_an_unknown_setting_in_a_recipe_of_ones_own_is_named() -> None:
 
 
 def test_mappings_that_are_passed_on_take_any_key() -> None:
-    words = ["++env.kwargs.map_name=4x4", "+env.observation.scale=[1.0]", "env.frames.rows=[1,5]"]
+    words = ["++env.kwargs.map_name=4x4", "+agent.encoder.scale=[1.0]", "agent.encoder.rows=[1,5]"]
     read = config("env=FrozenLake", *words)
     assert read.env.kwargs == {"map_name": "4x4", "is_slippery": True}
-    assert read.env.observation == {"scale": [1.0]}
-    assert read.env.frames == {"rows": [1, 5]}
+    assert read.agent["encoder"] == {"name": None, "scale": [1.0], "rows": [1, 5]}
 
 
 @pytest.mark.parametrize(
@@ -281,8 +280,8 @@ def test_mappings_that_are_passed_on_take_any_key() -> None:
             ["env=FrozenLake", "env.kwargs.is_slipery=true"],
             r"env\.kwargs=.*is_slipery.*must be arguments of FrozenLake",
         ),
-        (["env=CartPole", "env.observation.scal=[1]"], r"env\.observation\.scal=.*: .*scale"),
-        (["env=Pong", "env.frames.row=[1,5]"], r"env\.frames\.row=.*: .*rows"),
+        (["env=CartPole", "agent.encoder.scal=[1]"], r"agent\.encoder\.scal=.*: .*scale"),
+        (["env=Pong", "agent.encoder.row=[1,5]"], r"agent\.encoder\.row=.*: .*rows"),
         (["env=Pong", "env.kwargs.mode=1"], r"env\.kwargs\.mode=1: there is no such setting of an Atari game"),
     ],
 )
@@ -375,7 +374,7 @@ def test_a_setting_of_an_agent_of_ones_own_says_how_it_is_added(
     assert compose_run(["env=CartPole", "agent=Mine", "+agent.greed=0.7"])["agent"]["greed"] == 0.7
 
 
-@pytest.mark.parametrize("key", ["env.kwargs", "env.eval_kwargs", "env.observation", "agent.neuron_kwargs"])
+@pytest.mark.parametrize("key", ["env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs"])
 def test_mappings_that_are_passed_on_can_be_given_whole_or_by_their_keys(key: str) -> None:
     section, name = key.split(".")
     for word in (f"{key}={{a: 1}}", f"{key}.a=1"):

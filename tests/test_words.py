@@ -134,10 +134,12 @@ def test_several_values_are_refused_by_what_would_be_right() -> None:
 @pytest.mark.parametrize("key", ["squash.x", "squash.9", "squash.0.x"])
 def test_what_is_no_section_holds_no_settings(key: str) -> None:
     Path("envs").mkdir()
-    Path("envs/Mine.yaml").write_text("id: CartPole-v1\nobservation:\n  squash: [true, false]\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"env\.observation\.squash(\.0)? is .*; must be set as a whole"):
-        compose_run(["env=Mine", f"env.observation.{key}=1"])
-    assert compose_run(["env=Mine", "env.observation.squash=[1]"])["env"]["observation"] == {"squash": [1]}
+    Path("envs/Mine.yaml").write_text(
+        "id: CartPole-v1\ntuned:\n  rstdp:\n    encoder:\n      squash: [true, false]\n", encoding="utf-8"
+    )
+    with pytest.raises(ConfigError, match=r"agent\.encoder\.squash(\.0)? is .*; must be set as a whole"):
+        compose_run(["env=Mine", "agent=rstdp", f"agent.encoder.{key}=1"])
+    assert compose_run(["env=Mine", "agent.encoder.squash=[1]"])["agent"]["encoder"]["squash"] == [1]
 
 
 def test_settings_are_changed_and_sections_are_kept() -> None:

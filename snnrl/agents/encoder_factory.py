@@ -1,130 +1,124 @@
-"""Which encoder an observation space asks for."""
+"""The encoder that a recipe names, or else the one that an observation space asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+import inspect
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
 from gymnasium import spaces
 
-from snnrl.encoders import (
-    Encoder,
-    FrameEncoder,
-    Normaliser,
-    ObjectEncoder,
-    OneHotEncoder,
-    PatchEncoder,
-    PopulationEncoder,
-)
-from snnrl.envs import EnvConfig
-from snnrl.errors import ConfigError, did_you_mean
-from snnrl.spaces import AsItIs, Grey, Pictures, Table, Vector, View, check_observations, is_offset, leaves, named
+from snnrl.encoders import ENCODERS, Encoder, FittedEncoder, PopulationEncoder, Window
+from snnrl.encoders.frames import COLUMNS
+from snnrl.encoders.onehot import MOST_NUMBERS
+from snnrl.errors import ConfigError, did_you_mean, one_line, shown
+from snnrl.legacy import FROM_0_1
+from snnrl.settings import accepted
+from snnrl.spaces import Pictures, Space, Vector, check_observations, is_small_grey, names_of, only_part
+from snnrl.types import Settings
 
-MOST_DIMENSIONS = 4096
-"""Place cells tile a vector of at most so many values."""
+SETTING = "agent.encoder"
 MOST_COMBINATIONS = 2**12
-"""Numbers with a name have a neuron for each combination of their values if these are at most so many."""
-MOST_NUMBERS = 2**17
-"""A Discrete observation of at most so many values has a neuron for each."""
-MOST_PIXELS = 100_000
-"""Of larger frames every second pixel is seen, or every third, and so on, unless the recipe speaks of frames."""
-COLUMNS = 16
-"""Frames have a multiple of so many."""
+"""Several numbers with a name are one-hot where the combinations of their values are at most so many."""
 
 
-class EncoderChoice(NamedTuple):
-    """How an agent sees."""
-
-    view: View
-    """From observations to what the encoder takes."""
-    encoder: Encoder[Any]
-
-
-def make_encoder(
-    space: spaces.Space[Any], env: EnvConfig, *, sim_steps: int, spikes_per_step: float, target_rate: float
-) -> EncoderChoice:
+def make_encoder(space: Space, encoder: Settings | str | None, window: Window) -> FittedEncoder:
     """The encoder for an observation space, and what makes its input of an observation.
 
-    Numbers with a name are one-hot, a neuron for each combination of their values where that is feasible. Pictures
-    (uint8, at least 36 pixels a side, in any layout) become grey frames, and these volleys: of patches where the recipe
-    speaks of them, of tiles where it tells what is to be seen, else of a scene that the encoder makes out by itself.
-    Everything else is a vector to place cells.
+    Args:
+        space: of one observation.
+        encoder: as a recipe has it under ``agent.encoder``: a name, or ``name`` and settings, of which those that are
+            ``None`` are left to the encoder. A name is one of :data:`~snnrl.encoders.ENCODERS` or ``module:Class``;
+            ``None`` is the one of :func:`usual_encoder`.
+        window: in which a decision is made.
 
     Raises:
-        ConfigError: a space that is not made of numbers or has too many, or settings in ``env.observation`` or
-            ``env.frames`` that do not fit.
+        ConfigError: a space that is not made of numbers or that the encoder cannot take, an unknown encoder, or a
+            setting that it does not have or that is out of range.
     """
     check_observations(space)
-    found = leaves(space)
-    whole, space = space, found[0].space if len(found) == 1 else space
-    if isinstance(space, spaces.Discrete) and space.n <= MOST_NUMBERS:
-        return EncoderChoice(AsItIs(space), OneHotEncoder(int(space.n), start=int(space.start), sim_steps=sim_steps))
-    if Table.combinations(space) <= MOST_COMBINATIONS:
-        table = Table(space)
-        return EncoderChoice(table, OneHotEncoder(table.count, sim_steps=sim_steps))
-    if _is_seen(space, env):
-        return _frames(space, env, target_rate)
-    plain = isinstance(space, spaces.Box) and space.shape and (env.observation or not is_offset(space))
-    view: View = AsItIs(space) if plain else Vector(space)
-    seen = view.space
-    assert isinstance(seen, spaces.Box)
-    values = int(np.prod(seen.shape))
-    if values > MOST_DIMENSIONS:
-        raise ConfigError(
-            f"observation space {named(whole)}: has {values:,} values; must have at most {MOST_DIMENSIONS:,}, or be "
-            "pictures of uint8 from 0 to 255 (gymnasium.wrappers has what turns others into one)"
-        )
-    with _named("env.observation", env.observation, _RANGE_SETTINGS) as settings:
-        normaliser = Normaliser(seen.low.flatten().tolist(), seen.high.flatten().tolist(), **settings)
-    lines, grids = PopulationEncoder.resolution(normaliser.dims)
-    most = PopulationEncoder.groups(normaliser.dims, lines, grids)
-    rate = min(spikes_per_step, most)
-    return EncoderChoice(
-        view, PopulationEncoder(normaliser, sim_steps=sim_steps, spikes_per_step=rate, lines=lines, grids=grids)
-    )
-
-
-def _is_seen(space: spaces.Space[Any], env: EnvConfig) -> bool:
-    """Whether a space is one of frames: pictures, or small grey ones that fit or of which the recipe speaks."""
-    if Pictures.suits(space):
-        return True
-    if not (isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3):
-        return False
-    return space.shape[0] == 1 and bool(env.frames or space.shape[2] % COLUMNS == 0)
-
-
-def _frames(space: spaces.Space[Any], env: EnvConfig, target_rate: float) -> EncoderChoice:
-    assert isinstance(space, spaces.Box)
-    given = env.frames or {}
-    kind, known = next((kind for kind in _TOLD if set(given) & set(kind[1])), (ObjectEncoder, ()))
-    patches = kind is PatchEncoder
-    grey = Grey(space, 1 if patches else COLUMNS, np.inf if given else MOST_PIXELS)
-    view: View = AsItIs(space) if grey.space.shape == space.shape else grey
-    with _named("env.frames", given, known if patches else ("rows", *known)) as settings:
-        return EncoderChoice(view, kind(grey.height, grey.width, target_rate=target_rate, **settings))
-
-
-_TOLD: tuple[tuple[Callable[..., Encoder[Any]], tuple[str, ...]], ...] = (
-    (PatchEncoder, ("reach", "threshold")),
-    (FrameEncoder, ("luminances", "self_luminance", "self_rows", "tile")),
-)
-"""Encoders of frames and the settings by which a recipe asks for them."""
-_RANGE_SETTINGS = ("scale", "centre", "squash")
-
-
-@contextmanager
-def _named(path: str, settings: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
-    """Settings of which none is unknown; whatever is wrong with them is said under their name."""
+    name, settings = _read(encoder)
+    if settings.pop(FROM_0_1, False):
+        name, settings = _as_in_0_1(space, settings)
+    kind = ENCODERS.find(usual_encoder(space) if name is None else name, f"{SETTING}.name")
+    known = encoder_settings(kind)
     for key, value in settings.items():
         if key not in known:
-            raise ConfigError(f"{path}.{key}={value}: there is no such setting; {did_you_mean(key, known)}")
+            called = name or f"{usual_encoder(space)}, the encoder for these observations,"
+            raise ConfigError(
+                f"{SETTING}.{key}={shown(value)}: {called} has no such setting; {did_you_mean(key, known)}"
+            )
     try:
-        yield settings
-    except ConfigError:
-        raise
+        return kind.for_space(space, window, **settings)
+    except ConfigError as error:
+        text = str(error)
+        if re.split(r"\W", text, maxsplit=1)[0] in known:
+            raise ConfigError(f"{SETTING}.{text}") from error
+        raise ConfigError(text if name is None else f"{SETTING}.name={name}: {text}") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"{path}={dict(settings)}: has a value of another kind than the recipes show; {error}"
+            f"{SETTING}={settings}: has a value of another kind than the recipes show; {one_line(error)}"
         ) from error
+
+
+def usual_encoder(space: Space) -> str:
+    """The name of the encoder for a space where a recipe names none.
+
+    Numbers with a name are one-hot, a neuron for each combination of their values where these are not too many.
+    Pictures (uint8, at least 36 pixels a side, in any layout) are frames of objects that the encoder makes out by
+    itself. Everything else is a vector to place cells.
+    """
+    part = only_part(space)
+    if names_of(part) <= (MOST_NUMBERS if isinstance(part, spaces.Discrete) else MOST_COMBINATIONS):
+        return "one_hot"
+    if Pictures.suits(part) or (is_small_grey(part) and (part.shape or ())[2] % COLUMNS == 0):
+        return "objects"
+    return "population"
+
+
+def encoder_settings(kind: type[Encoder[Any]]) -> tuple[str, ...]:
+    """Names of the settings that a recipe may have for an encoder."""
+    parameters = list(inspect.signature(kind.for_space).parameters.values())
+    names = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
+        names += [name for name in accepted(kind)[1:] if name not in Window._fields]
+    return tuple(names)
+
+
+def _read(encoder: Settings | str | None) -> tuple[str | None, dict[str, Any]]:
+    """The name and the settings that are given."""
+    if isinstance(encoder, str):
+        return encoder, {}
+    if encoder is None:
+        return None, {}
+    if not isinstance(encoder, Mapping):
+        raise ConfigError(f"{SETTING}={shown(encoder)}: must be the name of an encoder, or a mapping with its settings")
+    settings = {str(key): value for key, value in encoder.items() if value is not None}
+    return settings.pop("name", None), settings
+
+
+_PATCHES = ("reach", "threshold")
+_TILES = ("luminances", "self_luminance", "self_rows", "tile")
+
+
+def _as_in_0_1(space: Space, given: Settings) -> tuple[str, dict[str, Any]]:
+    """Name and settings of the encoder that version 0.1 chose, which took of the settings what it could use."""
+
+    def of(*names: str) -> dict[str, Any]:
+        return {name: given[name] for name in names if name in given}
+
+    name, told = usual_encoder(space), of("rows", *_PATCHES, *_TILES)
+    if name == "one_hot":
+        return name, {}
+    if name == "objects" or (told and is_small_grey(only_part(space))):
+        if of(*_PATCHES):
+            return "patches", of("target_rate", *_PATCHES)
+        return ("frames" if of(*_TILES) else "objects"), {**of("target_rate"), **told}
+    settings = of("scale", "squash", "spikes_per_step", *(["centre"] if "scale" in given else []))
+    if "spikes_per_step" in settings:
+        dims = math.prod(Vector(space).shape)
+        groups = PopulationEncoder.groups(dims, *PopulationEncoder.resolution(dims))
+        settings["spikes_per_step"] = min(settings["spikes_per_step"], groups)
+    return name, settings

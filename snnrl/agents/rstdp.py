@@ -17,7 +17,7 @@ from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, make_network
 from snnrl.decoders import ActionCode
-from snnrl.encoders import ObjectEncoder
+from snnrl.encoders import ObjectEncoder, Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCriticState, Seen
 from snnrl.plasticity import RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
@@ -97,7 +97,7 @@ class RSTDP(Agent[RSTDPState]):
         observation_space: any made of numbers: vectors, pictures, numbers with a name, Tuples and Dicts of them.
         action_space: the same, with bounds; every number of an action is chosen by itself.
         config: the recipe.
-        env: what the environment's recipe says of values, observation ranges and frames.
+        env: the environment's recipe.
         seed: of all the agent's randomness.
 
     Raises:
@@ -118,14 +118,8 @@ class RSTDP(Agent[RSTDPState]):
         super().__init__(observation_space, action_space, seed)
         self.config = config
         self.code = ActionCode(action_space, bins=config.action_bins)
-        sight = make_encoder(
-            observation_space,
-            env,
-            sim_steps=config.sim_steps,
-            spikes_per_step=config.spikes_per_step,
-            target_rate=config.target_rate,
-        )
-        self.view = sight.view
+        window = Window(config.sim_steps, config.dt, self.generator)
+        self.view, encoder = make_encoder(observation_space, config.encoder, window)
         decay = config.gamma * config.trace_lambda
         common = Common(
             config.dt,
@@ -141,9 +135,9 @@ class RSTDP(Agent[RSTDPState]):
         self.network = make_network(
             config.network,
             common,
-            sight.encoder,
+            encoder,
             actions=self.code.populations,
-            value_range=env.value_range or config.value_range,
+            value_range=config.value_range,
             sim_steps=config.sim_steps,
         )
         self.td_error = TemporalDifference(config.gamma)
@@ -152,6 +146,7 @@ class RSTDP(Agent[RSTDPState]):
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in sorted(scaled)})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
+        self.train()
 
     @property
     def device(self) -> torch.device:

@@ -6,7 +6,10 @@ import math
 from dataclasses import dataclass, field, fields
 
 from snnrl.agents.rstdp_network import NetworkConfig
+from snnrl.envs.checked import LARGEST
 from snnrl.errors import require
+from snnrl.settings import is_number
+from snnrl.types import Settings
 
 
 @dataclass(frozen=True)
@@ -19,18 +22,17 @@ class RSTDPConfig:
     """Length of a simulation step."""
     tau: float = 10.0
     """Time constant of membranes, synaptic currents and presynaptic traces."""
-    spikes_per_step: float = 1.5
-    """Summed rate of a vector observation's place cells."""
-    target_rate: float = 0.02
-    """Rate per frame up to which a feature of a frame speaks with full amplitude."""
+    encoder: Settings | str | None = field(default_factory=dict)
+    """From observations to spikes: a name, or ``name`` and settings; see
+    :func:`~snnrl.agents.encoder_factory.make_encoder`."""
     warmup_steps: int = 4096
     """Decisions of random play from which an encoder of frames learns what the screen shows."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """Its populations: hidden layers, actor and critic."""
     action_bins: int = 9
     """Populations for each dimension of a continuous action."""
-    value_range: tuple[float, float] = (-1.0, 1.0)
-    """Values of a silent and of a fully active critic, where the environment's recipe names none."""
+    value_range: tuple[float, float] = (-2.0, 2.0)
+    """Values of a silent and of a fully active critic."""
     temperature: float = 0.5
     """Of the softmax over the populations' spikes per neuron."""
     gamma: float = 0.98
@@ -42,7 +44,7 @@ class RSTDPConfig:
     critic_lr: float = 1e-3
     """Learning rate of the critic."""
     lr_end_factor: float = 0.1
-    """Share of the learning rates that is left at the end; they fall linearly."""
+    """What the learning rates are multiplied by at the end; they fall linearly."""
     lr_per_input: bool = False
     """Divide the learning rates by the mean squared length of the presynaptic activity."""
     normalise_td: bool = False
@@ -77,7 +79,7 @@ class RSTDPConfig:
         ):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 1, f"agent.{name}", value, "an integer of at least 1")
-        for name in ("temperature", "weight_bound", "spikes_per_step"):
+        for name in ("temperature", "weight_bound"):
             require(getattr(self, name) > 0, f"agent.{name}", getattr(self, name), "above 0")
         for name in ("gamma", "trace_lambda", "lr_end_factor"):
             require(0 <= getattr(self, name) <= 1, f"agent.{name}", getattr(self, name), "in [0, 1]")
@@ -88,6 +90,7 @@ class RSTDPConfig:
             if isinstance(value, float):
                 require(math.isfinite(value), f"agent.{each.name}", value, "finite")
         limits = self.value_range
-        ordered = len(limits) == 2 and all(isinstance(limit, int | float) for limit in limits) and limits[0] < limits[1]
-        require(ordered, "agent.value_range", list(limits), "[lowest, highest] with lowest below highest")
+        numbers = len(limits) == 2 and all(is_number(limit) and abs(limit) <= LARGEST for limit in limits)
+        expected = f"[lowest, highest] with lowest below highest, at most {LARGEST:g} in size"
+        require(numbers and limits[0] < limits[1], "agent.value_range", list(limits), expected)
         require(self.modulator in ("td", "shuffled"), "agent.modulator", self.modulator, "td or shuffled")

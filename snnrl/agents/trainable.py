@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, cast
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import nn
 
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.networks.cost import Cost
+from snnrl.spaces.leaves import Space
+from snnrl.types import Action, Observation, Saved, Settings
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Origin:
         env: the environment that it learns in.
     """
 
-    settings: Mapping[str, Any]
+    settings: Settings
     env: EnvConfig
 
 
@@ -64,16 +64,16 @@ class Training(Protocol):
 
     def learn(
         self,
-        agent: Any,
+        agent: Trainable,
         total_timesteps: int,
         callback: Any,
         log_interval: int | None,
         reset_num_timesteps: bool,
         progress_bar: bool,
     ) -> None: ...
-    def save(self, agent: Any, path: str | Path) -> None: ...
+    def save(self, agent: Trainable, path: str | Path) -> None: ...
     def load(self, path: str | Path, *, env: Any, device: str, trust: bool) -> Any: ...
-    def set_env(self, agent: Any, env: Any) -> None: ...
+    def set_env(self, agent: Trainable, env: Any) -> None: ...
 
 
 def training() -> Training:
@@ -98,20 +98,20 @@ class Trainable(nn.Module):
     Config: ClassVar[type[Any]]
     TASK: ClassVar[str]
     origin: Origin | None = None
-    envs: Any = None
+    envs: object = None
     num_timesteps: int = 0
     epoch: int = 0
     history: list[dict[str, float]] | tuple[()] = ()
-    observation_space: spaces.Space[Any]
-    action_space: spaces.Space[Any]
+    observation_space: Space
+    action_space: Space
 
     def predict(
         self,
-        observation: Any,
-        state: Any | None = None,
+        observation: Observation,
+        state: object = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Action, Any]:
         """Act without learning, as stable-baselines3's ``predict`` does."""
         raise NotImplementedError
 
@@ -200,7 +200,7 @@ class Trainable(nn.Module):
         """
         training().set_env(self, env)
 
-    def get_env(self) -> Any:
+    def get_env(self) -> object:
         """The environments that it is learning in at the moment; ``None`` outside of :meth:`learn`."""
         return self.envs
 
@@ -220,10 +220,10 @@ class Trainable(nn.Module):
             )
         return self.origin
 
-    def learning_state(self) -> dict[str, Any]:
+    def learning_state(self) -> Saved:
         """What it needs to learn on, besides weights and generator: tensors and plain containers."""
         return {}
 
-    def take_learning_state(self, saved: Mapping[str, Any]) -> None:
+    def take_learning_state(self, saved: Saved) -> None:
         """Take over what :meth:`learning_state` gave."""
         return

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 from weakref import WeakSet
 
+from torch.nn import Parameter
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
-if TYPE_CHECKING:
-    from snnrl.connections.weights import Weights
 
-_trained: WeakSet[Weights] = WeakSet()
+class Constrained(Protocol):
+    """A module whose weight can be held to what was set."""
+
+    def constrain_(self) -> None:
+        """Hold it."""
+
+    def named_parameters(self, *, recurse: bool) -> Iterator[tuple[str, Parameter]]:
+        """As torch's modules have it."""
 
 
-def hold_after_steps(weights: Weights) -> None:
+_trained: WeakSet[Constrained] = WeakSet()
+
+
+def hold_after_steps(weights: Constrained) -> None:
     """Project these weights after every step of every optimiser that changes them, for as long as they live."""
     if weights not in _trained:
         _listen()

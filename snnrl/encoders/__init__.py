@@ -3,7 +3,7 @@
 from typing import Any
 
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder, regular_spikes
+from snnrl.encoders.base import Encoder, FittedEncoder, Window, regular_spikes
 from snnrl.encoders.delta import DeltaEncoder, DeltaState
 from snnrl.encoders.frames import FrameEncoder, FrameState
 from snnrl.encoders.latency import LatencyEncoder, LatencyState
@@ -25,6 +25,7 @@ __all__ = [
     "DeltaEncoder",
     "DeltaState",
     "Encoder",
+    "FittedEncoder",
     "FrameEncoder",
     "FrameState",
     "LatencyEncoder",
@@ -42,5 +43,6 @@ __all__ = [
     "RankOrderEncoder",
     "RankOrderState",
     "RateAdaptation",
+    "Window",
     "regular_spikes",
 ]

@@ -5,16 +5,37 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import ConfigError, FixedSettings, KnownSettings, require
+from snnrl.errors import ConfigError, require
+from snnrl.settings import FixedSettings, KnownSettings, accepted
+from snnrl.spaces import Space, Unit, Vector, View
 from snnrl.spikes import SparseSpikes
 from snnrl.types import Observation, Setting
 
 S = TypeVar("S", bound=tuple[Any, ...])
+
+
+class Window(NamedTuple):
+    """The window of simulation steps in which an agent makes a decision."""
+
+    sim_steps: int
+    """Its length."""
+    dt: float = 1.0
+    """Length of a simulation step in ms."""
+    generator: torch.Generator | None = None
+    """Where random spikes come from; ``None`` is torch's global generator."""
+
+
+class FittedEncoder(NamedTuple):
+    """An encoder that was made for a space of observations."""
+
+    view: View
+    """From the space's observations to those that the encoder takes."""
+    encoder: Encoder[Any]
 
 
 class FixedPrecision(KnownSettings, FixedSettings, nn.Module):
@@ -59,10 +80,12 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
     Attributes:
         size: number of neurons.
         synchronous: whether it returns synchronous spikes.
+        takes_intensities: whether an observation has to be values in [0, 1]; otherwise they may be of any range.
     """
 
     size: int
     synchronous: bool = False
+    takes_intensities: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,6 +101,28 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
         def __call__(self, observation, *state, **named):
             require_tensor(observation)
             return super().__call__(observation, *state, **named)
+
+    @classmethod
+    def for_space(cls, space: Space, window: Window, **settings: Any) -> FittedEncoder:
+        """The encoder for the observations of a space, as a recipe names it in ``agent.encoder``.
+
+        This one serves encoders that are made as ``cls(values, sim_steps=..., **settings)``, with ``dt`` and
+        ``generator`` if the constructor takes them, and that see observations as a vector of so many values; with
+        :attr:`takes_intensities`, as their place between the space's bounds. Others say here what they need; the
+        keywords that they list are the settings that a recipe may have.
+
+        Args:
+            space: of one observation; a Tuple or Dict has several parts.
+            window: in which a decision is made.
+            **settings: those of ``agent.encoder`` but its name.
+
+        Raises:
+            ConfigError: a space that it cannot take, or a setting out of range.
+        """
+        view = Unit(space) if cls.takes_intensities else Vector(space)
+        fixed = {name: value for name, value in window._asdict().items() if name in accepted(cls)}
+        made = cls(math.prod(view.shape), **fixed, **settings)  # type: ignore[call-arg]
+        return FittedEncoder(view, made)
 
     @property
     def spike_dtype(self) -> torch.dtype:

@@ -1,4 +1,4 @@
-"""Frames to a volley of position-coded spikes: what is where, and which way it moves."""
+"""Frames to synchronous, position-coded spikes: what is where, and which way it moves."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder, require_frames, require_rows
+from snnrl.encoders.base import Encoder, FittedEncoder, Window, require_frames, require_rows
 from snnrl.errors import require
 from snnrl.kernels import frame_events
 from snnrl.kernels.frames import FrameGeometry
 from snnrl.settings import register
+from snnrl.spaces import Space, frame_view
 from snnrl.spikes import SparseSpikes
 
+COLUMNS = 16
+"""Frames have a multiple of so many."""
 MOTION_REACH = 8
 """Rows that an object may cross between two observations and still be seen as moving."""
 
@@ -32,7 +35,7 @@ class FrameState(NamedTuple):
 
 @register("frames")
 class FrameEncoder(Encoder[FrameState]):
-    """Grey frames ``[batch, 1, height, width]`` (uint8) to one volley of sparse, position-coded spikes.
+    """Grey frames ``[batch, 1, height, width]`` (uint8) to sparse, synchronous, position-coded spikes.
 
     Every pixel is put into a channel by its luminance; two more channels hold what has come up moving up or down (an ON
     event with the same luminance just below or above it in the last frame). A neuron stands for one channel
@@ -75,11 +78,11 @@ class FrameEncoder(Encoder[FrameState]):
         self.top, self.bottom = _interval("rows", rows, height)
         self_top, self_bottom = _interval("self_rows", self_rows, height)
         self_top, self_bottom = max(self_top, self.top), min(self_bottom, self.bottom)
-        seen = f"an interval that meets env.frames.rows ({self.top} to {self.bottom})"
-        require(self_top < self_bottom, "env.frames.self_rows", self_rows, seen)
+        seen = f"an interval that meets rows ({self.top} to {self.bottom})"
+        require(self_top < self_bottom, "self_rows", self_rows, seen)
         self.self_rows = slice(self_top - self.top, self_bottom - self.top)
         self.tile_rows, tile_width = tile
-        require(tile_width == 4 and self.tile_rows >= 1, "env.frames.tile", list(tile), "[rows, 4]")
+        require(tile_width == 4 and self.tile_rows >= 1, "tile", list(tile), "[rows, 4]")
         require(width % 16 == 0, "width", width, "a multiple of 16 columns")
         self.height, self.width = height, width
         self.rows = -(-(self.bottom - self.top) // self.tile_rows) * self.tile_rows
@@ -89,7 +92,7 @@ class FrameEncoder(Encoder[FrameState]):
         self.colours = len(self.bands)
         require(
             0 < self.colours <= 6 and all(0 <= low <= high <= 255 for low, high in self.bands),
-            "env.frames.luminances",
+            "luminances",
             luminances,
             "1 to 6 numbers in 0 .. 255",
         )
@@ -97,9 +100,9 @@ class FrameEncoder(Encoder[FrameState]):
         if self_luminance is not None:
             require(
                 luminances is not None and self_luminance in luminances,
-                "env.frames.self_luminance",
+                "self_luminance",
                 self_luminance,
-                "one of env.frames.luminances",
+                "one of luminances",
             )
             self.self_bit = 1 << list(luminances or ()).index(self_luminance)
 
@@ -123,6 +126,46 @@ class FrameEncoder(Encoder[FrameState]):
         self.register_buffer("_bits", torch.arange(self.channels, dtype=torch.uint8), persistent=False)
         self.register_buffer("_around", torch.arange(2 * width), persistent=False)
         self.adaptation = RateAdaptation(self.size, target=target_rate)
+
+    @classmethod
+    def for_space(  # type: ignore[override]
+        cls,
+        space: Space,
+        window: Window,
+        *,
+        rows: Sequence[int] | None = None,
+        luminances: Sequence[int] | None = None,
+        self_luminance: int | None = None,
+        self_rows: Sequence[int] | None = None,
+        tile: Sequence[int] = (8, 4),
+        target_rate: float = 0.02,
+    ) -> FittedEncoder:
+        """For pictures as grey frames.
+
+        Args:
+            space: pictures of uint8.
+            window: of which a volley is the first instant.
+            rows: see the class, as for all that follow.
+            luminances: of the channels.
+            self_luminance: of the agent's own avatar.
+            self_rows: where it is looked for.
+            tile: rows and columns.
+            target_rate: of the adaptation.
+
+        Raises:
+            ConfigError: another space, or a setting out of range.
+        """
+        view = frame_view(space, COLUMNS)
+        made = cls(
+            *view.shape[1:],
+            rows=rows,
+            luminances=luminances,
+            self_luminance=self_luminance,
+            self_rows=self_rows,
+            tile=tile,
+            target_rate=target_rate,
+        )
+        return FittedEncoder(view, made)
 
     def init_state(self, batch: int) -> FrameState:
         bits = self.get_buffer("_bits")
@@ -205,9 +248,7 @@ class FrameEncoder(Encoder[FrameState]):
 
 def _interval(name: str, value: Sequence[int] | None, height: int) -> tuple[int, int]:
     first, past = (0, height) if value is None else tuple(value)
-    require(
-        0 <= first < past <= height, f"env.frames.{name}", value, f"[first, past] with 0 <= first < past <= {height}"
-    )
+    require(0 <= first < past <= height, f"{name}", value, f"[first, past] with 0 <= first < past <= {height}")
     return first, past
 
 

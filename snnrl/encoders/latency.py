@@ -43,6 +43,8 @@ class LatencyEncoder(Encoder[LatencyState]):
         ConfigError: a value outside the ranges above, or an observation of another size or with NaN.
     """
 
+    takes_intensities = True
+
     FIXED: ClassVar[tuple[str, ...]] = ("size", "sim_steps", "threshold", "tau", "dt")
 
     def __init__(

@@ -24,7 +24,7 @@ class Normaliser(FixedPrecision):
         low: ``[dims]`` lower bounds; infinite where there is none.
         high: ``[dims]`` upper bounds.
         scale: ``[dims]`` distance from the centre that becomes 1.
-        centre: ``[dims]``, zero if not given.
+        centre: ``[dims]``, zero if not given; only with ``scale``.
         squash: ``[dims]`` of booleans.
 
     Raises:
@@ -49,14 +49,15 @@ class Normaliser(FixedPrecision):
         for name, value in (("scale", scale), ("centre", centre), ("squash", squash)):
             require(
                 value is None or len(value) == dims,
-                f"env.observation.{name}",
+                name,
                 value,
                 f"a list of {dims} values, one for each dimension of the observation",
             )
+        require(centre is None or scale is not None, "centre", centre, "given together with scale, or left out")
         lowest, highest = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
         bounded = np.isfinite(lowest) & np.isfinite(highest) & (highest - lowest < 1e6)
         if scale is not None:
-            require(min(scale) > 0, "env.observation.scale", list(scale), "positive numbers")
+            require(min(scale) > 0, "scale", list(scale), "positive numbers")
             bounded = np.ones(dims, dtype=bool)
             middle = np.asarray(centre if centre is not None else np.zeros(dims))
             reach = np.asarray(scale, dtype=np.float64)

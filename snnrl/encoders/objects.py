@@ -1,7 +1,8 @@
-"""Frames to a volley of spikes: what is where and which way it moves, on the screen and around oneself."""
+"""Frames to synchronous spikes: what is where and which way it moves, on the screen and around the avatar."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
@@ -11,15 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder, require_frames, require_rows
+from snnrl.encoders.base import Encoder, FittedEncoder, Window, require_frames, require_rows
 from snnrl.encoders.scene_calibration import Scene, calibrate_scene
 from snnrl.errors import require
 from snnrl.kernels.objects import BLOCK, MOST_OBJECTS, Avatar, Layout, object_events
 from snnrl.settings import register
+from snnrl.spaces import Space, frame_view
 from snnrl.spikes import SparseSpikes
 
 CHANNELS = 7
 """Six luminances, and one for whatever else differs from the background."""
+
+
+MOST_PIXELS = 100_000
+"""Of larger frames every second pixel is seen, or every third, and so on."""
 
 
 class ObjectState(NamedTuple):
@@ -33,7 +39,7 @@ class ObjectState(NamedTuple):
 
 @register("objects")
 class ObjectEncoder(Encoder[ObjectState]):
-    """Grey frames ``[batch, 1, height, width]`` (uint8) to one volley of sparse, position-coded spikes.
+    """Grey frames ``[batch, 1, height, width]`` (uint8) to sparse, synchronous, position-coded spikes.
 
     What differs from the background is put into channels by its luminance and grouped into objects; an object that has
     an equal nearby in the last frame has a direction, one of eight. A neuron stands for one channel in one tile of the
@@ -68,7 +74,7 @@ class ObjectEncoder(Encoder[ObjectState]):
         super().__init__()
         first, past = (0, height) if rows is None else tuple(rows)
         within = 0 <= first < past <= height
-        require(within, "env.frames.rows", rows, f"[first, past] with 0 <= first < past <= {height}")
+        require(within, "rows", rows, f"[first, past] with 0 <= first < past <= {height}")
         require(width % BLOCK == 0, "width", width, f"a multiple of {BLOCK} columns")
         self.height, self.width, self.top, self.bottom = height, width, first, past
         self.layout = Layout(-(-(past - first) // BLOCK) * BLOCK, width, CHANNELS)
@@ -78,6 +84,24 @@ class ObjectEncoder(Encoder[ObjectState]):
         self.register_buffer("avatar", torch.tensor(Avatar(-1, 0, 0, 0, 0, False, True), dtype=torch.int64))
         self.register_buffer("_calibrated", torch.zeros((), dtype=torch.bool))
         self.adaptation = RateAdaptation(self.size, target=target_rate)
+
+    @classmethod
+    def for_space(  # type: ignore[override]
+        cls, space: Space, window: Window, *, rows: Sequence[int] | None = None, target_rate: float = 0.02
+    ) -> FittedEncoder:
+        """For pictures; of large ones every second pixel is seen, or every third, unless ``rows`` counts them.
+
+        Args:
+            space: pictures of uint8.
+            window: of which a volley is the first instant.
+            rows: see the class, as for the next.
+            target_rate: of the adaptation.
+
+        Raises:
+            ConfigError: another space, or a setting out of range.
+        """
+        view = frame_view(space, BLOCK, MOST_PIXELS if rows is None else math.inf)
+        return FittedEncoder(view, cls(*view.shape[1:], rows=rows, target_rate=target_rate))
 
     @property
     def calibrated(self) -> bool:

@@ -7,9 +7,13 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from snnrl.encoders.base import Encoder, as_values, regular_spikes, require_count, require_steps
+from snnrl.encoders.base import Encoder, FittedEncoder, Window, as_values, regular_spikes, require_count, require_steps
 from snnrl.errors import ConfigError, require
 from snnrl.settings import register
+from snnrl.spaces import Space, name_view
+
+MOST_NUMBERS = 2**17
+"""Values, or combinations of them, that have a neuron each at most."""
 
 
 class OneHotState(NamedTuple):
@@ -40,6 +44,23 @@ class OneHotEncoder(Encoder[OneHotState]):
         self.size, self.start, self.sim_steps, self.rate = count, start, sim_steps, spikes_per_step
         train, _ = regular_spikes(torch.full((1, 1), float(spikes_per_step)), torch.zeros((1, 1)), sim_steps)
         self.register_buffer("_train", train, persistent=False)
+
+    @classmethod
+    def for_space(  # type: ignore[override]
+        cls, space: Space, window: Window, *, spikes_per_step: float = 1.0
+    ) -> FittedEncoder:
+        """A neuron for each value of a Discrete observation, or for each combination of several numbers with a name.
+
+        Args:
+            space: Discrete, MultiDiscrete, MultiBinary, or a Tuple or Dict of these.
+            window: in which a decision is made.
+            spikes_per_step: see the class.
+
+        Raises:
+            ConfigError: another space, or one of too many values.
+        """
+        view, count, start = name_view(space, most=MOST_NUMBERS)
+        return FittedEncoder(view, cls(count, start=start, sim_steps=window.sim_steps, spikes_per_step=spikes_per_step))
 
     def init_state(self, batch: int) -> OneHotState:
         return OneHotState()

@@ -1,4 +1,4 @@
-"""Small grey images to a volley of position-coded patches."""
+"""Small grey images to synchronous spikes of position-coded patches."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder, require_frames
+from snnrl.encoders.base import Encoder, FittedEncoder, Window, require_frames
 from snnrl.errors import require
 from snnrl.settings import register
+from snnrl.spaces import Space, frame_view
 from snnrl.spikes import SparseSpikes
 
 
@@ -20,7 +21,7 @@ class PatchState(NamedTuple):
 
 @register("patches")
 class PatchEncoder(Encoder[PatchState]):
-    """Grey images ``[batch, 1, height, width]`` (uint8) to one volley of sparse spikes.
+    """Grey images ``[batch, 1, height, width]`` (uint8) to sparse, synchronous spikes.
 
     Four pixels, the corners of a square, are each bright or dark; a neuron stands for one place of the square and one
     of the 15 ways in which any of them are bright, and spikes if the image shows it there (n-tuples: Bledsoe & Browning
@@ -46,13 +47,32 @@ class PatchEncoder(Encoder[PatchState]):
     ) -> None:
         super().__init__()
         fits = isinstance(reach, int) and 1 <= reach < min(height, width)
-        require(fits, "env.frames.reach", reach, f"an integer from 1 to {min(height, width) - 1}")
+        require(fits, "reach", reach, f"an integer from 1 to {min(height, width) - 1}")
         bright = isinstance(threshold, int) and 1 <= threshold <= 255
-        require(bright, "env.frames.threshold", threshold, "an integer from 1 to 255")
+        require(bright, "threshold", threshold, "an integer from 1 to 255")
         self.height, self.width, self.reach, self.threshold = height, width, reach, threshold
         self.places = (height - reach) * (width - reach)
         self.size = 15 * self.places + 1
         self.adaptation = RateAdaptation(self.size, target=target_rate)
+
+    @classmethod
+    def for_space(  # type: ignore[override]
+        cls, space: Space, window: Window, *, reach: int = 2, threshold: int = 128, target_rate: float = 0.02
+    ) -> FittedEncoder:
+        """For pictures as grey images.
+
+        Args:
+            space: pictures of uint8.
+            window: of which a volley is the first instant.
+            reach: see the class, as for the next two.
+            threshold: of a bright pixel.
+            target_rate: of the adaptation.
+
+        Raises:
+            ConfigError: another space, or a setting out of range.
+        """
+        view = frame_view(space)
+        return FittedEncoder(view, cls(*view.shape[1:], reach=reach, threshold=threshold, target_rate=target_rate))
 
     def init_state(self, batch: int) -> PatchState:
         return PatchState()

@@ -34,6 +34,9 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
         ConfigError: a value outside the ranges above.
     """
 
+    takes_intensities = True
+    LEFT_OUT = ("dtype",)
+
     FIXED: ClassVar[tuple[str, ...]] = ("size", "sim_steps", "probability_max")
 
     def __init__(

@@ -10,10 +10,16 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from snnrl.encoders.base import Encoder, regular_spikes, require_rows, require_steps
+from snnrl.encoders.base import Encoder, FittedEncoder, Window, regular_spikes, require_rows, require_steps
 from snnrl.encoders.normalise import Normaliser
 from snnrl.errors import require
 from snnrl.settings import register
+from snnrl.spaces import Space, number_view
+
+MOST_DIMENSIONS = 4096
+"""Place cells tile a vector of at most so many values."""
+USUAL_RATE = 1.5
+"""Spikes of all cells in a simulation step where nothing else is said."""
 
 
 class PopulationState(NamedTuple):
@@ -79,13 +85,52 @@ class PopulationEncoder(Encoder[PopulationState]):
             spikes_per_step > 0 and self.group_rate <= 1,
             "spikes_per_step",
             spikes_per_step,
-            f"above 0 and at most one for each of the {groups} groups",
+            f"above 0 and at most {groups}, one for each group of cells",
         )
         self.size = dims * sum(self.lines) + len(pairs) * sum(side**2 for side in self.grids)
         self.register_buffer("_first", torch.tensor([a for a, _ in pairs], dtype=torch.long), persistent=False)
         self.register_buffer("_second", torch.tensor([b for _, b in pairs], dtype=torch.long), persistent=False)
         phase = (torch.arange(self.size, dtype=torch.float32) * 0.6180339887) % 1.0
         self.register_buffer("_phase", phase, persistent=False)
+
+    @classmethod
+    def for_space(  # type: ignore[override]
+        cls,
+        space: Space,
+        window: Window,
+        *,
+        lines: Sequence[int] | None = None,
+        grids: Sequence[int] | None = None,
+        spikes_per_step: float | None = None,
+        width: float = 0.7,
+        scale: Sequence[float] | None = None,
+        centre: Sequence[float] | None = None,
+        squash: Sequence[bool] | None = None,
+    ) -> FittedEncoder:
+        """Place cells for all numbers of an observation side by side; see :meth:`Encoder.for_space`.
+
+        Args:
+            space: of one observation, of at most 4,096 numbers.
+            window: in which a decision is made.
+            lines: see the class; ``None`` is as :meth:`resolution` says.
+            grids: the same.
+            spikes_per_step: see the class; ``None`` is 1.5, or 1 where there is one group of cells.
+            width: see the class.
+            scale: see :class:`~snnrl.encoders.normalise.Normaliser`, as for the next two.
+            centre: what is in the middle.
+            squash: in which dimensions.
+
+        Raises:
+            ConfigError: a space of more numbers, or a setting out of range.
+        """
+        view, low, high = number_view(space, plain=scale is not None or squash is not None, most=MOST_DIMENSIONS)
+        normaliser = Normaliser(low, high, scale=scale, centre=centre, squash=squash)
+        usual = cls.resolution(normaliser.dims)
+        lines, grids = usual.lines if lines is None else lines, usual.grids if grids is None else grids
+        groups = cls.groups(normaliser.dims, lines, grids)
+        rate = min(USUAL_RATE, groups) if spikes_per_step is None else spikes_per_step
+        made = cls(normaliser, sim_steps=window.sim_steps, lines=lines, grids=grids, spikes_per_step=rate, width=width)
+        return FittedEncoder(view, made)
 
     @staticmethod
     def resolution(dims: int) -> Resolution:

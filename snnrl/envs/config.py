@@ -92,14 +92,6 @@ class EnvConfig(Settings, section="env"):
     kwargs: dict[str, Any] = setting({}, "passed on to gymnasium.make")
     eval_kwargs: dict[str, Any] = setting({}, "in place of kwargs of the same names where an agent is evaluated")
     reward: RewardConfig = setting(RewardConfig(), "what is learned from")
-    value_range: tuple[float, float] | None = setting(
-        None,
-        "lowest and highest value that an agent's critic shall represent; null leaves it to the agent",
-        check=_can_be_learned,
-        expected=f"two finite numbers, the lower one first, at most {LARGEST:g} in size",
-    )
-    observation: dict[str, Any] = setting({}, "passed on to the agent's encoder")
-    frames: dict[str, Any] | None = setting(None, "passed on to the agent's encoder of frames")
     env_steps: int = setting(100_000, "length of a training run, summed over the environments", at_least=1)
     num_envs: int = setting(16, "environments that a training run steps together", at_least=1)
     eval_episodes: int = setting(100, "full episodes of the evaluation that ends a training run", at_least=1)
@@ -119,9 +111,6 @@ class EnvConfig(Settings, section="env"):
         super().__post_init__()
         fits = self.atari is None or self.is_atari
         self.require(fits, "atari", f"left out for {self.id}, which is no Atari game ({ATARI_PREFIX}...)")
-        limits = self.value_range
-        ordered = limits is None or limits[0] < limits[1]
-        self.require(ordered, "value_range", f"two finite numbers, the lower one first, at most {LARGEST:g} in size")
 
     @property
     def is_atari(self) -> bool:

@@ -111,7 +111,7 @@ def spaces_of(config: EnvConfig) -> tuple[Space, Space]:
         RunError: an environment without spaces.
     """
     if isinstance(config, OwnEnv):
-        return config.spaces()
+        return config.spaces
     envs = make_envs(config, 1)
     envs.close()
     return envs.single_observation_space, envs.single_action_space

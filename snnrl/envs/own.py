@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Self, TypeAlias
 
 import gymnasium
@@ -19,7 +19,9 @@ from snnrl.envs.config import ATARI_PREFIX, EnvConfig
 from snnrl.envs.masks import with_masks
 from snnrl.envs.types import Env, VectorEnv, Wrapper
 from snnrl.errors import ConfigError, require, shown
+from snnrl.types import Setting
 
+Space: TypeAlias = spaces.Space[Any]
 EnvFactory: TypeAlias = Callable[[], Env]
 OwnSource: TypeAlias = Env | EnvFactory | VectorEnv
 
@@ -34,7 +36,7 @@ class _Kept(Wrapper):
 class _KeptVector(VectorWrapper):
     """The user's own vector of environments, which only the user closes."""
 
-    def close(self, **kwargs: Any) -> None:
+    def close(self, **kwargs: Setting) -> None:
         return
 
 
@@ -69,9 +71,13 @@ class OwnEnv(EnvConfig):
         Raises:
             ConfigError: an object that cannot be copied.
         """
+        return self._for_evaluation
+
+    @cached_property
+    def _for_evaluation(self) -> OwnEnv:
         return replace(self, source=self._factory())
 
-    @property
+    @cached_property
     def has_limit(self) -> bool:
         """Whether the environment has a time limit that can be seen."""
         if self.max_episode_steps is not None:
@@ -88,7 +94,8 @@ class OwnEnv(EnvConfig):
             one.close()
         return limited
 
-    def spaces(self) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    @cached_property
+    def spaces(self) -> tuple[Space, Space]:
         """Of observations and actions of one environment."""
         if isinstance(self.source, vector.VectorEnv):
             return self.source.single_observation_space, self.source.single_action_space
@@ -160,16 +167,16 @@ class StandIn(OwnEnv):
         return self.id.startswith(ATARI_PREFIX)
 
     @classmethod
-    def for_spaces(cls, recipe: EnvConfig, observed: spaces.Space[Any], acted: spaces.Space[Any]) -> Self:
+    def for_spaces(cls, recipe: EnvConfig, observed: Space, acted: Space) -> Self:
         """The recipe with environments that have these spaces and nothing else."""
         settings = {entry.name: getattr(recipe, entry.name) for entry in fields(EnvConfig)}
         return cls(**settings, source=partial(_SpacesOnly, observed, acted))
 
 
-class _SpacesOnly(gymnasium.Env[Any, Any]):
+class _SpacesOnly(Env):
     """An environment that nobody acts in."""
 
-    def __init__(self, observed: spaces.Space[Any], acted: spaces.Space[Any]) -> None:
+    def __init__(self, observed: Space, acted: Space) -> None:
         self.observation_space, self.action_space = observed, acted
 
 

@@ -11,10 +11,11 @@ What NIR has no word for, soft reset, the potential at the start and the number 
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import nir
 import numpy as np
@@ -22,27 +23,35 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from snnrl.cli import run_command
-from snnrl.errors import ConfigError, did_you_mean, one_line, require
+from snnrl.cli import RunOptions, read_options, run_command, usage
+from snnrl.errors import ConfigError, one_line, require
 from snnrl.integrations.nir_reading import Imported, from_nir, positive_dt
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
 from snnrl.neurons import IF, LIF
-
-USAGE = """
-usage: python -m snnrl.integrations.nir run=RUN_DIR out=FILE [key=value ...]
-
-  run            folder of a run of a spiking policy (agent=ppo, dqn, a2c, sac, td3; or what snnrl.convert wrote)
-  out            file to write
-  resistance     scaled, or unit for readers that take R = 1 (norse)
-  dt             seconds of a step (0.001; snnTorch takes 0.0001)
-  trust          true lets code run that the run's config.yaml names (environments of your own)
-"""
-
-DEFAULTS: dict[str, Any] = {"run": None, "out": None, "resistance": "scaled", "dt": 0.001, "trust": False}
+from snnrl.settings import setting
+from snnrl.textfiles import usable
 
 __all__ = ["Imported", "from_nir", "main", "policy_to_nir", "to_nir"]
 
 Resistance = Literal["scaled", "unit"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(RunOptions):
+    """Options of the command."""
+
+    out: Path = setting(help="file to write", expected="a file to write")
+    resistance: Resistance = setting("scaled", "scaled, or unit for readers that take R = 1 (norse)")
+    dt: float = setting(0.001, "seconds of a step; snnTorch takes 0.0001", above=0, expected="seconds above 0")
+
+
+USAGE = usage(
+    "python -m snnrl.integrations.nir run=RUN_DIR out=FILE [key=value ...]",
+    Options,
+    """
+Takes a run of a spiking policy (agent=ppo, dqn, a2c, sac, td3; or what snnrl.convert wrote).
+""",
+)
 
 
 def to_nir(
@@ -122,30 +131,19 @@ def export(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be exported.
     """
-    from snnrl.config import RunConfig, folder, read_run
+    from snnrl.config import RunConfig, read_run
     from snnrl.integrations.sb3.building import require_network
     from snnrl.integrations.sb3.sb3_task import SB3Task
     from snnrl.training.task import read_checkpoint
-    from snnrl.words import read_words
 
-    for word in words:
-        key = word.partition("=")[0]
-        if key not in DEFAULTS or "=" not in word:
-            raise ConfigError(f"{word}: there is no such option; {did_you_mean(key, DEFAULTS)}")
-    options: dict[str, Any] = {**DEFAULTS, **read_words(words, as_written=("run", "out", "resistance"))}
-    for key in ("run", "out"):
-        require(options[key] is not None, key, options[key], "a folder" if key == "run" else "a file to write")
-    dt, resistance = options["dt"], options["resistance"]
-    number = isinstance(dt, int | float) and not isinstance(dt, bool) and 0 < dt < math.inf
-    require(number, "dt", dt, "seconds above 0")
-    require(resistance in get_args(Resistance), "resistance", resistance, " or ".join(get_args(Resistance)))
-    run_dir, settings = read_run(options)
+    options = read_options(Options, words)
+    run_dir, settings = read_run(options.run, trust=options.trust)
     require("learner" not in settings, "run", run_dir, "of an algorithm of stable-baselines3")
     config = RunConfig.from_mapping(settings)
-    out = folder("out", options["out"])
-    require_network(config.agent, "spiking", options["run"])
+    out = usable("out", options.out)
+    require_network(config.agent, "spiking", options.run)
     agent = SB3Task.load_model(config, read_checkpoint(run_dir, "last"), "cpu")
-    graph = policy_to_nir(agent.policy, resistance=resistance, dt=float(dt))
+    graph = policy_to_nir(agent.policy, resistance=options.resistance, dt=options.dt)
     try:
         nir.write(str(out), graph)
     except OSError as error:

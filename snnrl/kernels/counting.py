@@ -3,7 +3,7 @@
 The count is all that a readout without leak needs. Its gradient reaches every spike of a neuron alike, so what each
 step's current does to the count can be found before the gradient is known: while the potentials of a block of columns
 are still in the cache, and, if one current stays on for the whole window, in the same loop that integrates them. The
-definition is the sum over time of :class:`snnrl.neurons.LIF`'s spikes, which is the reference implementation.
+definition is the sum over time of :class:`snnrl.neurons.LIF`'s spikes, which is the reference.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.kernels.compiling import compiled
-from snnrl.kernels.lif import LIFWindow, plain_numbers, spike_derivative
+from snnrl.kernels.lif import plain_numbers, spike_derivative
 from snnrl.kernels.plain import window_gradient
 from snnrl.kernels.threads import share_range
 from snnrl.kernels.trains import train_of
+from snnrl.kernels.window import LIFWindow
 from snnrl.surrogate import Context
 
 _BLOCK = 256

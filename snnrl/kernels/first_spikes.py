@@ -3,8 +3,7 @@
 Nothing leaks, so that a potential is the sum of the synapses of the inputs that have fired. Neurons of one place
 compete: once ``spikes_per_place`` of them have fired, the others there stay silent (Kheradpisheh, Ganjtabesh, Thorpe &
 Masquelier 2018, Neural Networks 99:56, sec. 2.2). The compiled loop goes from input spike to input spike and
-writes to the places that it reaches alone; the reference implementation, :func:`plain_first_spikes`, convolves step by
-step.
+writes to the places that it reaches alone; the reference, :func:`plain_first_spikes`, convolves step by step.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ def first_spikes(
 def plain_first_spikes(
     latency: Tensor, weight: Tensor, threshold: Tensor, steps: int, spikes_per_place: int
 ) -> tuple[Tensor, Tensor]:
-    """The reference implementation of :func:`first_spikes`, for every device."""
+    """The reference of :func:`first_spikes`, for every device."""
     potential = functional.conv2d((latency == 0).to(weight.dtype), weight).permute(0, 2, 3, 1).contiguous()
     fired = torch.full_like(potential, steps, dtype=torch.uint8)
     margin = torch.zeros_like(potential[..., 0])

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
+from snnrl.kernels.window import LIFWindow
 from snnrl.surrogate import SURROGATES, tracing
-
-if TYPE_CHECKING:
-    from snnrl.kernels.lif import LIFWindow
 
 
 def needs_torch() -> bool:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.kernels.compiling import compiled
-from snnrl.kernels.lif import LIFWindow, plain_numbers, spike_derivative
+from snnrl.kernels.lif import plain_numbers, spike_derivative
 from snnrl.kernels.plain import window_gradient
 from snnrl.kernels.threads import share_range
+from snnrl.kernels.window import LIFWindow
 from snnrl.surrogate import Context
 
 _BLOCK = 512

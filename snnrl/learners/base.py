@@ -1,4 +1,4 @@
-"""What every learner of labelled images offers to the runner."""
+"""What every learner of labelled images offers to the trainer."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Learner(nn.Module, ABC):
     """A frozen dataclass, each field with a default of its type; it raises a ConfigError for ``learner.<field>``."""
 
     training_images: int = 60_000
-    """Images that the whole run learns from, all passes counted; set by the runner before the first."""
+    """Images that the whole run learns from, all passes counted; set by the task before the first."""
 
     def __init__(self, shape: tuple[int, int, int], classes: int, config: Any, seed: int) -> None:
         super().__init__()

@@ -50,8 +50,10 @@ class Activity(NamedTuple):
     """``[batch, actions]``: spikes per neuron of each action's population."""
     value: Tensor
     """``[batch]``: the critic's prediction."""
+    fired: Mapping[str, Tensor]
+    """Spikes of each population of neurons ``[time, batch, *shape]``, or the actor's probabilities of them."""
     seen: Mapping[str, Seen]
-    """What each plastic connection saw, by its key, for :meth:`ActorCritic.changes`; empty in evaluation mode."""
+    """What each plastic connection saw, by its key, for :meth:`ActorCritic.joined`; empty in evaluation mode."""
 
 
 class ActorCritic(Network):
@@ -147,12 +149,12 @@ class ActorCritic(Network):
             own = cast(tuple[EscapeNoiseState, SaturatingIFState], state.network.neurons)
             window = self.fused.run(spikes, own, state.trace, expected=expected, learning=self.training)
             after = ActorCriticState(encoder_state, state.network._replace(neurons=window.neurons), window.trace)
-            return self._activity(window.actor, window.critic, window.seen), after
+            return self._activity({"actor": window.actor, "critic": window.critic}, window.seen), after
         fired, observed, network = self.observe(self._input(spikes, expected), state.network)
         if isinstance(spikes, SparseSpikes):
             network = self.init_activity(spikes.rows[0])
         after = ActorCriticState(encoder_state, network, state.trace)
-        return self._activity(fired["actor"], fired["critic"], observed), after
+        return self._activity(fired, observed), after
 
     def _input(self, spikes: Spikes, expected: bool) -> NetworkInput:
         together = isinstance(spikes, SparseSpikes)
@@ -162,10 +164,10 @@ class ActorCritic(Network):
         length = self.sim_steps if together else 1
         return NetworkInput({"input": given}, {}, {}, {}, self.sim_steps, batch, length, exact)
 
-    def _activity(self, actor: Tensor, critic: Tensor, seen: Mapping[str, Seen]) -> Activity:
-        level = critic.sum(0).mean(-1) / (self.rate_max * self.sim_steps)
+    def _activity(self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen]) -> Activity:
+        level = fired["critic"].sum(0).mean(-1) / (self.rate_max * self.sim_steps)
         value = self.value_low + (self.value_high - self.value_low) * level
-        return Activity(population_rates(actor, self.actions), value, seen)
+        return Activity(population_rates(fired["actor"], self.actions), value, fired, seen)
 
     def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
         """What plastic connections saw in several windows between two changes of weights, each a step of its own."""

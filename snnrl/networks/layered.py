@@ -17,7 +17,7 @@ from snnrl.kernels.counting import count_spikes
 from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
 from snnrl.neurons import IF, LIF, AdaptiveLIF, CurrentLIF, Neuron
-from snnrl.neurons.settings import accepted
+from snnrl.settings import accepted
 from snnrl.surrogate import make_surrogate
 from snnrl.traces import decay_factor, decay_kernel
 

@@ -99,10 +99,10 @@ class Limits:
         ('at least 0 and below 1', 'in [0, 1]', 'above 0')
         """
         if self.at_least is not None and self.at_most is not None:
-            return f"in [{_plain(self.at_least)}, {_plain(self.at_most)}]"
+            return f"in [{plain(self.at_least)}, {plain(self.at_most)}]"
         low = [("at least", self.at_least), ("above", self.above)]
         parts = [*low, ("at most", self.at_most), ("below", self.below)]
-        return " and ".join(f"{word} {_plain(end)}" for word, end in parts if end is not None)
+        return " and ".join(f"{word} {plain(end)}" for word, end in parts if end is not None)
 
     def of(self, noun: str) -> str:
         """What an error says should have come: ``noun`` within the limits.
@@ -128,7 +128,7 @@ def one_of(choices: Sequence[Any]) -> str:
     >>> one_of(["td", "shuffled"]), one_of(["auto", "bar", "none"])
     ('td or shuffled', 'one of auto, bar, none')
     """
-    named = [_plain(choice) for choice in choices]
+    named = [plain(choice) for choice in choices]
     return " or ".join(named) if len(named) < 3 else f"one of {', '.join(named)}"
 
 
@@ -151,8 +151,12 @@ def field_values(settings: Any) -> Mapping[str, Any]:
     return {each.name: getattr(settings, each.name) for each in fields(settings)}
 
 
-def _plain(value: Any) -> str:
-    """A number without ``.0`` behind it, anything else as it is; ``null`` and ``true`` as in a recipe."""
+def plain(value: Any) -> str:
+    """A value as a recipe writes it: a number without ``.0`` behind it, ``null`` and ``true`` in small letters.
+
+    >>> plain(1.0), plain(None), plain(True), plain("auto")
+    ('1', 'null', 'true', 'auto')
+    """
     if value is None or isinstance(value, bool):
         return str(value).lower().replace("none", "null")
     return f"{value:g}" if isinstance(value, float) else str(value)

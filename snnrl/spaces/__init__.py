@@ -1,6 +1,7 @@
 """From the spaces of Gymnasium to the plain arrays and numbers that agents take, and back. Knows nothing of spikes."""
 
 from snnrl.spaces.actions import Actions
+from snnrl.spaces.fitting import frame_view, is_small_grey, name_view, names_of, number_view, only_part
 from snnrl.spaces.leaves import (
     Leaf,
     Space,
@@ -14,7 +15,7 @@ from snnrl.spaces.leaves import (
     split,
 )
 from snnrl.spaces.pictures import Pictures
-from snnrl.spaces.views import AsItIs, Grey, Seen, Several, Table, Vector, View, is_offset
+from snnrl.spaces.views import AsItIs, Grey, Seen, Several, Table, Unit, Vector, View, is_offset
 
 __all__ = [
     "Actions",
@@ -26,6 +27,7 @@ __all__ = [
     "Several",
     "Space",
     "Table",
+    "Unit",
     "Vector",
     "View",
     "as_batch",
@@ -33,8 +35,14 @@ __all__ = [
     "check_actions",
     "check_observations",
     "first",
+    "frame_view",
     "is_offset",
+    "is_small_grey",
     "leaves",
+    "name_view",
     "named",
+    "names_of",
+    "number_view",
+    "only_part",
     "split",
 ]

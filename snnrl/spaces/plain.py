@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 
 from snnrl.errors import ConfigError
+from snnrl.spaces.leaves import Space
+from snnrl.types import Array, Saved
 
 
-def described(space: spaces.Space[Any]) -> dict[str, Any]:
+def described(space: Space) -> Saved:
     """A space as numbers, texts, lists and dicts.
 
     >>> described(spaces.Discrete(3))
@@ -38,7 +39,7 @@ def described(space: spaces.Space[Any]) -> dict[str, Any]:
     raise ConfigError(f"a space {kind}: cannot be kept in a file; must be made of numbers")
 
 
-def space_from(data: Mapping[str, Any]) -> spaces.Space[Any]:
+def space_from(data: Mapping[str, Any]) -> Space:
     """The space that :func:`described` describes.
 
     >>> space_from({"kind": "MultiBinary", "shape": [3]})
@@ -65,7 +66,7 @@ def space_from(data: Mapping[str, Any]) -> spaces.Space[Any]:
     raise ValueError(f"there is no space {kind!r}")
 
 
-def _short(limits: NDArray[Any]) -> Any:
+def _short(limits: Array) -> Any:
     """One number where all are the same."""
     first = limits.flat[0] if limits.size else None
     return limits.tolist() if first is None or not (limits == first).all() else first.item()

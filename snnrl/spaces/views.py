@@ -10,7 +10,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from snnrl.spaces.leaves import Arrays, Leaf, Space, leaves
+from snnrl.errors import ConfigError
+from snnrl.spaces.leaves import Arrays, Leaf, Space, leaves, named
 from snnrl.spaces.pictures import Pictures
 from snnrl.types import Array, Observation
 
@@ -22,6 +23,10 @@ _OFFSET = 2.0**10
 networks compute, would leave no more than 13 bits of it."""
 
 
+_WIDEST = 1e6
+"""Range from which bounds stand for none."""
+
+
 class View(ABC):
     """How the observations of a space are seen.
 
@@ -30,6 +35,11 @@ class View(ABC):
     """
 
     space: Space
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what is seen of one observation."""
+        return self.space.shape or ()
 
     @abstractmethod
     def __call__(self, arrays: Arrays) -> Observation:
@@ -97,6 +107,31 @@ class Vector(View):
     def __call__(self, arrays: Arrays) -> Array:
         parts = [part(array) for part, array in zip(self._parts, arrays, strict=True)]
         return np.concatenate(parts, 1).astype(self._dtype, copy=False)
+
+
+class Unit(View):
+    """All numbers of an observation side by side, each as its place between its bounds, from 0 to 1.
+
+    Args:
+        space: as for :class:`Vector`, with bounds.
+
+    Raises:
+        ConfigError: a number has no bounds.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._vector = Vector(space)
+        box = self._vector.space
+        assert isinstance(box, spaces.Box)
+        low, high = box.low.astype(np.float64), box.high.astype(np.float64)
+        if not (box.is_bounded() and (high - low < _WIDEST).all()):
+            raise ConfigError(f"observation space {named(space)}: has numbers without bounds; must be bounded")
+        self._low, self._range = low, np.maximum(high - low, np.finfo(np.float64).tiny)
+        self.space = spaces.Box(0.0, 1.0, box.shape, np.float32)
+
+    def __call__(self, arrays: Arrays) -> NDArray[np.float32]:
+        place: NDArray[np.float32] = ((self._vector(arrays) - self._low) / self._range).astype(np.float32)
+        return place
 
 
 class Seen(View):

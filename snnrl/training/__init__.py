@@ -1,1 +1,1 @@
-"""The runner, and what it needs: rollouts, evaluation, checkpoints, loggers, progress."""
+"""The trainer, the tasks that it drives, and what it needs: rollouts, evaluation, checkpoints, loggers, progress."""

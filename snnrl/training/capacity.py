@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +62,43 @@ def check_settings(
     Raises:
         ConfigError: there is not enough.
     """
-    large = {
-        key: value
-        for key, value in settings.items()
-        if isinstance(value, int) and not isinstance(value, bool) and value > LARGE
-    }
-    for key, value in large.items():
+    large = {path: value for path, value in _numbers(settings) if value > LARGE}
+    for path, value in large.items():
         try:
-            one, two = (weigh({**settings, **dict.fromkeys(large, 1), key: count}) for count in (1, 2))
+            tiny = _changed(settings, dict.fromkeys(large, 1))
+            one, two = (weigh(_changed(tiny, {path: count})) for count in (1, 2))
         except ConfigError:  # making the model says it, of the values that are asked for
             return
-        require_memory(one + (value - 1) * (two - one), f"{section}.{key}", value, device, "weights and spikes")
+        setting = section + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+        require_memory(one + (value - 1) * (two - one), setting, value, device, "weights and spikes")
+
+
+Place = tuple[str | int, ...]
+"""Where a setting stands: names, and places in lists of parts."""
+
+
+def _numbers(settings: Mapping[str, Any]) -> Iterator[tuple[Place, int]]:
+    """Whole numbers among settings, and among those of parts."""
+    for key, value in settings.items():
+        if isinstance(value, int) and not isinstance(value, bool):
+            yield (key,), value
+        elif isinstance(value, Mapping):
+            yield from (((key, *path), number) for path, number in _numbers(value))
+        elif isinstance(value, list | tuple):
+            for place, entry in enumerate(value):
+                if isinstance(entry, Mapping):
+                    yield from (((key, place, *path), number) for path, number in _numbers(entry))
+
+
+def _changed(settings: Mapping[str, Any], numbers: Mapping[Place, int]) -> dict[str, Any]:
+    """Settings with other numbers in some places."""
+    found = copy.deepcopy(dict(settings))
+    for path, number in numbers.items():
+        inner: Any = found
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = number
+    return found
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,8 +14,9 @@ from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, for_evaluation
 from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, evaluate
-from snnrl.training.summary import bootstrap_interval
+from snnrl.training.summary import Summary, bootstrap_interval
 from snnrl.training.task import Evaluated, Finished, Task
+from snnrl.types import Saved, Settings
 
 A = TypeVar("A", bound=Trainable)
 
@@ -43,9 +44,7 @@ class EnvironmentTask(Task[A]):
 
     @classmethod
     @abstractmethod
-    def make_agent(
-        cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
-    ) -> A:
+    def make_agent(cls, agent: Settings, env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1) -> A:
         """An untrained agent.
 
         Args:
@@ -60,7 +59,7 @@ class EnvironmentTask(Task[A]):
         """
 
     @classmethod
-    def make_model(cls, config: RunConfig, device: torch.device, saved: Mapping[str, Any] | None = None) -> A:
+    def make_model(cls, config: RunConfig, device: torch.device, saved: Saved | None = None) -> A:
         return cls.make_agent(config.agent, config.env, config.seed, device, config.num_envs if saved is None else 1)
 
     def note(self, return_: float, length: int) -> None:
@@ -113,7 +112,7 @@ class EnvironmentTask(Task[A]):
         message = f"return {mean:.1f} ± {std:.1f} over {episodes} evaluation episodes"
         return Finished(_metrics(found), summary, message, found)
 
-    def result(self, summary: Mapping[str, Any]) -> str:
+    def result(self, summary: Summary) -> str:
         low, high = summary["eval/return_interval_95"]
         rate = summary.get("eval/success_rate")
         success = "" if rate is None else f"success {100 * rate:.2f} %, "
@@ -134,13 +133,13 @@ class EnvironmentTask(Task[A]):
             between_steps=between,
         )
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> Saved:
         return {
             "episodes": self.episodes,
             "recent": [[return_, length] for return_, length in self._recent],
         }
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
+    def restore(self, saved: Saved) -> None:
         self.episodes = int(saved["episodes"])
         self._recent.extend((float(return_), int(length)) for return_, length in saved["recent"])
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from snnrl.agents.base import permitted
 from snnrl.envs import LONGEST, EnvConfig, EpisodeStats, env_seeds, for_evaluation, has_limit, make_envs
+from snnrl.types import Action, Observation
 
 WHILE_TRAINING, AT_THE_END, AFTERWARDS = range(3)
 """The epochs of the ``eval`` seed stream: no two kinds of evaluation play the same episodes."""
@@ -45,11 +46,11 @@ class Policy(Protocol):
 
     def predict(
         self,
-        observation: Any,
-        state: Any | None = None,
+        observation: Observation,
+        state: Any = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Action, Any]:
         """Actions for a batch of observations, and the state for the next call."""
 
 

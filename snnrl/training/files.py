@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from snnrl.errors import ConfigError
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.folder import RunFolder
 from snnrl.training.loggers import JsonlLogger, Logger, make_loggers
-from snnrl.training.summary import write_json
+from snnrl.training.summary import Summary, write_json
+from snnrl.types import Saved, Settings
 
 
 class History:
@@ -36,7 +37,7 @@ class History:
     def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
         """Rows hold numbers only."""
 
-    def close(self, summary: Mapping[str, Any] | None = None) -> None:
+    def close(self, summary: Summary | None = None) -> None:
         """There is nothing to close."""
 
 
@@ -61,16 +62,16 @@ class Files(Protocol):
     def metrics_position(self) -> int:
         """Where the metrics end that a checkpoint belongs to."""
 
-    def save(self, payload: Callable[[], dict[str, Any]], steps: int) -> None:
+    def save(self, payload: Callable[[], Saved], steps: int) -> None:
         """Write a checkpoint of a run."""
 
-    def save_best(self, payload: Callable[[], dict[str, Any]]) -> None:
+    def save_best(self, payload: Callable[[], Saved]) -> None:
         """Write the best model's checkpoint."""
 
-    def summarise(self, summary: Mapping[str, Any]) -> None:
+    def summarise(self, summary: Summary) -> None:
         """Write ``summary.json``."""
 
-    def summary(self) -> Mapping[str, Any]:
+    def summary(self) -> Summary:
         """The summary that is there; an empty one where it is missing or damaged."""
 
     def abandon(self) -> None:
@@ -103,16 +104,16 @@ class NoFiles:
     def metrics_position(self) -> int:
         return 0
 
-    def save(self, payload: Callable[[], dict[str, Any]], steps: int) -> None:
+    def save(self, payload: Callable[[], Saved], steps: int) -> None:
         return
 
-    def save_best(self, payload: Callable[[], dict[str, Any]]) -> None:
+    def save_best(self, payload: Callable[[], Saved]) -> None:
         return
 
-    def summarise(self, summary: Mapping[str, Any]) -> None:
+    def summarise(self, summary: Summary) -> None:
         return
 
-    def summary(self) -> Mapping[str, Any]:
+    def summary(self) -> Summary:
         return {}
 
     def abandon(self) -> None:
@@ -131,7 +132,7 @@ class RunFiles:
         logger: names of loggers besides ``metrics.jsonl``, see :func:`~snnrl.training.loggers.make_loggers`.
     """
 
-    def __init__(self, run_dir: Path, settings: Mapping[str, Any], logger: str) -> None:
+    def __init__(self, run_dir: Path, settings: Settings, logger: str) -> None:
         self.run_dir: Path | None = run_dir
         self.wandb_id: str | None = None
         self.checkpoints = CheckpointStore(run_dir / "checkpoints")
@@ -180,16 +181,16 @@ class RunFiles:
     def metrics_position(self) -> int:
         return self.metrics.position()
 
-    def save(self, payload: Callable[[], dict[str, Any]], steps: int) -> None:
+    def save(self, payload: Callable[[], Saved], steps: int) -> None:
         self.checkpoints.save(payload(), steps)
 
-    def save_best(self, payload: Callable[[], dict[str, Any]]) -> None:
+    def save_best(self, payload: Callable[[], Saved]) -> None:
         self.checkpoints.save_best(payload())
 
-    def summarise(self, summary: Mapping[str, Any]) -> None:
+    def summarise(self, summary: Summary) -> None:
         write_json(self._path / "summary.json", summary)
 
-    def summary(self) -> Mapping[str, Any]:
+    def summary(self) -> Summary:
         try:
             summary = json.loads((self._path / "summary.json").read_text(encoding="utf-8"))
         except (OSError, RecursionError, ValueError):

@@ -28,14 +28,14 @@ class Progress:
     """Steps, their rate, the time left and a score, while training runs.
 
     The rate is that of the last minute, so that the time left follows a run which changes pace; the last line
-    gives the rate of the whole session. Steps before ``start`` were another session's and count in no rate.
+    gives the rate since ``start``; steps before it were taken before a resume and count in no rate.
     A terminal that goes away ends no run: what it cannot show is dropped.
     The bar is drawn from :meth:`update`, not from a thread: environments fork workers, and a fork beside a thread can
     hang.
 
     Args:
         total: the steps of the whole run.
-        start: where this session begins; above 0 after a resume.
+        start: how far the run is already; above 0 after a resume.
         mode: ``"auto"`` is ``"bar"`` on a terminal and ``"plain"`` elsewhere; ``"none"`` prints nothing at all.
         stream: where to print; standard error by default.
         interval_seconds: the time between two plain lines.

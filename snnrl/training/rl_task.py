@@ -6,23 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from gymnasium import spaces
 
 from snnrl.agents import Agent, make_agent
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, env_seeds, make_envs, spaces_of
+from snnrl.spaces.leaves import Space
 from snnrl.training.callbacks import NO_CALLBACK, update
 from snnrl.training.capacity import check_settings, environment_bytes, require_memory, state_bytes
 from snnrl.training.device import choose_device
 from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.rollout import Rollout, Stepped
 from snnrl.training.task import Step
+from snnrl.types import Settings
 
 
 def make_fitting_agent(
-    settings: Mapping[str, Any],
-    observation_space: spaces.Space[Any],
-    action_space: spaces.Space[Any],
+    settings: Settings,
+    observation_space: Space,
+    action_space: Space,
     env: EnvConfig,
     seed: int,
     device: torch.device,
@@ -43,10 +44,10 @@ def make_fitting_agent(
         ConfigError: there is not enough memory, or a setting or a space that the agent cannot take.
     """
 
-    def make(recipe: Mapping[str, Any]) -> Agent[Any]:
+    def make(recipe: Settings) -> Agent[Any]:
         return make_agent(recipe, observation_space, action_space, env, seed)
 
-    def weigh(recipe: Mapping[str, Any]) -> int:
+    def weigh(recipe: Settings) -> int:
         agent = make(recipe)
         each = state_bytes(agent.begin(1)) + agent.decision_bytes()
         return state_bytes(agent.state_dict()) + num_envs * each
@@ -80,7 +81,7 @@ class RLTask(EnvironmentTask[Agent[Any]]):
 
     @classmethod
     def make_agent(
-        cls, agent: Mapping[str, Any], env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
+        cls, agent: Settings, env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
     ) -> Agent[Any]:
         return make_fitting_agent(agent, *spaces_of(env), env, seed, device, num_envs)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
-
-from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 
 from snnrl.agents.base import Agent, Metrics
 from snnrl.envs import EnvConfig, Episode, EpisodeStats, FeedbackBuilder, VectorAtari
+from snnrl.envs.types import VectorEnv
+from snnrl.types import Action, Info
 
 
 class Stepped(NamedTuple):
@@ -23,11 +22,11 @@ class Stepped(NamedTuple):
     """What the agent says of its learning, often nothing."""
 
 
-def one_info(info: Mapping[str, Any], row: int) -> dict[str, Any]:
+def one_info(info: Info, row: int) -> Info:
     """What ``info`` of a vector of environments says of one of them; ``_key`` says whose ``key`` is."""
     said = {key: (value, info[f"_{key}"]) for key, value in info.items() if f"_{key}" in info}
     return {
-        key: one_info(value, row) if isinstance(value, Mapping) else value[row]
+        key: one_info(value, row) if isinstance(value, dict) else value[row]
         for key, (value, whose) in said.items()
         if whose[row]
     }
@@ -45,7 +44,7 @@ class Rollout:
         seeds: one for each environment.
     """
 
-    def __init__(self, agent: Agent[Any], envs: VectorEnv[Any, Any, Any], env: EnvConfig, seeds: Sequence[int]) -> None:
+    def __init__(self, agent: Agent[Any], envs: VectorEnv, env: EnvConfig, seeds: Sequence[int]) -> None:
         self._agent, self._envs = agent, envs
         self._observation, info = envs.reset(seed=cast(Any, list(seeds)))
         self._builder = FeedbackBuilder(env.reward, envs.num_envs)
@@ -64,14 +63,14 @@ class Rollout:
         episodes = self._stats.update(reward, terminated, truncated, self._feedback.reset)
         return Stepped(int((~self._feedback.reset).sum()), episodes, metrics)
 
-    def variables(self, stepped: Stepped) -> dict[str, Any]:
+    def variables(self, stepped: Stepped) -> Info:
         """The last step as stable-baselines3's callbacks see one, in ``locals``.
 
         Args:
             stepped: what the last :meth:`step` returned.
         """
         actions, rewards, terminated, truncated, info = self._last
-        infos: list[dict[str, Any]] = [one_info(info, row) for row in range(self._envs.num_envs)]
+        infos: list[Info] = [one_info(info, row) for row in range(self._envs.num_envs)]
         for episode in stepped.episodes:
             infos[episode.env]["episode"] = {"r": episode.return_, "l": episode.length}
         return {
@@ -82,7 +81,7 @@ class Rollout:
             "infos": infos,
         }
 
-    def _learn_and_step(self, action: NDArray[Any], state: Any) -> tuple[Any, Metrics]:
+    def _learn_and_step(self, action: Action, state: Any) -> tuple[Any, Metrics]:
         if isinstance(self._envs, VectorAtari):
             self._envs.send(action)
             self._state, metrics = self._agent.update(state)

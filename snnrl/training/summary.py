@@ -17,6 +17,10 @@ from snnrl.textfiles import write_text
 _PACKAGES = ("snnrl", "torch", "torchvision", "gymnasium", "ale-py", "numpy")
 
 
+Summary = Mapping[str, Any]
+"""What a run came to, by name; values as JSON has them."""
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that a result depends on."""
     found = {"python": platform.python_version()}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +21,10 @@ from snnrl.training.capacity import check_settings, state_bytes
 from snnrl.training.checkpoints import taking_over
 from snnrl.training.device import choose_device
 from snnrl.training.loggers import Logger
+from snnrl.training.summary import Summary
 from snnrl.training.supervised_config import SupervisedConfig
 from snnrl.training.task import Evaluated, Finished, Step, Task
+from snnrl.types import Saved, Settings
 
 LOOK = 500
 """Images of a batch that is only looked at."""
@@ -68,9 +69,7 @@ class SupervisedTask(Task[Learner]):
         return self._config
 
     @classmethod
-    def make_model(
-        cls, config: SupervisedConfig, device: torch.device, saved: Mapping[str, Any] | None = None
-    ) -> Learner:
+    def make_model(cls, config: SupervisedConfig, device: torch.device, saved: Saved | None = None) -> Learner:
         if saved is None:
             data = read_data(config)
             saved = {"shape": data.shape, "classes": data.classes}
@@ -146,7 +145,7 @@ class SupervisedTask(Task[Learner]):
         message = f"{100 * accuracy:.2f} % of {int(confusion.sum()):,} {split} images right"
         return Finished({f"{split}/accuracy": accuracy}, summary, message, confusion)
 
-    def result(self, summary: Mapping[str, Any]) -> str:
+    def result(self, summary: Summary) -> str:
         split = self.config.split
         return (
             f"{split}/accuracy {100 * summary[f'{split}/accuracy']:.2f} % of {summary[f'{split}/images']:,} images, "
@@ -169,7 +168,7 @@ class SupervisedTask(Task[Learner]):
             for logger in loggers:
                 logger.picture(name, image, steps)
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> Saved:
         return {
             "calibrated": self._calibrated,
             "accuracy": self._accuracy,
@@ -178,7 +177,7 @@ class SupervisedTask(Task[Learner]):
             "classes": self.data.classes,
         }
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
+    def restore(self, saved: Saved) -> None:
         accuracy = saved["accuracy"]
         self._calibrated, self._accuracy = bool(saved["calibrated"]), None if accuracy is None else float(accuracy)
         self._curve = [[float(steps), float(part)] for steps, part in saved["curve"]]
@@ -234,7 +233,7 @@ def _fitting_learner(
 ) -> Learner:
     """The untrained learner of a run; refused before it is made where memory cannot hold it."""
 
-    def weigh(recipe: Mapping[str, Any]) -> int:
+    def weigh(recipe: Settings) -> int:
         return state_bytes(make_learner(recipe, shape, classes).state_dict())
 
     check_settings("learner", config.learner, weigh, device)

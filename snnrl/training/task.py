@@ -15,6 +15,8 @@ from snnrl.training.checkpoints import CheckpointStore, check_architecture, taki
 from snnrl.training.device import choose_device
 from snnrl.training.evaluation import Evaluation
 from snnrl.training.loggers import Logger
+from snnrl.training.summary import Summary
+from snnrl.types import Saved, Settings
 
 Metrics = Mapping[str, Tensor | float]
 M = TypeVar("M", bound=nn.Module)
@@ -37,7 +39,7 @@ class RunSettings(Protocol):
     @property
     def checkpoint_every(self) -> int: ...
     @property
-    def resolved(self) -> Mapping[str, Any]: ...
+    def resolved(self) -> Settings: ...
     @property
     def run_dir(self) -> Path | None: ...
     @property
@@ -69,7 +71,7 @@ class Finished(NamedTuple):
     """What the evaluation at the end found."""
 
     metrics: Mapping[str, float]
-    summary: Mapping[str, Any]
+    summary: Summary
     """What ``summary.json`` says besides times and versions."""
     message: str
     evaluation: Evaluation | Tensor
@@ -117,7 +119,7 @@ class Task(ABC, Generic[M]):
     def __init__(self, config: Any, model: M | None = None, steps: int = 0) -> None: ...
 
     @property
-    def learning(self) -> Any:
+    def learning(self) -> object:
         """What a callback knows as its ``model``."""
         return self.model
 
@@ -128,7 +130,7 @@ class Task(ABC, Generic[M]):
 
     @classmethod
     @abstractmethod
-    def make_model(cls, config: Any, device: torch.device, saved: Mapping[str, Any] | None = None) -> M:
+    def make_model(cls, config: Any, device: torch.device, saved: Saved | None = None) -> M:
         """The model that the settings describe, untrained.
 
         Args:
@@ -141,7 +143,7 @@ class Task(ABC, Generic[M]):
         """
 
     @classmethod
-    def load_model(cls, config: Any, saved: Mapping[str, Any], device: str = "auto") -> M:
+    def load_model(cls, config: Any, saved: Saved, device: str = "auto") -> M:
         """The model with the weights of a checkpoint, ready to predict.
 
         Args:
@@ -193,18 +195,18 @@ class Task(ABC, Generic[M]):
         """The evaluation at the end."""
 
     @abstractmethod
-    def result(self, summary: Mapping[str, Any]) -> str:
+    def result(self, summary: Summary) -> str:
         """The summary in a line."""
 
     def picture(self, folder: Path, loggers: list[Logger], steps: int) -> None:
         """Draw what was learned, where that is asked for."""
         return
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> Saved:
         """What a checkpoint holds besides the model and what every run has."""
         return {}
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
+    def restore(self, saved: Saved) -> None:
         """Take over what :meth:`payload` gave."""
         return
 
@@ -219,7 +221,7 @@ def architecture(model: nn.Module) -> str:
     return f"{model._get_name()}({', '.join(shapes)})"
 
 
-def read_checkpoint(run_dir: Path, checkpoint: str) -> dict[str, Any]:
+def read_checkpoint(run_dir: Path, checkpoint: str) -> Saved:
     """What a run's checkpoint holds, on the CPU: what is replayed may be larger than a GPU's memory.
 
     Args:
@@ -240,7 +242,7 @@ def generator_of(model: nn.Module) -> torch.Generator:
     return generator
 
 
-def fit(model: T, part: str, saved: Mapping[str, Any], place: torch.device) -> T:
+def fit(model: T, part: str, saved: Saved, place: torch.device) -> T:
     """The model with a checkpoint's weights and generator, in evaluation on ``place``.
 
     Args:

@@ -25,8 +25,9 @@ from snnrl.training.memory import FreeMemory
 from snnrl.training.metrics import RunningMetrics
 from snnrl.training.progress import Progress, ProgressMode
 from snnrl.training.shutdown import GracefulShutdown
-from snnrl.training.summary import versions
+from snnrl.training.summary import Summary, versions
 from snnrl.training.task import Finished, Task, architecture, generator_of
+from snnrl.types import Saved
 
 LOGS = 200
 """Rows of metrics in a whole run."""
@@ -49,7 +50,7 @@ class Run:
 
     model: Any
     steps: int
-    summary: Mapping[str, Any] | None
+    summary: Summary | None
     history: Sequence[Mapping[str, float]]
     evaluation: Evaluation | Tensor | None
     run_dir: Path | None
@@ -162,7 +163,7 @@ class Trainer:
         model, rows = self.task.model, self.history.rows
         return Run(model, self.steps, summary, rows, self.evaluation, self.files.run_dir, stopped)
 
-    def _run(self) -> dict[str, Any] | None:
+    def _run(self) -> Summary | None:
         task, mode = self.task, cast(ProgressMode, self.settings.progress)
         with Progress(task.total, self.steps, mode, unit=task.unit, score=task.score) as self.progress:
             try:
@@ -229,7 +230,7 @@ class Trainer:
             with self._writing():
                 self.files.save_best(self._payload)
 
-    def _finish(self) -> dict[str, Any]:
+    def _finish(self) -> Summary:
         """Save, make the final evaluation and write ``summary.json``."""
         if self.task.complete(self._stop_if_asked) or self.saved_at != self.steps:
             self._save()
@@ -261,7 +262,7 @@ class Trainer:
                 self.task.picture(self.files.run_dir, self.loggers, self.steps)
         return found
 
-    def _close(self, summary: Mapping[str, Any] | None) -> None:
+    def _close(self, summary: Summary | None) -> None:
         for logger in self.loggers:
             logger.close(summary)
         self.task.close()
@@ -272,7 +273,7 @@ class Trainer:
         with suppress(Exception):
             self.task.close()
 
-    def _payload(self) -> dict[str, Any]:
+    def _payload(self) -> Saved:
         model: nn.Module = self.task.model
         return {
             "architecture": architecture(model),
@@ -297,7 +298,7 @@ class Trainer:
             self.files.save(self._payload, self.steps)
         self.saved_at = self.steps
 
-    def _restore(self, saved: Mapping[str, Any]) -> int:
+    def _restore(self, saved: Saved) -> int:
         """Take over what a checkpoint holds; returns where its metrics end."""
         task = self.task
         if "epoch" not in saved:

@@ -7,18 +7,30 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from snnrl.agents.encoder_factory import MOST_DIMENSIONS, EncoderChoice, make_encoder
-from snnrl.encoders import Encoder, FrameEncoder, ObjectEncoder, OneHotEncoder, PopulationEncoder
-from snnrl.envs import EnvConfig
+from snnrl.agents.encoder_factory import make_encoder
+from snnrl.encoders import (
+    ENCODERS,
+    Encoder,
+    FittedEncoder,
+    FrameEncoder,
+    ObjectEncoder,
+    OneHotEncoder,
+    PatchEncoder,
+    PopulationEncoder,
+    Window,
+)
+from snnrl.encoders.population import MOST_DIMENSIONS
 from snnrl.errors import ConfigError
+from snnrl.legacy import upgraded_settings
+from snnrl.spikes import SparseSpikes
 
 
-def sight(space: spaces.Space[Any], **recipe: Any) -> EncoderChoice:
-    return make_encoder(space, EnvConfig("Toy-v0", **recipe), sim_steps=6, spikes_per_step=1.2, target_rate=0.05)
+def fitted(space: spaces.Space[Any], **recipe: Any) -> FittedEncoder:
+    return make_encoder(space, recipe, Window(sim_steps=6))
 
 
 def encoder(space: spaces.Space[Any], **recipe: Any) -> Encoder[Any]:
-    return sight(space, **recipe).encoder
+    return fitted(space, **recipe).encoder
 
 
 def frames(height: int = 16, width: int = 32) -> spaces.Box:
@@ -35,7 +47,7 @@ def test_discrete_observations_are_one_hot_from_the_start_of_the_space(start: in
 
 @pytest.mark.parametrize("shape", [(2,), (2, 3), (MOST_DIMENSIONS,)])
 def test_boxes_are_flattened_to_place_cells_of_the_given_rate(shape: tuple[int, ...]) -> None:
-    code = encoder(spaces.Box(-1.0, 1.0, shape))
+    code = encoder(spaces.Box(-1.0, 1.0, shape), spikes_per_step=1.2)
     assert isinstance(code, PopulationEncoder)
     observation = torch.zeros(3, *shape)
     assert code.rates(observation).sum(1).tolist() == pytest.approx([1.2] * 3, rel=1e-4)
@@ -51,20 +63,20 @@ def test_bounds_of_a_box_are_its_range() -> None:
 
 def test_the_recipe_gives_the_range_where_a_box_has_none() -> None:
     settings = {"scale": [2.0, 1.0], "centre": [1.0, 0.0], "squash": [False, True]}
-    code, unit = encoder(spaces.Box(-np.inf, np.inf, (2,)), observation=settings), encoder(spaces.Box(-1.0, 1.0, (2,)))
+    code, unit = encoder(spaces.Box(-np.inf, np.inf, (2,)), **settings), encoder(spaces.Box(-1.0, 1.0, (2,)))
     found = code.rates(torch.tensor([[2.0, 0.5]]))
     torch.testing.assert_close(found, unit.rates(torch.tensor([[0.5, np.tanh(0.5)]], dtype=torch.float32)))
 
 
 def test_grey_frames_of_which_the_recipe_tells_become_volleys_with_its_settings() -> None:
-    code = encoder(frames(), frames={"luminances": [40, 80], "tile": [4, 4], "rows": [0, 12]})
+    code = encoder(frames(), name="frames", luminances=[40, 80], tile=[4, 4], rows=[0, 12])
     assert isinstance(code, FrameEncoder)
     assert code.synchronous
     assert code.size == (2 + 2) * 3 * 8 + 1
 
 
 def test_grey_frames_of_which_nothing_is_told_are_looked_at_by_the_encoder_itself() -> None:
-    code = encoder(frames(), frames={"rows": [3, 12]})
+    code = encoder(frames(), rows=[3, 12])
     assert isinstance(code, ObjectEncoder)
     assert code.synchronous
     assert not code.calibrated
@@ -74,7 +86,7 @@ def test_grey_frames_of_which_nothing_is_told_are_looked_at_by_the_encoder_itsel
 
 
 def test_the_target_rate_reaches_the_frames_adaptation() -> None:
-    code = encoder(frames())
+    code = encoder(frames(), target_rate=0.05)
     assert isinstance(code, ObjectEncoder)
     assert code.adaptation.target == 0.05
 
@@ -99,27 +111,29 @@ def test_other_spaces_are_errors_that_name_them(space: spaces.Space[Any]) -> Non
 
 
 def test_unknown_settings_are_errors_that_suggest_one() -> None:
-    with pytest.raises(ConfigError, match=r"env\.frames\.row=.*: .* did you mean rows"):
-        encoder(frames(), frames={"row": [1, 5]})
-    with pytest.raises(ConfigError, match=r"env\.frames\.self_row=.*: .* did you mean self_rows"):
-        encoder(frames(), frames={"luminances": [40], "self_row": [1, 5]})
-    with pytest.raises(ConfigError, match=r"env\.observation\.center=.*: .* did you mean centre"):
-        encoder(spaces.Box(-1.0, 1.0, (2,)), observation={"center": [0.0, 0.0]})
+    with pytest.raises(
+        ConfigError, match=r"agent\.encoder\.row=.*: objects, .* has no such setting; did you mean rows"
+    ):
+        encoder(frames(), row=[1, 5])
+    with pytest.raises(ConfigError, match=r"agent\.encoder\.self_row=.*: frames has .* did you mean self_rows"):
+        encoder(frames(), name="frames", luminances=[40], self_row=[1, 5])
+    with pytest.raises(ConfigError, match=r"agent\.encoder\.center=.*: .* did you mean centre"):
+        encoder(spaces.Box(-1.0, 1.0, (2,)), center=[0.0, 0.0])
 
 
 @pytest.mark.parametrize("rows", [[5], [1, 5, 9], 5, "all", [0.5, 8.0], [None, 8], [8, 3], [0, 17]], ids=str)
 def test_rows_of_another_kind_are_errors(rows: Any) -> None:
-    with pytest.raises(ConfigError, match=r"env\.frames.*rows.*must be|env\.frames=.*rows.*another kind"):
-        encoder(frames(), frames={"rows": rows})
+    with pytest.raises(ConfigError, match=r"agent\.encoder\.rows=.*must be|agent\.encoder=.*rows.*another kind"):
+        encoder(frames(), rows=rows)
 
 
 def test_settings_of_the_wrong_length_are_errors() -> None:
-    with pytest.raises(ConfigError, match=r"env\.observation\.scale=\[1\.0\]: must be a list of 2 values"):
-        encoder(spaces.Box(-1.0, 1.0, (2,)), observation={"scale": [1.0]})
+    with pytest.raises(ConfigError, match=r"agent\.encoder\.scale=\[1\.0\]: must be a list of 2 values"):
+        encoder(spaces.Box(-1.0, 1.0, (2,)), scale=[1.0])
 
 
 def test_frames_whose_width_is_no_multiple_of_a_block_have_black_columns_on_the_right() -> None:
-    seen = sight(frames(84, 84), frames={"rows": [3, 80]})
+    seen = fitted(frames(84, 84), rows=[3, 80])
     assert seen.view.space.shape == (1, 84, 96)
     frame = np.full((2, 1, 84, 84), 7, np.uint8)
     shown = seen.view([frame])
@@ -151,7 +165,7 @@ def test_spaces_of_several_numbers_are_tables_where_they_are_small_else_vectors_
 
 
 def test_bounded_observations_far_from_zero_are_told_apart() -> None:
-    seen = sight(spaces.Box(1e9, 1e9 + 1, (2,), np.float64))
+    seen = fitted(spaces.Box(1e9, 1e9 + 1, (2,), np.float64))
     assert isinstance(seen.encoder, PopulationEncoder)
     near, far = (seen.encoder.rates(torch.as_tensor(seen.view([np.full((1, 2), 1e9 + x)]))) for x in (0.1, 0.4))
     assert (near - far).abs().max() > 0.01
@@ -168,9 +182,115 @@ def test_unbounded_observations_far_from_zero_are_told_apart() -> None:
 
 def test_a_given_centre_far_from_zero_is_exact() -> None:
     settings = {"scale": [1.0, 1.0], "centre": [1e9 + 0.25, 0.0]}
-    code = encoder(spaces.Box(-np.inf, np.inf, (2,), np.float64), observation=settings)
+    code = encoder(spaces.Box(-np.inf, np.inf, (2,), np.float64), **settings)
     unit = encoder(spaces.Box(-1.0, 1.0, (2,)))
     assert isinstance(code, PopulationEncoder)
     assert isinstance(unit, PopulationEncoder)
     found = code.rates(torch.tensor([[1e9 + 0.5, 0.5]], dtype=torch.float64))
     torch.testing.assert_close(found, unit.rates(torch.tensor([[0.25, 0.5]])))
+
+
+SPACES = {
+    "one_hot": spaces.MultiDiscrete([3, 4]),
+    "objects": frames(),
+    "frames": frames(),
+    "patches": frames(),
+    **dict.fromkeys(("population", "rank_order", "delta"), spaces.Box(-1.0, 3.0, (5,))),
+    **dict.fromkeys(("latency", "poisson", "bernoulli"), spaces.Box(-1.0, 3.0, (200,))),
+}
+
+
+@pytest.mark.parametrize("name", ENCODERS.names())
+def test_every_encoder_is_had_by_its_name_and_spikes(name: str) -> None:
+    space = SPACES[name]
+    settings = {"threshold": 0.1} if name == "delta" else {}
+    window = Window(6, 1.0, torch.Generator().manual_seed(0))
+    seen = make_encoder(space, {"name": name, **settings}, window)
+    assert type(seen.encoder) is ENCODERS.find(name, "agent.encoder.name")
+    first, second = (torch.as_tensor(seen.view([np.asarray([space.sample()])])) for _ in range(2))
+    spikes, state = seen.encoder(first, seen.encoder.init_state(1))
+    spikes, _ = seen.encoder(second, state)
+    assert (spikes.value if isinstance(spikes, SparseSpikes) else spikes).sum() > 0
+    assert seen.encoder.size > 0
+
+
+@pytest.mark.parametrize(
+    ("space", "name", "message"),
+    [
+        (spaces.Box(-1.0, 1.0, (2,)), "frames", "name=frames: observation space .* must be pictures of uint8"),
+        (spaces.Box(-1.0, 1.0, (2,)), "one_hot", "name=one_hot: observation space .* must be Discrete, MultiDiscrete"),
+        (spaces.Box(-np.inf, 1.0, (2,)), "latency", "name=latency: observation space .* must be bounded"),
+        (spaces.Discrete(2), "place_cells", "name=place_cells: there is no such encoder; there are: .*population"),
+        (spaces.Discrete(2), 3, "name=3: must be the name of an encoder"),
+    ],
+)
+def test_what_an_encoder_cannot_take_is_said_in_one_line(space: spaces.Space[Any], name: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^agent\.encoder\.{message}"):
+        encoder(space, name=name)
+
+
+@pytest.mark.parametrize(("dims", "most"), [(1, 1), (2, 2), (3, 6)])
+def test_a_rate_that_cannot_be_had_is_an_error_that_says_the_highest(dims: int, most: int) -> None:
+    space = spaces.Box(-1.0, 1.0, (dims,))
+    assert encoder(space, spikes_per_step=float(most)).size > 0
+    with pytest.raises(
+        ConfigError, match=rf"agent\.encoder\.spikes_per_step=7\.0: must be above 0 and at most {most}, "
+    ):
+        encoder(space, spikes_per_step=7.0)
+
+
+def test_a_rate_that_nobody_asked_for_is_one_that_can_be_had() -> None:
+    code = encoder(spaces.Box(-1.0, 1.0, (1,)))
+    assert isinstance(code, PopulationEncoder)
+    assert code.rates(torch.zeros(1, 1)).sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("space", "setting"), [(spaces.Discrete(3), "target_rate"), (frames(), "spikes_per_step")])
+def test_a_setting_that_an_encoder_would_not_use_is_none_of_its_settings(
+    space: spaces.Space[Any], setting: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"agent\.encoder\.{setting}=0\.5: .* has no such setting"):
+        encoder(space, **{setting: 0.5})
+
+
+def test_a_setting_that_is_null_is_left_to_the_encoder() -> None:
+    code = encoder(spaces.Box(-1.0, 1.0, (3,)), spikes_per_step=None, rows=None)
+    assert isinstance(code, PopulationEncoder)
+    assert code.rates(torch.zeros(1, 3)).sum() == pytest.approx(1.5)
+
+
+def test_a_centre_without_a_scale_is_refused_as_it_would_count_for_nothing() -> None:
+    with pytest.raises(ConfigError, match=r"agent\.encoder\.centre=.*: must be given together with scale"):
+        encoder(spaces.Box(-1.0, 1.0, (1,)), centre=[0.5])
+
+
+def as_in_0_1(space: spaces.Space[Any], env: dict[str, Any]) -> Encoder[Any]:
+    """The encoder of a run of version 0.1, which asked for 4.5 spikes a step whatever the space."""
+    agent = {"name": "rstdp", "spikes_per_step": 4.5, "target_rate": 0.05}
+    settings = upgraded_settings({"agent": agent, "env": {"id": "Toy-v0", "observation": {}, "frames": None, **env}})
+    assert settings["env"] == {"id": "Toy-v0"}
+    return make_encoder(space, settings["agent"]["encoder"], Window(sim_steps=6)).encoder
+
+
+@pytest.mark.parametrize(("dims", "rate"), [(1, 1.0), (2, 2.0), (3, 4.5)])
+def test_runs_of_0_1_keep_the_rate_that_they_had(dims: int, rate: float) -> None:
+    code = as_in_0_1(spaces.Box(-1.0, 1.0, (dims,)), {"observation": {"scale": [1.0] * dims}})
+    assert isinstance(code, PopulationEncoder)
+    assert code.rates(torch.zeros(1, dims)).sum() == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        (None, ObjectEncoder),
+        ({"rows": [1, 9]}, ObjectEncoder),
+        ({"rows": [1, 9], "luminances": [40]}, FrameEncoder),
+        ({"reach": 3}, PatchEncoder),
+    ],
+)
+def test_runs_of_0_1_keep_the_encoder_that_their_frames_asked_for(
+    told: dict[str, Any] | None, kind: type[Encoder[Any]]
+) -> None:
+    code = as_in_0_1(frames(), {"frames": told})
+    assert type(code) is kind
+    assert as_in_0_1(spaces.Discrete(3), {"frames": told}).size == 3

@@ -66,12 +66,12 @@ def test_every_agent_is_made_from_its_name_alone(name: str) -> None:
 
 
 def test_settings_and_seed_reach_the_agent() -> None:
-    agent = built(actor_neurons=4, value_range=[-2, 3], temperature=1)
+    agent = built(network={"actor": {"per_action": 4}}, value_range=[-2, 3], temperature=1)
     assert isinstance(agent, RSTDP)
-    assert agent.config.actor_neurons == 4
+    assert agent.config.network.actor.per_action == 4
     assert agent.config.value_range == (-2.0, 3.0)
     assert isinstance(agent.config.temperature, float)
-    assert agent.network.to_actor.weight.shape == (8, 3)
+    assert agent.network.connections["input to actor"].weight.shape == (8, 3)
     assert agent.generator.initial_seed() == 5
 
 
@@ -171,14 +171,14 @@ def test_a_setting_out_of_range_is_an_error_that_names_it() -> None:
 
 
 def test_an_agent_for_a_named_environment_takes_the_recipes_settings_with_changes() -> None:
-    agent = loading.make_agent("CartPole", seed=3, actor_neurons=2)
+    agent = loading.make_agent("CartPole", seed=3, update_every=2)
     assert isinstance(agent, RSTDP)
-    assert agent.config.actor_neurons == 2
+    assert agent.config.update_every == 2
     assert agent.generator.initial_seed() == 3
     action, _ = agent.predict(np.zeros(4))
     assert action in (0, 1)
-    with pytest.raises(ConfigError, match=r"agent\.actor_neuron=2: .* did you mean actor_neurons"):
-        loading.make_agent("CartPole", actor_neuron=2)
+    with pytest.raises(ConfigError, match=r"agent\.update_evry=2: .* did you mean update_every"):
+        loading.make_agent("CartPole", update_evry=2)
 
 
 def test_another_agent_can_be_named_for_an_environment() -> None:

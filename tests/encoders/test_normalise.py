@@ -138,5 +138,5 @@ def test_a_dimension_that_never_varies_gives_a_finite_number() -> None:
 def test_lists_of_the_wrong_length_and_scales_that_are_not_positive_are_errors(
     settings: dict[str, list[float]], name: str
 ) -> None:
-    with pytest.raises(ConfigError, match=rf"env\.observation\.{name}="):
+    with pytest.raises(ConfigError, match=rf"^{name}="):
         Normaliser([0.0, 0.0], [1.0, 1.0], **settings)  # type: ignore[arg-type]

@@ -137,10 +137,10 @@ def test_frames_are_left_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
-        ({"rows": [5, 5]}, "env.frames.rows"),
-        ({"rows": [9, 5]}, "env.frames.rows"),
-        ({"rows": [-1, 5]}, "env.frames.rows"),
-        ({"rows": [0, 25]}, "env.frames.rows"),
+        ({"rows": [5, 5]}, "rows"),
+        ({"rows": [9, 5]}, "rows"),
+        ({"rows": [-1, 5]}, "rows"),
+        ({"rows": [0, 25]}, "rows"),
         ({"width": 28}, "width"),
     ],
 )

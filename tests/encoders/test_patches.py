@@ -5,8 +5,7 @@ import torch
 from gymnasium import spaces
 
 from snnrl.agents.encoder_factory import make_encoder
-from snnrl.encoders import ObjectEncoder, PatchEncoder
-from snnrl.envs import EnvConfig
+from snnrl.encoders import PatchEncoder, Window
 from snnrl.errors import ConfigError
 
 
@@ -58,21 +57,18 @@ def test_a_black_image_fires_one_neuron() -> None:
     assert spikes.index.tolist() == [encoder.size - 1] * 3
 
 
-def test_grey_images_are_seen_by_patches_where_the_recipe_speaks_of_them() -> None:
+def test_grey_images_are_seen_by_patches_where_the_recipe_names_them() -> None:
     def seen(height: int, width: int, **frames: int) -> object:
         space = spaces.Box(0, 255, (1, height, width), "uint8")
-        env = EnvConfig("Any-v0", frames=dict(frames) or None)
-        return make_encoder(space, env, sim_steps=10, spikes_per_step=1.5, target_rate=0.02).encoder
+        return make_encoder(space, {"name": "patches", **frames}, Window(sim_steps=10)).encoder
 
     assert isinstance(seen(28, 28, reach=3), PatchEncoder)
     assert isinstance(seen(32, 32, reach=2), PatchEncoder)
-    assert isinstance(seen(32, 32), ObjectEncoder)
-    assert isinstance(seen(210, 160), ObjectEncoder)
-    with pytest.raises(ConfigError, match=r"env\.frames\.reach=28: must be an integer from 1 to 27"):
+    with pytest.raises(ConfigError, match=r"agent\.encoder\.reach=28: must be an integer from 1 to 27"):
         seen(28, 28, reach=28)
-    with pytest.raises(ConfigError, match=r"env\.frames\.threshold=0: must be an integer from 1 to 255"):
+    with pytest.raises(ConfigError, match=r"agent\.encoder\.threshold=0: must be an integer from 1 to 255"):
         seen(28, 28, threshold=0)
-    with pytest.raises(ConfigError, match=r"env\.frames\.tile=.*: there is no such setting"):
+    with pytest.raises(ConfigError, match=r"agent\.encoder\.tile=.*: patches has no such setting"):
         seen(28, 28, reach=2, tile=3)
 
 

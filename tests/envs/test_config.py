@@ -14,9 +14,6 @@ FULL = {
     "atari": {"frame_skip": 3, "sticky_actions": 0.0, "noop_max": 0},
     "kwargs": {"full_action_space": True},
     "reward": {"scale": 0.5, "low": -1.0, "high": 1.0, "life_loss_ends": True, "failure": -1},
-    "value_range": [-10, 10],
-    "observation": {"bins": 8},
-    "frames": {"size": 42},
     "env_steps": 1000,
     "num_envs": 4,
     "eval_episodes": 7,
@@ -29,7 +26,7 @@ FULL = {
 
 def test_every_setting_of_a_mapping_arrives() -> None:
     config = EnvConfig.from_mapping(FULL)
-    assert dataclasses.asdict(config) == {**FULL, "value_range": (-10, 10)}
+    assert dataclasses.asdict(config) == FULL
     assert isinstance(config.atari, AtariConfig)
     assert isinstance(config.reward, RewardConfig)
     assert set(FULL) == {setting.name for setting in dataclasses.fields(EnvConfig)}
@@ -69,19 +66,12 @@ def test_a_config_shares_no_mapping_with_another() -> None:
         ),
         ({"reward": {"low": -1e16}}, "env.reward.low=-1e+16: must be a finite number of at most 1e+15"),
         ({"reward": {"scale": 1e300}}, "env.reward.scale=1e+300: must be a finite number above 0, at most 1e+15"),
-        ({"value_range": [-1e300, 1e300]}, "env.value_range=[-1e+300, 1e+300]: must be two finite numbers"),
         ({"success_above": 10**400}, "must be a finite number"),
-        ({"value_range": [0, 10**400]}, "must be two finite numbers"),
         ({"reward": {"failure": 10**400}}, "must be a finite number"),
         ({"reward": {"low": 1.0, "high": 1.0}}, "env.reward.low=1.0: must be below env.reward.high (1.0)"),
         ({"reward": {"life_loss_ends": 1}}, "env.reward.life_loss_ends=1: must be true or false"),
         ({"reward": None}, "env.reward=None: must be a mapping"),
-        ({"value_range": [1.0, 1.0]}, "env.value_range=[1.0, 1.0]: must be two finite numbers, the lower one first"),
-        ({"value_range": [1.0]}, "env.value_range=[1.0]: must be two"),
-        ({"value_range": 3}, "env.value_range=3: must be two"),
         ({"kwargs": [1]}, "env.kwargs=[1]: must be a mapping"),
-        ({"observation": None}, "env.observation=None: must be a mapping"),
-        ({"frames": 84}, "env.frames=84: must be a mapping or null"),
         ({"env_steps": 0}, "env.env_steps=0: must be an integer of at least 1"),
         ({"num_envs": 0}, "env.num_envs=0: must be an integer of at least 1"),
         ({"eval_episodes": 0}, "env.eval_episodes=0: must be an integer of at least 1"),
@@ -89,6 +79,8 @@ def test_a_config_shares_no_mapping_with_another() -> None:
         ({"id": ""}, "env.id=: must be the id"),
         ({"id": "CartPole-v1", "atari": {}}, "must be left out for CartPole-v1"),
         ({"num_env": 3}, "env.num_env=3: there is no such setting; did you mean num_envs"),
+        ({"value_range": [0, 1]}, "env.value_range=[0, 1]: there is no such setting; it is now agent.value_range"),
+        ({"frames": None}, "env.frames=None: there is no such setting; it is now agent.encoder"),
         ({"atari": {"frameskip": 3}}, "env.atari.frameskip=3: there is no such setting; did you mean frame_skip?"),
         ({"reward": {"zzz": 3}}, "env.reward.zzz=3: there is no such setting; there are: failure, high"),
     ],

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
 
 from snnrl.kernels.first_spikes import earliest_winners, first_spikes
 from snnrl.learners.contrast import ContrastLatency
 from snnrl.learners.conv_stdp import ConvSTDPConfig, ConvSTDPLearner
+from snnrl.networks import Network
+from snnrl.neurons import IF
 
 
 def small(**settings: object) -> ConvSTDPLearner:
@@ -54,6 +58,37 @@ def test_the_winners_learn_by_the_rule_of_stdp() -> None:
     learner.learn(images, torch.tensor([0, 1]))
     assert len(found) > 1
     torch.testing.assert_close(learner.synapses.weight.data, expected.clamp(0, 1))
+
+
+def test_it_learns_what_the_network_of_its_parts_learns() -> None:
+    """Spikes of contrast, a convolution, neurons without leak that fire first, and the rule for the winners' spikes."""
+    learner = small(threshold_gain=0.0)
+    shown, steps = strokes(3), learner.config.sim_steps
+    latency = learner.contrast(shown)
+    network = Network()
+    network.add("contrast", tuple(latency.shape[1:]))
+    neurons = IF((learner.config.maps, 8, 8), v_threshold=learner.threshold[:, None, None].expand(-1, 8, 8))
+    network.add("features", neurons)
+    network.connect("contrast", "features", copy.deepcopy(learner.synapses))
+    pre = (latency == torch.arange(steps).view(-1, 1, 1, 1, 1)).float()
+    recording, _ = network.run({"contrast": pre})
+    trains = recording["features"]["spikes"]
+    earliest = torch.where(trains.any(0), trains.argmax(0), steps)
+
+    fired, margin = first_spikes(latency, learner.synapses.weight, learner.threshold, steps, learner.config.maps)
+    assert torch.equal(fired.permute(0, 3, 1, 2).long(), earliest)
+    fired, margin = first_spikes(latency, learner.synapses.weight, learner.threshold, steps, 1)
+    assert torch.equal(fired.amin(3).long(), earliest.amin(1))
+
+    post = torch.zeros_like(trains)
+    for image, row, column, chosen, step in earliest_winners(fired, margin, steps, 5, 2).tolist():
+        assert earliest[image, chosen, row, column] == step
+        post[step, image, chosen, row, column] = 1.0
+    connection = network.connection(network.edges[0])
+    state = learner.rule.init_state(connection, tuple(pre.shape[2:]), tuple(post.shape[2:]), len(shown))
+    connection.apply_(learner.rule(connection, pre, post, state)[0])
+    learner.learn(shown, torch.arange(3))
+    torch.testing.assert_close(learner.synapses.weight, connection.weight)
 
 
 def test_thresholds_grow_with_wins_and_keep_their_mean() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from snnrl.errors import ConfigError
 from snnrl.learners.diehl_cook import DiehlCookConfig, DiehlCookLearner
+from snnrl.networks import Network
 
 
 def learner(**settings: Any) -> DiehlCookLearner:
@@ -67,6 +69,28 @@ def test_one_image_changes_the_weights_and_threshold_of_the_neuron_that_fired_by
     torch.testing.assert_close(made.synapses.weight[neuron], expected * (78.4 / expected.sum()))
     assert made.neurons.theta[neuron] == pytest.approx(spikes * 48.0 * 12 / 500)
     assert (made.neurons.theta[others] == 0).all()
+
+
+def test_it_learns_what_the_network_of_its_parts_learns() -> None:
+    """Input spikes, a dense connection, competing neurons and the rule, run step by step in a network."""
+    made = learner(encoding="poisson", input_spikes=200.0, sim_steps=20)
+    made.training_images = 500
+    network = Network()
+    network.add("input", made.inputs)
+    network.add("neurons", copy.deepcopy(made.neurons).eval())
+    network.connect("input", "neurons", copy.deepcopy(made.synapses), rule=copy.deepcopy(made.rule))
+    network.train().neuron("neurons").eval()
+    shown, before = images(9), made.generator.get_state()
+    spikes = made._spikes(shown, 20).dense(made.inputs)
+    recording, _ = network.run({"input": spikes}, window=20)
+    made.generator.set_state(before)
+    made.learn(shown, torch.zeros(9, dtype=torch.int64))
+    fired = recording["neurons"]["spikes"].sum((0, 1))
+    assert fired.sum() > 9
+    torch.testing.assert_close(made.neurons.theta.float(), fired * 48.0 * 12 / 500)
+    learned = network.connection(network.edges[0]).weight
+    torch.testing.assert_close(learned, made.synapses.weight)
+    assert not torch.equal(learned, learner(encoding="poisson").synapses.weight)
 
 
 def test_without_learning_rate_and_gain_nothing_changes() -> None:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from snnrl.errors import ConfigError
+from snnrl.kernels.competition import compete
 from snnrl.neurons import LIF, DiehlCook
 from snnrl.state import reset_rows
 
-VOLLEY = 1e5
+STRONG = 1e5
 """A current that lifts every neuron far above threshold in one step."""
 
 
@@ -39,7 +40,7 @@ def test_every_spike_raises_the_threshold_and_it_decays_with_its_time_constant()
     decay = math.exp(-1 / tau)
     neuron = diehl_cook(theta_plus=plus, tau_theta=tau, t_refractory=0.0)
     state, expected = neuron.init_state(1), 0.0
-    for current in [VOLLEY, VOLLEY, 0.0, 0.0, VOLLEY, 0.0, 0.0, 0.0]:
+    for current in [STRONG, STRONG, 0.0, 0.0, STRONG, 0.0, 0.0, 0.0]:
         spikes, state = neuron(full(current, 1, 1), state)
         expected = expected * decay + plus * spikes.item()
         assert bool(spikes.item()) == (current > 0)
@@ -58,7 +59,7 @@ def test_the_threshold_decays_at_its_rate_in_float32_too() -> None:
 
 def test_with_an_infinite_time_constant_it_stays_for_ever() -> None:
     neuron = diehl_cook(tau_theta=math.inf, theta_plus=0.5)
-    neuron(full(VOLLEY, 1, 1), neuron.init_state(1))
+    neuron(full(STRONG, 1, 1), neuron.init_state(1))
     neuron.scan(full(0.0, 200, 1, 1), neuron.init_state(1))
     assert neuron.theta.tolist() == [0.5]
 
@@ -76,7 +77,7 @@ def test_a_neuron_fires_from_the_raised_threshold_on(above: float, fires: bool) 
 
 def test_the_threshold_adds_up_the_spikes_of_all_rows() -> None:
     neuron = diehl_cook(3, tau_theta=math.inf, theta_plus=0.25, one_spike=False)
-    current = full(VOLLEY, 4, 3)
+    current = full(STRONG, 4, 3)
     current[0, :] = current[1, 1] = 0.0
     neuron(current, neuron.init_state(4))
     assert neuron.theta.tolist() == [0.75, 0.5, 0.75]
@@ -86,7 +87,7 @@ def test_it_stands_still_in_evaluation_mode() -> None:
     neuron = diehl_cook(2, tau_theta=10.0, one_spike=False)
     neuron.theta.copy_(torch.tensor([0.5, 1.0]))
     neuron.eval()
-    spikes, _ = neuron.scan(full(VOLLEY, 10, 1, 2), neuron.init_state(1))
+    spikes, _ = neuron.scan(full(STRONG, 10, 1, 2), neuron.init_state(1))
     assert spikes.sum().item() == 4.0
     assert neuron.theta.tolist() == [0.5, 1.0]
 
@@ -94,7 +95,7 @@ def test_it_stands_still_in_evaluation_mode() -> None:
 def test_it_belongs_to_the_neuron_and_not_to_the_episode() -> None:
     neuron = diehl_cook(2, tau_theta=math.inf, one_spike=False)
     fresh = neuron.init_state(1)
-    _, state = neuron(full(VOLLEY, 1, 2), fresh)
+    _, state = neuron(full(STRONG, 1, 2), fresh)
     reset_rows(state, fresh, torch.tensor([True]))
     neuron.init_state(1)
     assert neuron.theta.tolist() == [0.05, 0.05]
@@ -102,7 +103,7 @@ def test_it_belongs_to_the_neuron_and_not_to_the_episode() -> None:
 
 def test_it_is_saved_and_loaded() -> None:
     neuron, other = diehl_cook(2, one_spike=False), diehl_cook(2)
-    neuron.scan(full(VOLLEY, 20, 1, 2), neuron.init_state(1))
+    neuron.scan(full(STRONG, 20, 1, 2), neuron.init_state(1))
     assert list(neuron.state_dict()) == ["theta"]
     other.load_state_dict(neuron.state_dict())
     assert torch.equal(other.theta, neuron.theta)
@@ -126,15 +127,15 @@ def test_of_those_that_reach_threshold_the_farthest_above_it_fires_and_the_other
 
 def test_one_spike_means_one_of_the_whole_population_of_any_shape() -> None:
     neuron = diehl_cook((2, 3), t_refractory=0.0)
-    current = torch.rand(30, 4, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * VOLLEY
-    spikes, _ = neuron.scan(current + VOLLEY, neuron.init_state(4))
+    current = torch.rand(30, 4, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * STRONG
+    spikes, _ = neuron.scan(current + STRONG, neuron.init_state(4))
     assert (spikes.flatten(2).sum(2) == 1).all()
     assert len(spikes.flatten(2).sum((0, 1)).unique()) > 1, "not always the same neuron"
 
 
 def test_a_neuron_in_its_refractory_period_does_not_take_the_spike_of_another() -> None:
     neuron = diehl_cook(2)
-    current = potentials([2 * VOLLEY, VOLLEY])
+    current = potentials([2 * STRONG, STRONG])
     state, fired = neuron.init_state(1), []
     for _ in range(7):
         spikes, state = neuron(current, state)
@@ -193,3 +194,51 @@ def test_the_threshold_settles_where_its_decay_balances_the_spikes() -> None:
 def test_a_wrong_setting_is_named_with_what_would_be_right(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         DiehlCook(1, **settings)
+
+
+def competing(shape: int = 1, **settings: Any) -> DiehlCook:
+    """Neurons of which one fires at a time; potentials of half units, whose sums are exact."""
+    chosen = {"tau_mem": 1 / math.log(2), "v_rest": 0.0, "v_threshold": 10.0, "v_reset": 0.0, "t_refractory": 0.0}
+    return DiehlCook(shape, **{**chosen, "v_inhibited": -48.0, "decay_input": False, **settings})
+
+
+def test_a_spike_inhibits_the_others_of_its_row() -> None:
+    neuron = competing(3)
+    spikes, state = neuron(torch.tensor([[20.0, 15.0, 1.0], [2.0, 3.0, 1.0]]), neuron.init_state(2))
+    assert spikes.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    assert state.v.tolist() == [[0.0, -48.0, -48.0], [2.0, 3.0, 1.0]]
+
+
+@pytest.mark.parametrize("rest", [0.0, -65.0])
+def test_the_compiled_competition_fires_the_neurons_that_the_loop_does(rest: float) -> None:
+    levels = {"v_rest": rest, "v_threshold": rest + 10.0, "v_reset": rest, "v_inhibited": rest - 48.0}
+    neuron = competing(20, **levels).eval()
+    draw = torch.Generator().manual_seed(0)
+    neuron.theta.copy_(40 * torch.rand(20, generator=draw))
+    current = 60 * torch.rand(15, 6, 20, generator=draw)
+    spikes, _ = neuron.scan(current, neuron.init_state(6))
+    expected = torch.where(spikes.any(2), spikes.argmax(2), -1)
+    assert (expected >= 0).any()
+    assert torch.equal(compete(current, neuron.theta.float(), neuron.competition(15)), expected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"one_spike": False}, "one_spike=False: must be True, for a winner in each step"),
+        ({"v_inhibited": None}, "v_inhibited=None: must be a potential, for a winner in each step"),
+        ({"t_refractory": 5.0}, "t_refractory=5.0: must be 0, for a winner in each step"),
+        ({"decay_input": True}, "decay_input=True: must be False, for a winner in each step"),
+        ({"reset": "soft"}, "reset=soft: must be hard, for a winner in each step"),
+    ],
+)
+def test_neurons_that_do_not_compete_for_each_step_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        competing(2, **settings).competition(15)
+    assert str(caught.value) == message
+
+
+def test_thresholds_are_raised_for_a_batch_of_spikes_at_once() -> None:
+    neuron = competing(4)
+    neuron.adapt_(torch.tensor([0, 2]), torch.tensor([3.0, 1.0]), 0.5)
+    assert neuron.theta.tolist() == [1.5, 0.0, 0.5, 0.0]

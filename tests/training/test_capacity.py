@@ -36,7 +36,7 @@ CPU = torch.device("cpu")
         (["env=Pong", "agent=ppo", "num_envs=100000"], "num_envs=100000"),
         (["env=Pong", "agent=ppo", "agent.n_steps=100000000"], "agent.n_steps=100000000"),
         (["env=Pong", "agent=dqn", "agent.buffer_size=1000000000", "env_steps=1000000000"], "agent.buffer_size="),
-        (["env=CartPole", "agent.actor_neurons=1000000000"], "agent.actor_neurons=1000000000"),
+        (["env=CartPole", "agent.network.actor.per_action=1000000000"], "agent.network.actor.per_action="),
         (["env=CartPole", "agent.sim_steps=2000000000"], "agent.sim_steps=2000000000"),
         (["env=CartPole", "agent=ppo", "agent.net_arch=[300000,300000]"], "agent.net_arch=[300000, 300000]"),
         (["env=CartPole", "agent=dqn", "agent.network=ann", "agent.net_arch=[300000,300000]"], "agent.net_arch="),
@@ -58,15 +58,18 @@ def test_what_does_not_fit_is_refused_with_an_estimate(
     assert not (tmp_path / "run").exists()
 
 
-TOO_MANY = {"critic_neurons": 2_000_000_000, "sim_steps": 2_000_000_000}
+TOO_MANY = {
+    "network.critic.size": {"network": {"critic": {"size": 2_000_000_000}}},
+    "sim_steps": {"sim_steps": 2_000_000_000},
+}
 
 
 @pytest.mark.parametrize("setting", TOO_MANY)
 def test_an_agent_that_is_made_or_loaded_is_weighed_as_one_that_is_trained(setting: str, tmp_path: Path) -> None:
     said = f"agent.{setting}=2000000000: needs at least .* GiB are free on cpu; must be less"
     with pytest.raises(ConfigError, match=said):
-        snnrl.make_agent("CartPole", **{setting: TOO_MANY[setting]})
-    settings = compose_run(["env=CartPole", f"agent.{setting}={TOO_MANY[setting]}"])
+        snnrl.make_agent("CartPole", **TOO_MANY[setting])
+    settings = compose_run(["env=CartPole", f"agent.{setting}=2000000000"])
     write_yaml(tmp_path / "config.yaml", settings)
     save_checkpoint(tmp_path / "checkpoints" / "step_000000000100.pt", {"architecture": "of a small agent"})
     with pytest.raises(ConfigError, match=said):

@@ -130,7 +130,7 @@ class SB3Task(EnvironmentTask[AnySB3Agent]):
             saved["returns"] = [float(returns.mean), float(returns.var), float(returns.count)]
         return saved
 
-    def restore(self, saved: Settings) -> None:
+    def restore(self, saved: Saved) -> None:
         super().restore(saved)
         self.model.take_learning_state(saved)
         if isinstance(self.envs, VecNormalize):

@@ -1,4 +1,4 @@
-"""stable-baselines3's algorithms by our runner: the same commands, files and exact resume as any run."""
+"""stable-baselines3's algorithms by our trainer: the same commands, files and exact resume as any run."""
 
 from __future__ import annotations
 
