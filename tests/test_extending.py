@@ -1,4 +1,4 @@
-"""What docs/extending.md shows works as it stands there: parts of somebody's own, one Python file and one recipe each."""
+"""What docs/extending.md shows works as it stands there: a part of your own is one Python file and one recipe."""
 
 from __future__ import annotations
 
