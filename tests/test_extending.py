@@ -40,11 +40,6 @@ CHOSEN: Mapping[str, tuple[str, str, list[str]]] = {
     "tile_coding": ("TileCoding", "weight", ACTING),
     "nearest_centroid": ("NearestCentroid", "answers", ["train_images=256", "test_images=64", "checkpoint.every=128"]),
     "Thermostat": ("Thermostat", "network.connections.input to actor.weight", ACTING),
-    "cautious_ppo": (
-        "CautiousPPO",
-        "action_net.readout.weight",
-        [*ACTING, "agent.n_steps=12", "agent.batch_size=12", "agent.net_arch=[8]"],
-    ),
 }
 """By recipe: the class that it names, weights that learn, and settings by which a run is short."""
 
