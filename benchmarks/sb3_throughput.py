@@ -1,4 +1,4 @@
-"""Environment steps a second of training: a spiking policy, its twin, and the same policy of snnTorch's neurons.
+"""Environment steps a second of training: a spiking policy, its ANN baseline, the same policy of snnTorch neurons.
 
     python benchmarks/sb3_throughput.py --python snntorch=PATH
 
@@ -30,7 +30,10 @@ def main() -> None:
     python = interpreters(arguments, ["snntorch"])["snntorch"]
     kinds = ["ann", "spiking", *(["snntorch"] if installed(python, "snntorch") else [])]
     print(f"snnrl {snnrl.__version__}, {platform.machine()}, {time.strftime('%F')}, {arguments.threads} threads\n")
-    print("| training | twin | spiking | snnTorch | spiking / twin | spiking / snnTorch |\n|---|---|---|---|---|---|")
+    print(
+        "| training | ANN baseline | spiking | snnTorch | spiking / ANN | spiking / snnTorch |\n"
+        "|---|---|---|---|---|---|"
+    )
     for case in arguments.cases:
         speeds: dict[str, list[float]] = {kind: [] for kind in kinds}
         for _ in range(arguments.turns):

@@ -23,7 +23,7 @@ from snnrl.envs import make_env
 
 
 def record(run: Path, decisions: int, skip: int) -> dict[str, Any]:
-    """Play a stretch of one episode with sampled actions; frames and spikes of every decision."""
+    """Play a part of one episode with sampled actions; frames and spikes of every decision."""
     config, agent = read_config(run), snnrl.load(run)
     env = make_env(config.env, render_mode="rgb_array")
     observation, _ = env.reset(seed=7)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import re
-from abc import ABCMeta
-from collections.abc import Iterable, Mapping
-from functools import cache
-from typing import Any, ClassVar, Self
+from collections.abc import Iterable
 
 
 class ConfigError(ValueError):
@@ -64,78 +60,6 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"there are: {', '.join(known)}"
-
-
-def refuse_unknown(cls: type, given: Mapping[str, Any], known: Iterable[str] = ()) -> None:
-    """Raise :class:`ConfigError` for a keyword that the constructor of ``cls`` does not take.
-
-    A constructor that takes any keyword is asked about none of them, unless ``known`` lists those that go through it.
-
-    >>> class Layer:
-    ...     def __init__(self, size, *, bias=True): ...
-    >>> refuse_unknown(Layer, {"baias": False})
-    Traceback (most recent call last):
-        ...
-    snnrl.errors.ConfigError: baias=False: Layer has no such setting; did you mean bias?
-    """
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
-    known = list(known)
-    if not known and any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return
-    takes = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    names = [parameter.name for parameter in parameters if parameter.kind in takes] + known
-    for name, value in given.items():
-        if name not in names:
-            raise ConfigError(f"{name}={value}: {cls.__name__} has no such setting; {did_you_mean(name, names)}")
-
-
-class KnownSettings:
-    """Mixin of classes whose constructors refuse an unknown keyword as :func:`refuse_unknown` does."""
-
-    def __new__(cls, *args: Any, **settings: Any) -> Self:
-        refuse_unknown(cls, settings)
-        return super().__new__(cls)
-
-
-class _Making(ABCMeta):
-    """Marks what it makes as made, once every constructor is through."""
-
-    def __call__(cls, *args: Any, **settings: Any) -> Any:
-        made = super().__call__(*args, **settings)
-        vars(made)["_made"] = True
-        return made
-
-    @property
-    def __signature__(cls) -> inspect.Signature:
-        """That of the constructor, which :func:`inspect.signature` would not find behind :meth:`__call__`."""
-        whole = inspect.signature(cls.__init__)  # type: ignore[misc]
-        return whole.replace(parameters=list(whole.parameters.values())[1:])
-
-
-class FixedSettings(metaclass=_Making):
-    """Mixin of classes that refuse to be assigned, once made, a setting of their constructor that would not count.
-
-    That is one of :attr:`FIXED`, or one that is kept under no attribute of its name.
-    """
-
-    FIXED: ClassVar[tuple[str, ...]] = ()
-    """Settings that are kept, but hold for good."""
-    PASSED_ON: ClassVar[tuple[str, ...]] = ()
-    """Settings that the constructor passes on and does not list."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _settings_of(type(self)) and "_made" in self.__dict__:
-            parts = (self.__dict__, *(self.__dict__.get(part, {}) for part in ("_buffers", "_parameters", "_modules")))
-            kept = any(name in part for part in parts) or isinstance(getattr(type(self), name, None), property)
-            if name in self.FIXED or not kept:
-                raise ConfigError(f"{name}={shown(value)}: cannot be changed, make a new {type(self).__name__}")
-        super().__setattr__(name, value)
-
-
-@cache
-def _settings_of(cls: type[FixedSettings]) -> frozenset[str]:
-    """Names of the settings of a class, besides ``self`` which no one assigns."""
-    return frozenset([*inspect.signature(cls.__init__).parameters, *cls.PASSED_ON, *cls.FIXED])
 
 
 def one_line(error: BaseException | str, limit: int = 200) -> str:

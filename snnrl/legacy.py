@@ -18,6 +18,8 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
         "actor_rate": "actor_lr",
         "critic_rate": "critic_lr",
         "rate_per_input": "lr_per_input",
+        "learning_rate_end": "lr_end_factor",
+        "clip_range_end": "clip_range_end_factor",
     },
     "learner": {
         "voting": "label_readout",
@@ -195,6 +197,22 @@ _WEIGHTS_OF: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Weights and buffers of one class alone, by their names in version 0.1."""
+
+
+def new_name(setting: str) -> str | None:
+    """The full name by which a setting of version 0.1 goes now; ``None`` for what is not one of those renamed.
+
+    >>> new_name("agent.urge"), new_name("pipeline.voting"), new_name("agent.actor_neurons"), new_name("agent.gamma")
+    ('agent.exploration_bonus', 'learner.label_readout', 'agent.network.actor.per_action', None)
+    """
+    for old, now in MOVED.items():
+        if f"{setting}.".startswith(f"{old}."):
+            return now
+    section, dot, name = setting.partition(".")
+    section = SECTIONS.get(section, section)
+    name = SETTINGS.get(section, {}).get(name, name)
+    full = f"{section}{dot}{name}"
+    return None if full == setting else full
 
 
 def upgraded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

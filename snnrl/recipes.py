@@ -19,8 +19,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from snnrl.composition import Recipes
 from snnrl.errors import ConfigError, did_you_mean, shown
-from snnrl.legacy import AGENTS, MOVED
+from snnrl.legacy import AGENTS
 from snnrl.run_settings import RLSettings, SupervisedSettings, as_recipe
+from snnrl.settings import renamed
 from snnrl.textfiles import read_yaml
 from snnrl.tuning import SECTION, parents, tuned_settings
 from snnrl.words import Word, Words, given, quoted, read_line
@@ -184,9 +185,7 @@ def _check_keys(words: Words, config: Any) -> None:
     for word in words.all:
         free = _is_free(word)
         if word.key not in GROUPS and word.key not in known and not free and not word.adds:
-            hint = did_you_mean(word.key, known | set(GROUPS))
-            moved = [new for old, new in MOVED.items() if f"{word.key}.".startswith(f"{old}.")]
-            hint = f"it is now {moved[0]}" if moved else hint
+            hint = _renamed(word.key, config) or did_you_mean(word.key, known | set(GROUPS))
             agent = config.get("agent")
             if word.key.startswith("agent.") and isinstance(agent, Mapping) and ":" in str(agent.get("name")):
                 hint = f"one that the recipe of an agent of your own does not hold is added by +{shown(word.written)}"
@@ -197,12 +196,19 @@ def _check_keys(words: Words, config: Any) -> None:
             _check_section(word, known)
 
 
+def _renamed(key: str, config: Mapping[str, Any]) -> str | None:
+    """What to say of a key by an earlier version's name; those of a learner need no section on the command line."""
+    return renamed(key) or ("learner" in config and renamed(f"learner.{key}")) or None
+
+
 def _check_section(word: Word, known: Collection[str]) -> None:
     """Raise unless every setting of a section that is given as ``{key: value}`` is there."""
     for name in _keys(given(word)):
         key = f"{word.key}.{name}"
         if key not in known:
-            raise ConfigError(f"{shown(word.written)}: there is no setting {key}; {did_you_mean(key, known)}")
+            raise ConfigError(
+                f"{shown(word.written)}: there is no setting {key}; {renamed(key) or did_you_mean(key, known)}"
+            )
 
 
 def _check_place(word: Word, config: Any) -> None:

@@ -57,9 +57,27 @@ def tuned_settings(
             if changes:
                 settings: Mapping[str, Any] = {}
                 for change in changes:
-                    settings = merge(settings, change)
+                    settings = merge(_without_parts_of_other_name(settings, change), change)
                 found[env, agent] = settings
     return found
+
+
+def _without_parts_of_other_name(settings: Written, change: Written) -> dict[str, Any]:
+    """Settings without those of an encoder, a neuron or whatever else ``change`` has another in place of.
+
+    >>> _without_parts_of_other_name({"encoder": {"scale": [1.0]}, "gamma": 0.9}, {"encoder": {"name": "one_hot"}})
+    {'gamma': 0.9}
+    """
+    kept = dict(settings)
+    for key, new in change.items():
+        old = kept.get(key)
+        if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+            continue
+        if new.get("name") is not None and new["name"] != old.get("name"):
+            del kept[key]
+        else:
+            kept[key] = _without_parts_of_other_name(old, new)
+    return kept
 
 
 def _in_order(line: list[str], sections: list[Mapping[str, Any]], agents: Mapping[str, Written]) -> Iterable[Written]:

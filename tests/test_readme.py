@@ -12,7 +12,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 import snnrl
 from snnrl.agents import Agent
+from snnrl.agents.encoder_factory import encoder_settings
 from snnrl.config import RunConfig
+from snnrl.encoders import ENCODERS
 from snnrl.evaluate import LearnerOptions, Options
 from snnrl.recipes import compose_run
 from snnrl.settings import declarations
@@ -107,3 +109,14 @@ def test_every_picture_and_page_is_there() -> None:
         if heading:
             titles = re.findall(r"^#+ (.*)$", (ROOT / page).read_text(), flags=re.MULTILINE)
             assert heading in {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}, target
+
+
+def test_the_table_of_encoders_names_all_of_them_with_their_settings() -> None:
+    page = (ROOT / "agents" / "README.md").read_text()
+    row = r"^\| ((?:`\w+`(?:, )?)+)[^|]*\| [^|]*\| (.*) \|$"
+    rows = re.findall(row, page.partition("**Encoders.**")[2].partition("Yours is")[0], re.MULTILINE)
+    told = {name: settings for names, settings in rows for name in re.findall(r"`(\w+)`", names)}
+    assert set(told) == set(ENCODERS.names())
+    for name, settings in told.items():
+        known = set(encoder_settings(ENCODERS.find(name, "agent.encoder.name")))
+        assert known <= set(re.findall(r"`(\w+)`", settings)), name

@@ -91,7 +91,7 @@ def test_a_detached_state_is_the_same_without_its_history(rows: int) -> None:
 
 
 def test_gradients_of_a_stretch_end_where_the_state_was_detached() -> None:
-    """Of a whole network: the second stretch alone gives what it gives after a first that was cut off."""
+    """Of a whole network: the second window alone gives what it gives after a first that was cut off."""
     network = Network()
     network.add("input", 2)
     network.add("output", LIF(3, tau_mem=5.0, reset="soft", surrogate="atan"))

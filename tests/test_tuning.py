@@ -70,6 +70,15 @@ def test_an_agent_that_begins_with_the_tuned_one_has_the_last_word() -> None:
     assert (found["gamma"], found["tau"]) == (0.5, 2.0)
 
 
+def test_what_a_task_tunes_of_an_encoder_does_not_reach_another_that_an_agent_names() -> None:
+    write("envs/Mine.yaml", TASK + "    encoder:\n      scale: [1.0]\n")
+    write("agents/calm.yaml", "defaults:\n  - rstdp\n\nencoder: {name: poisson, rate_max: 50.0}\n")
+    write("agents/wide.yaml", "defaults:\n  - rstdp\n\nencoder: {width: 0.9}\n")
+    assert agent("env=Mine", "agent=calm")["encoder"] == {"name": "poisson", "rate_max": 50.0}
+    assert agent("env=Mine", "agent=wide")["encoder"] == {"name": None, "scale": [1.0], "width": 0.9}
+    assert agent("env=Mine", "agent=calm")["gamma"] == 0.5
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -134,3 +143,16 @@ def test_what_begins_with_an_old_agent_keeps_its_settings() -> None:
     write("agents/mine.yaml", "defaults:\n  - rstdp_dense\n\ngamma: 0.8\n")
     found = agent("env=Pendulum", "agent=mine")
     assert (found["gamma"], found["exploration_steps"], found["action_bins"]) == (0.8, 20, 9)
+
+
+def test_an_encoder_named_on_the_command_line_leaves_the_settings_of_the_recipes_own_behind() -> None:
+    assert agent("env=SpaceInvaders", "agent.encoder.rows=[1,9]")["encoder"]["luminances"] == [98, 107, 122, 142]
+    for words in (
+        ["agent.encoder.name=objects", "agent.encoder.rows=[1,9]"],
+        ["agent.encoder={name: objects, rows: [1, 9]}"],
+    ):
+        assert agent("env=SpaceInvaders", *words)["encoder"] == {"name": "objects", "rows": [1, 9]}
+    assert agent("env=CartPole", "agent.encoder=latency")["encoder"] == "latency"
+    assert agent("env=CartPole", "agent.encoder.name=my_package.codes:Mine")["encoder"] == {
+        "name": "my_package.codes:Mine"
+    }

@@ -1,4 +1,4 @@
-"""Training of a policy of stable-baselines3: spiking, its twin, or the same spiking policy made of snnTorch's neurons.
+"""Training of a policy of stable-baselines3: spiking, its ANN baseline, or the same spiking policy of snnTorch neurons.
 
     python benchmarks/peers/sb3_training.py --kind spiking --case ppo_cartpole --steps 4096
 

@@ -177,12 +177,17 @@ def _connection(part: Part, common: Common, section: str, pre: Shape, post: Shap
         raise ConfigError(
             f"{section}={part.name}: must be a connection of flat populations; the shapes are {list(pre)}, {list(post)}"
         ) from None
-    if issubclass(kind, Sparse) and "density" in part.settings:
+    if issubclass(kind, Sparse):
         part, given["index"] = _drawn_synapses(part, common, section, given)
     part = _with_usual(kind, part, usual)
     connection = build(CONNECTIONS, part, section, **given, generator=common.generator)
-    with _said_of(section, part.name):
-        current = connection(torch.zeros((1, *((given["pre"],) if "pre" in given else pre))))
+    spikes = torch.zeros((1, *((given["pre"],) if "pre" in given else pre)))
+    try:
+        current = connection(spikes)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{section}={part.name}: must take spikes of the population before, of shape {list(pre)}; {error}"
+        ) from error
     if current[0].numel() != torch.Size(post).numel():
         found = list(current.shape[1:])
         raise ConfigError(f"{section}={part.name}: reaches neurons of shape {found}; must be as many as {list(post)}")
@@ -191,6 +196,8 @@ def _connection(part: Part, common: Common, section: str, pre: Shape, post: Shap
 
 def _drawn_synapses(part: Part, common: Common, section: str, sizes: Mapping[str, int]) -> tuple[Part, Tensor]:
     """A sparse connection's synapses, each there with the probability ``density``."""
+    if "density" not in part.settings:
+        raise ConfigError(f"{section}.density is missing: the probability that two neurons are connected, in (0, 1]")
     density = part.settings["density"]
     if isinstance(density, bool) or not isinstance(density, float | int) or not 0 < density <= 1:
         raise ConfigError(f"{section}.density={shown(density)}: must be in (0, 1]")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from snnrl.connections.weights import Weights, WeightSettings
-from snnrl.errors import FixedSettings, refuse_unknown, require
+from snnrl.connections.weights import Weights
+from snnrl.errors import require
+from snnrl.settings import FixedSettings, KnownSettings
 from snnrl.spikes import SparseSpikes, as_dtype
 from snnrl.types import Setting
 
@@ -33,7 +33,7 @@ def gives_new_memory(projection: nn.Module) -> bool:
     return getattr(projection.forward, "new_memory", False) and not projection._forward_hooks
 
 
-class Projection(FixedSettings, nn.Module, ABC):
+class Projection(KnownSettings, FixedSettings, nn.Module, ABC):
     """Carries spikes of one population to another; without weights unless it is a :class:`Connection`.
 
     Spikes are numbers of any real dtype, or bools. What it returns may be what it was given, or a tensor that it keeps:
@@ -46,12 +46,6 @@ class Projection(FixedSettings, nn.Module, ABC):
     """
 
     TAKES_FLAT: ClassVar[bool] = False
-
-    def __new__(cls, *args: Setting, **settings: Setting) -> Self:
-        annotations = [str(each.annotation) for each in inspect.signature(cls.__init__).parameters.values()]
-        through = WeightSettings.__annotations__ if any("WeightSettings" in each for each in annotations) else ()
-        refuse_unknown(cls, settings, through)
-        return super().__new__(cls)
 
     if TYPE_CHECKING:
 

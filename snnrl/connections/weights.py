@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from snnrl.connections.descent import hold_after_steps
 from snnrl.connections.narrow import narrowed, widened
-from snnrl.errors import ConfigError, refuse_unknown, require, shown
+from snnrl.errors import ConfigError, require, shown
+from snnrl.settings import refuse_unknown
 from snnrl.types import Saved, Setting
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -135,7 +136,7 @@ class Weights(nn.Module):
         Raises:
             ConfigError: a setting that does not fit.
         """
-        refuse_unknown(type(self), {**settings}, WeightSettings.__annotations__)
+        refuse_unknown(type(self), {**settings})
         self._set_constraint("bounds", settings.get("bounds", (-math.inf, math.inf)), shape)
         generator, given = settings.get("generator"), settings.get("weight")
         mean, std = settings.get("weight_mean", 0.0), settings.get("weight_std", 0.0)
@@ -253,7 +254,8 @@ class Weights(nn.Module):
             part.clamp_(low, high)
         if self.norm is not None:
             strength = (part if low >= 0 else part.abs()).sum(tuple(range(1, part.dim())), keepdim=True)
-            part.mul_(_rescaling(self.norm, strength))
+            numbers = torch.finfo(part.dtype)
+            part.mul_(self.norm / strength.clamp_min_(max(numbers.tiny, self.norm / numbers.max)))
             if high < math.inf or (low > -math.inf and low != 0):
                 part.clamp_(low, high)
         weight[rows] = part

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, Type
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import ConfigError, FixedSettings, KnownSettings, require
-from snnrl.settings import accepted
+from snnrl.errors import ConfigError, require
+from snnrl.settings import FixedSettings, KnownSettings, accepted
 from snnrl.spaces import Space, Unit, Vector, View
 from snnrl.spikes import SparseSpikes
 from snnrl.types import Observation, Setting

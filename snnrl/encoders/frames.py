@@ -1,4 +1,4 @@
-"""Frames to a volley of position-coded spikes: what is where, and which way it moves."""
+"""Frames to synchronous, position-coded spikes: what is where, and which way it moves."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FrameState(NamedTuple):
 
 @register("frames")
 class FrameEncoder(Encoder[FrameState]):
-    """Grey frames ``[batch, 1, height, width]`` (uint8) to one volley of sparse, position-coded spikes.
+    """Grey frames ``[batch, 1, height, width]`` (uint8) to sparse, synchronous, position-coded spikes.
 
     Every pixel is put into a channel by its luminance; two more channels hold what has come up moving up or down (an ON
     event with the same luminance just below or above it in the last frame). A neuron stands for one channel

@@ -1,4 +1,4 @@
-"""Frames to a volley of spikes: what is where and which way it moves, on the screen and around oneself."""
+"""Frames to synchronous spikes: what is where and which way it moves, on the screen and around the avatar."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ObjectState(NamedTuple):
 
 @register("objects")
 class ObjectEncoder(Encoder[ObjectState]):
-    """Grey frames ``[batch, 1, height, width]`` (uint8) to one volley of sparse, position-coded spikes.
+    """Grey frames ``[batch, 1, height, width]`` (uint8) to sparse, synchronous, position-coded spikes.
 
     What differs from the background is put into channels by its luminance and grouped into objects; an object that has
     an equal nearby in the last frame has a direction, one of eight. A neuron stands for one channel in one tile of the

@@ -1,4 +1,4 @@
-"""Small grey images to a volley of position-coded patches."""
+"""Small grey images to synchronous spikes of position-coded patches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PatchState(NamedTuple):
 
 @register("patches")
 class PatchEncoder(Encoder[PatchState]):
-    """Grey images ``[batch, 1, height, width]`` (uint8) to one volley of sparse spikes.
+    """Grey images ``[batch, 1, height, width]`` (uint8) to sparse, synchronous spikes.
 
     Four pixels, the corners of a square, are each bright or dark; a neuron stands for one place of the square and one
     of the 15 ways in which any of them are bright, and spikes if the image shows it there (n-tuples: Bledsoe & Browning

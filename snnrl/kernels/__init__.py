@@ -1,6 +1,6 @@
-"""Compiled loops for CPU and GPU, behind plain functions; each has a twin in torch that serves every device.
+"""Compiled loops for CPU and GPU, behind plain functions; each has a reference implementation in torch.
 
-The twins are where the definition is read; a test holds the two to be equal.
+The reference serves every device and is where the definition is read; a test holds the two to be equal.
 """
 
 from snnrl.kernels.frames import frame_events

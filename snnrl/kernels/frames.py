@@ -35,7 +35,7 @@ def frame_events(
     """The events of a batch of frames; CPU tensors.
 
     Args:
-        seen: uint8 ``[batch, rows in sight, width]``, the part of the frames that is looked at.
+        seen: uint8 ``[batch, visible rows, width]``, the part of the frames that is looked at.
         table: uint8 ``[256]``, the channel bits of each luminance.
         before: uint8 ``[batch, rows, width / 4]``, the channel bits of the last frame.
         centre: int64 ``[batch]``, last known column of the agent's own figure.
@@ -66,7 +66,7 @@ def _events(
     self_top: int,
     self_bottom: int,
 ) -> tuple[Array, Array, Array, Array]:
-    batch, sight = seen.shape[0], seen.shape[1]
+    batch, visible = seen.shape[0], seen.shape[1]
     narrow, bands_high = width // 4, rows // tile_rows
     maps = 3 if self_bit else 1
     tiles = bands_high * narrow * maps
@@ -80,7 +80,7 @@ def _events(
     for b in range(batch):
         bands[:] = 0
         profile[:] = 0
-        for y in range(sight):
+        for y in range(visible):
             band = y // tile_rows
             own = self_top <= y < self_bottom
             for c in range(narrow):

@@ -81,8 +81,8 @@ def object_events(
     """The events of a batch of frames.
 
     Args:
-        frames: ``[batch, rows in sight, width]``; missing rows are like the background.
-        background: ``[rows in sight, width]``.
+        frames: ``[batch, visible rows, width]``; missing rows are like the background.
+        background: ``[visible rows, width]``.
         table: ``[256]``, the channel of each luminance.
         objects: ``[batch, MOST_OBJECTS, 4]``, channel, row, column and area of the last frame's; area 0 for none.
         centre: ``[batch, 2]``, last known row and column of the avatar.
@@ -116,17 +116,17 @@ def _see(
     avatar: Avatar,
 ) -> tuple[NDArray[np.uint16], NDArray[np.int32], NDArray[np.int64]]:
     """Channel bits of each tile ``[batch, tiles of all maps]``, the frame's objects, and the avatar's place."""
-    batch, sight, width = frames.shape
+    batch, visible, width = frames.shape
     rows = layout[0]
     tiles = (rows // BAND) * (width // CELL)
     bits = np.zeros((batch, 3 * tiles + 2 * (rows // BLOCK) * (width // BLOCK)), dtype=np.uint16)
     after = np.zeros_like(before)
     centres = centre.copy()
-    labels = np.zeros((sight, width), dtype=np.int32)
-    parent = np.empty(sight * width + 1, dtype=np.int32)
-    channel = np.empty(sight * width + 1, dtype=np.uint8)
-    sums = np.empty((sight * width + 1, 3), dtype=np.int64)
-    motion = np.empty(sight * width + 1, dtype=np.uint16)
+    labels = np.zeros((visible, width), dtype=np.int32)
+    parent = np.empty(visible * width + 1, dtype=np.int32)
+    channel = np.empty(visible * width + 1, dtype=np.uint8)
+    sums = np.empty((visible * width + 1, 3), dtype=np.int64)
+    motion = np.empty(visible * width + 1, dtype=np.uint16)
     for b in range(batch):
         _locate(frames[b], background, avatar, centres[b])
         count = _label(frames[b], background, table, labels, parent, channel, sums)

@@ -12,8 +12,8 @@ from snnrl.kernels.compiling import compiled
 def add_outer_events(out: Tensor, row: Tensor, index: Tensor, value: Tensor, post: Tensor) -> None:
     """``out[row[e] % batch, index[e]] += value[e] * post[row[e]]`` for every event, in order and in place; on the CPU.
 
-    The twin of ``out.flatten(0, 1).index_add_(0, row % batch * pre + index, post[row] * value[:, None])``, without its
-    copies.
+    Its reference is ``out.flatten(0, 1).index_add_(0, row % batch * pre + index, post[row] * value[:, None])``, without
+    its copies.
 
     Args:
         out: ``[batch, pre, width]``, contiguous.

@@ -52,7 +52,7 @@ def spike_product(spikes: Tensor, weight: Tensor) -> Tensor:
 
 
 def dense_product(spikes: Tensor, weight: Tensor) -> Tensor:
-    """The plain twin of :func:`spike_product`."""
+    """The reference implementation of :func:`spike_product`."""
     dtype = torch.promote_types(weight.dtype, torch.float32) if spikes.dtype == torch.bool else spikes.dtype
     return functional.linear(spikes.to(weight.dtype), weight).to(dtype)
 

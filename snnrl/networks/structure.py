@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.connections import Connection, Projection
-from snnrl.errors import ConfigError, FixedSettings, KnownSettings, did_you_mean, require
+from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.networks.delay import Delay
 from snnrl.networks.graph import Edge, Loop, loops_in_order
 from snnrl.neurons import Neuron
 from snnrl.plasticity import Rule
+from snnrl.settings import FixedSettings, KnownSettings
 
 
 class NetworkState(NamedTuple):

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, did_you_mean, require
-from snnrl.neurons.settings import FINITE, Limits, Value, at_least, number, refuse_unknown
+from snnrl.neurons.settings import FINITE, Limits, Value, at_least, number
+from snnrl.settings import refuse_unknown
 from snnrl.surrogate import Surrogate, make_surrogate, tracing
 from snnrl.traces import decay_factor, decay_trace
 from snnrl.types import Saved, Setting

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from snnrl.neurons.base import step_of, steps_like, window_of
 from snnrl.neurons.lif import LeakyMembrane
-from snnrl.neurons.settings import Value, refuse_unknown
-from snnrl.settings import register
+from snnrl.neurons.settings import Value
+from snnrl.settings import refuse_unknown, register
 from snnrl.traces import scan_trace
 from snnrl.types import Setting
 

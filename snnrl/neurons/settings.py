@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
-from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import ConfigError, require
 from snnrl.kernels.plain import needs_torch
 from snnrl.surrogate import clamp
 from snnrl.types import Setting
@@ -43,7 +41,7 @@ class Limits(NamedTuple):
         return self.expected.format(low=_extreme(self.low, max), high=_extreme(self.high, min))
 
     def nearest(self, parameter: Tensor) -> Tensor:
-        """A parameter where it is among them, else the nearest value that is; the gradient stays alive out there."""
+        """A parameter where it is among them, else the nearest value that is; the gradient is kept out there."""
         low, high = (self.low, self.high) if not self.open else (_inner(self.low, 1), _inner(self.high, -1))
         if not isinstance(low, Tensor) and not isinstance(high, Tensor):
             if low == -math.inf and high == math.inf:
@@ -106,26 +104,6 @@ def number(name: str, value: Setting, limits: Limits, shape: tuple[int, ...] | N
     if not limits.hold(given):
         raise ConfigError(f"{name}={value}: must be {limits.words()}")
     return given
-
-
-def refuse_unknown(model: Any, unknown: dict[str, Any]) -> None:
-    """Raise :class:`~snnrl.errors.ConfigError` for the first of the keyword arguments that ``model`` does not take."""
-    for name, value in unknown.items():
-        known = [setting for setting in accepted(model) if setting not in unknown]
-        raise ConfigError(f"{name}={value}: {model.__name__} has no such setting; {did_you_mean(name, known)}")
-
-
-@cache
-def accepted(model: Any) -> tuple[str, ...]:
-    """Names of the keyword arguments that a model takes, its own first."""
-    names: dict[str, None] = {}
-    for kind in model.__mro__:
-        if "__init__" in vars(kind):
-            parameters = inspect.signature(vars(kind)["__init__"]).parameters.values()
-            names |= {parameter.name: None for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
-            if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
-                break
-    return tuple(name for name in names if name not in model.LEFT_OUT)
 
 
 def _extreme(value: Value, pick: Callable[[list[float]], float]) -> float:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.connections.base import Connection
-from snnrl.errors import FixedSettings, KnownSettings, require
+from snnrl.errors import require
+from snnrl.settings import FixedSettings, KnownSettings
 from snnrl.spikes import SparseSpikes, as_dtype
 from snnrl.traces import decay_kernel, scan_trace
 

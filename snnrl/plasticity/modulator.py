@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import KnownSettings, require
+from snnrl.errors import require
 from snnrl.noise import integers
+from snnrl.settings import KnownSettings
 from snnrl.spikes import as_dtype
 
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import KnownSettings, require
+from snnrl.errors import require
 from snnrl.plasticity.base import require_finite
+from snnrl.settings import KnownSettings
 from snnrl.spikes import as_dtype
 
 

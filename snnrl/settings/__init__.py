@@ -5,16 +5,19 @@ settings of an agent or a learner are a frozen dataclass derived from :class:`Se
 Parts of them that are classes of their own, such as a neuron, are a :func:`part` and are made by :func:`build`.
 """
 
+from snnrl.settings.constructor import FixedSettings, KnownSettings, accepted, refuse_unknown
 from snnrl.settings.declared import Declaration, declarations, part, setting
 from snnrl.settings.help import help_text
-from snnrl.settings.parts import Part, accepted, build, read_part
-from snnrl.settings.reading import Settings, at, read, read_named, unknown
+from snnrl.settings.parts import Part, build, read_part
+from snnrl.settings.reading import Settings, at, read, read_named, renamed, unknown
 from snnrl.settings.registry import CLASS, Registry, is_imported, register
 from snnrl.settings.values import Limits, is_number, is_whole, one_of, require_whole, wrong
 
 __all__ = [
     "CLASS",
     "Declaration",
+    "FixedSettings",
+    "KnownSettings",
     "Limits",
     "Part",
     "Registry",
@@ -32,7 +35,9 @@ __all__ = [
     "read",
     "read_named",
     "read_part",
+    "refuse_unknown",
     "register",
+    "renamed",
     "require_whole",
     "setting",
     "unknown",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_args, get_type_hints, is_typeddict
+from typing import Any, TypeVar
 
 from snnrl.errors import ConfigError, did_you_mean, one_line, shown
+from snnrl.settings.constructor import accepted, is_open, required
 from snnrl.settings.registry import Registry
-from snnrl.settings.values import once_per_class, wrong
+from snnrl.settings.values import wrong
 
 T = TypeVar("T")
 
@@ -78,12 +78,15 @@ def build(registry: Registry[T], part: Part, setting: str, *arguments: Any, **gi
     for name, value in part.settings.items():
         if name in given:
             raise ConfigError(f"{setting}.{name}={shown(value)}: cannot be set here, it follows from other settings")
-        if name not in names and not _is_open(kind):
+        if name not in names and not is_open(kind):
             own = [known for known in names if known not in given]
             raise ConfigError(
                 f"{setting}.{name}={shown(value)}: {part.name} has no such setting; {did_you_mean(name, own)}"
             )
     fitting = {name: value for name, value in given.items() if name in names}
+    for name in required(kind)[len(arguments) :]:
+        if name not in fitting and name not in part.settings:
+            raise ConfigError(f"{setting}.{name} is missing: {part.name} has no default for it")
     make: Callable[..., T] = kind
     try:
         return make(*arguments, **fitting, **part.settings)
@@ -93,42 +96,3 @@ def build(registry: Registry[T], part: Part, setting: str, *arguments: Any, **gi
         raise ConfigError(f"{setting}{'.' if about else f'={part.name}: '}{text}") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{setting}={part.name}: cannot be made ({one_line(error)})") from error
-
-
-@once_per_class
-def accepted(kind: type) -> tuple[str, ...]:
-    """Names of the keyword arguments that a constructor takes, its own before those that it passes on.
-
-    ``**settings: Unpack[SomeTypedDict]`` counts as the keys of the TypedDict; names in the class's ``LEFT_OUT`` do not.
-    """
-    names: dict[str, None] = {}
-    for parent in kind.__mro__:
-        if "__init__" not in vars(parent):
-            continue
-        parameters = list(inspect.signature(vars(parent)["__init__"]).parameters.values())[1:]
-        takes = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-        names |= {each.name: None for each in parameters if each.kind in takes}
-        rest = [each for each in parameters if each.kind is inspect.Parameter.VAR_KEYWORD]
-        unpacked = _unpacked(vars(parent)["__init__"], rest[0].name) if rest else ()
-        names |= dict.fromkeys(unpacked)
-        if not rest or unpacked:
-            break
-    return tuple(name for name in names if name not in getattr(kind, "LEFT_OUT", ()))
-
-
-def _unpacked(constructor: Any, rest: str) -> tuple[str, ...]:
-    """Keys of the TypedDict by which a constructor annotates its ``**rest``."""
-    try:
-        found = get_args(get_type_hints(constructor).get(rest))
-    except (NameError, TypeError, AttributeError):
-        return ()
-    return tuple(found[0].__annotations__) if found and is_typeddict(found[0]) else ()
-
-
-@once_per_class
-def _is_open(kind: type) -> bool:
-    """Whether a constructor passes on keywords that its signature does not name."""
-    for each in inspect.signature(kind.__init__).parameters.values():  # type: ignore[misc]
-        if each.kind is inspect.Parameter.VAR_KEYWORD:
-            return not _unpacked(kind.__init__, each.name)  # type: ignore[misc]
-    return False

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from snnrl.errors import ConfigError, did_you_mean, require, shown
-from snnrl.legacy import MOVED
-from snnrl.legacy import SETTINGS as OLD_NAMES
+from snnrl.legacy import new_name
 from snnrl.settings.declared import Declaration, declarations
 from snnrl.settings.parts import Part, read_part
 from snnrl.settings.registry import Registry
@@ -41,7 +40,9 @@ def read(config: type[C], mapping: Any, section: str) -> C:
             raise unknown(section, name, value, list(known))
     for name, declared in known.items():
         if name not in mapping and declared.default is MISSING:
-            raise ConfigError(f"{at(section, name)} is missing: {declared.help or 'the settings are not whole'}")
+            expected = declared.limits.expected
+            what = declared.help or "the settings are not whole" if expected is None else f"must be {expected}"
+            raise ConfigError(f"{at(section, name)} is missing: {what}")
     if not issubclass(config, Settings):
         return config(**_typed(config, mapping, section))
     made = config.__new__(config)
@@ -269,9 +270,17 @@ def unknown(section: str, name: object, value: Any, known: Sequence[str]) -> Con
     """The error of a setting that a section does not have; one by an old name is told the new.
 
     >>> str(unknown("agent", "urge", 3, ["exploration_bonus"]))
-    'agent.urge=3: there is no such setting; it is now exploration_bonus'
+    'agent.urge=3: there is no such setting; it is now agent.exploration_bonus'
     """
-    new = OLD_NAMES.get(section, {}).get(str(name))
-    moved = MOVED.get(at(section, name), new if new in known else None)
-    hint = did_you_mean(name, known) if moved is None else f"it is now {moved}"
-    return ConfigError(f"{at(section, name)}={shown(value)}: there is no such setting; {hint}")
+    full = at(section, name)
+    return ConfigError(f"{full}={shown(value)}: there is no such setting; {renamed(full) or did_you_mean(name, known)}")
+
+
+def renamed(setting: str) -> str | None:
+    """What an error says of a setting by a name that it had in an earlier version; ``None`` of any other name.
+
+    >>> renamed("agent.urge")
+    'it is now agent.exploration_bonus'
+    """
+    new = new_name(setting)
+    return None if new is None else f"it is now {new}"

@@ -155,7 +155,13 @@ def test_deterministic_predictions_take_the_expected_spikes_of_a_composed_actor_
             "rule=weight_dep",
         ),
         ({"connection": {"name": "sparse", "density": 2}}, "connection.density=2: must be in (0, 1]"),
-        ({"recurrent": "conv2d"}, "recurrent=conv2d: "),
+        ({"connection": "sparse"}, "connection.density is missing: "),
+        ({"connection": "conv2d"}, "connection.kernel_size is missing: conv2d has no default"),
+        (
+            {"connection": {"name": "conv2d", "kernel_size": 3}},
+            "connection=conv2d: must take spikes of the population before, of shape [100]; ",
+        ),
+        ({"recurrent": "conv2d"}, "recurrent.kernel_size is missing: "),
     ],
 )
 def test_a_hidden_layer_that_does_not_fit_is_refused_by_its_name(layer: dict[str, Any], said: str) -> None:
@@ -169,7 +175,7 @@ def test_a_hidden_layer_that_does_not_fit_is_refused_by_its_name(layer: dict[str
         ({"actor": {"neuron": "leaky_integrator"}}, "actor.neuron=leaky_integrator: must be a model that fires"),
         ({"critic": {"neuron": "leaky_integrator"}}, "critic.neuron=leaky_integrator: must be a model that fires"),
         ({"critic": {"connection": "one_to_one"}}, "critic.connection=one_to_one: reaches neurons of shape"),
-        ({"actor": {"connection": "conv2d"}}, "actor.connection=conv2d: "),
+        ({"actor": {"connection": "conv2d"}}, "actor.connection.kernel_size is missing: "),
         ({"actor": {"per_action": 0}}, "actor.per_action=0: must be "),
         ({"critic": {"size": 0}}, "critic.size=0: must be "),
         ({"actor": {"neuron": {"name": "escape_noise", "width": 0.0}}}, "actor.neuron.width=0.0: must be above 0"),

@@ -33,7 +33,7 @@ def encoder(**settings: Any) -> FrameEncoder:
     return FrameEncoder(HEIGHT, WIDTH, **{"luminances": [FIGURE, SHOT, WALL], **settings}).eval()
 
 
-def volleys(code: FrameEncoder, episode: Sequence[Frame]) -> list[SparseSpikes]:
+def synchronous(code: FrameEncoder, episode: Sequence[Frame]) -> list[SparseSpikes]:
     state, out = code.init_state(1), []
     for frame in episode:
         spikes, state = code(torch.as_tensor(frame)[None, None], state)
@@ -43,7 +43,7 @@ def volleys(code: FrameEncoder, episode: Sequence[Frame]) -> list[SparseSpikes]:
 
 def fired(code: FrameEncoder, *episode: Frame) -> list[set[int]]:
     """The neurons that spike at each frame of an episode."""
-    return [set(spikes.index.tolist()) for spikes in volleys(code, episode)]
+    return [set(spikes.index.tolist()) for spikes in synchronous(code, episode)]
 
 
 def reference(
@@ -135,7 +135,7 @@ def test_spikes_are_those_of_the_definition_pixel_by_pixel(
     for seed in range(12):
         episode = scene(seed, 12, HEIGHT, WIDTH)
         expected.append(reference(episode, bands, rows, tile_rows, figure, figure_rows))
-        found.append(torch.cat([spikes.dense() for spikes in volleys(code, episode)]).bool().numpy())
+        found.append(torch.cat([spikes.dense() for spikes in synchronous(code, episode)]).bool().numpy())
     histories, others = np.concatenate(expected), np.concatenate(found)
     assert others.shape == histories.shape == (144, code.size)
     assert sorted(map(bytes, others.T)) == sorted(map(bytes, histories.T))
@@ -252,7 +252,7 @@ def test_rows_outside_the_interval_are_not_seen() -> None:
 def test_rows_of_a_batch_spike_as_if_alone_and_are_sorted() -> None:
     code = encoder(self_luminance=FIGURE)
     episodes = [scene(seed, 5, HEIGHT, WIDTH) for seed in range(3)]
-    alone = [volleys(code, episode) for episode in episodes]
+    alone = [synchronous(code, episode) for episode in episodes]
     state = code.init_state(3)
     for time in range(5):
         batch = torch.as_tensor(np.stack([episode[time] for episode in episodes]))[:, None]
@@ -264,29 +264,29 @@ def test_rows_of_a_batch_spike_as_if_alone_and_are_sorted() -> None:
 
 def test_a_neuron_is_listed_once_in_a_volley() -> None:
     code = encoder(self_luminance=FIGURE)
-    for spikes in volleys(code, scene(0, 6, HEIGHT, WIDTH)):
+    for spikes in synchronous(code, scene(0, 6, HEIGHT, WIDTH)):
         assert len(spikes.index.unique()) == len(spikes.index)
 
 
 def test_amplitudes_adapt_in_training_mode_and_stand_still_in_evaluation() -> None:
     code = encoder(target_rate=0.1)
     frame = drawn((1, 1, SHOT))
-    (spikes,) = volleys(code, [frame])
+    (spikes,) = synchronous(code, [frame])
     assert spikes.value.tolist() == [1.0, 1.0]
     code.train()
-    volleys(code, [frame] * 100)
+    synchronous(code, [frame] * 100)
     code.eval()
     learnt = {name: value.clone() for name, value in code.state_dict().items()}
-    (spikes,) = volleys(code, [frame])
+    (spikes,) = synchronous(code, [frame])
     assert spikes.value.tolist() == pytest.approx([0.1**0.5] * 2, rel=3e-2)
-    volleys(code, [drawn((9, 9, SHOT))] * 10)
+    synchronous(code, [drawn((9, 9, SHOT))] * 10)
     assert all(torch.equal(value, learnt[name]) for name, value in code.state_dict().items())
 
 
 def test_frames_are_left_as_they_are() -> None:
     frame = drawn((1, 1, SHOT), (20, 3, FIGURE))
     copy = frame.copy()
-    volleys(encoder(self_luminance=FIGURE), [frame, frame])
+    synchronous(encoder(self_luminance=FIGURE), [frame, frame])
     assert np.array_equal(frame, copy)
 
 

@@ -19,7 +19,7 @@ from snnrl.spikes import SparseSpikes
 HEIGHT, WIDTH = 40, 32
 LEVELS = (20, 60, 98, 142)
 
-SIGHTS: dict[str, dict[str, Any]] = {
+ENCODERS: dict[str, dict[str, Any]] = {
     "bands": {},
     "luminances": {"luminances": LEVELS},
     "one luminance": {"luminances": LEVELS[:1]},
@@ -58,15 +58,17 @@ def blocks(seed: int, frames: int, batch: int) -> Tensor:
     return out
 
 
-def check_equal_volleys(sight: FrameEncoder, episode: Tensor) -> int:
+def check_equal_spikes(encoder: FrameEncoder, episode: Tensor) -> int:
     """Both ways through an episode, each with its own state; returns the number of events."""
-    fast = plain = sight.init_state(episode.shape[1])
+    fast = plain = encoder.init_state(episode.shape[1])
     events = 0
     for frames in episode:
-        seen = frames[:, 0, sight.top : sight.bottom]
-        row, index, *state = frame_events(seen, sight.get_buffer("_table"), fast.columns, fast.centre, sight._geometry)
+        seen = frames[:, 0, encoder.top : encoder.bottom]
+        row, index, *state = frame_events(
+            seen, encoder.get_buffer("_table"), fast.columns, fast.centre, encoder._geometry
+        )
         fast = FrameState(*state)
-        plain_row, plain_index, *plain_state = sight.plain_events(frames, plain)
+        plain_row, plain_index, *plain_state = encoder.plain_events(frames, plain)
         plain = FrameState(*plain_state)
         assert torch.equal(row, row.sort().values)
         assert torch.equal(row, plain_row)
@@ -79,12 +81,12 @@ def check_equal_volleys(sight: FrameEncoder, episode: Tensor) -> int:
     return events
 
 
-@pytest.mark.parametrize("name", SIGHTS)
+@pytest.mark.parametrize("name", ENCODERS)
 @pytest.mark.parametrize("scene", [noise, blocks])
 def test_compiled_frame_events_are_those_of_the_plain_encoder(name: str, scene: Any) -> None:
-    sight = FrameEncoder(HEIGHT, WIDTH, **SIGHTS[name])
+    encoder = FrameEncoder(HEIGHT, WIDTH, **ENCODERS[name])
     episode = scene(3, 8, 3)
-    assert check_equal_volleys(sight, episode) > 2 * 8 * 3
+    assert check_equal_spikes(encoder, episode) > 2 * 8 * 3
 
 
 @settings(max_examples=60, deadline=None)
@@ -107,27 +109,27 @@ def test_compiled_frame_events_are_the_plain_ones_for_any_settings(
     batch: int,
 ) -> None:
     own = luminances[seed % len(luminances)] if figure and luminances is not None else None
-    sight = FrameEncoder(
+    encoder = FrameEncoder(
         HEIGHT, WIDTH, rows=cut, luminances=luminances, tile=(tile_rows, 4), self_luminance=own, self_rows=cut
     )
-    check_equal_volleys(sight, scene(seed, 4, batch))
+    check_equal_spikes(encoder, scene(seed, 4, batch))
 
 
 def test_motion_is_seen_by_both_up_to_the_reach_and_not_beyond() -> None:
-    sight = FrameEncoder(HEIGHT, WIDTH, luminances=LEVELS)
+    encoder = FrameEncoder(HEIGHT, WIDTH, luminances=LEVELS)
     for distance, seen in ((1, True), (8, True), (9, False), (-8, True), (-9, False)):
         episode = torch.zeros((2, 1, 1, HEIGHT, WIDTH), dtype=torch.uint8)
         episode[0, 0, 0, 20, 5] = episode[1, 0, 0, 20 + distance, 5] = 98
-        events = check_equal_volleys(sight, episode)
+        events = check_equal_spikes(encoder, episode)
         assert events == (2 + 2 + seen)
 
 
 def test_frame_events_leave_their_arguments_alone() -> None:
-    sight = FrameEncoder(HEIGHT, WIDTH, luminances=LEVELS, self_luminance=98)
+    encoder = FrameEncoder(HEIGHT, WIDTH, luminances=LEVELS, self_luminance=98)
     first, second = blocks(0, 2, 2)
-    _, state = sight(first, sight.init_state(2))
+    _, state = encoder(first, encoder.init_state(2))
     kept = [part.clone() for part in (second, *state)]
-    sight(second, state)
+    encoder(second, state)
     assert all(torch.equal(now, then) for now, then in zip((second, *state), kept, strict=True))
 
 

@@ -275,23 +275,23 @@ def test_the_share_of_active_entries_decides(extra: int, way: str, monkeypatch: 
 
 
 def recorded(size: int, grain: int, count: int) -> list[tuple[int, int]]:
-    stretches: list[tuple[int, int]] = []
+    parts: list[tuple[int, int]] = []
     with on_threads(count):
-        share_range(lambda low, high: stretches.append((low, high)), size, grain)
-    return sorted(stretches)
+        share_range(lambda low, high: parts.append((low, high)), size, grain)
+    return sorted(parts)
 
 
 @given(size=st.integers(0, 5000), grain=st.integers(1, 700), count=st.integers(1, 8))
 @settings(deadline=None, max_examples=100)
 def test_stretches_cover_the_range_exactly_once_and_begin_at_grains(size: int, grain: int, count: int) -> None:
-    stretches = recorded(size, grain, count)
-    assert stretches[0][0] == 0
-    assert stretches[-1][1] == size
-    assert all(before[1] == after[0] for before, after in pairwise(stretches))
-    assert all(low % grain == 0 for low, _ in stretches)
-    assert len(stretches) == max(1, min(count, -(-size // grain)))
+    parts = recorded(size, grain, count)
+    assert parts[0][0] == 0
+    assert parts[-1][1] == size
+    assert all(before[1] == after[0] for before, after in pairwise(parts))
+    assert all(low % grain == 0 for low, _ in parts)
+    assert len(parts) == max(1, min(count, -(-size // grain)))
     if size:
-        lengths = [-(-(high - low) // grain) for low, high in stretches]
+        lengths = [-(-(high - low) // grain) for low, high in parts]
         assert max(lengths) - min(lengths) <= 1, "as even as grains allow"
 
 
@@ -315,7 +315,7 @@ def test_stretches_run_at_the_same_time() -> None:
     meeting, met = threading.Barrier(2, timeout=20), []
 
     def work(low: int, high: int) -> None:
-        meeting.wait()  # raises if the other stretch does not come
+        meeting.wait()  # raises if the other part does not come
         met.append(low)
 
     with on_threads(2):
@@ -327,9 +327,9 @@ def test_stretches_run_at_the_same_time() -> None:
 def test_an_error_of_any_stretch_is_raised(failing: int) -> None:
     def work(low: int, high: int) -> None:
         if low == failing:
-            raise ArithmeticError(f"stretch {low}")
+            raise ArithmeticError(f"part {low}")
 
-    with on_threads(2), pytest.raises(ArithmeticError, match=f"^stretch {failing}$"):
+    with on_threads(2), pytest.raises(ArithmeticError, match=f"^part {failing}$"):
         share_range(work, 2, 1)
 
 
@@ -376,6 +376,6 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
             product = event_product(index, value, offsets, weight)
         queue.put((recorded(10, 2, 2), product.numpy()))
 
-    stretches, product = in_a_forked_process(work)
-    assert stretches == expected == [(0, 4), (4, 10)]
+    parts, product = in_a_forked_process(work)
+    assert parts == expected == [(0, 4), (4, 10)]
     assert torch.equal(torch.from_numpy(product), ordered_sum(dense, weight))

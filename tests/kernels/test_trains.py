@@ -30,15 +30,15 @@ def neuron(model: str, columns: int, **settings: str) -> LIF | IF:
 def test_trains_counts_and_gradients_are_those_of_the_plain_loop(
     shape: str, events: int, reset: str, model: str, columns: int, start: float
 ) -> None:
-    twin = neuron(model, columns, reset=reset, surrogate=shape)
-    window = twin.window()
+    reference = neuron(model, columns, reset=reset, surrogate=shape)
+    window = reference.window()
     assert window is not None
     plain, fused, counted = (currents(events, columns).requires_grad_() for _ in range(3))
-    state = twin.init_state(1)
+    state = reference.init_state(1)
     state = state._replace(v=state.v + start)
     expected = []
     for step in range(STEPS):
-        spikes, state = twin(plain[min(step, events - 1)].unsqueeze(0), state)
+        spikes, state = reference(plain[min(step, events - 1)].unsqueeze(0), state)
         expected.append(spikes.squeeze(0))
     wanted = torch.stack(expected)
     trains = spike_trains(fused, STEPS, window, start)

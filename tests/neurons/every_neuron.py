@@ -104,7 +104,7 @@ def drive(name: str, *shape: int, seed: int = 0) -> Tensor:
     return MODELS[name].mean + MODELS[name].spread * noise
 
 
-def volley(name: str) -> Tensor:
+def strong_current(name: str) -> Tensor:
     """A current that fires one neuron at every step."""
     return torch.full((1, 1), 500.0 if name == "Izhikevich" else 1e5, dtype=torch.float64)
 

@@ -12,7 +12,7 @@ from snnrl.kernels.competition import compete
 from snnrl.neurons import LIF, DiehlCook
 from snnrl.state import reset_rows
 
-VOLLEY = 1e5
+STRONG = 1e5
 """A current that lifts every neuron far above threshold in one step."""
 
 
@@ -40,7 +40,7 @@ def test_every_spike_raises_the_threshold_and_it_decays_with_its_time_constant()
     decay = math.exp(-1 / tau)
     neuron = diehl_cook(theta_plus=plus, tau_theta=tau, t_refractory=0.0)
     state, expected = neuron.init_state(1), 0.0
-    for current in [VOLLEY, VOLLEY, 0.0, 0.0, VOLLEY, 0.0, 0.0, 0.0]:
+    for current in [STRONG, STRONG, 0.0, 0.0, STRONG, 0.0, 0.0, 0.0]:
         spikes, state = neuron(full(current, 1, 1), state)
         expected = expected * decay + plus * spikes.item()
         assert bool(spikes.item()) == (current > 0)
@@ -59,7 +59,7 @@ def test_the_threshold_decays_at_its_rate_in_float32_too() -> None:
 
 def test_with_an_infinite_time_constant_it_stays_for_ever() -> None:
     neuron = diehl_cook(tau_theta=math.inf, theta_plus=0.5)
-    neuron(full(VOLLEY, 1, 1), neuron.init_state(1))
+    neuron(full(STRONG, 1, 1), neuron.init_state(1))
     neuron.scan(full(0.0, 200, 1, 1), neuron.init_state(1))
     assert neuron.theta.tolist() == [0.5]
 
@@ -77,7 +77,7 @@ def test_a_neuron_fires_from_the_raised_threshold_on(above: float, fires: bool) 
 
 def test_the_threshold_adds_up_the_spikes_of_all_rows() -> None:
     neuron = diehl_cook(3, tau_theta=math.inf, theta_plus=0.25, one_spike=False)
-    current = full(VOLLEY, 4, 3)
+    current = full(STRONG, 4, 3)
     current[0, :] = current[1, 1] = 0.0
     neuron(current, neuron.init_state(4))
     assert neuron.theta.tolist() == [0.75, 0.5, 0.75]
@@ -87,7 +87,7 @@ def test_it_stands_still_in_evaluation_mode() -> None:
     neuron = diehl_cook(2, tau_theta=10.0, one_spike=False)
     neuron.theta.copy_(torch.tensor([0.5, 1.0]))
     neuron.eval()
-    spikes, _ = neuron.scan(full(VOLLEY, 10, 1, 2), neuron.init_state(1))
+    spikes, _ = neuron.scan(full(STRONG, 10, 1, 2), neuron.init_state(1))
     assert spikes.sum().item() == 4.0
     assert neuron.theta.tolist() == [0.5, 1.0]
 
@@ -95,7 +95,7 @@ def test_it_stands_still_in_evaluation_mode() -> None:
 def test_it_belongs_to_the_neuron_and_not_to_the_episode() -> None:
     neuron = diehl_cook(2, tau_theta=math.inf, one_spike=False)
     fresh = neuron.init_state(1)
-    _, state = neuron(full(VOLLEY, 1, 2), fresh)
+    _, state = neuron(full(STRONG, 1, 2), fresh)
     reset_rows(state, fresh, torch.tensor([True]))
     neuron.init_state(1)
     assert neuron.theta.tolist() == [0.05, 0.05]
@@ -103,7 +103,7 @@ def test_it_belongs_to_the_neuron_and_not_to_the_episode() -> None:
 
 def test_it_is_saved_and_loaded() -> None:
     neuron, other = diehl_cook(2, one_spike=False), diehl_cook(2)
-    neuron.scan(full(VOLLEY, 20, 1, 2), neuron.init_state(1))
+    neuron.scan(full(STRONG, 20, 1, 2), neuron.init_state(1))
     assert list(neuron.state_dict()) == ["theta"]
     other.load_state_dict(neuron.state_dict())
     assert torch.equal(other.theta, neuron.theta)
@@ -127,15 +127,15 @@ def test_of_those_that_reach_threshold_the_farthest_above_it_fires_and_the_other
 
 def test_one_spike_means_one_of_the_whole_population_of_any_shape() -> None:
     neuron = diehl_cook((2, 3), t_refractory=0.0)
-    current = torch.rand(30, 4, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * VOLLEY
-    spikes, _ = neuron.scan(current + VOLLEY, neuron.init_state(4))
+    current = torch.rand(30, 4, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * STRONG
+    spikes, _ = neuron.scan(current + STRONG, neuron.init_state(4))
     assert (spikes.flatten(2).sum(2) == 1).all()
     assert len(spikes.flatten(2).sum((0, 1)).unique()) > 1, "not always the same neuron"
 
 
 def test_a_neuron_in_its_refractory_period_does_not_take_the_spike_of_another() -> None:
     neuron = diehl_cook(2)
-    current = potentials([2 * VOLLEY, VOLLEY])
+    current = potentials([2 * STRONG, STRONG])
     state, fired = neuron.init_state(1), []
     for _ in range(7):
         spikes, state = neuron(current, state)

@@ -25,7 +25,7 @@ from tests.neurons.every_neuron import (
     equal,
     every,
     make,
-    volley,
+    strong_current,
 )
 
 quick = settings(deadline=None, max_examples=8)
@@ -138,7 +138,7 @@ def test_a_refractory_period_silences_for_its_number_of_steps(name: str, t_refra
     """Under a current that would fire the neuron at every step."""
     neuron = make(name, 1, t_refractory=t_refractory)
     assert neuron.refractory_steps == steps
-    spikes, _ = neuron.scan(volley(name).expand(4 * steps + 6, 1, 1), neuron.init_state(1))
+    spikes, _ = neuron.scan(strong_current(name).expand(4 * steps + 6, 1, 1), neuron.init_state(1))
     fired = spikes.flatten().nonzero().flatten()
     assert fired[0] <= 1
     assert fired.diff().tolist() == [steps + 1] * (len(fired) - 1)
@@ -148,7 +148,7 @@ def test_a_refractory_period_silences_for_its_number_of_steps(name: str, t_refra
 @every(FIRING)
 def test_the_potential_stands_still_in_the_refractory_period(name: str) -> None:
     neuron = make(name, 1, t_refractory=3.0)
-    current, state = volley(name), neuron.init_state(1)
+    current, state = strong_current(name), neuron.init_state(1)
     spikes = torch.zeros(1, 1)
     while not spikes.item():
         spikes, state = neuron(current, state)

@@ -141,7 +141,7 @@ def test_an_unknown_setting_is_told_what_lies_near_or_has_come_in_its_place() ->
     class Exploring(Settings, section="agent"):
         entropy_coef: float = setting(0.0, "weight of entropy")
 
-    with pytest.raises(ConfigError, match=r"^agent\.entropy=0\.1: there is no such setting; it is now entropy_coef$"):
+    with pytest.raises(ConfigError, match=r"^agent\.entropy=0\.1: there is no such .*; it is now agent\.entropy_coef$"):
         read(Exploring, {"entropy": 0.1}, "agent")
 
 

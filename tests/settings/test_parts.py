@@ -95,6 +95,12 @@ def test_what_the_constructor_refuses_is_said_under_the_settings_full_name(named
         build(MODELS, named, "agent.neuron", 3, dt=0.5)
 
 
+def test_an_argument_that_nothing_gives_is_missing_by_its_name() -> None:
+    with pytest.raises(ConfigError, match=r"^agent\.neuron\.size is missing: closed has no default for it"):
+        build(MODELS, Part("closed"), "agent.neuron")
+    assert build(MODELS, Part("closed", {"size": 3}), "agent.neuron").size == 3  # type: ignore[attr-defined]
+
+
 def test_what_was_not_the_recipes_to_set_is_said_of_the_part() -> None:
     with pytest.raises(ConfigError, match=r"^agent\.neuron=leaky: shape=0: must be above 0"):
         build(MODELS, Part("leaky"), "agent.neuron", shape=0)

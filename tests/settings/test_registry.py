@@ -40,7 +40,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[object]:
     (tmp_path / "models" / "one.py").write_text('raise ImportError\n\n\n@other\n@register("one")\nclass One: ...\n')
     (tmp_path / "models" / "two.py").write_text('@register("two")\n@register("zwei")\nclass Two(Base[int]): ...\n')
     monkeypatch.setattr("snnrl.settings.registry.__file__", str(tmp_path / "settings" / "registry.py"))
-    return Registry("model", "snnrl.errors:KnownSettings", "models")
+    return Registry("model", "snnrl.settings.constructor:KnownSettings", "models")
 
 
 def test_a_file_of_the_folder_is_all_that_a_class_needs(models: Registry[object]) -> None:
