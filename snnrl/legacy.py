@@ -245,8 +245,6 @@ def _move(found: dict[str, Any]) -> None:
     found["env"] = env
     if agent.get("name") != "rstdp" or "encoder" in agent:
         return
-    if "learning_rate_end" in agent:
-        agent["lr_end_factor"] = agent.pop("learning_rate_end")
     if given.get("value_range") is not None:
         agent["value_range"] = given["value_range"]
     encoder = {name: agent.pop(name) for name in _OF_ENCODERS if name in agent}
