@@ -120,9 +120,3 @@ class Learner(nn.Module, ABC):
             labels: theirs, int64 ``[batch]``.
         """
         return {}
-
-
-def check_batch_size(value: Any) -> None:
-    """Raise a ConfigError unless ``learner.batch_size`` is a number of images."""
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    require(whole, "learner.batch_size", value, "an integer of at least 1")
