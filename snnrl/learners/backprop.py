@@ -19,7 +19,7 @@ from snnrl.learners.adam import Adam
 from snnrl.learners.base import Learner, Metrics
 from snnrl.learners.modulated import check_numbers
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
-from snnrl.settings import register
+from snnrl.settings import register, require_whole
 from snnrl.surrogate import SURROGATES
 from snnrl.traces import decay_factor
 
@@ -52,8 +52,7 @@ class BackpropConfig:
 
     def __post_init__(self) -> None:
         check_numbers(self, counts=self.COUNTS, positive=("learning_rate",), shares=())
-        whole = isinstance(self.jitter, int) and not isinstance(self.jitter, bool) and self.jitter >= 0
-        require(whole, "learner.jitter", self.jitter, "an integer of at least 0")
+        require_whole("learner.jitter", self.jitter, at_least=0)
         require(self.encoding in ("current", "poisson"), "learner.encoding", self.encoding, "current or poisson")
         if self.surrogate not in SURROGATES:
             raise ConfigError(f"learner.surrogate={self.surrogate}: {did_you_mean(self.surrogate, SURROGATES)}")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.errors import require
+from snnrl.settings import require_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -124,5 +125,4 @@ class Learner(nn.Module, ABC):
 
 def check_batch_size(value: Any) -> None:
     """Raise a ConfigError unless ``learner.batch_size`` is a number of images."""
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    require(whole, "learner.batch_size", value, "an integer of at least 1")
+    require_whole("learner.batch_size", value)

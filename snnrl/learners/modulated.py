@@ -12,6 +12,7 @@ from torch.nn import functional
 from snnrl.connections import Dense
 from snnrl.errors import require
 from snnrl.plasticity import DeltaRule, DeltaRuleState, ThirdFactor
+from snnrl.settings import require_whole
 
 
 def unit_current(images: Tensor) -> Tensor:
@@ -120,9 +121,7 @@ def check_numbers(config: Any, *, counts: tuple[str, ...], positive: tuple[str, 
         ConfigError: a field out of range.
     """
     for name in counts:
-        value = getattr(config, name)
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-        require(whole, f"learner.{name}", value, "an integer of at least 1")
+        require_whole(f"learner.{name}", getattr(config, name))
     for name in positive:
         value = getattr(config, name)
         require(math.isfinite(value) and value > 0, f"learner.{name}", value, "a number above 0")
