@@ -204,28 +204,28 @@ class DiehlCookLearner(Learner):
     ) -> tuple[Tensor, Callable[[], tuple[Tensor, Tensor, Tensor]]]:
         """Winners ``[steps, batch]``, and what gathers what they saw; see :func:`gather_wins`."""
         neurons, threshold = self.config.n_neurons, self.neurons.theta.to(torch.float32)
+        bright = images.flatten(1).to(torch.float32)
         if self.config.encoding == "current":
-            winners = compete(self._current(images), threshold, competition)
-            return winners, lambda: gather_wins(winners, (images.flatten(1).to(torch.float32) / 255)[None], neurons)
-        spikes = self._spikes(images, competition.steps)
+            winners = compete(self._current(bright), threshold, competition)
+            return winners, lambda: gather_wins(winners, (bright / 255)[None], neurons)
+        spikes = self._spikes(bright, competition.steps)
         winners = compete_spikes(spikes, self.synapses.weight, threshold, competition)
         return winners, lambda: gather_spike_wins(winners, spikes, self.rule.decay_pre, self.inputs, neurons)
 
-    def _expected(self, images: Tensor) -> Tensor:
-        """Expected spikes of each input in a step, ``[batch, inputs]``."""
-        bright = images.flatten(1).to(torch.float32)
+    def _expected(self, bright: Tensor) -> Tensor:
+        """Expected spikes of each input in a step, ``[batch, inputs]``, as its pixels ``bright`` of that shape are."""
         expected = bright * (self.config.input_spikes / self.config.sim_steps)
         return expected.div_(bright.sum(1, keepdim=True).clamp(min=1))
 
-    def _current(self, images: Tensor) -> Tensor:
+    def _current(self, bright: Tensor) -> Tensor:
         """The constant current ``[1, batch, neurons]``."""
-        current: Tensor = self.synapses(self._expected(images))
+        current: Tensor = self.synapses(self._expected(bright))
         return current[None]
 
-    def _spikes(self, images: Tensor, steps: int) -> InputSpikes:
+    def _spikes(self, bright: Tensor, steps: int) -> InputSpikes:
         """Random spikes of the inputs that are not dark."""
-        expected = self._expected(images)
+        expected = self._expected(bright)
         image, source = expected.nonzero(as_tuple=True)
-        offsets = torch.zeros(len(images) + 1, dtype=torch.int64, device=images.device)
-        offsets[1:] = count_each(image, len(images)).cumsum(0)
+        offsets = torch.zeros(len(bright) + 1, dtype=torch.int64, device=bright.device)
+        offsets[1:] = count_each(image, len(bright)).cumsum(0)
         return InputSpikes(noise.events(expected[image, source], steps, self.generator), source, offsets)

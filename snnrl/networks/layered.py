@@ -30,10 +30,10 @@ class LayerSettings:
     """How the layers of a :class:`LayeredNetwork` spike.
 
     Attributes:
-        sim_steps: simulation steps for each input.
+        sim_steps: simulation steps for each input, of 1 ms each.
         neuron: a name of :data:`NEURONS`.
-        neuron_kwargs: further settings of the neurons; times in simulation steps.
-        tau_mem: membrane time constant in simulation steps; ``if`` has none.
+        neuron_kwargs: further settings of the neurons; times in ms.
+        tau_mem: membrane time constant in ms; ``if`` has none.
         reset: ``soft`` subtracts the threshold, so that a count is the integral of what came in; ``hard`` sets 0.
         surrogate: shape of the surrogate gradient: ``atan``, ``sigmoid``, ``triangle`` or ``fast_sigmoid``.
         learnable: settings of each layer that the gradient trains: ``tau_mem``, ``v_threshold``.
@@ -44,7 +44,7 @@ class LayerSettings:
         cells: of each dimension with ``population``.
         readout: ``count`` adds up the spikes of the last layer, ``rate`` takes their mean over the steps, ``leaky``
             weighs them as a leaky integrator does.
-        tau_readout: time constant of that integrator in simulation steps.
+        tau_readout: time constant of that integrator in ms.
 
     Raises:
         ConfigError: a value out of range or an unknown name.
@@ -109,7 +109,7 @@ class LayerSettings:
 
 
 class SpikingLayer(nn.Module):
-    """Synapses and the neurons that they drive, which start anew for every input.
+    """Synapses and the neurons that they feed, which start anew for every input.
 
     Args:
         synapses: from spikes ``[batch, ...]`` to currents ``[batch, *neurons.shape]``, linear but for a bias current.
