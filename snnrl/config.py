@@ -97,29 +97,13 @@ def read_whole(config: type[C], mapping: Mapping[str, Any]) -> C:
     return read(config, {**mapping, "resolved": dict(mapping)}, "")
 
 
-def path_or_none(setting: str, value: Any) -> Path | None:
-    """The path that a setting names, ``~`` being the home folder; ``None`` where it is not set.
+def folder(setting: str, value: str | Path) -> Path:
+    """The path that an option names, ``~`` being the home folder, found fit to be one; it need not exist.
 
     Raises:
-        ConfigError: the value is no text, or empty.
+        ConfigError: no file can have this name.
     """
-    if value is None:
-        return None
-    is_text = isinstance(value, (str, Path, int, float)) and not isinstance(value, bool) and str(value) != ""
-    require(is_text, setting, value, "a path")
-    return Path(os.path.expanduser(value if isinstance(value, (str, Path)) else str(value)))
-
-
-def folder(setting: str, value: Any) -> Path:
-    """The path that an option names, found fit to be one by the file system; it need not exist.
-
-    Raises:
-        ConfigError: nothing is named, as by an unset variable of the shell, or no file can have this name.
-    """
-    path = path_or_none(setting, value)
-    if path is None:
-        raise ConfigError(f"{setting}={value}: must be a path")
-    return usable(setting, path)
+    return usable(setting, Path(os.path.expanduser(value)))
 
 
 def interval(every: int | None, total: int, shares: int) -> int:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from snnrl.errors import ConfigError, one_line, require
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
 from snnrl.neurons import IF, LIF
+from snnrl.settings import is_number, is_whole
 
 
 class Imported(NamedTuple):
@@ -68,8 +69,9 @@ def from_nir(graph: nir.NIRGraph, *, dt: float | None = None, sim_steps: int | N
             shape = _shape_after(name, waiting[-1], shape)
     require(bool(populations), "graph", sorted(graph.nodes), "a graph with spiking neurons")
     readout = _readout(waiting, populations[-1].shape)
-    whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
-    settings = LayerSettings(sim_steps=int(steps) if whole else steps, tonic=0.0, initial_potential=initial or 0.0)
+    settings = LayerSettings(
+        sim_steps=int(steps) if is_whole(steps) else steps, tonic=0.0, initial_potential=initial or 0.0
+    )
     return Imported(LayeredNetwork.of(synapses, populations, settings), readout)
 
 
@@ -79,8 +81,7 @@ def positive_dt(value: Any) -> float:
     Raises:
         ConfigError: it is none.
     """
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    require(number and math.isfinite(value) and value > 0, "dt", value, "a positive number of seconds")
+    require(is_number(value) and value > 0, "dt", value, "a positive number of seconds")
     return float(value)
 
 

@@ -17,7 +17,7 @@ from snnrl.kernels.counting import count_spikes
 from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
 from snnrl.neurons import IF, LIF, AdaptiveLIF, CurrentLIF, Neuron
-from snnrl.settings import accepted
+from snnrl.settings import accepted, require_whole
 from snnrl.surrogate import make_surrogate
 from snnrl.traces import decay_factor, decay_kernel
 
@@ -66,9 +66,7 @@ class LayerSettings:
 
     def __post_init__(self) -> None:
         for name in ("sim_steps", "cells"):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-            require(whole, name, value, "an integer of at least 1")
+            require_whole(name, getattr(self, name))
         if self.neuron not in NEURONS:
             raise ConfigError(f"neuron={self.neuron}: {did_you_mean(str(self.neuron), NEURONS)}")
         if not isinstance(self.neuron_kwargs, Mapping):

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError
+from snnrl.settings import is_whole
 
 ATARI_BYTES, OTHER_BYTES = 1_800_000, 4_000
 """Resident memory of an Atari game and, at least, of another environment, as measured."""
@@ -80,7 +81,7 @@ Place = tuple[str | int, ...]
 def _numbers(settings: Mapping[str, Any]) -> Iterator[tuple[Place, int]]:
     """Whole numbers among settings, and among those of parts."""
     for key, value in settings.items():
-        if isinstance(value, int) and not isinstance(value, bool):
+        if is_whole(value):
             yield (key,), value
         elif isinstance(value, Mapping):
             yield from (((key, *path), number) for path, number in _numbers(value))
