@@ -154,7 +154,7 @@ def export(words: Sequence[str]) -> int:
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
-    return np.array(tensor.detach().cpu().float().numpy(), np.float32)
+    return np.array(tensor.detach().cpu().float().numpy(), np.float32, order="C")
 
 
 def _neuron(neurons: Any, settings: LayerSettings, resistance: Resistance, dt: float) -> tuple[Any, Any]:
