@@ -17,6 +17,7 @@ from snnrl.errors import ConfigError, one_line, require
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
 from snnrl.neurons import IF, LIF
 from snnrl.settings import is_number, is_whole
+from snnrl.types import Setting
 
 
 class Imported(NamedTuple):
@@ -75,7 +76,7 @@ def from_nir(graph: nir.NIRGraph, *, dt: float | None = None, sim_steps: int | N
     return Imported(LayeredNetwork.of(synapses, populations, settings), readout)
 
 
-def positive_dt(value: Any) -> float:
+def positive_dt(value: Setting) -> float:
     """The number of seconds of a step.
 
     Raises:
@@ -113,7 +114,7 @@ def _only(graph: nir.NIRGraph, kind: type) -> str:
     return names[0]
 
 
-def _numbers(where: str, value: Any, dims: Sequence[int] | None = None) -> NDArray[np.float64]:
+def _numbers(where: str, value: Setting, dims: Sequence[int] | None = None) -> NDArray[np.float64]:
     """A parameter, be it an array or a tensor, as finite numbers of one of ``dims`` dimensions."""
     array = value.detach().cpu().double().numpy() if isinstance(value, Tensor) else np.asarray(value)
     require(array.dtype.kind in "fiub", where, one_line(str(value), 60), "real numbers")
@@ -162,7 +163,7 @@ def _population(name: str, node: Any, dt: float) -> LIF | IF:
 _LIF_FIELDS = ("tau", "r", "v_leak", "v_threshold", "v_reset")
 
 
-def _made(name: str, kind: type[LIF], shape: tuple[int, ...], **settings: Any) -> LIF:
+def _made(name: str, kind: type[LIF], shape: tuple[int, ...], **settings: Setting) -> LIF:
     """A population; what is wrong with it is said with the node's name."""
     try:
         return kind(shape, **settings)
@@ -199,7 +200,7 @@ def _synapses(name: str, node: Any) -> nn.Module:
     raise ConfigError(f"{name}={type(node).__name__}: must be Affine, Linear, Conv2d, Flatten, LIF or IF")
 
 
-def _bias(name: str, value: Any, size: int) -> NDArray[np.float64] | None:
+def _bias(name: str, value: Setting, size: int) -> NDArray[np.float64] | None:
     """A bias for each of ``size`` outputs; a graph may have ``None`` for none."""
     if value is None:
         return None
