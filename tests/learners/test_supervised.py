@@ -95,7 +95,11 @@ def test_it_learns_from_random_spikes(name: str, data: Data) -> None:
         ("conv_stdp", {"sim_steps": 300}, "learner.sim_steps=300: must be an integer in [1, 255]"),
         ("conv_stdp", {"spikes_per_place": 99}, "learner.spikes_per_place=99: must be at most maps"),
         ("conv_stdp", {"depression": 1.5}, "learner.depression=1.5: must be above 0 and below 1"),
-        ("backprop", {"surrogate": "sigmoyd"}, "learner.surrogate=sigmoyd: must be one of atan, fast_sigmoid, sigmoid, triangle"),
+        (
+            "backprop",
+            {"surrogate": "sigmoyd"},
+            "learner.surrogate=sigmoyd: must be one of atan, fast_sigmoid, sigmoid, triangle",
+        ),
         ("backprop", {"sim_steps": 0}, "learner.sim_steps=0: must be an integer of at least 1"),
         ("backprop", {"learning_rate": -1.0}, "learner.learning_rate=-1.0: must be above 0"),
         ("backprop", {"jitter": -1}, "learner.jitter=-1: must be an integer of at least 0"),
