@@ -13,7 +13,8 @@ from snnrl.errors import __file__ as errors_file
 PACKAGE = Path(errors_file).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "output", "legacy", "types"),
+    ("types",),
+    ("errors", "output", "legacy"),
     ("settings", "textfiles"),
     ("datafiles", "noise", "traces", "spikes", "state", "surrogate"),
     ("kernels", "spaces"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from snnrl.kernels import add_rows, count_each
+from snnrl.types import Settings
 
 READOUTS = ("all", "proportion", "likelihood", "ngram")
 _LEAST_SHARE = 0.01
@@ -115,7 +115,7 @@ class LabelReadout(nn.Module):
         )
         self.pairs, self.pair_responses = pairs, responses
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *arguments: Any) -> None:
+    def _load_from_state_dict(self, state_dict: Settings, prefix: str, *arguments: Any) -> None:
         """Make room for as many pairs as were saved."""
         for name in ("pairs", "pair_responses"):
             if prefix + name in state_dict:

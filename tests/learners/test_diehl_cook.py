@@ -160,7 +160,7 @@ def test_a_black_image_is_no_error() -> None:
     ("settings", "message"),
     [
         ({"sim_steps": 0}, r"learner\.sim_steps=0: must be an integer of at least 1"),
-        ({"depression": math.nan}, r"learner\.depression=nan: must be finite"),
+        ({"depression": math.nan}, r"learner\.depression=nan: must be at least 0"),
         ({"weight_sum": 0.0}, r"learner\.weight_sum=0\.0: must be above 0"),
         ({"label_readout": "one"}, r"learner\.label_readout=one: must be one of all, proportion, likelihood, ngram"),
     ],
