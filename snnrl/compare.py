@@ -1,4 +1,4 @@
-"""``python -m snnrl.compare experiment=ppo_cartpole``: a spiking policy against its twin without spikes."""
+"""``python -m snnrl.compare experiment=ppo_cartpole``: a spiking policy against its ANN baseline."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def run_comparison(words: Sequence[str]) -> int:
     options = read_options(Options, [word for word in words if _key(word) in own])
     chosen = [word for word in words if _key(word) not in own]
     against = options.against
-    both = {"spiking": compose_run(chosen), "twin": compose_run([*chosen, *against.split()])}
+    both = {"spiking": compose_run(chosen), "baseline": compose_run([*chosen, *against.split()])}
     for settings in both.values():
         if "learner" in settings:
             raise ConfigError("experiment: this one learns from a data set; must be one that acts in environments")
     first = RunConfig.from_mapping(both["spiking"])
-    require(both["spiking"] != both["twin"], "against", against, "a setting that differs from those of the first")
+    require(both["spiking"] != both["baseline"], "against", against, "a setting that differs from those of the first")
     require(first.seed + options.seeds <= SEED_LIMIT, "seeds", options.seeds, "fewer, seeds end at 2^32")
     seeds = range(first.seed, first.seed + options.seeds)
     episodes = first.eval.episodes if options.episodes is None else options.episodes
@@ -106,16 +106,12 @@ def run_comparison(words: Sequence[str]) -> int:
 
 def _cost(folder: Path, config: RunConfig) -> dict[str, float]:
     """Spikes and operations of a decision of a spiking policy, nothing of another agent."""
-    from snnrl.loading import ALGORITHMS, load_model
+    from snnrl.loading import load_model
 
-    if config.agent["name"] not in ALGORITHMS or config.agent["network"] != "spiking":
+    cost = load_model(config, folder).decision_cost(config.env, DECISIONS, config.seed)
+    if cost is None:
         return {}
-    from snnrl.integrations.sb3.cost import decision_cost
-    from snnrl.integrations.sb3.observing import gather
-
-    agent = load_model(config, folder)
-    cost = decision_cost(agent, gather(agent, config.env, DECISIONS, config.seed))
-    return {"firing_rate": cost.firing_rate, "synaptic_operations": cost.operations, "macs_of_twin": cost.macs}
+    return {"firing_rate": cost.firing_rate, "synaptic_operations": cost.operations, "macs_of_ann": cost.macs}
 
 
 def _table(results: Mapping[str, list[dict[str, Any]]], config: Any, episodes: int, against: str) -> str:
@@ -125,7 +121,7 @@ def _table(results: Mapping[str, list[dict[str, Any]]], config: Any, episodes: i
 
     lines = [
         f"{config.env.id}, {config.agent['name']}, {config.env_steps:,} env steps, {len(results['spiking'])} seeds, "
-        f"{episodes} episodes each that training did not see; the twin has {against}\n",
+        f"{episodes} episodes each that training did not see; the baseline has {against}\n",
         "| what | mean return (95 % interval over seeds) | each seed | seconds of training | a decision's operations |",
         "|---|---|---|---|---|",
     ]
@@ -142,11 +138,11 @@ def _table(results: Mapping[str, list[dict[str, Any]]], config: Any, episodes: i
                 np.mean([result[key] for result in found]) for key in ("firing_rate", "synaptic_operations")
             )
             cost = f"{operations:,.0f} synaptic, {rate:.3f} spikes per neuron and step"
-        elif "macs_of_twin" in results["spiking"][0]:
-            cost = f"{results['spiking'][0]['macs_of_twin']:,} multiplications"
+        elif "macs_of_ann" in results["spiking"][0]:
+            cost = f"{results['spiking'][0]['macs_of_ann']:,} multiplications"
         lines.append(f"| {name} | {mean:.1f} ({low:.1f} to {high:.1f}) | {each} | {seconds:.0f} | {cost} |")
-    reached = "at or above" if intervals["spiking"][0] >= intervals["twin"][1] else "below"
-    lines.append(f"\nThe spiking mean is {reached} the lower end of the twin's interval.")
+    reached = "at or above" if intervals["spiking"][0] >= intervals["baseline"][1] else "below"
+    lines.append(f"\nThe spiking mean is {reached} the lower end of the baseline's interval.")
     return "\n".join(lines) + "\n"
 
 

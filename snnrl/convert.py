@@ -69,9 +69,8 @@ def convert_run(words: Sequence[str]) -> int:
     options = read_options(Options, words)
 
     from snnrl.config import RunConfig, read_run
-    from snnrl.loading import ALGORITHMS, load_model, make_agent_for
+    from snnrl.loading import load_model, make_agent_for
     from snnrl.textfiles import usable, write_text
-    from snnrl.training.capacity import require_memory, space_bytes
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.evaluation import evaluate
     from snnrl.training.summary import bootstrap_interval, write_json
@@ -80,26 +79,20 @@ def convert_run(words: Sequence[str]) -> int:
     run_dir, settings = read_run(options.run, trust=options.trust)
     out = run_dir / "converted" if options.out is None else usable("out", options.out)
     config = RunConfig.from_mapping(settings)
-    require(
-        config.agent["name"] in ALGORITHMS,
-        "run",
-        run_dir,
-        "of an algorithm of stable-baselines3, such as agent=ppo_ann",
-    )
 
+    from snnrl.integrations.sb3.building import require_network
     from snnrl.integrations.sb3.conversion import convert, same_actions, spiking_recipe
     from snnrl.integrations.sb3.cost import firing_rate
     from snnrl.integrations.sb3.observing import gather
 
+    require_network(config.agent, "ann", run_dir)
     steps = options.step_counts
     recipes = {count: spiking_recipe(config.agent, count) for count in steps}
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
     leave_cores_to_environments()
     agent = load_model(config, run_dir, device=options.device)
-    samples, seen = options.samples, space_bytes(agent.policy.observation_space)
-    require_memory(samples * seen, "samples", samples, agent.model.device, "observations")
-    observations = gather(agent, config.env, samples, config.seed)
+    observations = gather(agent, config.env, options.samples, config.seed)
 
     def play(player: Any) -> Any:
         found = evaluate(player, config.env, episodes=options.episodes, seed=config.seed)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from snnrl.cli import PlayOptions, read_options, run_command, usage
-from snnrl.errors import require
 from snnrl.run_settings import DeviceSettings
 from snnrl.settings import setting
 
@@ -25,7 +24,7 @@ USAGE = usage(
     Options,
     """
 Takes a run of a spiking policy (agent=ppo, dqn, a2c, sac, td3; or what snnrl.convert wrote). Writes energy.md and
-energy.json: spikes, synaptic operations, multiplications of the twin without spikes, and estimates of energy with and
+energy.json: spikes, synaptic operations, multiplications of an ANN of the same shapes, and estimates of energy with and
 without memory traffic. Counted is what acts, not the critic.
 """,
 )
@@ -45,26 +44,22 @@ def count_run(words: Sequence[str]) -> int:
     options = read_options(Options, words)
 
     from snnrl.config import RunConfig, read_run
-    from snnrl.loading import ALGORITHMS, load_model
+    from snnrl.loading import load_model
     from snnrl.textfiles import write_text
-    from snnrl.training.capacity import require_memory, space_bytes
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping
 
     run_dir, settings = read_run(options.run, trust=options.trust)
     config = RunConfig.from_mapping(settings)
-    spiking = config.agent["name"] in ALGORITHMS and config.agent["network"] == "spiking"
-    require(spiking, "run", options.run, "of an algorithm of stable-baselines3 with agent.network=spiking")
 
-    from snnrl.integrations.sb3.cost import decision_cost, energy
-    from snnrl.integrations.sb3.observing import gather
+    from snnrl.integrations.sb3.building import require_network
+    from snnrl.integrations.sb3.cost import energy
 
+    require_network(config.agent, "spiking", options.run)
     leave_cores_to_environments()
     agent = load_model(config, run_dir, options.checkpoint, options.device)
-    decisions, seen = options.decisions, space_bytes(agent.policy.observation_space)
-    require_memory(decisions * seen, "decisions", decisions, agent.model.device, "observations")
-    cost = decision_cost(agent, gather(agent, config.env, options.decisions, config.seed))
+    cost = agent.decision_cost(config.env, options.decisions, config.seed)
     found = energy(cost)
     table = _table(cost, found, config, options.decisions)
     result = {
@@ -76,7 +71,7 @@ def count_run(words: Sequence[str]) -> int:
         "synaptic_operations": cost.operations,
         "macs_of_input": cost.steady_macs,
         "updates": cost.updates,
-        "macs_of_twin": cost.macs,
+        "macs_of_ann": cost.macs,
         "parameters": cost.parameters,
         "nanojoules": found,
     }
@@ -93,7 +88,7 @@ def _table(cost: Any, found: Any, config: Any, decisions: int) -> str:
         f"{config.env.id}, {config.agent['name']}, {config.agent['sim_steps']} steps a decision, means over "
         f"{decisions:,} decisions\n",
         "| layer | neurons | spikes | per neuron and step | input multiplications | synaptic operations | updates | "
-        "multiplications of the twin |",
+        "multiplications of the ANN |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for number, layer in enumerate(cost.layers, 1):
@@ -105,7 +100,7 @@ def _table(cost: Any, found: Any, config: Any, decisions: int) -> str:
         f"| readout | | | | | {cost.readout_operations:,.0f} | | {cost.readout_macs:,} |",
         f"| all | {cost.neurons:,} | {cost.spikes:,.1f} | {cost.firing_rate:.3f} | {cost.steady_macs:,.0f} | "
         f"{cost.operations:,.0f} | {cost.updates:,} | {cost.macs:,} |\n",
-        "| energy of a decision, nJ | spiking | twin | spiking / twin |",
+        "| energy of a decision, nJ | spiking | ANN | spiking / ANN |",
         "|---|---|---|---|",
     ]
     names = {
@@ -114,8 +109,8 @@ def _table(cost: Any, found: Any, config: Any, decisions: int) -> str:
         "Loihi": "on Loihi (Davies et al. 2018)",
     }
     for kind, values in found.items():
-        twin = f"{values['twin']:,.2f} | {values['spiking'] / values['twin']:.2f}" if "twin" in values else " | "
-        lines.append(f"| {names[kind]} | {values['spiking']:,.2f} | {twin} |")
+        ann = f"{values['ann']:,.2f} | {values['spiking'] / values['ann']:.2f}" if "ann" in values else " | "
+        lines.append(f"| {names[kind]} | {values['spiking']:,.2f} | {ann} |")
     return "\n".join(lines) + "\n"
 
 

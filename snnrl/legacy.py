@@ -18,6 +18,8 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
         "actor_rate": "actor_lr",
         "critic_rate": "critic_lr",
         "rate_per_input": "lr_per_input",
+        "learning_rate_end": "lr_end_factor",
+        "clip_range_end": "clip_range_end_factor",
     },
     "learner": {
         "voting": "label_readout",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from snnrl import envs
 from snnrl.agent_files import read_agent
@@ -13,19 +14,15 @@ from snnrl.agents.trainable import Origin, Trainable
 from snnrl.config import RunConfig, read_config, read_run
 from snnrl.envs import EnvConfig, OwnEnv, OwnSource, StandIn, name_of
 from snnrl.envs.types import Env, VectorEnv
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import require
 from snnrl.recipes import choice, compose_run
 from snnrl.training.device import choose_device
 from snnrl.training.environment_task import EnvironmentTask
-from snnrl.training.rl_task import RLTask
 from snnrl.training.supervised_config import SupervisedConfig
 from snnrl.training.supervised_task import SupervisedTask
 from snnrl.training.task import Task, fit, read_checkpoint
 from snnrl.types import Setting, Settings
 from snnrl.words import as_words
-
-ALGORITHMS = ("a2c", "dqn", "ppo", "sac", "td3")
-"""Names of agents that are trained by stable-baselines3's algorithms."""
 
 AnyConfig: TypeAlias = RunConfig | SupervisedConfig
 AnyEnv: TypeAlias = str | OwnSource
@@ -121,14 +118,8 @@ def agent_task(name: str) -> type[EnvironmentTask[Any]]:
     Raises:
         ConfigError: there is no agent of this name.
     """
-    known = (*AGENTS.names(), *ALGORITHMS)
-    if name not in known and ":" not in name:
-        raise ConfigError(f"agent.name={name}: there is no such agent; {did_you_mean(name, known)}")
-    if name not in ALGORITHMS:
-        return RLTask
-    from snnrl.integrations.sb3.sb3_task import SB3Task
-
-    return SB3Task
+    module, _, task = AGENTS.find(name, "agent.name").TASK.partition(":")
+    return cast(type[EnvironmentTask[Any]], getattr(import_module(module), task))
 
 
 def task_of(settings: Settings, env: EnvConfig | None = None) -> Task[Any]:

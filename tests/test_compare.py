@@ -1,4 +1,4 @@
-"""A spiking policy against its twin, as a command."""
+"""A spiking policy against its ANN baseline, as a command."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def test_both_are_trained_on_the_same_seeds_and_differ_in_the_network_alone(out:
     import yaml
 
     for seed in (3, 4):
-        spiking, twin = (yaml.safe_load((out / f"{name}-{seed}" / "config.yaml").read_text()) for name in NAMES)
-        assert (spiking["agent"].pop("network"), twin["agent"].pop("network")) == ("spiking", "ann")
-        assert spiking == twin
+        spiking, baseline = (yaml.safe_load((out / f"{name}-{seed}" / "config.yaml").read_text()) for name in NAMES)
+        assert (spiking["agent"].pop("network"), baseline["agent"].pop("network")) == ("spiking", "ann")
+        assert spiking == baseline
         assert spiking["seed"] == seed
 
 
-NAMES = ("spiking", "twin")
+NAMES = ("spiking", "baseline")
 
 
 def test_the_table_and_the_figure_are_written(out: Path) -> None:

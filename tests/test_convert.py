@@ -44,7 +44,7 @@ def test_the_spiking_run_is_a_run(ann: Path, capsys: pytest.CaptureFixture[str])
     assert json.loads((ann / "converted" / "evaluation.json").read_text())["return_mean"] == found
     assert energy([f"run={ann / 'converted'}", "decisions=100"]) == 0
     counted = json.loads((ann / "converted" / "energy.json").read_text())
-    assert counted["macs_of_twin"] == 4 * 64 + 64 * 64 + 64 * 2
+    assert counted["macs_of_ann"] == 4 * 64 + 64 * 64 + 64 * 2
     assert "| readout |" in capsys.readouterr().out
 
 

@@ -17,12 +17,11 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md")])
 
 MOST_LINES = 400
 WIDEST = 160
-MOST_ANY = 900
+MOST_ANY = 700
 """Times that ``Any`` is written in ``snnrl``; to be lowered, never raised."""
 MOST_CASTS = 45
 """Calls of ``typing.cast`` in ``snnrl``; to be lowered, never raised."""
-NAMED_YET = ("learners", "networks", "integrations")
-LONG_YET = {"tests/agents/test_rstdp.py"}
+NAMED_YET = ("integrations",)
 WIDE_YET = {
     "docs/architecture.md",
     "docs/integrations.md",
@@ -38,7 +37,7 @@ def lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if name(path) not in LONG_YET], ids=name)
+@pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_a_file_can_be_read_at_one_sitting(path: Path) -> None:
     assert len(lines(path)) <= MOST_LINES
 

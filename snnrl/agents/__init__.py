@@ -9,14 +9,22 @@ from typing import Any
 from gymnasium import spaces
 
 from snnrl.agents.base import Agent
+from snnrl.agents.trainable import Trainable
 from snnrl.envs import EnvConfig
-from snnrl.errors import ConfigError
+from snnrl.errors import ConfigError, require
 from snnrl.settings import Registry, read_named
 
-AGENTS: Registry[Agent[Any]] = Registry("agent", "snnrl.agents.base:Agent", config=True)
-"""Agents by the names that recipes give them; see :class:`~snnrl.settings.Registry`."""
+AGENTS: Registry[Trainable] = Registry(
+    "agent",
+    "snnrl.agents.trainable:Trainable",
+    "agents",
+    "integrations/sb3",
+    config=True,
+    parents="snnrl.agents.Agent or snnrl.integrations.sb3.SB3Agent",
+)
+"""Agents by the names that recipes give them, those that stable-baselines3 trains among them."""
 
-__all__ = ["AGENTS", "Agent", "make_agent"]
+__all__ = ["AGENTS", "Agent", "Trainable", "make_agent"]
 
 
 def make_agent(
@@ -40,12 +48,15 @@ def make_agent(
     """
     kind, config = read_named(AGENTS, settings, "agent")
     _check_constructor(kind, settings["name"])
-    make: Callable[..., Agent[Any]] = kind
-    return make(observation_space, action_space, config, env, seed)
+    make: Callable[..., Any] = kind
+    made = make(observation_space, action_space, config, env, seed)
+    assert isinstance(made, Agent)
+    return made
 
 
 def _check_constructor(kind: type, name: str) -> None:
     """Raise :class:`ConfigError` unless an agent is made as those of snnrl are."""
+    require(issubclass(kind, Agent), "agent.name", name, "a subclass of snnrl.agents.Agent")
     arguments = ("observation_space", "action_space", "config", "env", "seed")
     try:
         signature(kind).bind(*arguments)

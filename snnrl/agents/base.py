@@ -48,6 +48,7 @@ class Agent(Trainable, ABC, Generic[S]):
         ConfigError: a space that is not made of numbers, or unbounded actions.
     """
 
+    TASK: ClassVar[str] = "snnrl.training.rl_task:RLTask"
     takes_masks: ClassVar[bool] = False
 
     def __init__(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int) -> None:

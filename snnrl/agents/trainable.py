@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, Self, cast
+from typing import Any, ClassVar, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from torch import nn
 
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
+from snnrl.networks.cost import Cost
 from snnrl.spaces.leaves import Space
 from snnrl.types import Action, Observation, Saved, Settings
 
@@ -84,6 +85,8 @@ class Trainable(nn.Module):
     """What acts and learns, and is trained, saved and loaded as stable-baselines3's algorithms are.
 
     Attributes:
+        Config: the dataclass of its settings.
+        TASK: ``module:Class`` of the task that trains it.
         num_timesteps: environment steps that it has learned from, as callbacks read it.
         epoch: how often it has begun fresh episodes of training; none is played twice.
         history: rows of metrics of the last :meth:`learn`: ``{"step": 1000, "rollout/return_mean": 21.5}``.
@@ -92,6 +95,8 @@ class Trainable(nn.Module):
         origin: what it was made for; ``None`` of an agent that was made by its class alone.
     """
 
+    Config: ClassVar[type[Any]]
+    TASK: ClassVar[str]
     origin: Origin | None = None
     envs: object = None
     num_timesteps: int = 0
@@ -103,12 +108,22 @@ class Trainable(nn.Module):
     def predict(
         self,
         observation: Observation,
-        state: object = None,
+        state: Any = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
     ) -> tuple[Action, Any]:
         """Act without learning, as stable-baselines3's ``predict`` does."""
         raise NotImplementedError
+
+    def decision_cost(self, env: EnvConfig, decisions: int, seed: int) -> Cost | None:
+        """What a decision costs in operations, a mean over its own play; ``None`` where that is not counted.
+
+        Args:
+            env: the environment's recipe.
+            decisions: how many to look at.
+            seed: of the environments.
+        """
+        return None
 
     def learn(
         self,

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import nir
 import numpy as np
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from snnrl.cli import RunOptions, read_options, run_command, usage
 from snnrl.errors import ConfigError, one_line, require
 from snnrl.integrations.nir_reading import Imported, from_nir, positive_dt
-from snnrl.networks.layered import LayeredNetwork, LayerSettings, SpikingLayer
+from snnrl.networks.layered import LayeredNetwork, LayerSettings
 from snnrl.neurons import IF, LIF
 from snnrl.settings import setting
 from snnrl.textfiles import usable
@@ -81,7 +81,7 @@ def to_nir(
     dt = positive_dt(dt)
     shape = tuple(int(size) for size in input_shape)
     nodes: list[Any] = [nir.Input({"input": np.array(shape)})]
-    for layer in cast(Sequence[SpikingLayer], network.layers):
+    for layer in network.spiking_layers():
         node, weight_scale = _neuron(layer.neurons, settings, resistance, dt)
         shape = _add_synapses(nodes, layer.synapses, shape, weight_scale)
         nodes.append(node)
@@ -96,7 +96,7 @@ def to_nir(
     return graph
 
 
-def policy_to_nir(policy: Any, *, resistance: Resistance = "scaled", dt: float = 1e-3) -> nir.NIRGraph:
+def policy_to_nir(policy: nn.Module, *, resistance: Resistance = "scaled", dt: float = 1e-3) -> nir.NIRGraph:
     """The acting part of a spiking policy of stable-baselines3: its outputs are logits, action values or means.
 
     Args:
@@ -107,15 +107,16 @@ def policy_to_nir(policy: Any, *, resistance: Resistance = "scaled", dt: float =
     Raises:
         ConfigError: a policy that does not spike, or what NIR cannot say.
     """
-    from snnrl.integrations.sb3.acting import acting_part
+    from snnrl.integrations.sb3.policies import spiking_policy
 
-    networks, readout = acting_part(policy)
+    spiking = spiking_policy(policy)
+    networks, readout = spiking.acting_path()
     kind = type(policy).__name__
     require(len(networks) == 1, "policy", kind, "one stack of spiking layers (net_arch=[] behind convolutions)")
-    require(isinstance(readout, nn.Linear), "action_cells", type(readout).__name__, "0 to be exported")
-    space = policy.observation_space
-    convolutional = isinstance(cast(Any, networks[0].layers[0]).synapses, nn.Conv2d)
-    shape = space.shape if convolutional else (cast(Any, networks[0].layers[0]).synapses.in_features,)
+    if not isinstance(readout, nn.Linear):
+        raise ConfigError(f"action_cells={readout.cells}: must be 0 to be exported")
+    first = networks[0].spiking_layers()[0].synapses
+    shape = (first.in_features,) if isinstance(first, nn.Linear) else spiking.observation_space.shape or ()
     return to_nir(networks[0], shape, readout, resistance=resistance, dt=dt)
 
 
@@ -131,6 +132,7 @@ def export(words: Sequence[str]) -> int:
         ConfigError: a wrong setting, or a run that cannot be exported.
     """
     from snnrl.config import RunConfig, read_run
+    from snnrl.integrations.sb3.building import require_network
     from snnrl.integrations.sb3.sb3_task import SB3Task
     from snnrl.training.task import read_checkpoint
 
@@ -139,8 +141,7 @@ def export(words: Sequence[str]) -> int:
     require("learner" not in settings, "run", run_dir, "of an algorithm of stable-baselines3")
     config = RunConfig.from_mapping(settings)
     out = usable("out", options.out)
-    spiking = config.agent.get("network") == "spiking"
-    require(spiking, "run", options.run, "of an algorithm of stable-baselines3 with agent.network=spiking")
+    require_network(config.agent, "spiking", options.run)
     agent = SB3Task.load_model(config, read_checkpoint(run_dir, "last"), "cpu")
     graph = policy_to_nir(agent.policy, resistance=options.resistance, dt=options.dt)
     try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import nir
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from snnrl.errors import ConfigError, one_line, require
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
@@ -26,8 +27,8 @@ class Imported(NamedTuple):
 
     def forward(self, x: Tensor) -> Tensor:
         """The mean output of a step for inputs ``[batch, ...]``."""
-        features: Tensor = self.network(x)
-        return features if self.readout is None else cast(Tensor, self.readout(features))
+        features = self.network.forward(x)
+        return features if self.readout is None else functional.linear(features, self.readout.weight, self.readout.bias)
 
 
 def from_nir(graph: nir.NIRGraph, *, dt: float | None = None, sim_steps: int | None = None) -> Imported:
@@ -187,7 +188,7 @@ def _synapses(name: str, node: Any) -> nn.Module:
         weight = _numbers(f"{name}.weight", node.weight, (4,))
         bias = _bias(name, node.bias, len(weight))
         along: list[Any] = [_pair(name, field, node) for field in ("stride", "padding", "dilation")]
-        groups, kernel = int(node.groups), cast(Any, weight.shape[2:])
+        groups, kernel = int(node.groups), (weight.shape[2], weight.shape[3])
         along += [groups, bias is not None]
         try:
             convolution = nn.Conv2d(weight.shape[1] * groups, len(weight), kernel, *along)
@@ -206,11 +207,11 @@ def _bias(name: str, value: Any, size: int) -> NDArray[np.float64] | None:
     return bias
 
 
-def _filled(module: Any, weight: NDArray[np.float64], bias: NDArray[np.float64] | None) -> nn.Module:
+def _filled(module: nn.Linear | nn.Conv2d, weight: NDArray[np.float64], bias: NDArray[np.float64] | None) -> nn.Module:
     module.weight.data.copy_(torch.from_numpy(weight))
-    if bias is not None:
+    if bias is not None and module.bias is not None:
         module.bias.data.copy_(torch.from_numpy(bias))
-    return cast(nn.Module, module)
+    return module
 
 
 def _pair(name: str, field: str, node: Any) -> Any:
@@ -242,9 +243,9 @@ def _readout(modules: Sequence[nn.Module], shape: tuple[int, ...]) -> nn.Linear 
     """The linear layer that reads the last neurons, whose features come flattened."""
     left = [module for module in modules if not isinstance(module, nn.Flatten)]
     names = [type(module).__name__ for module in modules]
-    alone = len(left) <= 1 and (not left or isinstance(left[0], nn.Linear))
-    require(alone, "graph", names, "one linear layer after the last neurons")
-    linear = cast("nn.Linear | None", left[0] if left else None)
+    linear = left[0] if left else None
+    if len(left) > 1 or not isinstance(linear, nn.Linear | None):
+        raise ConfigError(f"graph={names}: must be one linear layer after the last neurons")
     read = linear is None or linear.in_features == math.prod(shape)
     require(read, "graph", names, f"one linear layer that reads all of the last neurons, {_listed(shape)}")
     return linear

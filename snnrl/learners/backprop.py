@@ -103,9 +103,8 @@ class GradientLearner(Learner):
         intensity = images.to(torch.get_default_dtype()) / 255
         if self.config.encoding == "current":
             return intensity.unsqueeze(0)
-        spikes, _ = self._encoder(intensity, self._encoder.init_state(len(images)))
-        shown: Tensor = spikes.unflatten(-1, self.shape)
-        return shown
+        spikes: Tensor = self._encoder(intensity, self._encoder.init_state(len(images)))[0]
+        return spikes.view(*spikes.shape[:-1], *self.shape)
 
     def _shifted(self, images: Tensor) -> Tensor:
         """The images, each moved at random by up to ``jitter`` pixels; what comes in is black."""

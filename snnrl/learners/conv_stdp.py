@@ -155,8 +155,7 @@ class ConvSTDPLearner(Learner):
         return {"train/error": error_probability(error)}
 
     def predict(self, images: Tensor) -> Tensor:
-        labels: Tensor = self.readout(self.features(images))
-        return labels
+        return self.readout(self.features(images))
 
     def features(self, images: Tensor) -> Tensor:
         """What the readout sees of images uint8 ``[batch, *shape]``: ``[batch, maps * fields]``, of norm 1 or 0."""

@@ -118,8 +118,7 @@ class DirectFeedbackLearner(Learner):
     def predict(self, images: Tensor) -> Tensor:
         current = self.synapses(unit_current(images)).expand(self.config.sim_steps, -1, -1)
         spikes, _ = self.neurons.scan(current, self.neurons.init_state(len(images)))
-        labels: Tensor = self.output(spikes.mean(0))
-        return labels
+        return self.output(spikes.mean(0))
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
         from snnrl.learners.pictures import signed_fields

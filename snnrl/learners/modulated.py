@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -38,10 +38,14 @@ class ErrorTrained(nn.Module):
         self.rule = DeltaRule(momentum=momentum)
         self.register_buffer("eligibility", self.rule.init_state(self.dense, (pre,), (post,), 1).eligibility)
 
+    if TYPE_CHECKING:
+
+        def __call__(self, pre: Tensor) -> Tensor:
+            """:meth:`forward`, which torch calls."""
+
     def forward(self, pre: Tensor) -> Tensor:
         """Currents ``[..., post]`` of presynaptic activity ``[..., pre]``."""
-        current: Tensor = self.dense(pre)
-        return current
+        return self.dense(pre)
 
     def learn(self, pre: Tensor, post: Tensor, learning_rate: float, gate: Tensor | None = None) -> None:
         """Change the weights by one batch.
@@ -78,6 +82,11 @@ class ErrorReadout(nn.Module):
         self.synapses = ErrorTrained(inputs, classes, 0.0, momentum, generator)
         self.classes, self.gain = classes, gain
 
+    if TYPE_CHECKING:
+
+        def __call__(self, activity: Tensor) -> Tensor:
+            """:meth:`forward`, which torch calls."""
+
     def forward(self, activity: Tensor) -> Tensor:
         """Labels ``[batch]`` of activities ``[batch, inputs]``."""
         potential: Tensor = self.synapses(activity)
@@ -90,8 +99,7 @@ class ErrorReadout(nn.Module):
     def error(self, activity: Tensor, labels: Tensor) -> Tensor:
         """The teacher's spikes less the expected own ones ``[batch, classes]``."""
         expected = (self.gain * self.synapses(activity)).softmax(1)
-        error: Tensor = functional.one_hot(labels, self.classes).to(expected.dtype) - expected
-        return error
+        return torch.sub(functional.one_hot(labels, self.classes).to(expected.dtype), expected)
 
 
 def error_probability(error: Tensor) -> Tensor:

@@ -39,8 +39,7 @@ class PopulationInput(nn.Module):
         distance = (x.unsqueeze(-1) - self.centres) / self.widths
         activity: Tensor = torch.exp(-0.5 * distance.square()).flatten(1)
         steady = activity.expand(self.sim_steps, *activity.shape)
-        spikes: Tensor = self.neurons.scan(steady, self.neurons.init_state(len(x)))[0]
-        return spikes
+        return self.neurons.scan(steady, self.neurons.init_state(len(x)))[0]
 
 
 class PopulationReadout(nn.Module):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
-from snnrl.networks.layered import LayeredNetwork, SpikingLayer
+from snnrl.networks.layered import LayeredNetwork
 
 
 class LayerCost(NamedTuple):
@@ -29,6 +29,50 @@ class LayerCost(NamedTuple):
     """Spikes that the layer fires."""
 
 
+class Cost(NamedTuple):
+    """Operations of one decision of a policy, means over decisions."""
+
+    layers: list[LayerCost]
+    readout_macs: int
+    readout_operations: float
+    parameters: int
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of an ANN of the same shapes."""
+        return sum(layer.macs for layer in self.layers) + self.readout_macs
+
+    @property
+    def steady_macs(self) -> float:
+        """Multiplications of the constant input current."""
+        return sum(layer.steady_macs for layer in self.layers)
+
+    @property
+    def operations(self) -> float:
+        """Synaptic operations, those of the readout among them."""
+        return sum(layer.synaptic_operations for layer in self.layers) + self.readout_operations
+
+    @property
+    def updates(self) -> int:
+        """Updates of membranes."""
+        return sum(layer.updates for layer in self.layers)
+
+    @property
+    def neurons(self) -> int:
+        """Neurons of all layers."""
+        return sum(layer.neurons for layer in self.layers)
+
+    @property
+    def spikes(self) -> float:
+        """Spikes of all layers."""
+        return sum(layer.spikes for layer in self.layers)
+
+    @property
+    def firing_rate(self) -> float:
+        """Spikes for each neuron and step."""
+        return self.spikes / max(self.updates, 1)
+
+
 @torch.no_grad()
 def layer_costs(network: LayeredNetwork, x: Tensor) -> list[LayerCost]:
     """The operations of each layer.
@@ -45,7 +89,7 @@ def layer_costs(network: LayeredNetwork, x: Tensor) -> list[LayerCost]:
         arriving = network.input_cells(x)
         cells = arriving[0, 0].numel()
         costs.append(LayerCost(cells, 0, float(cells), 0.0, steps * cells, _per_input(arriving)))
-    for layer, spikes in zip(cast(Sequence[SpikingLayer], network.layers), trains, strict=True):
+    for layer, spikes in zip(network.spiking_layers(), trains, strict=True):
         (synapses,) = (part for part in layer.synapses.modules() if isinstance(part, nn.Linear | nn.Conv2d))
         reach = fan_out(synapses, x.shape[1:] if arriving is None else arriving.shape[2:])
         macs = int(reach.sum())
@@ -66,8 +110,8 @@ def fan_out(synapses: nn.Linear | nn.Conv2d, shape: Sequence[int]) -> Tensor:
     along: Any = (synapses.stride, synapses.padding, synapses.dilation, synapses.groups)
     out = functional.conv2d(synapses.weight.new_zeros((1, *shape)), synapses.weight, None, *along)
     ones: tuple[Any, ...] = ((1, *shape), torch.ones_like(synapses.weight), torch.ones_like(out))
-    reach: Tensor = conv2d_input(*ones, *along)[0]
-    return reach
+    reach: Tensor = conv2d_input(*ones, *along)
+    return reach[0]
 
 
 def _per_input(spikes: Tensor) -> float:

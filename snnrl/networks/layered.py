@@ -121,7 +121,9 @@ class SpikingLayer(nn.Module):
 
     def __init__(self, synapses: nn.Module, neurons: Neuron[Any], settings: LayerSettings) -> None:
         super().__init__()
-        self.synapses, self.neurons, self.settings = synapses, neurons, settings
+        self.synapses: nn.Module = synapses
+        self.neurons: Neuron[Any] = neurons
+        self.settings = settings
 
     def trains(self, current: Tensor) -> Tensor:
         """Spikes ``[time, batch, *shape]``.
@@ -137,8 +139,7 @@ class SpikingLayer(nn.Module):
         state = self.neurons.init_state(shape[0])
         if start is not None:
             state = state._replace(v=torch.zeros_like(state.v) + start)
-        scanned: Tensor = self.neurons.scan(current.expand(steps, *shape), state)[0]
-        return scanned
+        return self.neurons.scan(current.expand(steps, *shape), state)[0]
 
     def counts(self, current: Tensor, again: Callable[[], Tensor] | None = None) -> Tensor:
         """Spikes of the whole window ``[batch, *shape]``.
@@ -248,7 +249,7 @@ class LayeredNetwork(nn.Module):
         """The spikes of each layer ``[time, batch, *shape]`` for inputs ``[batch, ...]``."""
         trains: list[Tensor] = []
         arriving, steady = self._first_input(x)
-        for layer in self._layers():
+        for layer in self.spiking_layers():
             arriving, steady = layer.trains(self._current(layer, arriving, steady)), False
             trains.append(arriving)
         return trains
@@ -269,7 +270,7 @@ class LayeredNetwork(nn.Module):
         return self._features(arriving.flatten(0, 1) if steady else arriving, steady, write_out)
 
     def _features(self, arriving: Tensor, steady: bool, write_out: bool = False) -> Tensor:
-        *hidden, last = self._layers()
+        *hidden, last = self.spiking_layers()
         for layer in hidden:
             current = self._current(layer, arriving, steady)
             if steady and write_out:
@@ -291,7 +292,8 @@ class LayeredNetwork(nn.Module):
             x = x.to(dtype)
         return (x, True) if self.input_cells is None else (self.input_cells(x), False)
 
-    def _layers(self) -> Sequence[SpikingLayer]:
+    def spiking_layers(self) -> Sequence[SpikingLayer]:
+        """The layers in their order."""
         return cast(Sequence[SpikingLayer], self.layers)
 
     def _current(self, layer: SpikingLayer, arriving: Tensor, steady: bool) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import ClassVar, Self, cast
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -120,8 +120,9 @@ class DiehlCook(LIF):
         decay, rest, threshold, after = self.decay, self.v_rest, self.v_threshold, self.v_reset
         for name, value in (("tau_mem", decay), ("v_rest", rest), ("v_threshold", threshold), ("v_reset", after)):
             require(not isinstance(value, Tensor), name, value, "the same for all neurons, for a winner in each step")
-        potentials = (threshold - rest, after - rest, cast(float, self.v_inhibited) - rest)
-        return WinnerTakeAll(steps, *(cast(float, each) for each in (decay, *potentials)))
+        assert self.v_inhibited is not None
+        rest, potentials = float(rest), (float(threshold), float(after), self.v_inhibited)
+        return WinnerTakeAll(steps, float(decay), *(each - rest for each in potentials))
 
     def adapt_(self, neurons: Tensor, spikes: Tensor, theta_plus: float) -> None:
         """Raise the thresholds of ``neurons`` for their ``spikes``, in the precision of these, when a batch is over."""

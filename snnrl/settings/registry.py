@@ -53,10 +53,12 @@ class Registry(Generic[T]):
         base: ``module:Class`` of which all classes of the kind are subclasses.
         folders: of snnrl, in which files with classes of this kind lie; by default the kind's own, such as ``neurons``.
         config: whether a class has to have a ``Config``, the dataclass of its settings.
+        parents: what an error says that a class must be derived from, where it is not ``base`` itself.
     """
 
-    def __init__(self, kind: str, base: str, *folders: str, config: bool = False) -> None:
+    def __init__(self, kind: str, base: str, *folders: str, config: bool = False, parents: str | None = None) -> None:
         self.kind, self.base, self.config = kind, base, config
+        self.parents = parents or base.replace(".base:", ".").replace(":", ".")
         self.folders = folders or (f"{kind}s",)
 
     @property
@@ -110,10 +112,11 @@ class Registry(Generic[T]):
         base_module, _, base_name = self.base.partition(":")
         base = getattr(import_module(base_module), base_name)
         if not (isinstance(found, type) and issubclass(found, base)):
-            raise ConfigError(f"{said}: must be a subclass of {base_module.removesuffix('.base')}.{base_name}")
+            raise ConfigError(f"{said}: must be a subclass of {self.parents}")
         if isabstract(found):
             lacking = ", ".join(sorted(vars(found)["__abstractmethods__"]))
-            raise ConfigError(f"{said}: lacks {lacking} of {_a(base_name)}")
+            parent = next(each for each in found.__mro__[1:] if each.__module__.startswith("snnrl."))
+            raise ConfigError(f"{said}: lacks {lacking} of {_a(parent.__name__)}")
         if self.config and not isinstance(getattr(found, "Config", None), type):
             raise ConfigError(f"{said}: has no Config; must be a class with one, the dataclass of its settings")
         return found

@@ -130,8 +130,7 @@ class Unit(View):
         self.space = spaces.Box(0.0, 1.0, box.shape, np.float32)
 
     def __call__(self, arrays: Arrays) -> NDArray[np.float32]:
-        place: NDArray[np.float32] = ((self._vector(arrays) - self._low) / self._range).astype(np.float32)
-        return place
+        return np.asarray((self._vector(arrays) - self._low) / self._range, np.float32)
 
 
 class Seen(View):

@@ -218,7 +218,7 @@ class Task(ABC, Generic[M]):
 def architecture(model: nn.Module) -> str:
     """What weights must fit: the model's kind and the shapes of its parameters."""
     shapes = (f"{name} {tuple(value.shape)}" for name, value in model.named_parameters())
-    return f"{type(model).__name__}({', '.join(shapes)})"
+    return f"{model._get_name()}({', '.join(shapes)})"
 
 
 def read_checkpoint(run_dir: Path, checkpoint: str) -> Saved:

@@ -13,9 +13,8 @@ from snnrl.agents import AGENTS
 from snnrl.config import RunConfig, write_settings
 from snnrl.config import read_settings as read_run_settings
 from snnrl.errors import ConfigError
-from snnrl.integrations.sb3.recipes import read_recipe
 from snnrl.learners import LEARNERS
-from snnrl.loading import ALGORITHMS, checked
+from snnrl.loading import checked
 from snnrl.recipes import GROUPS, compose_run, recipe_names
 from snnrl.settings import read_named
 
@@ -104,8 +103,6 @@ def build(settings: Mapping[str, Any]) -> None:
     config = checked(settings)
     if not isinstance(config, RunConfig):
         read_named(LEARNERS, config.learner, "learner")
-    elif config.agent["name"] in ALGORITHMS:
-        read_recipe(config.agent)
     else:
         read_named(AGENTS, config.agent, "agent")
     assert config.title

@@ -8,50 +8,73 @@ Importing this package also makes ``"SpikingMlpPolicy"``, ``"SpikingCnnPolicy"``
 to PPO, A2C, DQN, SAC and TD3.
 """
 
-from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
-
+from snnrl.integrations.sb3.a2c import A2CAgent, A2CConfig
 from snnrl.integrations.sb3.actor_critic import (
     SpikingActorCriticCnnPolicy,
     SpikingActorCriticMultiInputPolicy,
     SpikingActorCriticPolicy,
 )
-from snnrl.integrations.sb3.continuous import (
+from snnrl.integrations.sb3.agent import Policies, SB3Agent
+from snnrl.integrations.sb3.dqn import (
+    DQNAgent,
+    DQNConfig,
+    SpikingDQNCnnPolicy,
+    SpikingDQNMultiInputPolicy,
+    SpikingDQNPolicy,
+)
+from snnrl.integrations.sb3.off_policy import OffPolicyAgent, OffPolicyConfig
+from snnrl.integrations.sb3.on_policy import OnPolicyAgent, OnPolicyConfig
+from snnrl.integrations.sb3.policies import ActingPath, ConversionPath, SpikingActorPolicy, SpikingPolicy
+from snnrl.integrations.sb3.ppo import PPOAgent, PPOConfig
+from snnrl.integrations.sb3.sac import (
+    SACAgent,
+    SACConfig,
     SpikingSACCnnPolicy,
     SpikingSACMultiInputPolicy,
     SpikingSACPolicy,
+)
+from snnrl.integrations.sb3.td3 import (
     SpikingTD3CnnPolicy,
     SpikingTD3MultiInputPolicy,
     SpikingTD3Policy,
+    TD3Agent,
+    TD3Config,
 )
-from snnrl.integrations.sb3.dqn import SpikingDQNCnnPolicy, SpikingDQNMultiInputPolicy, SpikingDQNPolicy
 from snnrl.integrations.sb3.vision import SpikingCombinedExtractor, SpikingNatureCNN
 
 __all__ = [
+    "A2CAgent",
+    "A2CConfig",
+    "ActingPath",
+    "ConversionPath",
+    "DQNAgent",
+    "DQNConfig",
+    "OffPolicyAgent",
+    "OffPolicyConfig",
+    "OnPolicyAgent",
+    "OnPolicyConfig",
+    "PPOAgent",
+    "PPOConfig",
+    "Policies",
+    "SACAgent",
+    "SACConfig",
+    "SB3Agent",
     "SpikingActorCriticCnnPolicy",
     "SpikingActorCriticMultiInputPolicy",
     "SpikingActorCriticPolicy",
+    "SpikingActorPolicy",
     "SpikingCombinedExtractor",
     "SpikingDQNCnnPolicy",
     "SpikingDQNMultiInputPolicy",
     "SpikingDQNPolicy",
     "SpikingNatureCNN",
+    "SpikingPolicy",
     "SpikingSACCnnPolicy",
     "SpikingSACMultiInputPolicy",
     "SpikingSACPolicy",
     "SpikingTD3CnnPolicy",
     "SpikingTD3MultiInputPolicy",
     "SpikingTD3Policy",
+    "TD3Agent",
+    "TD3Config",
 ]
-
-for _algorithm, _mlp, _cnn, _multi in (
-    (PPO, SpikingActorCriticPolicy, SpikingActorCriticCnnPolicy, SpikingActorCriticMultiInputPolicy),
-    (A2C, SpikingActorCriticPolicy, SpikingActorCriticCnnPolicy, SpikingActorCriticMultiInputPolicy),
-    (DQN, SpikingDQNPolicy, SpikingDQNCnnPolicy, SpikingDQNMultiInputPolicy),
-    (SAC, SpikingSACPolicy, SpikingSACCnnPolicy, SpikingSACMultiInputPolicy),
-    (TD3, SpikingTD3Policy, SpikingTD3CnnPolicy, SpikingTD3MultiInputPolicy),
-):
-    _algorithm.policy_aliases |= {
-        "SpikingMlpPolicy": _mlp,
-        "SpikingCnnPolicy": _cnn,
-        "SpikingMultiInputPolicy": _multi,
-    }

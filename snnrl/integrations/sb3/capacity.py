@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import torch
 from gymnasium import spaces
@@ -11,41 +10,38 @@ from stable_baselines3.common.preprocessing import get_action_dim, get_flattened
 
 from snnrl.config import RunConfig
 from snnrl.envs import make_env
+from snnrl.integrations.sb3.agent import AnySB3Agent
+from snnrl.integrations.sb3.config import ActorCriticConfig, AlgorithmConfig
 from snnrl.integrations.sb3.environments import make_vec_env
-from snnrl.integrations.sb3.recipes import (
-    ActorCriticConfig,
-    AlgorithmConfig,
-    OffPolicyConfig,
-    OnPolicyConfig,
-    read_recipe,
-)
 from snnrl.integrations.sb3.translation import translation_of
 from snnrl.integrations.sb3.vision import first_map_neurons
+from snnrl.spaces.leaves import Space
 from snnrl.training.capacity import environment_bytes, require_memory, space_bytes
 
 
-def check_memory(config: RunConfig) -> None:
+def check_memory(config: RunConfig, kind: type[AnySB3Agent], recipe: AlgorithmConfig) -> None:
     """Raise a ConfigError where so many environments, or the steps that are remembered, do not fit into memory.
 
     A single environment tells what one of its observations takes.
+
+    Args:
+        config: of the run.
+        kind: the agent's class.
+        recipe: the agent's settings.
     """
-    recipe, number, cpu = read_recipe(config.agent), config.num_envs, torch.device("cpu")
+    number, cpu = config.num_envs, torch.device("cpu")
     one = make_env(config.env)
-    translation = translation_of(one, recipe.ACTIONS, str(config.agent["name"]))
+    translation = translation_of(one, kind.ACTIONS, str(config.agent["name"]))
     one.close()
     seen = make_vec_env(config.env, 1, recipe.frame_stack, translation)
     space = seen.observation_space
     seen.close()
     environments = number * environment_bytes(config.env, space)
     require_memory(environments, "num_envs", number, cpu, "environments")
-    if isinstance(recipe, OnPolicyConfig):
-        steps = recipe.n_steps * number
-        need, purpose = steps * space_bytes(space), f"a rollout of {steps:,} observations"
-        require_memory(environments + need, "agent.n_steps", recipe.n_steps, cpu, purpose)
-    elif isinstance(recipe, OffPolicyConfig):
-        kept = min(recipe.buffer_size, config.env_steps)
-        need, purpose = kept * 2 * space_bytes(space), f"{kept:,} remembered steps"
-        require_memory(environments + need, "agent.buffer_size", recipe.buffer_size, cpu, purpose)
+    stored = recipe.stored(config.env_steps, number)
+    if stored is not None:
+        need = environments + stored.observations * space_bytes(space)
+        require_memory(need, f"agent.{stored.setting}", stored.value, cpu, stored.purpose)
 
 
 _BYTES = 4
@@ -54,8 +50,8 @@ _BYTES = 4
 
 def check_network(
     recipe: AlgorithmConfig,
-    observation: spaces.Space[Any],
-    action: spaces.Space[Any],
+    observation: Space,
+    action: Space,
     num_envs: int,
     device: torch.device,
 ) -> None:
@@ -75,7 +71,7 @@ def check_network(
     sizes = list(recipe.net_arch or [])
     first = sizes[0] if sizes else 1
     arch = 2 * (inputs * first + sum(before * after for before, after in pairwise(sizes)))
-    needs = [("net_arch", recipe.net_arch, arch)]
+    needs: list[tuple[str, object, int]] = [("net_arch", list(recipe.net_arch or ()), arch)]
     spiking = recipe.network == "spiking"
     coded = spiking and recipe.coding == "population" and isinstance(observation, spaces.Box) and bool(seen and sizes)
     if coded:
@@ -93,5 +89,5 @@ def check_network(
         require_memory(steps * (2 + num_envs * wide) * _BYTES, "agent.sim_steps", steps, device, "spikes")
 
 
-def _parts(observation: spaces.Space[Any]) -> list[spaces.Space[Any]]:
+def _parts(observation: Space) -> list[Space]:
     return list(observation.spaces.values()) if isinstance(observation, spaces.Dict) else [observation]

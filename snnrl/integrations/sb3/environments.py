@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, SupportsFloat
 
-import gymnasium
 import numpy as np
 import torch
 from gymnasium import spaces
@@ -15,7 +14,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecFrameStack,
 from torch.nn import functional
 
 from snnrl.envs import EnvConfig, make_env
+from snnrl.envs.types import Env, Wrapper
 from snnrl.integrations.sb3.translation import Translation
+from snnrl.types import Action, Info, Observation
 
 SIDE = 84
 """Pixels along each side of what is left of a screen (Mnih et al. 2015, Nature 518:529)."""
@@ -36,7 +37,7 @@ def make_vec_env(env: EnvConfig, num_envs: int, frames: int, translation: Transl
         translation: into the algorithm's own spaces; ``None`` keeps the environment's.
     """
 
-    def make(row: int) -> gymnasium.Env[Any, Any]:
+    def make(row: int) -> Env:
         monitored: Any = Monitor(make_env(env, row=row))
         if env.is_atari:
             monitored = AtariLearning(monitored, shrinks=env.shows_frames)
@@ -53,7 +54,7 @@ def normalised(envs: VecEnv, observation: bool, reward: bool, gamma: float) -> V
     return VecNormalize(envs, norm_obs=observation, norm_reward=reward, clip_obs=CLIP, gamma=gamma)
 
 
-class AtariLearning(gymnasium.Wrapper[Any, Any, Any, Any]):
+class AtariLearning(Wrapper):
     """A game as it is learned from: signs of rewards, episodes that end with a life.
 
     Args:
@@ -61,15 +62,15 @@ class AtariLearning(gymnasium.Wrapper[Any, Any, Any, Any]):
         shrinks: whether it shows frames, which are shrunk.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], shrinks: bool = True) -> None:
+    def __init__(self, env: Env, shrinks: bool = True) -> None:
         super().__init__(env)
         self._shrinks = shrinks
         if shrinks:
             self.observation_space = spaces.Box(0, 255, (1, SIDE, SIDE), np.uint8)
         self._lives, self._over = 0, True
-        self._last: tuple[Any, dict[str, Any]] = (None, {})
+        self._last: tuple[Observation, Info] = (None, {})
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Observation, Info]:
         """Start a game, or go on with the one of which a life was lost."""
         if self._over or seed is not None:
             frame, info = self.env.reset(seed=seed, options=options)
@@ -78,7 +79,7 @@ class AtariLearning(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._over, self._lives = False, info["lives"]
         return self._seen(frame), info
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+    def step(self, action: Action) -> tuple[Observation, SupportsFloat, bool, bool, Info]:
         """Play on; ``terminated`` is true when a life is lost as well."""
         frame, reward, terminated, truncated, info = self.env.step(action)
         self._over = terminated or truncated

@@ -10,14 +10,16 @@ from stable_baselines3.common.preprocessing import preprocess_obs
 from torch import Tensor
 
 from snnrl.envs import EnvConfig, env_seeds, for_evaluation, make_envs
-from snnrl.integrations.sb3.player import SB3Agent
+from snnrl.integrations.sb3.agent import AnySB3Agent
+from snnrl.training.capacity import require_memory, space_bytes
+from snnrl.types import Array
 
 EPOCH = 3
 """Of the ``eval`` stream of seeds: no evaluation plays these episodes."""
 _ENVS = 16
 
 
-def gather(agent: SB3Agent, env: EnvConfig, samples: int, seed: int) -> Tensor:
+def gather(agent: AnySB3Agent, env: EnvConfig, samples: int, seed: int, setting: str = "samples") -> Tensor:
     """Observations of the agent's own play, as its policy is given them: ``[samples, *shape]``.
 
     Args:
@@ -25,12 +27,18 @@ def gather(agent: SB3Agent, env: EnvConfig, samples: int, seed: int) -> Tensor:
         env: the environment's recipe.
         samples: how many.
         seed: of the environments.
+        setting: that decides how many.
+
+    Raises:
+        ConfigError: so many do not fit into memory.
     """
+    each = space_bytes(agent.policy.observation_space)
+    require_memory(samples * each, setting, samples, agent.model.device, "observations")
     envs = make_envs(for_evaluation(env), _ENVS)
-    seen: list[Any] = []
+    seen: list[Array] = []
     try:
         observation, _ = envs.reset(seed=cast(Any, env_seeds(seed, "eval", EPOCH, _ENVS)))
-        state: Any = None
+        state: Array | None = None
         begins, ended = np.ones(_ENVS, bool), np.zeros(_ENVS, bool)
         while _ENVS * len(seen) < samples:
             action, state = agent.predict(observation, state, begins, deterministic=True)
@@ -42,9 +50,9 @@ def gather(agent: SB3Agent, env: EnvConfig, samples: int, seed: int) -> Tensor:
     return torch.as_tensor(np.concatenate(seen)[:samples], device=agent.model.device)
 
 
-def preprocessed(agent: SB3Agent, observations: Tensor) -> Tensor:
+def preprocessed(agent: AnySB3Agent, observations: Tensor) -> Tensor:
     """Observations as the first layer takes them: scaled images, one-hot numbers, floats."""
-    policy: Any = agent.policy
+    policy = agent.policy
     ready = preprocess_obs(observations, policy.observation_space, normalize_images=policy.normalize_images)
     assert isinstance(ready, Tensor)
     return ready

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple, SupportsFloat
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 
+from snnrl.envs.types import Env, Wrapper
 from snnrl.errors import ConfigError
 from snnrl.spaces import (
     Actions,
@@ -29,7 +28,11 @@ from snnrl.spaces import (
     named,
     split,
 )
+from snnrl.spaces.leaves import Space
+from snnrl.types import Action, Array, Info, Observation
 
+ActionKinds = Literal["discrete", "continuous", "any"]
+"""One named number, a Box, or one of these or several named numbers."""
 MOST_NUMBERS = 2**17
 """A Discrete observation of at most so many values has an input for each."""
 MOST_COMBINATIONS = 2**10
@@ -38,7 +41,7 @@ BINS = 9
 """Values of a continuous number where actions have named numbers too."""
 
 
-def view_of(space: spaces.Space[Any]) -> View:
+def view_of(space: Space) -> View:
     """How a policy sees a space.
 
     Vectors and named numbers are seen as they are, pictures (uint8, at least 36 pixels a side, in any layout) with
@@ -57,7 +60,7 @@ def view_of(space: spaces.Space[Any]) -> View:
     return Several({name: _view_of_leaf(leaf.space) for name, leaf in zip(_names(found), found, strict=True)})
 
 
-def _view_of_leaf(space: spaces.Space[Any]) -> View:
+def _view_of_leaf(space: Space) -> View:
     if isinstance(space, spaces.Box):
         if Pictures.suits(space):
             seen = Seen(space)
@@ -86,26 +89,26 @@ def _names(found: list[Leaf]) -> list[str]:
 class Translation(NamedTuple):
     """Between an environment and an algorithm."""
 
-    observation_space: spaces.Space[Any]
+    observation_space: Space
     """The environment's."""
-    action_space: spaces.Space[Any]
+    action_space: Space
     """The environment's."""
     view: View
     """How the policy sees observations."""
     actions: Choices
     """What the policy's actions mean."""
 
-    def seen(self, observation: Any) -> tuple[Any, bool]:
+    def seen(self, observation: Observation) -> tuple[Observation, bool]:
         """What the policy is given for an observation or a batch of them, and whether it was a batch."""
         arrays, batched = as_batch(self.observation_space, observation)
         return self.view(arrays), batched
 
-    def done(self, action: NDArray[Any], batched: bool) -> Any:
+    def done(self, action: Array, batched: bool) -> Action:
         """The environment's action, or a batch of them, for a batch of the policy's."""
         meant = self.actions(action)
         return meant if batched else first(self.action_space, meant)
 
-    def wrapped(self, env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+    def wrapped(self, env: Env) -> Env:
         """The environment in the algorithm's own spaces."""
         plain = isinstance(self.view, AsItIs) and self.actions.space is self.action_space
         return env if plain else Translated(env, self)
@@ -126,7 +129,7 @@ class Choices:
         ConfigError: actions that the algorithm cannot take.
     """
 
-    def __init__(self, space: spaces.Space[Any], takes: str) -> None:
+    def __init__(self, space: Space, takes: ActionKinds) -> None:
         self._actions = actions = Actions(space)
         sizes = actions.choices(BINS)
         self._values = [
@@ -134,7 +137,7 @@ class Choices:
             for low, high, size, continuous in zip(actions.low, actions.high, sizes, actions.continuous, strict=True)
         ]
         self._sizes, self._combined = sizes, False
-        self.space: spaces.Space[Any]
+        self.space: Space
         if actions.continuous.all() and takes != "discrete":
             kept = isinstance(space, spaces.Box) and len(space.shape) == 1 and space.dtype == np.float32
             low, high = actions.low.astype(np.float32), actions.high.astype(np.float32)
@@ -152,7 +155,7 @@ class Choices:
                 f"action space {named(space)}: must be {'continuous' if takes == 'continuous' else _DISCRETE}"
             )
 
-    def __call__(self, action: NDArray[Any]) -> Any:
+    def __call__(self, action: Array) -> Action:
         """The environment's actions for a batch of the algorithm's."""
         if self.space is self._actions.space:
             return action
@@ -168,18 +171,18 @@ class Choices:
 _DISCRETE = f"discrete, with at most {MOST_COMBINATIONS:,} combinations of values"
 
 
-def _from_zero(space: spaces.Space[Any]) -> spaces.Space[Any]:
+def _from_zero(space: Space) -> Space:
     """A space of one named number, counted from 0."""
     if isinstance(space, spaces.Discrete) and space.start == 0:
         return space
     return spaces.Discrete(Actions(space).choices(1)[0])
 
 
-def _several(space: spaces.Space[Any], sizes: list[int]) -> spaces.Space[Any]:
+def _several(space: Space, sizes: list[int]) -> Space:
     return _from_zero(space) if len(sizes) == 1 else spaces.MultiDiscrete(sizes)
 
 
-class Translated(gymnasium.Wrapper[Any, Any, Any, Any]):
+class Translated(Wrapper):
     """An environment in the spaces of an algorithm.
 
     Args:
@@ -187,28 +190,28 @@ class Translated(gymnasium.Wrapper[Any, Any, Any, Any]):
         translation: between the two.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], translation: Translation) -> None:
+    def __init__(self, env: Env, translation: Translation) -> None:
         super().__init__(env)
         self._translation = translation
         self.observation_space, self.action_space = translation.view.space, translation.actions.space
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Observation, Info]:
         """Start an episode."""
         observation, info = self.env.reset(seed=seed, options=options)
         return self._seen(observation), info
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+    def step(self, action: Action) -> tuple[Observation, SupportsFloat, bool, bool, Info]:
         """Act as the algorithm says."""
         meant = self._translation.done(np.asarray(action)[None], batched=False)
         observation, reward, terminated, truncated, info = self.env.step(meant)
         return self._seen(observation), reward, terminated, truncated, info
 
-    def _seen(self, observation: Any) -> Any:
+    def _seen(self, observation: Observation) -> Observation:
         arrays = [part[None] for part in split(self._translation.observation_space, observation)]
         return first(self.observation_space, self._translation.view(arrays))
 
 
-def translation_of(env: gymnasium.Env[Any, Any], takes: str, name: str) -> Translation:
+def translation_of(env: Env, takes: ActionKinds, name: str) -> Translation:
     """Between an environment and the algorithm ``name``, which takes ``discrete``, ``continuous`` or ``any`` actions.
 
     Raises:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from gymnasium import spaces
@@ -14,13 +12,15 @@ from torch import Tensor, nn
 
 from snnrl.errors import require
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
+from snnrl.spaces.leaves import Space
 from snnrl.spaces.pictures import LEAST_SIDE
+from snnrl.types import Setting
 
 _KERNELS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """Maps, size and stride of each convolution (Mnih et al. 2015, Nature 518:529)."""
 
 
-def first_map_neurons(observation_space: spaces.Space[Any]) -> int:
+def first_map_neurons(observation_space: Space) -> int:
     """Neurons of the first convolution, of images with their channels first."""
     maps, size, stride = _KERNELS[0]
     sides = (observation_space.shape or ())[1:]
@@ -39,7 +39,7 @@ class SpikingNatureCNN(BaseFeaturesExtractor):
         ConfigError: a setting out of range, or images that are too small.
     """
 
-    def __init__(self, observation_space: spaces.Box, features_dim: int = 512, **settings: Any) -> None:
+    def __init__(self, observation_space: spaces.Box, features_dim: int = 512, **settings: Setting) -> None:
         super().__init__(observation_space, features_dim)
         layers = LayerSettings(**{**settings, "coding": "direct"})
         shape: tuple[int, ...] = observation_space.shape
@@ -78,7 +78,7 @@ class SpikingCombinedExtractor(CombinedExtractor):
         ConfigError: a setting out of range, or images that are too small.
     """
 
-    def __init__(self, observation_space: spaces.Dict, cnn_output_dim: int = 256, **settings: Any) -> None:
+    def __init__(self, observation_space: spaces.Dict, cnn_output_dim: int = 256, **settings: Setting) -> None:
         BaseFeaturesExtractor.__init__(self, observation_space, features_dim=1)
         self.extractors = nn.ModuleDict()
         self._features_dim = 0
@@ -89,26 +89,3 @@ class SpikingCombinedExtractor(CombinedExtractor):
             else:
                 self.extractors[key] = nn.Flatten()
                 self._features_dim += get_flattened_obs_dim(space)
-
-
-def combined_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword arguments of a policy for Dicts: where nothing is said, spiking convolutions for images."""
-    settings, _ = LayerSettings.split(arguments)
-    chosen = {"features_extractor_class": SpikingCombinedExtractor, **arguments}
-    chosen["features_extractor_kwargs"] = {**settings.as_dict(), **(arguments.get("features_extractor_kwargs") or {})}
-    return chosen
-
-
-def cnn_arguments(arguments: Mapping[str, Any], net_arch: Any = None) -> dict[str, Any]:
-    """Keyword arguments of a policy for images: where nothing is said, spiking convolutions without further layers.
-
-    Args:
-        arguments: those given.
-        net_arch: of the layers that follow, where ``arguments`` does not say.
-    """
-    settings, _ = LayerSettings.split(arguments)
-    chosen = {"features_extractor_class": SpikingNatureCNN, **arguments}
-    chosen["features_extractor_kwargs"] = {**settings.as_dict(), **(arguments.get("features_extractor_kwargs") or {})}
-    if chosen.get("net_arch") is None:
-        chosen["net_arch"] = net_arch
-    return chosen

@@ -10,10 +10,10 @@ from torch import nn
 
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError
+from snnrl.integrations.sb3.agent import SB3Agent
 from snnrl.integrations.sb3.conversion import convert, same_actions, spiking_recipe
 from snnrl.integrations.sb3.cost import decision_cost, energy
 from snnrl.integrations.sb3.observing import gather
-from snnrl.integrations.sb3.player import SB3Agent
 from snnrl.loading import make_agent_for
 from snnrl.recipes import compose_run
 
@@ -117,7 +117,7 @@ def test_energy_is_the_sum_of_its_operations() -> None:
     found = energy(cost)
     spiking = (cost.steady_macs + cost.updates) * 4.6 + cost.operations * 0.9
     assert found["arithmetic"]["spiking"] == pytest.approx(spiking / 1000)
-    assert found["arithmetic"]["twin"] == pytest.approx(cost.macs * 4.6 / 1000)
+    assert found["arithmetic"]["ann"] == pytest.approx(cost.macs * 4.6 / 1000)
     word = 10.0  # half of what 64 bits take: the parameters fit 32 KB
     traffic = (cost.steady_macs + cost.operations + 2 * cost.updates) * word
     assert found["with memory"]["spiking"] == pytest.approx((spiking + traffic) / 1000)

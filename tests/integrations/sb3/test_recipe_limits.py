@@ -9,7 +9,7 @@ import pytest
 from stable_baselines3.common.env_util import make_vec_env
 
 from snnrl.errors import ConfigError
-from snnrl.integrations.sb3.recipes import CONFIGS, read_recipe
+from snnrl.integrations.sb3.building import agent_class, read_config
 
 SMALL: dict[str, Any] = {"net_arch": [4], "sim_steps": 1}
 BRIEF = {
@@ -20,15 +20,16 @@ BRIEF = {
     "td3": {"buffer_size": 8, "learning_starts": 1, "batch_size": 2},
 }
 ODD = (None, True, -1, 0, 1, 10**400, 0.5, -0.5, 1.5, float("nan"), float("inf"), "auto", [], [0], {}, {"a": 1})
-SETTINGS = [(name, setting.name) for name, kind in CONFIGS.items() for setting in fields(kind)]
+NAMES = tuple(BRIEF)
+SETTINGS = [(name, setting.name) for name in NAMES for setting in fields(agent_class({"name": name}).Config)]
 
 
 def learn(name: str, num_envs: int = 1, **settings: Any) -> None:
     """Build the algorithm, and let it learn a little."""
-    recipe = read_recipe({"name": name, **SMALL, **BRIEF[name], **settings})
+    recipe = {"name": name, **SMALL, **BRIEF[name], **settings}
     envs = make_vec_env("Pendulum-v1" if name in ("sac", "td3") else "CartPole-v1", n_envs=num_envs)
     try:
-        recipe.build(envs, seed=0, device="cpu").learn(4)
+        agent_class(recipe).algorithm(read_config(recipe), envs, seed=0, device="cpu").learn(4)
     finally:
         envs.close()
 
@@ -38,14 +39,14 @@ def test_an_odd_value_is_taken_or_refused_in_one_line_that_names_it(name: str, s
     refusals = []
     for value in ODD:
         try:
-            read_recipe({"name": name, setting: value})
+            read_config({"name": name, setting: value})
         except ConfigError as error:
             refusals.append(str(error))
     assert len(refusals) >= 2
     assert all(f"agent.{setting}" in refusal and len(refusal) < 500 for refusal in refusals)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_least_value_of_each_setting_trains(name: str) -> None:
     least = {"gae_lambda": 0, "vf_coef": 0, "gamma": 0, "learning_rate": 0, "tau": 0, "exploration_fraction": 1e-9}
     least |= {
@@ -55,7 +56,7 @@ def test_the_least_value_of_each_setting_trains(name: str) -> None:
         "policy_delay": 1,
         "clip_range": 1e-9,
     }
-    known = {setting.name for setting in fields(CONFIGS[name])}
+    known = {setting.name for setting in fields(agent_class({"name": name}).Config)}
     learn(name, **{key: value for key, value in least.items() if key in known})
 
 

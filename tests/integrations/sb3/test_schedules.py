@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snnrl.integrations.sb3.recipes import falling
+from snnrl.integrations.sb3.config import falling
 from snnrl.train import main as train
 
 ROUNDS = {
@@ -30,7 +30,7 @@ def test_a_schedule_stays_at_its_end(share: float) -> None:
 
 @pytest.mark.parametrize("algorithm", list(ROUNDS))
 def test_no_algorithm_ascends_where_its_rounds_pass_the_end(algorithm: str, tmp_path: Path) -> None:
-    words = ["num_envs=2", "env_steps=100", "agent.learning_rate_end=0", "agent.net_arch=[4]", "logger=none"]
+    words = ["num_envs=2", "env_steps=100", "agent.lr_end_factor=0", "agent.net_arch=[4]", "logger=none"]
     words += ["progress=none", "eval.episodes=1", f"run_dir={tmp_path / 'run'}"]
     assert train([f"agent={algorithm}", *ROUNDS[algorithm], *words]) == 0
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

@@ -148,29 +148,31 @@ def test_controls_of_what_has_no_plasticity_are_refused(run: Path, capsys: pytes
 
 
 @pytest.mark.parametrize("recipe", ["ppo", "dqn", "a2c", "sac", "td3"])
-def test_the_twin_differs_in_the_network_alone(recipe: str) -> None:
+def test_the_ann_baseline_differs_in_the_network_alone(recipe: str) -> None:
     env = "Pendulum" if recipe in ("sac", "td3") else "CartPole"
-    spiking, twin = (compose_run([f"env={env}", f"agent={name}"]) for name in (recipe, f"{recipe}_ann"))
-    assert (spiking["agent"].pop("network"), twin["agent"].pop("network")) == ("spiking", "ann")
-    assert spiking == twin
+    spiking, baseline = (compose_run([f"env={env}", f"agent={name}"]) for name in (recipe, f"{recipe}_ann"))
+    assert (spiking["agent"].pop("network"), baseline["agent"].pop("network")) == ("spiking", "ann")
+    assert spiking == baseline
 
 
 @pytest.mark.parametrize(
     "experiment",
     ["ppo_cartpole", "dqn_cartpole", "a2c_cartpole", "ppo_acrobot", "ppo_lunarlander", "sac_pendulum", "td3_pendulum"],
 )
-def test_an_experiment_can_be_made_and_its_twin_has_its_shapes(experiment: str) -> None:
-    from snnrl.integrations.sb3.recipes import read_recipe
+def test_an_experiment_can_be_made_and_its_ann_baseline_has_its_shapes(experiment: str) -> None:
+    from snnrl.integrations.sb3.building import agent_class, read_config
 
     algorithm = experiment.partition("_")[0]
-    spiking, twin = (read_recipe(compose_run([f"experiment={experiment}", *words])["agent"]) for words in ([], TWIN))
+    spiking, baseline = (
+        read_config(compose_run([f"experiment={experiment}", *words])["agent"]) for words in ([], BASELINE)
+    )
     assert spiking.network == "spiking"
-    assert twin.network == "ann"
-    assert algorithm == spiking.ALGORITHM.__name__.lower()
-    assert spiking.policy_kwargs()["net_arch"] == twin.policy_kwargs()["net_arch"]
+    assert baseline.network == "ann"
+    assert algorithm == agent_class({"name": algorithm}).ALGORITHM.__name__.lower()
+    assert spiking.policy_kwargs()["net_arch"] == baseline.policy_kwargs()["net_arch"]
 
 
-TWIN = ["agent.network=ann"]
+BASELINE = ["agent.network=ann"]
 
 
 def test_an_untrained_agent_by_name() -> None:
@@ -186,7 +188,7 @@ def test_an_untrained_agent_by_name() -> None:
         (["env=CartPole", "agent=ppo", "agent.neuron=lifs"], "agent.neuron=lifs: did you mean lif"),
         (["env=CartPole", "agent=ppo", "agent.network=foo"], "agent.network=foo: must be spiking or ann"),
         (["env=CartPole", "agent=ppo", "agent.net_arch=[0]"], "agent.net_arch=[0]: must be a list of sizes"),
-        (["env=CartPole", "agent=ppo", "agent.activation=relus"], "agent.activation=relus: did you mean relu"),
+        (["env=CartPole", "agent=ppo", "agent.activation=relus"], "agent.activation=relus: must be one of tanh"),
         (["env=CartPole", "agent=ppo", "agent.batch_size=0"], "agent.batch_size=0: must be an integer"),
         (["env=CartPole", "agent=ppo", "agent.gamma=2.0"], "agent.gamma=2.0: must be in [0, 1]"),
         (["env=CartPole", "agent=ppo", "agent.action_cells=3"], "action_cells=3: must be 0"),

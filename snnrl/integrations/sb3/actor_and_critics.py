@@ -1,0 +1,40 @@
+"""What the spiking policies of SAC and TD3 share: an actor of continuous actions, and critics of state and action."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stable_baselines3.common.policies import ContinuousCritic
+from stable_baselines3.common.preprocessing import get_action_dim
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+
+from snnrl.integrations.sb3.policies import SpikingActorPolicy, readout
+from snnrl.networks.layered import LayerSettings
+
+
+class SpikingContinuousCritic(ContinuousCritic):
+    """SB3's critics of SAC and TD3 with spiking hidden layers.
+
+    Args:
+        spiking: how they spike.
+        **kwargs: as in SB3.
+    """
+
+    def __init__(self, spiking: LayerSettings, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        inputs = kwargs["features_dim"] + get_action_dim(self.action_space)
+        self.q_networks = [readout(inputs, kwargs["net_arch"], 1, spiking) for _ in self.q_networks]
+        for number, network in enumerate(self.q_networks):
+            self.add_module(f"qf{number}", network)
+
+
+class SpikingContinuousPolicy(SpikingActorPolicy):
+    """Base of the spiking policies of continuous actions, whose critics see state and action."""
+
+    critic_kwargs: dict[str, Any]
+
+    def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> ContinuousCritic:
+        arguments = self._update_features_extractor(self.critic_kwargs, features_extractor)
+        if self.critic_kind == "ann":
+            return ContinuousCritic(**arguments).to(self.device)
+        return SpikingContinuousCritic(self.spiking, **arguments).to(self.device)
