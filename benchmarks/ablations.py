@@ -50,7 +50,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "silent neurons": ("agent.network.actor.neuron.v_threshold=12.0",),
     "silent neurons, plastic": ("agent.network.actor.neuron.v_threshold=12.0", "agent.postsynaptic_floor=0.05"),
     "saturated weights": ("agent.actor_lr=0.1",),
-    "coarse input": ("agent.spikes_per_step=0.5", "agent.weight_mean=0.45", "agent.weight_std=0.06"),
+    "coarse input": ("agent.encoder.spikes_per_step=0.5", "agent.weight_mean=0.45", "agent.weight_std=0.06"),
 }
 
 

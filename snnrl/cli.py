@@ -15,6 +15,7 @@ from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, shown
 from snnrl.output import lasting_output
 from snnrl.run_settings import ProgressSettings
 from snnrl.settings import Declaration, Settings, declarations, help_text, is_whole, read, setting
+from snnrl.types import Setting
 from snnrl.words import read_words
 
 WRONG_SETTING, CANNOT_GO_ON = 2, 1
@@ -167,5 +168,5 @@ def _own_words() -> list[str]:
 class CommandModule(ModuleType):
     """The module of a command that a program calls as well: ``snnrl.train("CartPole", ...)`` is ``snnrl.api.train``."""
 
-    def __call__(self, *args: Any, **settings: Any) -> Any:
+    def __call__(self, *args: Any, **settings: Setting) -> Any:
         return getattr(import_module("snnrl.api"), self.__name__.rpartition(".")[2])(*args, **settings)

@@ -21,7 +21,7 @@ class Options(TrialOptions):
     """Options of the command."""
 
     episodes: int | None = setting(None, default_text="the recipe's number")
-    against: str = setting("agent.network=ann", "what makes the other one")
+    against: str = setting("agent.network=ann", "what makes the baseline")
     out: Path | None = setting(None, default_text="runs/compare-<experiment or agent>-<env_steps>")
 
 

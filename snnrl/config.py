@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from snnrl.settings import declarations, read, setting, unknown
 from snnrl.textfiles import read_yaml, usable, write_yaml
 from snnrl.training.loggers import validate_logger_names
 from snnrl.trust import check_trust
+from snnrl.types import Setting, Settings
 
 C = TypeVar("C", bound=CommonSettings)
 
@@ -31,8 +31,8 @@ class RunConfig(RLSettings):
     """
 
     env: EnvConfig = setting(help="the settings are not whole")
-    agent: Mapping[str, Any] = setting(help="the settings are not whole", expected="a recipe with a name")
-    resolved: Mapping[str, Any] = setting({})
+    agent: Settings = setting(help="the settings are not whole", expected="a recipe with a name")
+    resolved: Settings = setting({})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,7 +71,7 @@ class RunConfig(RLSettings):
         )
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> RunConfig:
+    def from_mapping(cls, mapping: Settings) -> RunConfig:
         """Read and check the mapping that :func:`snnrl.recipes.compose_run` or a run's ``config.yaml`` gives.
 
         Raises:
@@ -82,7 +82,7 @@ class RunConfig(RLSettings):
         return read_whole(cls, mapping)
 
 
-def read_whole(config: type[C], mapping: Mapping[str, Any]) -> C:
+def read_whole(config: type[C], mapping: Settings) -> C:
     """The settings of a run, none of which may be missing at the top, where a file that was cut off would lack some.
 
     Raises:
@@ -97,29 +97,13 @@ def read_whole(config: type[C], mapping: Mapping[str, Any]) -> C:
     return read(config, {**mapping, "resolved": dict(mapping)}, "")
 
 
-def path_or_none(setting: str, value: Any) -> Path | None:
-    """The path that a setting names, ``~`` being the home folder; ``None`` where it is not set.
+def folder(setting: str, value: str | Path) -> Path:
+    """The path that an option names, ``~`` being the home folder, found fit to be one; it need not exist.
 
     Raises:
-        ConfigError: the value is no text, or empty.
+        ConfigError: no file can have this name.
     """
-    if value is None:
-        return None
-    is_text = isinstance(value, (str, Path, int, float)) and not isinstance(value, bool) and str(value) != ""
-    require(is_text, setting, value, "a path")
-    return Path(os.path.expanduser(value if isinstance(value, (str, Path)) else str(value)))
-
-
-def folder(setting: str, value: Any) -> Path:
-    """The path that an option names, found fit to be one by the file system; it need not exist.
-
-    Raises:
-        ConfigError: nothing is named, as by an unset variable of the shell, or no file can have this name.
-    """
-    path = path_or_none(setting, value)
-    if path is None:
-        raise ConfigError(f"{setting}={value}: must be a path")
-    return usable(setting, path)
+    return usable(setting, Path(os.path.expanduser(value)))
 
 
 def interval(every: int | None, total: int, shares: int) -> int:
@@ -127,7 +111,7 @@ def interval(every: int | None, total: int, shares: int) -> int:
     return max(total // shares, 1) if every is None else every or total + 1
 
 
-def read_settings(run_dir: str | Path, setting: str = "run", *, trust: bool = False) -> dict[str, Any]:
+def read_settings(run_dir: str | Path, setting: str = "run", *, trust: bool = False) -> dict[str, Setting]:
     """What a run's ``config.yaml`` holds, found whole.
 
     Args:
@@ -155,7 +139,7 @@ def read_settings(run_dir: str | Path, setting: str = "run", *, trust: bool = Fa
     return settings
 
 
-def write_settings(run_dir: Path, settings: Mapping[str, Any]) -> None:
+def write_settings(run_dir: Path, settings: Settings) -> None:
     """Write a run's ``config.yaml``, so that a reader finds the old one or the whole new one.
 
     Args:

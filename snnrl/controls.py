@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from snnrl.cli import RunOptions, TrialOptions, read_options, run_command, usage
 from snnrl.errors import require
 from snnrl.settings import setting
+from snnrl.types import Setting, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Control(NamedTuple):
     """A way to take away what should make the run learn."""
 
     name: str
-    agent: Mapping[str, Any]
+    agent: Settings
     """What it changes in the agent's settings."""
     trains: bool
     """Whether anything changes in training."""
@@ -134,7 +135,7 @@ def run_controls(words: Sequence[str]) -> int:
     return 0
 
 
-def _varied(settings: Mapping[str, Any], control: Control, seed: int, progress: str) -> dict[str, Any]:
+def _varied(settings: Settings, control: Control, seed: int, progress: str) -> dict[str, Setting]:
     from snnrl.trials import for_seed
 
     varied = for_seed(settings, seed, progress)
@@ -144,7 +145,7 @@ def _varied(settings: Mapping[str, Any], control: Control, seed: int, progress: 
     return varied
 
 
-def _played(settings: Mapping[str, Any], agent: Mapping[str, Any], seed: int, episodes: int) -> dict[str, float]:
+def _played(settings: Settings, agent: Settings, seed: int, episodes: int) -> dict[str, float]:
     """Mean return of an agent that does not learn."""
     from snnrl.config import RunConfig
     from snnrl.loading import make_agent_for
@@ -155,7 +156,7 @@ def _played(settings: Mapping[str, Any], agent: Mapping[str, Any], seed: int, ep
     return {"best": float(evaluate(player, env, episodes=episodes, seed=seed).returns.mean())}
 
 
-def _constant(settings: Mapping[str, Any], seeds: Sequence[int], episodes: int) -> list[dict[str, float]]:
+def _constant(settings: Settings, seeds: Sequence[int], episodes: int) -> list[dict[str, float]]:
     """The constant action that does best in a few episodes, for each seed; none where actions are not numbered."""
     from snnrl.config import RunConfig
     from snnrl.envs import make_envs
@@ -178,7 +179,7 @@ def _constant(settings: Mapping[str, Any], seeds: Sequence[int], episodes: int) 
     ]
 
 
-def _table(results: Mapping[str, Any], env: str, env_steps: int, episodes: int) -> str:
+def _table(results: Settings, env: str, env_steps: int, episodes: int) -> str:
     import numpy as np
 
     from snnrl.training.summary import bootstrap_interval

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from snnrl.cli import RunOptions, read_options, run_command, usage
 from snnrl.errors import require
 from snnrl.run_settings import DeviceSettings
 from snnrl.settings import setting
+from snnrl.types import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,7 @@ def convert_run(words: Sequence[str]) -> int:
     return 0
 
 
-def _write_run(out: Path, settings: Mapping[str, Any], recipe: Mapping[str, Any], agent: Any) -> None:
+def _write_run(out: Path, settings: Settings, recipe: Settings, agent: Any) -> None:
     """A run's folder that can be loaded and played."""
     from snnrl.config import write_settings
     from snnrl.training.checkpoints import CheckpointStore
@@ -160,7 +161,7 @@ def _write_run(out: Path, settings: Mapping[str, Any], recipe: Mapping[str, Any]
     CheckpointStore(out / "checkpoints").save(payload, 0)
 
 
-def _table(result: Mapping[str, Any]) -> str:
+def _table(result: Settings) -> str:
     ann = result["ann"]
     lines = [
         f"{result['env']}, {result['episodes']} episodes: {ann['return_mean']:.1f} ± {ann['return_std']:.1f} before, "
@@ -176,7 +177,7 @@ def _table(result: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _draw(result: Mapping[str, Any], path: Path) -> None:
+def _draw(result: Settings, path: Path) -> None:
     """Return against simulation steps, with the interval of the network before."""
     import matplotlib
 

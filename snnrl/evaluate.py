@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from snnrl.cli import CommandModule, PlayOptions, RunOptions, read_options, run_command, usage
 from snnrl.errors import require
 from snnrl.run_settings import DeviceSettings
 from snnrl.settings import declarations, help_text, setting
+from snnrl.types import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,7 @@ def evaluate_run(words: Sequence[str]) -> int:
     return 0
 
 
-def _evaluate_learner(run_dir: Path, settings: Mapping[str, Any], words: Sequence[str]) -> int:
+def _evaluate_learner(run_dir: Path, settings: Settings, words: Sequence[str]) -> int:
     """Evaluate a learner as the command line says, and write ``evaluation.json`` into the run's folder."""
     options = read_options(LearnerOptions, words)
     images, split, label_readout = options.images, options.split, options.label_readout

@@ -8,11 +8,11 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from snnrl.cli import PlayOptions, read_options, run_command, usage
 from snnrl.errors import require
 from snnrl.settings import setting
+from snnrl.types import Setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ def _slim(source: Path, out: Path) -> int:
     return path.stat().st_size
 
 
-def _is_large(value: Any) -> bool:
+def _is_large(value: Setting) -> bool:
     import torch
 
     return isinstance(value, torch.Tensor) and value.dtype == torch.float32 and value.numel() > LARGE

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from snnrl.types import Saved, Setting, Settings
+
 SECTIONS: Mapping[str, str] = {"pipeline": "learner"}
 """Sections of a run's settings, by their names in version 0.1."""
 
@@ -73,11 +75,11 @@ class OldAgent(NamedTuple):
 
     now: str
     """The recipe that has come in its place."""
-    settings: Mapping[str, Any]
+    settings: Settings
     """What it set besides; kept until the next release."""
 
     @property
-    def recipe(self) -> dict[str, Any]:
+    def recipe(self) -> dict[str, Setting]:
         """As a recipe's file would hold it."""
         return {"defaults": [self.now], **nested(self.settings)}
 
@@ -215,7 +217,7 @@ def new_name(setting: str) -> str | None:
     return None if full == setting else full
 
 
-def upgraded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def upgraded_settings(settings: Settings) -> dict[str, Setting]:
     """What a run's ``config.yaml`` of any version holds, in the names of this one.
 
     >>> upgraded_settings({"pipeline": {"name": "clamped"}, "seed": 0})
@@ -245,8 +247,6 @@ def _move(found: dict[str, Any]) -> None:
     found["env"] = env
     if agent.get("name") != "rstdp" or "encoder" in agent:
         return
-    if "learning_rate_end" in agent:
-        agent["lr_end_factor"] = agent.pop("learning_rate_end")
     if given.get("value_range") is not None:
         agent["value_range"] = given["value_range"]
     encoder = {name: agent.pop(name) for name in _OF_ENCODERS if name in agent}
@@ -255,7 +255,7 @@ def _move(found: dict[str, Any]) -> None:
     agent["encoder"] = {"name": None, FROM_0_1: True, **encoder}
 
 
-def nested(agent: Mapping[str, Any]) -> dict[str, Any]:
+def nested(agent: Settings) -> dict[str, Setting]:
     """Settings of an agent, those of :data:`NETWORK` in the part to which they belong.
 
     >>> nested({"gamma": 0.9, "critic_neurons": 40, "critic_gain": 0.2})
@@ -275,7 +275,7 @@ def nested(agent: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def upgraded_checkpoint(payload: dict[str, Any]) -> dict[str, Any]:
+def upgraded_checkpoint(payload: Saved) -> dict[str, Setting]:
     """A checkpoint of version 1 of the file's layout, with the names that this version gives to what it holds."""
     kind, bracket, shapes = str(payload["architecture"]).partition("(")
     kind = _CLASSES.get(kind, kind)

@@ -24,13 +24,14 @@ from snnrl.run_settings import RLSettings, SupervisedSettings, as_recipe
 from snnrl.settings import renamed
 from snnrl.textfiles import read_yaml
 from snnrl.tuning import SECTION, parents, tuned_settings
+from snnrl.types import Setting, Settings
 from snnrl.words import Word, Words, given, quoted, read_line
 
 GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "experiments"}
 ANY_GYMNASIUM, ANY_ATARI = "Gymnasium", "Atari"
 
 _DEFAULTS = as_recipe(RLSettings)
-BASE: Mapping[str, Any] = {
+BASE: Settings = {
     "defaults": [
         "_self_",
         {"agent": "rstdp"},
@@ -48,7 +49,7 @@ BASE: Mapping[str, Any] = {
     },
 }
 
-SUPERVISED_BASE: Mapping[str, Any] = {"defaults": ["_self_", {"experiment": None}], **as_recipe(SupervisedSettings)}
+SUPERVISED_BASE: Settings = {"defaults": ["_self_", {"experiment": None}], **as_recipe(SupervisedSettings)}
 """What experiments with a ``learner`` build on: a learner and a data set in place of an agent and an environment."""
 
 
@@ -75,7 +76,7 @@ def recipe_names(group: str) -> list[str]:
     return sorted(recipe_paths(group))
 
 
-def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
+def compose_run(overrides: Sequence[str]) -> dict[str, Setting]:
     """The resolved configuration that a command line asks for.
 
     Args:
@@ -126,7 +127,7 @@ _ACTING, _SUPERVISED = "snnrl", "snnrl_supervised"
 """Names of what runs build on, with environments and with data sets."""
 
 
-def _drop_settings_of_another(words: Words, recipe: Mapping[str, Any], resolved: Mapping[str, Any]) -> None:
+def _drop_settings_of_another(words: Words, recipe: Settings, resolved: Settings) -> None:
     """Leave an encoder that the command line names without the settings that the recipes have for theirs."""
     parts = [settings["agent"].get("encoder") if "agent" in settings else None for settings in (recipe, resolved)]
     before, after = parts
@@ -196,7 +197,7 @@ def _check_keys(words: Words, config: Any) -> None:
             _check_section(word, known)
 
 
-def _renamed(key: str, config: Mapping[str, Any]) -> str | None:
+def _renamed(key: str, config: Settings) -> str | None:
     """What to say of a key by an earlier version's name; those of a learner need no section on the command line."""
     return renamed(key) or ("learner" in config and renamed(f"learner.{key}")) or None
 
@@ -302,7 +303,7 @@ _READ: dict[Path, tuple[tuple[int, int], dict[str, Any]]] = {}
 """Recipes as they were read, with time and size of their files."""
 
 
-def _read(path: Path, name: str) -> dict[str, Any]:
+def _read(path: Path, name: str) -> dict[str, Setting]:
     """What a recipe's file holds."""
     state = _state(path, name)
     if path not in _READ or _READ[path][0] != state:
@@ -319,7 +320,7 @@ def _state(path: Path, name: str) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-def _at_root(group: str, written: Mapping[str, Any]) -> dict[str, Any]:
+def _at_root(group: str, written: Settings) -> dict[str, Setting]:
     """The recipe's settings under their group, its defaults beside them, where they may override other groups."""
     if group == "experiment":
         return dict(written)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from snnrl.config import read_settings
 from snnrl.errors import ConfigError, did_you_mean, shown
+from snnrl.types import Setting
 from snnrl.words import TEXT, merge, read_words, split
 
 CHANGEABLE = (
@@ -29,7 +29,7 @@ SUPERVISED_CHANGEABLE = (
 """The same for a run that learns from a data set."""
 
 
-def resumed_settings(run_dir: Path, changes: Sequence[str], trust: bool) -> dict[str, Any]:
+def resumed_settings(run_dir: Path, changes: Sequence[str], trust: bool) -> dict[str, Setting]:
     """The settings of a run's folder, with what is changed.
 
     Args:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from snnrl.settings import Settings, declarations, setting
+from snnrl.types import Setting
 
 SEED_LIMIT = 2**32
 PROGRESS_MODES = ("auto", "bar", "plain", "none")
@@ -122,7 +122,7 @@ class SupervisedSettings(CommonSettings):
     plot: bool = setting(False, "draw what was learned into the run's folder")
 
 
-def as_recipe(settings: type[Settings]) -> dict[str, Any]:
+def as_recipe(settings: type[Settings]) -> dict[str, Setting]:
     """The defaults of declared settings, nested as in a recipe.
 
     >>> as_recipe(EvalSettings)

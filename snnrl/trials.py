@@ -18,12 +18,13 @@ from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.evaluation import evaluate
 from snnrl.training.summary import bootstrap_interval, write_json
 from snnrl.training.trainer import Trainer
+from snnrl.types import Setting, Settings
 
 NO_MATTER = ("logger", "progress", "run_dir", "resume")
 """Settings that change nothing in what a run learns."""
 
 
-def check_reusable(settings: Mapping[str, Any], folder: Path) -> None:
+def check_reusable(settings: Settings, folder: Path) -> None:
     """Raise unless the folder is new, or of a run of the same settings, which counts as this one.
 
     Args:
@@ -59,7 +60,7 @@ def finished(folder: Path) -> bool:
     return isinstance(_remembered(folder / "summary.json").get("train_seconds"), int | float)
 
 
-def train_run(settings: Mapping[str, Any], folder: Path) -> str | None:
+def train_run(settings: Settings, folder: Path) -> str | None:
     """Train unless the folder has a finished run of the same settings, going on where it was stopped.
 
     Args:
@@ -84,9 +85,7 @@ def stopped_by(name: str) -> int:
     return 128 + signal.Signals[name]
 
 
-def played(
-    folder: Path, episodes: int, path: Path, kinds: Sequence[str], settings: Mapping[str, Any]
-) -> dict[str, float]:
+def played(folder: Path, episodes: int, path: Path, kinds: Sequence[str], settings: Settings) -> dict[str, float]:
     """Mean return of a trained agent, remembered as long as the agent is the same.
 
     Args:
@@ -122,7 +121,7 @@ def _digest(folder: Path) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _remembered(path: Path) -> dict[str, Any]:
+def _remembered(path: Path) -> dict[str, Setting]:
     """What a file remembers; nothing where it is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -173,7 +172,7 @@ def _curve(folder: Path) -> tuple[Any, Any]:
     return np.array(steps, dtype=float), np.array(values)
 
 
-def for_seed(settings: Mapping[str, Any], seed: int, progress: str) -> dict[str, Any]:
+def for_seed(settings: Settings, seed: int, progress: str) -> dict[str, Setting]:
     """The settings of one of several runs: quiet, and with a seed of its own.
 
     Raises:

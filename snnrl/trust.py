@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from snnrl.errors import UntrustedCodeError, shown
 from snnrl.settings import is_imported
+from snnrl.types import Setting, Settings
 
 _CODE = re.compile(r"[\w.]+:[\w./-]+")
 _IMPORTERS = re.compile(r"GymV\d+Environment")
 """Environments that Gymnasium registers and that import whatever ``env_id`` names."""
 
 
-def names_code(settings: Mapping[str, Any]) -> dict[str, str]:
+def names_code(settings: Settings) -> dict[str, str]:
     """Settings whose values are imported and run, by their full names.
 
     That is every ``module:Class`` in any section: an agent or a learner, its encoder, neurons, rules and connections,
@@ -39,7 +39,7 @@ def _imports(env_id: str) -> bool:
     return ":" in env_id or _IMPORTERS.match(env_id) is not None
 
 
-def check_trust(settings: Mapping[str, Any], source: str, trust: bool) -> None:
+def check_trust(settings: Settings, source: str, trust: bool) -> None:
     """Raise unless all code that settings name may run, or has run in this process already.
 
     A class of one of snnrl's kinds whose module is imported, and an environment that is registered with Gymnasium by an
@@ -70,7 +70,7 @@ def _is_there(setting: str, name: str) -> bool:
     return is_imported(name)
 
 
-def _texts(value: Any, setting: str) -> Iterator[tuple[str, str]]:
+def _texts(value: Setting, setting: str) -> Iterator[tuple[str, str]]:
     """Every text in nested settings, keys among them, with the full name of its setting."""
     if isinstance(value, str):
         yield setting, value

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from snnrl.errors import ConfigError, did_you_mean, require, shown
+from snnrl.types import Setting, Settings
 from snnrl.words import merge
 
-Written = Mapping[str, Any]
+Written = Settings
 """What a recipe's file holds."""
 
 SECTION = "tuned"
@@ -29,9 +29,7 @@ def lineage(name: str, recipes: Mapping[str, Written], seen: tuple[str, ...] = (
     return [*dict.fromkeys(before), name]
 
 
-def tuned_settings(
-    envs: Mapping[str, Written], agents: Mapping[str, Written]
-) -> dict[tuple[str, str], Mapping[str, Any]]:
+def tuned_settings(envs: Mapping[str, Written], agents: Mapping[str, Written]) -> dict[tuple[str, str], Settings]:
     """The settings that each task's recipe has for each agent, where it has any.
 
     They stand in the section ``tuned`` of an environment's recipe under the name of an agent's recipe. A task that
@@ -49,20 +47,20 @@ def tuned_settings(
     {('Task', 'a'): {'x': 1}, ('Task', 'b'): {'x': 1, 'y': 2}}
     """
     ancestors = {agent: lineage(agent, agents) for agent in agents}
-    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    found: dict[tuple[str, str], Settings] = {}
     for env in envs:
         sections = [_section(name, envs[name], agents) for name in lineage(env, envs)]
         for agent, line in ancestors.items():
             changes = list(_in_order(line, sections, agents))
             if changes:
-                settings: Mapping[str, Any] = {}
+                settings: Settings = {}
                 for change in changes:
                     settings = merge(_without_parts_of_other_name(settings, change), change)
                 found[env, agent] = settings
     return found
 
 
-def _without_parts_of_other_name(settings: Written, change: Written) -> dict[str, Any]:
+def _without_parts_of_other_name(settings: Written, change: Written) -> dict[str, Setting]:
     """Settings without those of an encoder, a neuron or whatever else ``change`` has another in place of.
 
     >>> _without_parts_of_other_name({"encoder": {"scale": [1.0]}, "gamma": 0.9}, {"encoder": {"name": "one_hot"}})
@@ -80,7 +78,7 @@ def _without_parts_of_other_name(settings: Written, change: Written) -> dict[str
     return kept
 
 
-def _in_order(line: list[str], sections: list[Mapping[str, Any]], agents: Mapping[str, Written]) -> Iterable[Written]:
+def _in_order(line: list[str], sections: list[Settings], agents: Mapping[str, Written]) -> Iterable[Written]:
     """What an agent of this lineage is set in a task, after its own recipe; the last counts."""
     named = [name for name in line if any(name in section for section in sections)]
     for name in line[line.index(named[0]) :] if named else []:
@@ -89,7 +87,7 @@ def _in_order(line: list[str], sections: list[Mapping[str, Any]], agents: Mappin
         yield from (section[name] for section in sections if name in section)
 
 
-def _section(env: str, written: Written, agents: Mapping[str, Written]) -> Mapping[str, Any]:
+def _section(env: str, written: Written, agents: Mapping[str, Written]) -> Settings:
     section = written.get(SECTION) or {}
     require(isinstance(section, Mapping), f"env={env}: {SECTION}", shown(section), "a mapping of agents to settings")
     for agent, settings in section.items():

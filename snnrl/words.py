@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from snnrl.errors import ConfigError, shown
 from snnrl.textfiles import parse_yaml
+from snnrl.types import Setting, Settings
 
 TEXT = frozenset(
     {
@@ -53,7 +54,7 @@ class Words:
 
         return replace(self, settings=[moved(word) for word in self.settings], all=[moved(word) for word in self.all])
 
-    def put_texts(self, settings: dict[str, Any]) -> None:
+    def put_texts(self, settings: dict[str, Setting]) -> None:
         """Set in ``settings`` what is text; it never passes through Hydra."""
         for key, value in self.texts.items():
             put(settings, key, value)
@@ -143,7 +144,7 @@ def check_grammar(word: Word) -> None:
         raise ConfigError(f"{shown(word.written)}: must be key=value, such as env_steps=80000")
 
 
-def given(word: Word) -> dict[str, Any]:
+def given(word: Word) -> dict[str, Setting]:
     """The settings of a word whose value is ``{key: value}`` in Hydra's grammar; none of another."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -151,7 +152,7 @@ def given(word: Word) -> dict[str, Any]:
     return {str(key): entry for key, entry in value.items()} if isinstance(value, dict) else {}
 
 
-def as_words(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
+def as_words(settings: Settings, prefix: str = "") -> list[str]:
     """Settings of a program as the words of a command line; those of a section stand under its name.
 
     >>> as_words({"env_steps": 1000, "eval": {"every": None}, "device": "cpu"})
@@ -167,7 +168,7 @@ def as_words(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
     return words
 
 
-def _written(value: Any, text: bool) -> str:
+def _written(value: Setting, text: bool) -> str:
     """A value in Hydra's grammar."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -180,13 +181,13 @@ def _written(value: Any, text: bool) -> str:
     return str(value)
 
 
-def read_words(words: Sequence[str], as_written: Collection[str] = ()) -> dict[str, Any]:
+def read_words(words: Sequence[str], as_written: Collection[str] = ()) -> dict[str, Setting]:
     """``key=value`` words as nested settings; values are YAML, except those of the keys ``as_written``, which are text.
 
     Raises:
         ConfigError: a word that is something else, or a value that is not valid YAML.
     """
-    given: dict[str, Any] = {}
+    given: dict[str, Setting] = {}
     for written in words:
         word = split(written)
         try:
@@ -197,7 +198,7 @@ def read_words(words: Sequence[str], as_written: Collection[str] = ()) -> dict[s
     return given
 
 
-def put(settings: dict[str, Any], key: str, value: Any) -> None:
+def put(settings: dict[str, Setting], key: str, value: Setting) -> None:
     """Set the value of a dotted key in nested settings."""
     *sections, name = key.split(".")
     place = settings
@@ -209,7 +210,7 @@ def put(settings: dict[str, Any], key: str, value: Any) -> None:
     place[name] = value
 
 
-def merge(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merge(settings: Settings, changes: Settings) -> dict[str, Setting]:
     """Nested settings with what ``changes`` has in their place; a section keeps what is not changed."""
     merged = dict(settings)
     for key, value in changes.items():

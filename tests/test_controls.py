@@ -68,7 +68,7 @@ def test_what_is_there_is_not_done_again(run: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "run is missing: folder of a run"),
+        ([], "run is missing: must be the folder of a run"),
         (["run=nowhere"], "run=nowhere: there is no config.yaml in it; must be the folder of a run"),
         (["run={run}", "seeds=0"], "seeds=0: must be an integer of at least 1"),
         (["run={run}", "seeds"], "seeds: must be key=value, such as seeds=3"),

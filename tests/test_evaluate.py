@@ -145,7 +145,7 @@ def test_the_folder_must_be_that_of_a_run(
     monkeypatch.chdir(tmp_path)
     assert evaluate.main(words) == 2
     line = one_line(capsys)
-    assert line.startswith(f"error: {words[0] if words else 'run=None'}: ")
+    assert line.startswith(f"error: {words[0] if words else 'run is missing'}: ")
     assert "must be the folder of a run" in line
     assert list(Path().iterdir()) == []
 

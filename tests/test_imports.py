@@ -13,7 +13,8 @@ from snnrl.errors import __file__ as errors_file
 PACKAGE = Path(errors_file).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "output", "legacy", "types"),
+    ("types",),
+    ("errors", "output", "legacy"),
     ("settings", "textfiles"),
     ("datafiles", "noise", "traces", "spikes", "state", "surrogate"),
     ("kernels", "spaces"),
@@ -46,13 +47,13 @@ NARROWER: dict[str, set[str]] = {
     "state": set(),
     "traces": {"errors"},
     "spikes": {"errors"},
-    "kernels": {"errors", "surrogate"},
+    "kernels": {"errors", "surrogate", "traces"},
     "spaces": {"errors"},
     "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels"},
     "connections": {"errors", "noise", "traces", "spikes", "kernels"},
     "encoders": {"errors", "noise", "traces", "spaces", "spikes", "state", "kernels"},
     "decoders": {"errors", "noise", "traces", "spikes", "spaces"},
-    "plasticity": {"errors", "noise", "traces", "spikes", "state", "connections"},
+    "plasticity": {"errors", "noise", "traces", "spikes", "state", "kernels", "connections"},
     "envs": {"errors", "datafiles", "spaces"},
     "words": {"errors", "textfiles"},
     "trust": {"errors"},

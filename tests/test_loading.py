@@ -76,12 +76,14 @@ def test_loading_brings_back_every_tensor_and_leaves_the_agent_in_evaluation(tra
     assert loaded.state_dict().keys() == expected.keys()
     assert all(torch.equal(value, expected[name]) for name, value in loaded.state_dict().items())
     untrained = snnrl.make_agent("CartPole", seed=1).state_dict()
-    assert not torch.equal(untrained["network.to_actor.weight"], expected["network.to_actor.weight"])
+    assert not torch.equal(
+        untrained["network.connections.input to actor.weight"], expected["network.connections.input to actor.weight"]
+    )
 
 
 def test_another_checkpoint_can_be_loaded(trained: Trained) -> None:
     last, best = snnrl.load(trained.run_dir), snnrl.load(trained.run_dir, "best")
-    name = "network.to_actor.weight"
+    name = "network.connections.input to actor.weight"
     assert not torch.equal(last.state_dict()[name], best.state_dict()[name])
     path = trained.run_dir / "checkpoints" / "best.pt"
     assert torch.equal(snnrl.load(trained.run_dir, str(path)).state_dict()[name], best.state_dict()[name])
@@ -158,7 +160,7 @@ def test_an_environment_can_be_rendered() -> None:
 def test_the_recipe_of_an_environment_names_the_agent_and_an_argument_another() -> None:
     assert type(snnrl.make_agent("CartPole")).__name__ == "RSTDP"
     assert type(snnrl.make_agent("CartPole", "random")).__name__ == "Random"
-    frames = snnrl.make_agent("Pong").state_dict()["network.to_actor.weight"]
+    frames = snnrl.make_agent("Pong").state_dict()["network.connections.input to actor.weight"]
     assert frames.shape[1] > 1000
 
 
@@ -166,7 +168,10 @@ def test_the_recipe_of_an_environment_names_the_agent_and_an_argument_another() 
 def test_an_untrained_agent_is_a_function_of_its_seed(seed: int) -> None:
     one, same, other = (snnrl.make_agent("CartPole", seed=number) for number in (seed, seed, seed + 1))
     assert walk(one, False) == walk(same, False)
-    assert not torch.equal(one.state_dict()["network.to_actor.weight"], other.state_dict()["network.to_actor.weight"])
+    assert not torch.equal(
+        one.state_dict()["network.connections.input to actor.weight"],
+        other.state_dict()["network.connections.input to actor.weight"],
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,14 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md")])
 
 MOST_LINES = 400
 WIDEST = 160
-MOST_ANY = 700
+MOST_ANY = 300
 """Times that ``Any`` is written in ``snnrl``; to be lowered, never raised."""
-MOST_CASTS = 45
+MOST_CASTS = 20
 """Calls of ``typing.cast`` in ``snnrl``; to be lowered, never raised."""
-NAMED_YET = ("integrations",)
+NAMED_YET = ("integrations.sb3.sb3_task", "integrations.sb3.vision")
 WIDE_YET = {
     "docs/architecture.md",
     "docs/integrations.md",
-    "envs/README.md",
 }
 
 

@@ -144,7 +144,10 @@ def test_the_last_checkpoint_is_of_all_steps_and_has_learnt(run_dir: Path) -> No
     assert path.name == f"step_{saved['steps']:012d}.pt"
     best = load_checkpoint(run_dir / "checkpoints" / "best.pt")
     assert 200 <= best["steps"] < 204
-    assert not torch.equal(saved["agent"]["network.to_actor.weight"], best["agent"]["network.to_actor.weight"])
+    assert not torch.equal(
+        saved["agent"]["network.connections.input to actor.weight"],
+        best["agent"]["network.connections.input to actor.weight"],
+    )
 
 
 def test_the_command_says_at_its_start_how_to_go_on_and_at_its_end_what_came_of_it(
@@ -176,7 +179,9 @@ def test_two_runs_of_one_seed_are_the_same_and_another_seed_is_another_run() -> 
         load_checkpoint(max(Path(name, "checkpoints").glob("step_*.pt")))["agent"] for name in ("one", "same", "other")
     )
     assert all(torch.equal(value, same[name]) for name, value in one.items())
-    assert not torch.equal(one["network.to_actor.weight"], other["network.to_actor.weight"])
+    assert not torch.equal(
+        one["network.connections.input to actor.weight"], other["network.connections.input to actor.weight"]
+    )
 
 
 @pytest.mark.parametrize(("agent", "settings"), [("random", []), ("constant", ["agent.action=1"])])

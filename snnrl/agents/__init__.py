@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from inspect import signature
 from typing import Any
-
-from gymnasium import spaces
 
 from snnrl.agents.base import Agent
 from snnrl.agents.trainable import Trainable
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.settings import Registry, read_named
+from snnrl.spaces import Space
+from snnrl.types import Settings
 
 AGENTS: Registry[Trainable] = Registry(
     "agent",
@@ -28,9 +28,9 @@ __all__ = ["AGENTS", "Agent", "Trainable", "make_agent"]
 
 
 def make_agent(
-    settings: Mapping[str, Any],
-    observation_space: spaces.Space[Any],
-    action_space: spaces.Space[Any],
+    settings: Settings,
+    observation_space: Space,
+    action_space: Space,
     env: EnvConfig,
     seed: int = 0,
 ) -> Agent[Any]:

@@ -9,20 +9,20 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.agents.trainable import Recorder, Trainable
 from snnrl.envs.feedback import Feedback, action_mask
-from snnrl.spaces import as_batch, assemble, check_actions, check_observations
+from snnrl.spaces import Space, as_batch, assemble, check_actions, check_observations
+from snnrl.types import Info, Observation, Setting
 
 S = TypeVar("S")
 
 Metrics = Mapping[str, Tensor | float]
 
 
-def permitted(agent: Any, info: Mapping[str, Any]) -> dict[str, NDArray[np.bool_]]:
+def permitted(agent: Any, info: Info) -> dict[str, NDArray[np.bool_]]:
     """What an agent's ``predict`` can be told besides, of what ``info`` of a vector environment says of actions."""
     mask = action_mask(info) if getattr(agent, "takes_masks", False) else None
     return {} if mask is None else {"action_masks": mask}
@@ -51,7 +51,7 @@ class Agent(Trainable, ABC, Generic[S]):
     TASK: ClassVar[str] = "snnrl.training.rl_task:RLTask"
     takes_masks: ClassVar[bool] = False
 
-    def __init__(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any], seed: int) -> None:
+    def __init__(self, observation_space: Space, action_space: Space, seed: int) -> None:
         super().__init__()
         check_observations(observation_space)
         check_actions(action_space)
@@ -59,7 +59,7 @@ class Agent(Trainable, ABC, Generic[S]):
         self.generator = torch.Generator().manual_seed(seed)
         self.logger = Recorder()
 
-    def __init_subclass__(cls, **settings: Any) -> None:
+    def __init_subclass__(cls, **settings: Setting) -> None:
         """Refuse an agent of version 0.1, whose step of learning was called as the whole of it is now."""
         super().__init_subclass__(**settings)
         if list(signature(cls.learn).parameters) == ["self", "state"]:
@@ -70,7 +70,7 @@ class Agent(Trainable, ABC, Generic[S]):
         """The training state of ``num_envs`` environments that are about to start their episodes."""
 
     @abstractmethod
-    def act(self, observation: Any, feedback: Feedback, state: S) -> tuple[Any, S]:
+    def act(self, observation: Observation, feedback: Feedback, state: S) -> tuple[Any, S]:
         """Choose an action for each environment.
 
         Args:
@@ -102,7 +102,7 @@ class Agent(Trainable, ABC, Generic[S]):
     @abstractmethod
     def predict(
         self,
-        observation: Any,
+        observation: Observation,
         state: Any | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
@@ -122,7 +122,7 @@ class Agent(Trainable, ABC, Generic[S]):
             The action, or a batch of them, and the state for the next call.
         """
 
-    def as_batch(self, observation: Any) -> tuple[Any, bool]:
+    def as_batch(self, observation: Observation) -> tuple[Any, bool]:
         """The observation with a leading batch dimension, and whether it had one already.
 
         Raises:

@@ -15,14 +15,15 @@ from snnrl.agents.open_loop import OpenLoop
 from snnrl.envs import EnvConfig
 from snnrl.errors import require
 from snnrl.settings import register
-from snnrl.spaces import Leaf, assemble, leaves, named, split
+from snnrl.spaces import Leaf, Space, assemble, leaves, named, split
+from snnrl.types import Action, Array
 
 
 @dataclass(frozen=True)
 class ConstantConfig:
     """Recipe of :class:`Constant`."""
 
-    action: Any = None
+    action: Action = None
     """The action: a number, a list for a Box or Tuple, a mapping for a Dict; ``None`` is the first of named ones."""
 
 
@@ -38,8 +39,8 @@ class Constant(OpenLoop):
 
     def __init__(
         self,
-        observation_space: spaces.Space[Any],
-        action_space: spaces.Space[Any],
+        observation_space: Space,
+        action_space: Space,
         config: ConstantConfig,
         env: EnvConfig,
         seed: int = 0,
@@ -60,7 +61,7 @@ class Constant(OpenLoop):
         return assemble(self.action_space, [np.repeat(part[None], count, axis=0) for part in parts])
 
 
-def _typed(leaf: Leaf, action: Any) -> NDArray[Any]:
+def _typed(leaf: Leaf, action: Action) -> Array:
     """The part of a leaf of the action that a recipe gives.
 
     Raises:
@@ -71,7 +72,7 @@ def _typed(leaf: Leaf, action: Any) -> NDArray[Any]:
     if action is None:
         return np.broadcast_to(np.asarray(getattr(leaf.space, "start", 0)), leaf.shape).astype(leaf.space.dtype)
     given = np.asarray(reduce(getitem, leaf.path, action))
-    typed: NDArray[Any] = given.astype(leaf.space.dtype)
+    typed: Array = given.astype(leaf.space.dtype)
     if not np.allclose(typed, given):
         raise ValueError("another type")
     return typed

@@ -17,7 +17,7 @@ from snnrl.errors import ConfigError, did_you_mean, one_line, shown
 from snnrl.legacy import FROM_0_1
 from snnrl.settings import accepted
 from snnrl.spaces import Pictures, Space, Vector, check_observations, is_small_grey, names_of, only_part
-from snnrl.types import Settings
+from snnrl.types import Setting, Settings
 
 SETTING = "agent.encoder"
 MOST_COMBINATIONS = 2**12
@@ -106,7 +106,7 @@ _TILES = ("luminances", "self_luminance", "self_rows", "tile")
 def _as_in_0_1(space: Space, given: Settings) -> tuple[str, dict[str, Any]]:
     """Name and settings of the encoder that version 0.1 chose, which took of the settings what it could use."""
 
-    def of(*names: str) -> dict[str, Any]:
+    def of(*names: str) -> dict[str, Setting]:
         return {name: given[name] for name in names if name in given}
 
     name, told = usual_encoder(space), of("rows", *_PATCHES, *_TILES)

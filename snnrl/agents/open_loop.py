@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from snnrl.agents.base import Agent
 from snnrl.envs import Feedback
 from snnrl.spaces import as_batch, first
+from snnrl.types import Array, Observation
 
 
 class OpenLoop(Agent[None]):
@@ -25,16 +26,16 @@ class OpenLoop(Agent[None]):
     def begin(self, num_envs: int) -> None:
         return None
 
-    def act(self, observation: Any, feedback: Feedback, state: None) -> tuple[Any, None]:
+    def act(self, observation: Observation, feedback: Feedback, state: None) -> tuple[Any, None]:
         return self.choose(len(feedback.reset), feedback.action_mask), None
 
     def predict(
         self,
-        observation: Any,
+        observation: Observation,
         state: Any | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-        action_masks: NDArray[Any] | None = None,
+        action_masks: Array | None = None,
     ) -> tuple[Any, Any]:
         arrays, batched = as_batch(self.observation_space, observation)
         count = len(arrays[0])

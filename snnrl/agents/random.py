@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from snnrl.agents.open_loop import OpenLoop
 from snnrl.envs import EnvConfig
 from snnrl.settings import register
-from snnrl.spaces import Actions, assemble, split
+from snnrl.spaces import Actions, Space, assemble, split
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ class Random(OpenLoop):
 
     def __init__(
         self,
-        observation_space: spaces.Space[Any],
-        action_space: spaces.Space[Any],
+        observation_space: Space,
+        action_space: Space,
         config: RandomConfig,
         env: EnvConfig,
         seed: int = 0,

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -22,8 +21,9 @@ from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCriticState, Seen
 from snnrl.plasticity import RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
 from snnrl.settings import register
-from snnrl.spaces import as_batch, first, split
+from snnrl.spaces import Space, as_batch, first, split
 from snnrl.state import reset_rows
+from snnrl.types import Array, Observation
 
 
 class Signal(NamedTuple):
@@ -61,7 +61,7 @@ class Outcome(NamedTuple):
 class Glimpse(NamedTuple):
     """One step of the random play by which an encoder of frames learns what the screen shows."""
 
-    observation: NDArray[Any]
+    observation: Array
     action: NDArray[np.int64]
     """``[batch]``, a number for each combination of choices."""
     reset: NDArray[np.bool_]
@@ -109,8 +109,8 @@ class RSTDP(Agent[RSTDPState]):
 
     def __init__(
         self,
-        observation_space: spaces.Space[Any],
-        action_space: spaces.Space[Any],
+        observation_space: Space,
+        action_space: Space,
         config: RSTDPConfig,
         env: EnvConfig,
         seed: int = 0,
@@ -179,7 +179,7 @@ class RSTDP(Agent[RSTDPState]):
         self.get_buffer("learning_rate_scale").fill_(left)
 
     @torch.no_grad()
-    def act(self, observation: Any, feedback: Feedback, state: RSTDPState) -> tuple[Any, RSTDPState]:
+    def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Any, RSTDPState]:
         if not self.training:
             self.train()
         seen = self.view(split(self.observation_space, observation))
@@ -220,11 +220,11 @@ class RSTDP(Agent[RSTDPState]):
         anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.exploration_steps
         return torch.where(anew, drawn, bonus)
 
-    def _permitted(self, mask: NDArray[Any] | None) -> Tensor | None:
+    def _permitted(self, mask: Array | None) -> Tensor | None:
         return None if mask is None else self.code.permitted(mask, self.device)
 
     def _warm_up(
-        self, observation: NDArray[Any], feedback: Feedback, permitted: Tensor | None, state: RSTDPState
+        self, observation: Array, feedback: Feedback, permitted: Tensor | None, state: RSTDPState
     ) -> tuple[Any, RSTDPState]:
         """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
         batch = len(observation)
@@ -312,11 +312,11 @@ class RSTDP(Agent[RSTDPState]):
     @torch.no_grad()
     def predict(
         self,
-        observation: Any,
+        observation: Observation,
         state: Any | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-        action_masks: NDArray[Any] | None = None,
+        action_masks: Array | None = None,
     ) -> tuple[Any, Any]:
         if self.training:
             self.eval()

@@ -15,7 +15,7 @@ from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.networks.cost import Cost
 from snnrl.spaces.leaves import Space
-from snnrl.types import Action, Observation, Saved, Settings
+from snnrl.types import Action, Observation, Saved, Setting, Settings
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Recorder:
 
     values: dict[str, float] = field(default_factory=dict)
 
-    def record(self, key: str, value: Any, exclude: str | tuple[str, ...] | None = None) -> None:
+    def record(self, key: str, value: Setting, exclude: str | tuple[str, ...] | None = None) -> None:
         """Keep a number under its name; anything else has no place in a row."""
         if isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
             self.values[key] = float(value)

@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from snnrl.errors import require
+from snnrl.settings import is_whole
 
 Size = int | tuple[int, ...]
 
 
 def at_least(least: int, *sizes: object) -> bool:
     """Whether all sizes are integers from ``least`` on."""
-    return all(isinstance(size, Integral) and not isinstance(size, bool) and int(size) >= least for size in sizes)
+    return all(is_whole(size, least) for size in sizes)
 
 
 @dataclass(frozen=True)

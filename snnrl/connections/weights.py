@@ -254,7 +254,8 @@ class Weights(nn.Module):
             part.clamp_(low, high)
         if self.norm is not None:
             strength = (part if low >= 0 else part.abs()).sum(tuple(range(1, part.dim())), keepdim=True)
-            part.mul_(_rescaling(self.norm, strength))
+            numbers = torch.finfo(part.dtype)
+            part.mul_(self.norm / strength.clamp_min_(max(numbers.tiny, self.norm / numbers.max)))
             if high < math.inf or (low > -math.inf and low != 0):
                 part.clamp_(low, high)
         weight[rows] = part

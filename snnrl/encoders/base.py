@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, require
-from snnrl.settings import FixedSettings, KnownSettings, accepted
+from snnrl.settings import FixedSettings, KnownSettings, accepted, is_whole
 from snnrl.spaces import Space, Unit, Vector, View
 from snnrl.spikes import SparseSpikes
 from snnrl.types import Observation, Setting
@@ -165,8 +165,7 @@ def require_count(setting: str, value: Setting, expected: str) -> int:
     Raises:
         ConfigError: it is none.
     """
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    require(whole, setting, value, expected)
+    require(is_whole(value, 1), setting, value, expected)
     return int(value)
 
 

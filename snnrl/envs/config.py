@@ -82,7 +82,7 @@ class EnvConfig(Settings, section="env"):
     """
 
     id: str = setting(
-        help="it names a Gymnasium environment, such as CartPole-v1",
+        help="id of a Gymnasium environment, such as CartPole-v1",
         check=lambda name: name != "",
         expected="the id of a Gymnasium environment",
     )

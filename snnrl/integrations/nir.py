@@ -30,6 +30,7 @@ from snnrl.networks.layered import LayeredNetwork, LayerSettings
 from snnrl.neurons import IF, LIF
 from snnrl.settings import setting
 from snnrl.textfiles import usable
+from snnrl.types import Setting
 
 __all__ = ["Imported", "from_nir", "main", "policy_to_nir", "to_nir"]
 
@@ -153,8 +154,7 @@ def export(words: Sequence[str]) -> int:
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = tensor.detach().cpu().float().numpy().copy()
-    return array
+    return np.array(tensor.detach().cpu().float().numpy(), np.float32, order="C")
 
 
 def _neuron(neurons: Any, settings: LayerSettings, resistance: Resistance, dt: float) -> tuple[Any, Any]:
@@ -162,7 +162,7 @@ def _neuron(neurons: Any, settings: LayerSettings, resistance: Resistance, dt: f
     require(type(neurons) in (LIF, IF), "neuron", settings.neuron, "lif or if to be exported")
     require(not neurons.refractory_steps, "t_refractory", neurons.refractory_steps, "0 to be exported")
 
-    def filled(value: Any) -> NDArray[np.float64]:
+    def filled(value: Setting) -> NDArray[np.float64]:
         array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
         return np.array(np.broadcast_to(np.asarray(array, np.float64), neurons.shape))
 

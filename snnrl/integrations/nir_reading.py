@@ -16,6 +16,8 @@ from torch.nn import functional
 from snnrl.errors import ConfigError, one_line, require
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
 from snnrl.neurons import IF, LIF
+from snnrl.settings import is_number, is_whole
+from snnrl.types import Setting
 
 
 class Imported(NamedTuple):
@@ -68,19 +70,19 @@ def from_nir(graph: nir.NIRGraph, *, dt: float | None = None, sim_steps: int | N
             shape = _shape_after(name, waiting[-1], shape)
     require(bool(populations), "graph", sorted(graph.nodes), "a graph with spiking neurons")
     readout = _readout(waiting, populations[-1].shape)
-    whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
-    settings = LayerSettings(sim_steps=int(steps) if whole else steps, tonic=0.0, initial_potential=initial or 0.0)
+    settings = LayerSettings(
+        sim_steps=int(steps) if is_whole(steps) else steps, tonic=0.0, initial_potential=initial or 0.0
+    )
     return Imported(LayeredNetwork.of(synapses, populations, settings), readout)
 
 
-def positive_dt(value: Any) -> float:
+def positive_dt(value: Setting) -> float:
     """The number of seconds of a step.
 
     Raises:
         ConfigError: it is none.
     """
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    require(number and math.isfinite(value) and value > 0, "dt", value, "a positive number of seconds")
+    require(is_number(value) and value > 0, "dt", value, "a positive number of seconds")
     return float(value)
 
 
@@ -112,7 +114,7 @@ def _only(graph: nir.NIRGraph, kind: type) -> str:
     return names[0]
 
 
-def _numbers(where: str, value: Any, dims: Sequence[int] | None = None) -> NDArray[np.float64]:
+def _numbers(where: str, value: Setting, dims: Sequence[int] | None = None) -> NDArray[np.float64]:
     """A parameter, be it an array or a tensor, as finite numbers of one of ``dims`` dimensions."""
     array = value.detach().cpu().double().numpy() if isinstance(value, Tensor) else np.asarray(value)
     require(array.dtype.kind in "fiub", where, one_line(str(value), 60), "real numbers")
@@ -161,7 +163,7 @@ def _population(name: str, node: Any, dt: float) -> LIF | IF:
 _LIF_FIELDS = ("tau", "r", "v_leak", "v_threshold", "v_reset")
 
 
-def _made(name: str, kind: type[LIF], shape: tuple[int, ...], **settings: Any) -> LIF:
+def _made(name: str, kind: type[LIF], shape: tuple[int, ...], **settings: Setting) -> LIF:
     """A population; what is wrong with it is said with the node's name."""
     try:
         return kind(shape, **settings)
@@ -198,7 +200,7 @@ def _synapses(name: str, node: Any) -> nn.Module:
     raise ConfigError(f"{name}={type(node).__name__}: must be Affine, Linear, Conv2d, Flatten, LIF or IF")
 
 
-def _bias(name: str, value: Any, size: int) -> NDArray[np.float64] | None:
+def _bias(name: str, value: Setting, size: int) -> NDArray[np.float64] | None:
     """A bias for each of ``size`` outputs; a graph may have ``None`` for none."""
     if value is None:
         return None

@@ -233,10 +233,10 @@ def _compete(
     for row in range(low, high):
         potential[:] = 0
         for step in range(steps):
-            drive = current[min(step, last), row]
+            now = current[min(step, last), row]
             foremost = np.float32(-np.inf)
             for neuron in range(neurons):
-                value = decay * potential[neuron] + drive[neuron]
+                value = decay * potential[neuron] + now[neuron]
                 potential[neuron] = value
                 foremost = max(foremost, value - threshold[neuron])
             winners[step, row] = -1
@@ -280,19 +280,19 @@ def _compete_spikes(
 ) -> None:
     steps, neurons = winners.shape[0], threshold.shape[0]
     potential = np.empty(neurons, np.float32)
-    drive = np.empty(neurons, np.float32)
+    arriving = np.empty(neurons, np.float32)
     for row in range(low, high):
         potential[:] = 0
         for step in range(steps):
-            drive[:] = 0
+            arriving[:] = 0
             for event in range(offsets[row], offsets[row + 1]):
                 if fires[step, event]:
                     synapses = weight[source[event]]
                     for neuron in range(neurons):
-                        drive[neuron] += synapses[neuron]
+                        arriving[neuron] += synapses[neuron]
             foremost = np.float32(-np.inf)
             for neuron in range(neurons):
-                value = decay * potential[neuron] + drive[neuron]
+                value = decay * potential[neuron] + arriving[neuron]
                 potential[neuron] = value
                 foremost = max(foremost, value - threshold[neuron])
             winners[step, row] = -1

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from snnrl.learners.base import Learner
 from snnrl.settings import Registry, read_named
+from snnrl.types import Settings
 
 LEARNERS: Registry[Learner] = Registry("learner", "snnrl.learners.base:Learner", config=True)
 """Learners by the names that recipes give them; see :class:`~snnrl.settings.Registry`."""
@@ -14,7 +12,7 @@ LEARNERS: Registry[Learner] = Registry("learner", "snnrl.learners.base:Learner",
 __all__ = ["LEARNERS", "Learner", "make_learner"]
 
 
-def make_learner(settings: Mapping[str, Any], shape: tuple[int, int, int], classes: int, seed: int = 0) -> Learner:
+def make_learner(settings: Settings, shape: tuple[int, int, int], classes: int, seed: int = 0) -> Learner:
     """The learner that a recipe describes.
 
     Args:

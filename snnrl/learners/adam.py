@@ -9,6 +9,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from snnrl.types import Setting
+
 
 class Adam(nn.Module):
     """``torch.optim.Adam`` (Kingma & Ba 2015, ICLR) that is saved, and goes to a device, with the weights it trains.
@@ -39,7 +41,7 @@ class Adam(nn.Module):
                 moments[name] = value.to(moved.device) if name == "step" else moved
         return self
 
-    def get_extra_state(self) -> dict[str, Any]:
+    def get_extra_state(self) -> dict[str, Setting]:
         """What torch saves of an optimiser."""
         return self._optimiser.state_dict()
 

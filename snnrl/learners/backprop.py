@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,50 +14,37 @@ from torch.nn import functional
 from snnrl import noise
 from snnrl.connections import Conv2d
 from snnrl.encoders import BernoulliEncoder
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import require
 from snnrl.learners.adam import Adam
 from snnrl.learners.base import Learner, Metrics
-from snnrl.learners.modulated import check_numbers
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
-from snnrl.settings import register
+from snnrl.settings import Settings, register, setting
 from snnrl.surrogate import SURROGATES
-from snnrl.traces import decay_factor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class BackpropConfig:
+class BackpropConfig(Settings, section="learner"):
     """Recipe of :class:`BackpropLearner`; a simulation step is 1 ms."""
 
-    n_hidden: int = 512
-    """Hidden neurons."""
-    batch_size: int = 64
-    """Images of one step of Adam."""
-    encoding: str = "current"
-    """``current``: a constant input current; ``poisson``: random spikes, an intensity of 1 firing at every step."""
-    sim_steps: int = 20
-    """Simulation steps of a presentation."""
-    tau_mem: float = 5.0
-    """Time constant of the membranes in ms."""
-    surrogate: str = "atan"
-    """Shape of the surrogate gradient: ``atan``, ``sigmoid``, ``triangle`` or ``fast_sigmoid``."""
-    learning_rate: float = 0.002
-    """Of the first step; it falls linearly to 0."""
-    jitter: int = 0
-    """Pixels by which each image may be shifted while learning, up or down and left or right."""
-
-    COUNTS: ClassVar[tuple[str, ...]] = ("n_hidden", "batch_size", "sim_steps")
-
-    def __post_init__(self) -> None:
-        check_numbers(self, counts=self.COUNTS, positive=("learning_rate",), shares=())
-        whole = isinstance(self.jitter, int) and not isinstance(self.jitter, bool) and self.jitter >= 0
-        require(whole, "learner.jitter", self.jitter, "an integer of at least 0")
-        require(self.encoding in ("current", "poisson"), "learner.encoding", self.encoding, "current or poisson")
-        if self.surrogate not in SURROGATES:
-            raise ConfigError(f"learner.surrogate={self.surrogate}: {did_you_mean(self.surrogate, SURROGATES)}")
-        decay_factor(self.tau_mem, setting="learner.tau_mem")
+    n_hidden: int = setting(512, "hidden neurons", at_least=1)
+    batch_size: int = setting(64, "images of one step of Adam", at_least=1)
+    encoding: str = setting(
+        "current",
+        "current: a constant input current; poisson: random spikes, an intensity of 1 firing at every step",
+        choices=("current", "poisson"),
+    )
+    sim_steps: int = setting(20, "simulation steps of a presentation", at_least=1)
+    tau_mem: float = setting(5.0, "time constant of the membranes in ms", at_least=1)
+    surrogate: str = setting(
+        "atan", "shape of the surrogate gradient: atan, sigmoid, triangle or fast_sigmoid", choices=tuple(SURROGATES)
+    )
+    learning_rate: float = setting(0.002, "of the first step; it falls linearly to 0", above=0)
+    jitter: int = setting(
+        0, "pixels by which each image may be shifted while learning, up or down and left or right", at_least=0
+    )
 
 
 class GradientLearner(Learner):
@@ -172,18 +159,11 @@ class BackpropLearner(GradientLearner):
 class BackpropConvConfig(BackpropConfig):
     """Recipe of :class:`BackpropConvLearner`; a simulation step is 1 ms."""
 
-    n_hidden: int = 128
-    """Neurons between the second convolution and the readout."""
-    maps: int = 16
-    """Of the first convolution."""
-    maps_second: int = 32
-    """Of the second convolution."""
-    kernel: int = 5
-    """Pixels, and places of the first convolution, across a kernel."""
-    sim_steps: int = 6
-    """Simulation steps of a presentation."""
-
-    COUNTS: ClassVar[tuple[str, ...]] = (*BackpropConfig.COUNTS, "maps", "maps_second", "kernel")
+    n_hidden: int = setting(128, "neurons between the second convolution and the readout", at_least=1)
+    maps: int = setting(16, "of the first convolution", at_least=1)
+    maps_second: int = setting(32, "of the second convolution", at_least=1)
+    kernel: int = setting(5, "pixels, and places of the first convolution, across a kernel", at_least=1)
+    sim_steps: int = setting(6, "simulation steps of a presentation", at_least=1)
 
 
 @register("backprop_conv")

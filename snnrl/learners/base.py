@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.errors import require
+from snnrl.types import Setting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +68,7 @@ class Learner(nn.Module, ABC):
         self.shape, self.classes, self.config = shape, classes, config
         self.generator = torch.Generator().manual_seed(seed)
 
-    def __init_subclass__(cls, **settings: Any) -> None:
+    def __init_subclass__(cls, **settings: Setting) -> None:
         """Put the check of images before whatever the subclass makes of them."""
         super().__init_subclass__(**settings)
         for name in ("learn", "predict"):
@@ -120,9 +121,3 @@ class Learner(nn.Module, ABC):
             labels: theirs, int64 ``[batch]``.
         """
         return {}
-
-
-def check_batch_size(value: Any) -> None:
-    """Raise a ConfigError unless ``learner.batch_size`` is a number of images."""
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    require(whole, "learner.batch_size", value, "an integer of at least 1")

@@ -11,10 +11,9 @@ from torch.nn import functional
 
 from snnrl import noise
 from snnrl.encoders import BernoulliEncoder
-from snnrl.errors import require
 from snnrl.learners.base import Learner, Metrics
-from snnrl.learners.modulated import ErrorTrained, check_numbers, unit_current
-from snnrl.settings import register
+from snnrl.learners.modulated import ErrorTrained, unit_current
+from snnrl.settings import Settings, register, setting
 from snnrl.traces import decay_factor, decay_kernel, scan_trace
 
 if TYPE_CHECKING:
@@ -24,37 +23,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ContrastiveConfig:
+class ContrastiveConfig(Settings, section="learner"):
     """Recipe of :class:`ContrastiveLearner`; a simulation step is 1 ms."""
 
-    per_class: int = 10
-    """Neurons of each class."""
-    batch_size: int = 32
-    """Images between two changes of the weights."""
-    encoding: str = "current"
-    """``current``: a constant input current; ``poisson``: random spikes, an intensity of 1 firing at every step."""
-    sim_steps: int = 10
-    """Simulation steps of a presentation."""
-    tau_mem: float = 1.0
-    """Time constant in ms of the membranes, which is that of the presynaptic traces."""
-    gain: float = 5.0
-    """Steepness of the competition, in 1 / potential."""
-    learning_rate: float = 3.0
-    """Of the first batch; it falls linearly to 0."""
-    momentum: float = 0.9
-    """What is left of the eligibility after a batch."""
-    weight_std: float = 0.3
-    """Of the first weights, which tell the neurons of a class apart."""
-
-    def __post_init__(self) -> None:
-        check_numbers(
-            self,
-            counts=("per_class", "batch_size", "sim_steps"),
-            positive=("gain", "learning_rate", "weight_std"),
-            shares=("momentum",),
-        )
-        require(self.encoding in ("current", "poisson"), "learner.encoding", self.encoding, "current or poisson")
-        decay_factor(self.tau_mem, setting="learner.tau_mem")
+    per_class: int = setting(10, "neurons of each class", at_least=1)
+    batch_size: int = setting(32, "images between two changes of the weights", at_least=1)
+    encoding: str = setting(
+        "current",
+        "current: a constant input current; poisson: random spikes, an intensity of 1 firing at every step",
+        choices=("current", "poisson"),
+    )
+    sim_steps: int = setting(10, "simulation steps of a presentation", at_least=1)
+    tau_mem: float = setting(
+        1.0, "time constant in ms of the membranes, which is that of the presynaptic traces", at_least=1
+    )
+    gain: float = setting(5.0, "steepness of the competition, in 1 / potential", above=0)
+    learning_rate: float = setting(3.0, "of the first batch; it falls linearly to 0", above=0)
+    momentum: float = setting(0.9, "what is left of the eligibility after a batch", at_least=0, below=1)
+    weight_std: float = setting(0.3, "of the first weights, which tell the neurons of a class apart", above=0)
 
 
 @register("contrastive")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,9 +16,9 @@ from snnrl.kernels import count_each
 from snnrl.kernels.first_spikes import earliest_winners, first_spikes
 from snnrl.learners.base import Learner, Metrics
 from snnrl.learners.contrast import ContrastLatency
-from snnrl.learners.modulated import ErrorReadout, check_numbers, error_probability
+from snnrl.learners.modulated import ErrorReadout, error_probability
 from snnrl.plasticity import FirstSpikeSTDP
-from snnrl.settings import register
+from snnrl.settings import Settings, register, setting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,68 +28,34 @@ FEATURE_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class ConvSTDPConfig:
+class ConvSTDPConfig(Settings, section="learner"):
     """Recipe of :class:`ConvSTDPLearner`; a simulation step is 1 ms."""
 
-    maps: int = 64
-    """Features."""
-    kernel: int = 5
-    """Pixels across a feature."""
-    sim_steps: int = 15
-    """Simulation steps of a presentation."""
-    feature_images: int = 6000
-    """Images from which features are learned, before the readout learns; a quarter of all at most."""
-    feature_batch: int = 8
-    """Images between two changes of the features."""
-    potentiation: float = 0.04
-    """Of synapses whose input fired before the neuron."""
-    depression: float = 0.03
-    """Of the others."""
-    winners: int = 5
-    """Neurons of an image that learn."""
-    radius: int = 2
-    """Places around a winner in which no other learns."""
-    threshold: float = 12.0
-    """Of the first images, in units of a synapse's highest weight."""
-    threshold_gain: float = 0.05
-    """Growth of a threshold for each win above the average of the maps."""
-    spikes_per_place: int = 5
-    """Neurons of a place that fire."""
-    pool: int = 4
-    """Places across a pooled field."""
-    batch_size: int = 100
-    """Images between two changes of the readout."""
-    gain: float = 10.0
-    """Steepness of the competition of the output neurons, in 1 / potential."""
-    learning_rate: float = 2.0
-    """Of the readout; it falls linearly to 0."""
-    momentum: float = 0.9
-    """What is left of the readout's eligibility after a batch."""
+    maps: int = setting(64, "features", at_least=1)
+    kernel: int = setting(5, "pixels across a feature", at_least=1)
+    sim_steps: int = setting(15, "simulation steps of a presentation", at_least=1, at_most=255)
+    feature_images: int = setting(
+        6000, "images from which features are learned, before the readout learns; a quarter of all at most", at_least=1
+    )
+    feature_batch: int = setting(8, "images between two changes of the features", at_least=1)
+    potentiation: float = setting(0.04, "of synapses whose input fired before the neuron", above=0, below=1)
+    depression: float = setting(0.03, "of the others", above=0, below=1)
+    winners: int = setting(5, "neurons of an image that learn", at_least=1)
+    radius: int = setting(2, "places around a winner in which no other learns", at_least=0)
+    threshold: float = setting(12.0, "of the first images, in units of a synapse's highest weight", above=0)
+    threshold_gain: float = setting(
+        0.05, "growth of a threshold for each win above the average of the maps", at_least=0
+    )
+    spikes_per_place: int = setting(5, "neurons of a place that fire", at_least=1)
+    pool: int = setting(4, "places across a pooled field", at_least=1)
+    batch_size: int = setting(100, "images between two changes of the readout", at_least=1)
+    gain: float = setting(10.0, "steepness of the competition of the output neurons, in 1 / potential", above=0)
+    learning_rate: float = setting(2.0, "of the readout; it falls linearly to 0", above=0)
+    momentum: float = setting(0.9, "what is left of the readout's eligibility after a batch", at_least=0, below=1)
 
     def __post_init__(self) -> None:
-        counts = (
-            "maps",
-            "kernel",
-            "sim_steps",
-            "feature_images",
-            "feature_batch",
-            "winners",
-            "spikes_per_place",
-            "pool",
-            "batch_size",
-        )
-        positive = ("potentiation", "depression", "threshold", "gain", "learning_rate")
-        check_numbers(self, counts=counts, positive=positive, shares=("momentum", "potentiation", "depression"))
-        require(self.sim_steps <= 255, "learner.sim_steps", self.sim_steps, "from 1 to 255")
-        require(
-            self.spikes_per_place <= self.maps,
-            "learner.spikes_per_place",
-            self.spikes_per_place,
-            f"at most maps ({self.maps})",
-        )
-        require(self.radius >= 0, "learner.radius", self.radius, "at least 0")
-        gain = self.threshold_gain
-        require(math.isfinite(gain) and gain >= 0, "learner.threshold_gain", gain, "finite and at least 0")
+        super().__post_init__()
+        self.require(self.spikes_per_place <= self.maps, "spikes_per_place", f"at most maps ({self.maps})")
 
 
 @register("conv_stdp")

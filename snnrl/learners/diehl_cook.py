@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +12,6 @@ from torch import Tensor
 
 from snnrl import noise
 from snnrl.connections import Dense
-from snnrl.errors import require
 from snnrl.kernels import count_each
 from snnrl.kernels.competition import (
     InputSpikes,
@@ -22,12 +21,11 @@ from snnrl.kernels.competition import (
     gather_spike_wins,
     gather_wins,
 )
-from snnrl.learners.base import Batches, Learner, Metrics, check_batch_size
+from snnrl.learners.base import Batches, Learner, Metrics
 from snnrl.learners.labels import READOUTS, LabelReadout
 from snnrl.neurons import DiehlCook
 from snnrl.plasticity import WinnerTakeAllSTDP
-from snnrl.settings import register
-from snnrl.traces import decay_factor
+from snnrl.settings import Settings, register, setting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,64 +37,43 @@ SHOWN = 20
 
 
 @dataclass(frozen=True)
-class DiehlCookConfig:
+class DiehlCookConfig(Settings, section="learner"):
     """Recipe of :class:`DiehlCookLearner`; potentials in mV, and a simulation step is 1 ms."""
 
-    n_neurons: int = 400
-    """Neurons that compete."""
-    batch_size: int = 128
-    """Images between two changes of the weights, once the network has seen enough of them."""
-    batch_growth: float = 0.01
-    """A batch has at most this share of the images seen so far; keeps first batches small."""
-    encoding: str = "current"
-    """``current``: a constant input current; ``poisson``: random spikes of the same mean."""
-    label_readout: str = "likelihood"
-    """How spikes become a label: ``all``, ``proportion``, ``likelihood`` or ``ngram``."""
-    sim_steps: int = 15
-    """Simulation steps of a presentation."""
-    input_spikes: float = 1600.0
-    """Expected input spikes of a presentation, the same for every image."""
-    tau_mem: float = 7.5
-    """Time constant of the membranes in ms."""
-    excess: float = 10.0
-    """How far above its adaptive threshold a neuron must be to fire."""
-    inhibition: float = 48.0
-    """How far below rest a spike leaves the other neurons."""
-    threshold_gain: float = 48.0
-    """Growth of a threshold in a whole run, if its neuron fires once for every image that is its fair share."""
-    tau_pre: float = 42.0
-    """Time constant in ms of the trace of an input spike."""
-    learning_rate: float = 0.05
-    """Of the first spikes."""
-    learning_rate_end: float = 0.005
-    """Of the last spikes; it falls exponentially."""
-    depression: float = 0.05
-    """Trace of an input below which its synapse is weakened."""
-    weight_ceiling: float = 2.0
-    """Weight that strengthening approaches."""
-    weight_sum: float = 78.4
-    """Sum of the weights of each neuron."""
-    weight_power: float = 16.0
-    """First weights are uniform random numbers to this power: the higher, the fewer are strong."""
-
-    def __post_init__(self) -> None:
-        check_batch_size(self.batch_size)
-        for name in ("n_neurons", "sim_steps"):
-            require(getattr(self, name) >= 1, f"learner.{name}", getattr(self, name), "an integer of at least 1")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, float):
-                require(math.isfinite(value) and value >= 0, f"learner.{field.name}", value, "finite and at least 0")
-        for name in ("input_spikes", "weight_ceiling", "weight_sum", "learning_rate_end", "batch_growth"):
-            require(getattr(self, name) > 0, f"learner.{name}", getattr(self, name), "above 0")
-        for name in ("learning_rate", "learning_rate_end"):
-            require(getattr(self, name) < 1, f"learner.{name}", getattr(self, name), "below 1")
-        require(self.encoding in ("current", "poisson"), "learner.encoding", self.encoding, "current or poisson")
-        require(
-            self.label_readout in READOUTS, "learner.label_readout", self.label_readout, f"one of {', '.join(READOUTS)}"
-        )
-        decay_factor(self.tau_mem, setting="learner.tau_mem")
-        decay_factor(self.tau_pre, setting="learner.tau_pre")
+    n_neurons: int = setting(400, "neurons that compete", at_least=1)
+    batch_size: int = setting(
+        128, "images between two changes of the weights, once the network has seen enough of them", at_least=1
+    )
+    batch_growth: float = setting(
+        0.01, "A batch has at most this share of the images seen so far; keeps first batches small", above=0
+    )
+    encoding: str = setting(
+        "current",
+        "current: a constant input current; poisson: random spikes of the same mean",
+        choices=("current", "poisson"),
+    )
+    label_readout: str = setting(
+        "likelihood", "how spikes become a label: all, proportion, likelihood or ngram", choices=READOUTS
+    )
+    sim_steps: int = setting(15, "simulation steps of a presentation", at_least=1)
+    input_spikes: float = setting(1600.0, "expected input spikes of a presentation, the same for every image", above=0)
+    tau_mem: float = setting(7.5, "time constant of the membranes in ms", at_least=1)
+    excess: float = setting(10.0, "how far above its adaptive threshold a neuron must be to fire", at_least=0)
+    inhibition: float = setting(48.0, "how far below rest a spike leaves the other neurons", at_least=0)
+    threshold_gain: float = setting(
+        48.0,
+        "growth of a threshold in a whole run, if its neuron fires once for every image that is its fair share",
+        at_least=0,
+    )
+    tau_pre: float = setting(42.0, "time constant in ms of the trace of an input spike", at_least=1)
+    learning_rate: float = setting(0.05, "of the first spikes", at_least=0, below=1)
+    learning_rate_end: float = setting(0.005, "of the last spikes; it falls exponentially", above=0, below=1)
+    depression: float = setting(0.05, "trace of an input below which its synapse is weakened", at_least=0)
+    weight_ceiling: float = setting(2.0, "weight that strengthening approaches", above=0)
+    weight_sum: float = setting(78.4, "sum of the weights of each neuron", above=0)
+    weight_power: float = setting(
+        16.0, "first weights are uniform random numbers to this power: the higher, the fewer are strong", at_least=0
+    )
 
 
 @register("diehl_cook")
@@ -204,28 +181,28 @@ class DiehlCookLearner(Learner):
     ) -> tuple[Tensor, Callable[[], tuple[Tensor, Tensor, Tensor]]]:
         """Winners ``[steps, batch]``, and what gathers what they saw; see :func:`gather_wins`."""
         neurons, threshold = self.config.n_neurons, self.neurons.theta.to(torch.float32)
+        bright = images.flatten(1).to(torch.float32)
         if self.config.encoding == "current":
-            winners = compete(self._current(images), threshold, competition)
-            return winners, lambda: gather_wins(winners, (images.flatten(1).to(torch.float32) / 255)[None], neurons)
-        spikes = self._spikes(images, competition.steps)
+            winners = compete(self._current(bright), threshold, competition)
+            return winners, lambda: gather_wins(winners, (bright / 255)[None], neurons)
+        spikes = self._spikes(bright, competition.steps)
         winners = compete_spikes(spikes, self.synapses.weight, threshold, competition)
         return winners, lambda: gather_spike_wins(winners, spikes, self.rule.decay_pre, self.inputs, neurons)
 
-    def _expected(self, images: Tensor) -> Tensor:
-        """Expected spikes of each input in a step, ``[batch, inputs]``."""
-        bright = images.flatten(1).to(torch.float32)
+    def _expected(self, bright: Tensor) -> Tensor:
+        """Expected spikes of each input in a step, ``[batch, inputs]``, as its pixels ``bright`` of that shape are."""
         expected = bright * (self.config.input_spikes / self.config.sim_steps)
         return expected.div_(bright.sum(1, keepdim=True).clamp(min=1))
 
-    def _current(self, images: Tensor) -> Tensor:
+    def _current(self, bright: Tensor) -> Tensor:
         """The constant current ``[1, batch, neurons]``."""
-        current: Tensor = self.synapses(self._expected(images))
+        current: Tensor = self.synapses(self._expected(bright))
         return current[None]
 
-    def _spikes(self, images: Tensor, steps: int) -> InputSpikes:
+    def _spikes(self, bright: Tensor, steps: int) -> InputSpikes:
         """Random spikes of the inputs that are not dark."""
-        expected = self._expected(images)
+        expected = self._expected(bright)
         image, source = expected.nonzero(as_tuple=True)
-        offsets = torch.zeros(len(images) + 1, dtype=torch.int64, device=images.device)
-        offsets[1:] = count_each(image, len(images)).cumsum(0)
+        offsets = torch.zeros(len(bright) + 1, dtype=torch.int64, device=bright.device)
+        offsets[1:] = count_each(image, len(bright)).cumsum(0)
         return InputSpikes(noise.events(expected[image, source], steps, self.generator), source, offsets)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from snnrl.learners.base import Learner, Metrics
-from snnrl.learners.modulated import ErrorReadout, ErrorTrained, check_numbers, error_probability, unit_current
+from snnrl.learners.modulated import ErrorReadout, ErrorTrained, error_probability, unit_current
 from snnrl.neurons import LIF
-from snnrl.settings import register
+from snnrl.settings import Settings, register, setting
 from snnrl.surrogate import FastSigmoid
 from snnrl.traces import decay_factor, decay_kernel
 
@@ -21,36 +21,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class DirectFeedbackConfig:
+class DirectFeedbackConfig(Settings, section="learner"):
     """Recipe of :class:`DirectFeedbackLearner`; a simulation step is 1 ms."""
 
-    n_hidden: int = 1000
-    """Hidden neurons."""
-    batch_size: int = 32
-    """Images between two changes of the weights."""
-    sim_steps: int = 16
-    """Simulation steps of a presentation."""
-    tau_mem: float = 9.5
-    """Time constant in ms of the hidden membranes, which is that of the presynaptic traces."""
-    window: float = 10.0
-    """How fast the rule loses hold of a neuron as its potential leaves the threshold, in 1 / potential."""
-    gain: float = 1.0
-    """Steepness of the competition of the output neurons, in 1 / potential."""
-    hidden_lr: float = 1.5
-    """Learning rate of the hidden layer; it falls linearly to 0, as that of the output."""
-    output_lr: float = 0.1
-    """Learning rate of the output."""
-    momentum: float = 0.9
-    """What is left of the eligibility after a batch."""
-    weight_std: float = 0.3
-    """Of the first hidden weights."""
-    feedback_std: float = 1.0
-    """Of the synapses that carry the error, which never change."""
-
-    def __post_init__(self) -> None:
-        positive = ("window", "gain", "hidden_lr", "output_lr", "weight_std", "feedback_std")
-        check_numbers(self, counts=("n_hidden", "batch_size", "sim_steps"), positive=positive, shares=("momentum",))
-        decay_factor(self.tau_mem, setting="learner.tau_mem")
+    n_hidden: int = setting(1000, "hidden neurons", at_least=1)
+    batch_size: int = setting(32, "images between two changes of the weights", at_least=1)
+    sim_steps: int = setting(16, "simulation steps of a presentation", at_least=1)
+    tau_mem: float = setting(
+        9.5, "time constant in ms of the hidden membranes, which is that of the presynaptic traces", at_least=1
+    )
+    window: float = setting(
+        10.0,
+        "how fast the rule loses hold of a neuron as its potential leaves the threshold, in 1 / potential",
+        above=0,
+    )
+    gain: float = setting(1.0, "steepness of the competition of the output neurons, in 1 / potential", above=0)
+    hidden_lr: float = setting(
+        1.5, "learning rate of the hidden layer; it falls linearly to 0, as that of the output", above=0
+    )
+    output_lr: float = setting(0.1, "learning rate of the output", above=0)
+    momentum: float = setting(0.9, "what is left of the eligibility after a batch", at_least=0, below=1)
+    weight_std: float = setting(0.3, "of the first hidden weights", above=0)
+    feedback_std: float = setting(1.0, "of the synapses that carry the error, which never change", above=0)
 
 
 @register("direct_feedback")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from snnrl.kernels import add_rows, count_each
+from snnrl.types import Settings
 
 READOUTS = ("all", "proportion", "likelihood", "ngram")
 _LEAST_SHARE = 0.01
@@ -16,7 +16,7 @@ _LEAST_SHARE = 0.01
 
 
 class LabelReadout(nn.Module):
-    """What labelled images have shown of each neuron, and the votes that follow from it.
+    """Assigns classes to neurons by their responses to labelled images, and reads labels from their spikes.
 
     Every neuron's response to a class is its mean number of spikes for the images of that class; its share is that
     response over the sum of its responses to all classes.
@@ -29,8 +29,8 @@ class LabelReadout(nn.Module):
     those of the single spikes.
 
     Args:
-        neurons: that vote.
-        classes: that they vote for.
+        neurons: whose spikes are read.
+        classes: that they are assigned to.
     """
 
     responses: Tensor
@@ -86,15 +86,15 @@ class LabelReadout(nn.Module):
         shares = rates / rates.sum(0).clamp(min=1e-12)
         if label_readout == "proportion":
             return (counts @ shares.t()).argmax(1)
-        votes = counts @ (shares + _LEAST_SHARE).log().t()
+        scores = counts @ (shares + _LEAST_SHARE).log().t()
         if label_readout == "ngram" and len(self.pairs):
             image, pair = self._successive(winners)
             at = torch.searchsorted(self.pairs, pair).clamp(max=len(self.pairs) - 1)
             known = self.pairs[at] == pair
             rates = self.pair_responses / self.images.clamp(min=1)
             shares = rates / rates.sum(1, keepdim=True)
-            add_rows(votes, image[known], (shares[at[known]] + _LEAST_SHARE).log())
-        return votes.argmax(1)
+            add_rows(scores, image[known], (shares[at[known]] + _LEAST_SHARE).log())
+        return scores.argmax(1)
 
     def _rates(self) -> Tensor:
         return self.responses / self.images.clamp(min=1)[:, None]
@@ -115,7 +115,7 @@ class LabelReadout(nn.Module):
         )
         self.pairs, self.pair_responses = pairs, responses
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *arguments: Any) -> None:
+    def _load_from_state_dict(self, state_dict: Settings, prefix: str, *arguments: Any) -> None:
         """Make room for as many pairs as were saved."""
         for name in ("pairs", "pair_responses"):
             if prefix + name in state_dict:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from snnrl.connections import Dense
-from snnrl.errors import require
 from snnrl.plasticity import DeltaRule, DeltaRuleState, ThirdFactor
 
 
@@ -105,27 +103,3 @@ class ErrorReadout(nn.Module):
 def error_probability(error: Tensor) -> Tensor:
     """The probability of another spike than the teacher's, averaged over the batch; of errors ``[batch, classes]``."""
     return error.clamp_min(0).sum(1).mean()
-
-
-def check_numbers(config: Any, *, counts: tuple[str, ...], positive: tuple[str, ...], shares: tuple[str, ...]) -> None:
-    """Check fields of a learner's settings.
-
-    Args:
-        config: the settings.
-        counts: fields that are integers of at least 1.
-        positive: fields that are finite and above 0.
-        shares: fields in [0, 1).
-
-    Raises:
-        ConfigError: a field out of range.
-    """
-    for name in counts:
-        value = getattr(config, name)
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-        require(whole, f"learner.{name}", value, "an integer of at least 1")
-    for name in positive:
-        value = getattr(config, name)
-        require(math.isfinite(value) and value > 0, f"learner.{name}", value, "a number above 0")
-    for name in shares:
-        value = getattr(config, name)
-        require(0 <= value < 1, f"learner.{name}", value, "in [0, 1)")

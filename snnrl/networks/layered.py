@@ -17,11 +17,12 @@ from snnrl.kernels.counting import count_spikes
 from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
 from snnrl.neurons import IF, LIF, AdaptiveLIF, CurrentLIF, Neuron
-from snnrl.settings import accepted
+from snnrl.settings import accepted, require_whole
 from snnrl.surrogate import make_surrogate
 from snnrl.traces import decay_factor, decay_kernel
+from snnrl.types import Setting, Settings
 
-NEURONS: Mapping[str, Any] = {"lif": LIF, "if": IF, "adaptive_lif": AdaptiveLIF, "current_lif": CurrentLIF}
+NEURONS: Settings = {"lif": LIF, "if": IF, "adaptive_lif": AdaptiveLIF, "current_lif": CurrentLIF}
 """Neuron models by name."""
 
 
@@ -30,10 +31,10 @@ class LayerSettings:
     """How the layers of a :class:`LayeredNetwork` spike.
 
     Attributes:
-        sim_steps: simulation steps for each input.
+        sim_steps: simulation steps for each input, of 1 ms each.
         neuron: a name of :data:`NEURONS`.
-        neuron_kwargs: further settings of the neurons; times in simulation steps.
-        tau_mem: membrane time constant in simulation steps; ``if`` has none.
+        neuron_kwargs: further settings of the neurons; times in ms.
+        tau_mem: membrane time constant in ms; ``if`` has none.
         reset: ``soft`` subtracts the threshold, so that a count is the integral of what came in; ``hard`` sets 0.
         surrogate: shape of the surrogate gradient: ``atan``, ``sigmoid``, ``triangle`` or ``fast_sigmoid``.
         learnable: settings of each layer that the gradient trains: ``tau_mem``, ``v_threshold``.
@@ -44,7 +45,7 @@ class LayerSettings:
         cells: of each dimension with ``population``.
         readout: ``count`` adds up the spikes of the last layer, ``rate`` takes their mean over the steps, ``leaky``
             weighs them as a leaky integrator does.
-        tau_readout: time constant of that integrator in simulation steps.
+        tau_readout: time constant of that integrator in ms.
 
     Raises:
         ConfigError: a value out of range or an unknown name.
@@ -52,7 +53,7 @@ class LayerSettings:
 
     sim_steps: int = 4
     neuron: str = "if"
-    neuron_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    neuron_kwargs: Settings = field(default_factory=dict)
     tau_mem: float = 2.0
     reset: str = "soft"
     surrogate: str = "atan"
@@ -66,9 +67,7 @@ class LayerSettings:
 
     def __post_init__(self) -> None:
         for name in ("sim_steps", "cells"):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-            require(whole, name, value, "an integer of at least 1")
+            require_whole(name, getattr(self, name))
         if self.neuron not in NEURONS:
             raise ConfigError(f"neuron={self.neuron}: {did_you_mean(str(self.neuron), NEURONS)}")
         if not isinstance(self.neuron_kwargs, Mapping):
@@ -91,7 +90,7 @@ class LayerSettings:
         """A population of the model that the settings name."""
         leak = {} if self.neuron == "if" else {"tau_mem": self.tau_mem, "decay_input": False}
         common = {"reset": self.reset, "surrogate": self.surrogate, "learnable": tuple(self.learnable)}
-        settings: dict[str, Any] = {**leak, **common, **self.neuron_kwargs}
+        settings: dict[str, Setting] = {**leak, **common, **self.neuron_kwargs}
         try:
             neurons: Neuron[Any] = NEURONS[self.neuron](shape, **settings)
         except TypeError as error:
@@ -99,19 +98,19 @@ class LayerSettings:
         return neurons
 
     @classmethod
-    def split(cls, settings: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
+    def split(cls, settings: Settings) -> tuple[Self, dict[str, Any]]:
         """The settings of a dictionary that are of layers, and the rest."""
         own = {setting.name for setting in fields(cls)}
         mine = {key: value for key, value in settings.items() if key in own}
         return cls(**mine), {key: value for key, value in settings.items() if key not in own}
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Setting]:
         """The settings as keyword arguments."""
         return {setting.name: getattr(self, setting.name) for setting in fields(self)}
 
 
 class SpikingLayer(nn.Module):
-    """Synapses and the neurons that they drive, which start anew for every input.
+    """Synapses and the neurons that they feed, which start anew for every input.
 
     Args:
         synapses: from spikes ``[batch, ...]`` to currents ``[batch, *neurons.shape]``, linear but for a bias current.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.settings import is_whole
 
 Recording = dict[str, dict[str, Tensor]]
 """By population and variable: ``[time, batch, *shape]``."""
@@ -31,8 +32,7 @@ class Recorder:
     def __init__(self, wanted: Mapping[str, Sequence[str]], every: int, limit: int) -> None:
         named = isinstance(wanted, Mapping) and all(isinstance(names, Iterable) for names in wanted.values())
         require(named, "record", wanted, "names of variables for each population, {'hidden': ['spikes', 'v']}")
-        whole = isinstance(every, Integral) and not isinstance(every, bool) and every >= 1
-        require(whole, "record_every", every, "at least 1")
+        require(is_whole(every, 1), "record_every", every, "at least 1")
         sized = isinstance(limit, int | float | Integral) and not math.isnan(limit)
         require(sized, "record_limit", limit, "a number of bytes")
         self.wanted = {name: (names,) if isinstance(names, str) else tuple(names) for name, names in wanted.items()}

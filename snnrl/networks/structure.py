@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from itertools import chain
-from numbers import Integral
 from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
@@ -16,7 +15,7 @@ from snnrl.networks.delay import Delay
 from snnrl.networks.graph import Edge, Loop, loops_in_order
 from snnrl.neurons import Neuron
 from snnrl.plasticity import Rule
-from snnrl.settings import FixedSettings, KnownSettings
+from snnrl.settings import FixedSettings, KnownSettings, is_whole
 
 
 class NetworkState(NamedTuple):
@@ -67,8 +66,9 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
             self.neurons[name] = population
         else:
             shape = population if isinstance(population, tuple | list) else (population,)
-            whole = all(isinstance(size, Integral) and not isinstance(size, bool) for size in shape)
-            require(whole, f"{name}", population, "neurons, or the shape of an input in whole numbers")
+            require(
+                all(map(is_whole, shape)), f"{name}", population, "neurons, or the shape of an input in whole numbers"
+            )
             require(min(shape, default=0) > 0, f"{name}.shape", shape, "positive sizes")
             shape = tuple(map(int, shape))
             self.shapes[name] = shape

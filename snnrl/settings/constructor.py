@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 from abc import ABCMeta
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, ClassVar, Self, get_args, get_type_hints, is_typeddict
 
 from snnrl.errors import ConfigError, did_you_mean, shown
 from snnrl.settings.values import once_per_class
+from snnrl.types import Setting, Settings
 
 
-def refuse_unknown(kind: type, given: Mapping[str, Any], known: Iterable[str] | None = None) -> None:
+def refuse_unknown(kind: type, given: Settings, known: Iterable[str] | None = None) -> None:
     """Raise :class:`~snnrl.errors.ConfigError` for a keyword that the constructor of a class does not take.
 
     >>> class Layer:
@@ -50,7 +51,7 @@ class KnownSettings:
 class _Making(ABCMeta):
     """Marks what it makes as made, once every constructor is through."""
 
-    def __call__(cls, *args: Any, **settings: Any) -> Any:
+    def __call__(cls, *args: Any, **settings: Setting) -> Any:
         made = super().__call__(*args, **settings)
         vars(made)["_made"] = True
         return made
@@ -73,7 +74,7 @@ class FixedSettings(metaclass=_Making):
     PASSED_ON: ClassVar[tuple[str, ...]] = ()
     """Settings that the constructor passes on and does not list."""
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Setting) -> None:
         if name in _settings_of(type(self)) and "_made" in self.__dict__:
             parts = (self.__dict__, *(self.__dict__.get(part, {}) for part in ("_buffers", "_parameters", "_modules")))
             kept = any(name in part for part in parts) or isinstance(getattr(type(self), name, None), property)

@@ -11,6 +11,7 @@ from snnrl.errors import ConfigError, did_you_mean, one_line, shown
 from snnrl.settings.constructor import accepted, is_open, required
 from snnrl.settings.registry import Registry
 from snnrl.settings.values import wrong
+from snnrl.types import Setting, Settings
 
 T = TypeVar("T")
 
@@ -25,14 +26,14 @@ class Part:
     """
 
     name: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
 
     def at(self, setting: str) -> str:
         """The full name of the setting that holds the part's name, the part being that of ``setting``."""
         return f"{setting}.name" if self.settings else setting
 
 
-def read_part(setting: str, value: Any, registry: Registry[Any] | None = None) -> Part:
+def read_part(setting: str, value: Setting, registry: Registry[Any] | None = None) -> Part:
     """The part that a recipe names, by a word or by a mapping with ``name``.
 
     Args:
@@ -59,7 +60,7 @@ def read_part(setting: str, value: Any, registry: Registry[Any] | None = None) -
     return part
 
 
-def build(registry: Registry[T], part: Part, setting: str, *arguments: Any, **given: Any) -> T:
+def build(registry: Registry[T], part: Part, setting: str, *arguments: Any, **given: Setting) -> T:
     """Make what a recipe names.
 
     Args:

@@ -40,7 +40,9 @@ def read(config: type[C], mapping: Any, section: str) -> C:
             raise unknown(section, name, value, list(known))
     for name, declared in known.items():
         if name not in mapping and declared.default is MISSING:
-            raise ConfigError(f"{at(section, name)} is missing: {declared.help or 'the settings are not whole'}")
+            expected = declared.limits.expected
+            what = declared.help or "the settings are not whole" if expected is None else f"must be {expected}"
+            raise ConfigError(f"{at(section, name)} is missing: {what}")
     if not issubclass(config, Settings):
         return config(**_typed(config, mapping, section))
     made = config.__new__(config)

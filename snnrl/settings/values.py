@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from snnrl.errors import ConfigError, require, shown
+from snnrl.types import Setting, Settings
 
 R = TypeVar("R")
 
@@ -79,7 +80,7 @@ class Limits:
     expected: str | None = None
     finite: bool = True
 
-    def hold(self, value: Any) -> bool:
+    def hold(self, value: Setting) -> bool:
         """Whether ``value``, of the right type, is within the limits."""
         if isinstance(value, float) and not math.isfinite(value) and (self.finite or math.isnan(value)):
             return False
@@ -141,17 +142,17 @@ def or_null(words: str) -> str:
     return f"{words}, or null" if " of " in words or ", " in words else f"{words} or null"
 
 
-def wrong(setting: str, value: Any, expected: str) -> ConfigError:
+def wrong(setting: str, value: Setting, expected: str) -> ConfigError:
     """The error of a value that is not what was expected."""
     return ConfigError(f"{setting}={shown(value)}: must be {expected}")
 
 
-def field_values(settings: Any) -> Mapping[str, Any]:
+def field_values(settings: Any) -> Settings:
     """Values of a dataclass's fields by name; nothing is copied."""
     return {each.name: getattr(settings, each.name) for each in fields(settings)}
 
 
-def plain(value: Any) -> str:
+def plain(value: Setting) -> str:
     """A value as a recipe writes it: a number without ``.0`` behind it, ``null`` and ``true`` in small letters.
 
     >>> plain(1.0), plain(None), plain(True), plain("auto")

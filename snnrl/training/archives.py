@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from snnrl.types import Setting
+
 FREELY = 64 * 2**20
 """Bytes that any file may unpack to."""
 DENSEST = 32
@@ -78,7 +80,7 @@ def check_plain(payload: Any, root: str, most: float = math.inf) -> None:
     """
     seen: set[int] = set()
 
-    def check(value: Any, where: str) -> None:
+    def check(value: Setting, where: str) -> None:
         kind = type(value)
         if id(value) in seen:
             return

@@ -6,10 +6,11 @@ A callback is a function ``callback(locals, globals) -> bool``, an object with t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from snnrl.errors import require, shown
+from snnrl.types import Settings
 
 Variables: TypeAlias = dict[str, Any]
 """Names and values of one step, as SB3's ``locals``."""
@@ -115,7 +116,7 @@ def as_callback(given: AnyCallback) -> Callback:
     return _Function(given)
 
 
-def update(callback: Callback, locals_: Mapping[str, Any]) -> None:
+def update(callback: Callback, locals_: Settings) -> None:
     """Give a callback the values of a new step, which it has as ``callback.locals``."""
     if hasattr(callback, "update_locals"):
         callback.update_locals(locals_)

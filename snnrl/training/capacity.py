@@ -15,6 +15,9 @@ from torch import Tensor
 
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError
+from snnrl.settings import is_whole
+from snnrl.spaces import Space
+from snnrl.types import Setting, Settings
 
 ATARI_BYTES, OTHER_BYTES = 1_800_000, 4_000
 """Resident memory of an Atari game and, at least, of another environment, as measured."""
@@ -23,7 +26,7 @@ LARGE = 10_000
 """Settings above this are looked at for the memory that they ask for."""
 
 
-def require_memory(need: int, setting: str, value: Any, device: torch.device, purpose: str) -> None:
+def require_memory(need: int, setting: str, value: Setting, device: torch.device, purpose: str) -> None:
     """Raise if ``need`` bytes are more than are free on the device.
 
     The estimate is a lower bound, so that what fits is never refused.
@@ -46,9 +49,7 @@ def require_memory(need: int, setting: str, value: Any, device: torch.device, pu
         )
 
 
-def check_settings(
-    section: str, settings: Mapping[str, Any], weigh: Callable[[Mapping[str, Any]], int], device: torch.device
-) -> None:
+def check_settings(section: str, settings: Settings, weigh: Callable[[Settings], int], device: torch.device) -> None:
     """Raise where a setting asks for more neurons than memory holds.
 
     Weights and traces grow linearly with the number of neurons, so two tiny models tell how many bytes each one costs.
@@ -77,10 +78,10 @@ Place = tuple[str | int, ...]
 """Where a setting stands: names, and places in lists of parts."""
 
 
-def _numbers(settings: Mapping[str, Any]) -> Iterator[tuple[Place, int]]:
+def _numbers(settings: Settings) -> Iterator[tuple[Place, int]]:
     """Whole numbers among settings, and among those of parts."""
     for key, value in settings.items():
-        if isinstance(value, int) and not isinstance(value, bool):
+        if is_whole(value):
             yield (key,), value
         elif isinstance(value, Mapping):
             yield from (((key, *path), number) for path, number in _numbers(value))
@@ -90,7 +91,7 @@ def _numbers(settings: Mapping[str, Any]) -> Iterator[tuple[Place, int]]:
                     yield from (((key, place, *path), number) for path, number in _numbers(entry))
 
 
-def _changed(settings: Mapping[str, Any], numbers: Mapping[Place, int]) -> dict[str, Any]:
+def _changed(settings: Settings, numbers: Mapping[Place, int]) -> dict[str, Setting]:
     """Settings with other numbers in some places."""
     found = copy.deepcopy(dict(settings))
     for path, number in numbers.items():
@@ -136,12 +137,12 @@ def _free_of_group(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     return None
 
 
-def environment_bytes(env: EnvConfig, observation: spaces.Space[Any]) -> int:
+def environment_bytes(env: EnvConfig, observation: Space) -> int:
     """Memory of one environment at least: the emulator or the object, and its observation in the vector's arrays."""
     return (ATARI_BYTES if env.is_atari else OTHER_BYTES) + 2 * space_bytes(observation)
 
 
-def space_bytes(space: spaces.Space[Any]) -> int:
+def space_bytes(space: Space) -> int:
     """Bytes of one element of a space; 0 of a space without arrays."""
     if isinstance(space, spaces.Dict):
         return sum(map(space_bytes, space.spaces.values()))

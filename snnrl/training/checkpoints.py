@@ -18,6 +18,7 @@ import torch
 from snnrl.errors import ConfigError, one_line, require
 from snnrl.legacy import upgraded_checkpoint
 from snnrl.training.archives import ForeignObject, check_plain, fault, most_bytes
+from snnrl.types import Saved, Setting
 
 CHECKPOINT_VERSION = 2
 """The layout that this snnrl writes; it reads this one and the older ones."""
@@ -25,7 +26,7 @@ CHECKPOINT_VERSION = 2
 _STEP_FILE = re.compile(r"step_([0-9]{12,})\.pt")
 
 
-def save_checkpoint(path: str | Path, payload: dict[str, Any]) -> None:
+def save_checkpoint(path: str | Path, payload: Saved) -> None:
     """Write ``payload`` to ``path`` so that a reader finds the old file or the whole new one, never a part.
 
     Args:
@@ -62,7 +63,7 @@ def save_checkpoint(path: str | Path, payload: dict[str, Any]) -> None:
 
 def load_checkpoint(
     path: str | Path, *, map_location: str | torch.device = "cpu", architecture: str | None = None
-) -> dict[str, Any]:
+) -> dict[str, Setting]:
     """Read what :func:`save_checkpoint` wrote; no code in the file is ever run.
 
     Args:
@@ -163,7 +164,7 @@ class CheckpointStore:
             raise ConfigError(f"{self.folder}: is no folder, and checkpoints belong in one; must be moved away")
         self.keep = keep
 
-    def save(self, payload: dict[str, Any], step: int) -> Path:
+    def save(self, payload: Saved, step: int) -> Path:
         """Write ``step_<step>.pt``, then remove all but the newest ``keep``.
 
         Checkpoints of later steps go too: a run resumed from before them has left them behind, and
@@ -177,7 +178,7 @@ class CheckpointStore:
             steps[known].unlink()
         return path
 
-    def save_best(self, payload: dict[str, Any]) -> Path:
+    def save_best(self, payload: Saved) -> Path:
         """Write ``best.pt`` over the one before."""
         path = self.folder / "best.pt"
         self._save(path, payload)
@@ -220,12 +221,12 @@ class CheckpointStore:
         *,
         map_location: str | torch.device = "cpu",
         architecture: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Setting]:
         """Read ``path``, or the latest; see :func:`load_checkpoint`."""
         chosen = self.find("last") if path is None else path
         return load_checkpoint(chosen, map_location=map_location, architecture=architecture)
 
-    def _save(self, path: Path, payload: dict[str, Any]) -> None:
+    def _save(self, path: Path, payload: Saved) -> None:
         for stray in self.folder.glob(".*.pt.tmp"):
             stray.unlink()
         save_checkpoint(path, payload)

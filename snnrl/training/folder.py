@@ -8,16 +8,16 @@ import secrets
 import shlex
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from snnrl.config import write_settings
 from snnrl.errors import ConfigError, RunError, one_line
 from snnrl.trust import names_code
+from snnrl.types import Settings
 
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -32,7 +32,7 @@ class RunFolder:
         settings: those of the whole run.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, settings: Settings) -> None:
         self.path, self.settings = path, settings
         self._lock = FileLock(path / ".lock", timeout=0, thread_local=False)
 
@@ -125,7 +125,7 @@ def exists_already(run_dir: Path) -> str:
     )
 
 
-def resume_line(run_dir: Path, settings: Mapping[str, Any]) -> str:
+def resume_line(run_dir: Path, settings: Settings) -> str:
     """The command that goes on with a run; whoever named code of their own trusts it."""
     trust = " trust=true" if names_code(settings) else ""
     return f"python -m snnrl.train resume={shlex.quote(str(run_dir))}{trust}"

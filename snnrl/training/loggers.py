@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.errors import ConfigError, did_you_mean, one_line
+from snnrl.types import Setting, Settings
 
 if TYPE_CHECKING:
     import wandb
@@ -29,7 +30,7 @@ _WANDB_FINISH_SECONDS = 120.0
 _WANDB_TEARDOWN_SECONDS = 5.0
 
 
-_WANDB_SETTINGS: Mapping[str, Any] = {
+_WANDB_SETTINGS: Settings = {
     "console": "off",
     "silent": True,
     "save_code": False,
@@ -47,7 +48,7 @@ class Logger(Protocol):
     def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
         """Record a picture, ``[height, width, 3]``, where the place shows pictures."""
 
-    def close(self, summary: Mapping[str, Any] | None = None) -> None:
+    def close(self, summary: Settings | None = None) -> None:
         """End the record, with the results of the whole run where the place has room for them."""
 
 
@@ -95,7 +96,7 @@ class JsonlLogger:
                 end = content.rfind(b"\n", 0, end) + 1
         self._file.truncate(end)
 
-    def close(self, summary: Mapping[str, Any] | None = None) -> None:
+    def close(self, summary: Settings | None = None) -> None:
         """Close the file; it holds steps only, so ``summary`` is not written."""
         self._file.close()
 
@@ -123,7 +124,7 @@ class TensorBoardLogger:
         """Write one image."""
         self._writer.add_image(name, image, step, dataformats="HWC")
 
-    def close(self, summary: Mapping[str, Any] | None = None) -> None:
+    def close(self, summary: Settings | None = None) -> None:
         """Write ``summary`` as a text, and the files to their end."""
         if summary:
             self._writer.add_text("summary", "\n".join(f"- {key}: {value}" for key, value in summary.items()))
@@ -149,7 +150,7 @@ class WandbLogger:
     def __init__(
         self,
         run_dir: str | Path,
-        config: Mapping[str, Any],
+        config: Settings,
         project: str = "snnrl",
         name: str | None = None,
         resume_id: str | None = None,
@@ -196,7 +197,7 @@ class WandbLogger:
 
         self._send({name: wandb.Image(image)}, step)
 
-    def _send(self, content: Mapping[str, Any], step: int) -> None:
+    def _send(self, content: Settings, step: int) -> None:
         if self._lost:
             return
         try:
@@ -205,7 +206,7 @@ class WandbLogger:
             self._lost = True
             _say(f"logging has stopped ({one_line(error)}), the run goes on; upload what there is with: {self._sync}")
 
-    def close(self, summary: Mapping[str, Any] | None = None) -> None:
+    def close(self, summary: Settings | None = None) -> None:
         """Set the run's summary and finish it; what wandb cannot do then is left for ``wandb sync``."""
         if self._lost:
             return
@@ -239,7 +240,7 @@ def validate_logger_names(names: str) -> tuple[str, ...]:
 def make_loggers(
     names: str,
     run_dir: str | Path,
-    config: Mapping[str, Any],
+    config: Settings,
     *,
     project: str = "snnrl",
     name: str | None = None,
@@ -283,7 +284,7 @@ def _number(value: float) -> int | float | None:
     return value if math.isfinite(value) else None
 
 
-def _not_set(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _not_set(settings: Settings) -> dict[str, Setting]:
     """Those of our settings of wandb that its environment variables leave open."""
     return {name: value for name, value in settings.items() if f"WANDB_{name.upper()}" not in os.environ}
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.textfiles import write_text
+from snnrl.types import Settings
 
 _PACKAGES = ("snnrl", "torch", "torchvision", "gymnasium", "ale-py", "numpy")
 
 
-Summary = Mapping[str, Any]
+Summary = Settings
 """What a run came to, by name; values as JSON has them."""
 
 
@@ -32,7 +31,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Settings) -> None:
     """Write ``content`` so that a reader, or a run killed meanwhile, finds the old file or the whole new one."""
     write_text(path, json.dumps(content, indent=2) + "\n")
 

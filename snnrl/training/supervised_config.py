@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from snnrl.config import interval, read_whole
 from snnrl.run_settings import SupervisedSettings
 from snnrl.settings import setting
 from snnrl.training.loggers import validate_logger_names
+from snnrl.types import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +21,8 @@ class SupervisedConfig(SupervisedSettings):
         total: images that the whole run learns from, all passes counted; known once the data set is read.
     """
 
-    learner: Mapping[str, Any] = setting(help="the settings are not whole", expected="a recipe with a name")
-    resolved: Mapping[str, Any] = setting({})
+    learner: Settings = setting(help="the settings are not whole", expected="a recipe with a name")
+    resolved: Settings = setting({})
     total: int = 1
 
     def __post_init__(self) -> None:
@@ -57,7 +56,7 @@ class SupervisedConfig(SupervisedSettings):
         )
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> SupervisedConfig:
+    def from_mapping(cls, mapping: Settings) -> SupervisedConfig:
         """Read and check the mapping that :func:`snnrl.recipes.compose_run` or a run's ``config.yaml`` gives.
 
         Raises:

@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium.error import DependencyNotInstalled
 from gymnasium.error import Error as GymnasiumError
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from snnrl.agents.base import Agent, permitted
-from snnrl.envs import EnvConfig, as_one_row, env_seeds, for_evaluation, make_env
+from snnrl.envs import Env, EnvConfig, as_one_row, env_seeds, for_evaluation, make_env
 from snnrl.errors import ConfigError
 from snnrl.textfiles import replacing
 from snnrl.training.evaluation import AFTERWARDS
@@ -82,7 +81,7 @@ def record_episode(
     return path
 
 
-def _drawn(env: EnvConfig) -> gymnasium.Env[Any, Any]:
+def _drawn(env: EnvConfig) -> Env:
     """An environment of evaluations that draws itself."""
     try:
         return make_env(for_evaluation(env), render_mode="rgb_array")
@@ -92,7 +91,7 @@ def _drawn(env: EnvConfig) -> gymnasium.Env[Any, Any]:
         raise _no_drawing(env, "takes no render_mode=rgb_array") from error
 
 
-def _picture(env: gymnasium.Env[Any, Any]) -> NDArray[np.uint8]:
+def _picture(env: Env) -> NDArray[np.uint8]:
     """``[height, width, 3]`` or, of grey, ``[height, width]``."""
     try:
         drawn: Any = env.render()
@@ -108,7 +107,7 @@ def _picture(env: gymnasium.Env[Any, Any]) -> NDArray[np.uint8]:
     return picture.astype(np.uint8, copy=False)
 
 
-def _no_drawing(env: EnvConfig | gymnasium.Env[Any, Any], why: str) -> ConfigError:
+def _no_drawing(env: EnvConfig | Env, why: str) -> ConfigError:
     name = env.id if isinstance(env, EnvConfig) else env.spec and env.spec.id
     return ConfigError(f"video=true: {name} cannot be drawn, as it {why}; must be false")
 

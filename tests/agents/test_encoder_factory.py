@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -294,3 +295,23 @@ def test_runs_of_0_1_keep_the_encoder_that_their_frames_asked_for(
     code = as_in_0_1(frames(), {"frames": told})
     assert type(code) is kind
     assert as_in_0_1(spaces.Discrete(3), {"frames": told}).size == 3
+
+
+def test_an_encoder_of_ones_own_is_named_by_its_module_and_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "codes_of_mine.py").write_text(
+        "from snnrl.encoders import RankOrderEncoder\n\n\n"
+        "class Mine(RankOrderEncoder):\n"
+        '    """The strongest first."""\n\n'
+        "    def __init__(self, size, *, sim_steps, threshold=0.0):\n"
+        "        super().__init__(size, sim_steps=sim_steps, threshold=threshold)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    code = encoder(spaces.Box(-1.0, 1.0, (4,)), name="codes_of_mine:Mine", threshold=0.5)
+    spikes, _ = code(torch.tensor([[0.1, 0.6, 0.9, 0.5]]), code.init_state(1))
+    assert spikes.sum() == 2
+    with pytest.raises(
+        ConfigError, match=r"agent\.encoder\.treshold=1: codes_of_mine:Mine has .*did you mean threshold"
+    ):
+        encoder(spaces.Box(-1.0, 1.0, (4,)), name="codes_of_mine:Mine", treshold=1)

@@ -25,6 +25,11 @@ def images(count: int, seed: int = 0) -> torch.Tensor:
     return torch.where(torch.rand(bright.shape, generator=generator) < 0.4, bright, 0).to(torch.uint8)
 
 
+def bright(count: int) -> torch.Tensor:
+    """Images as the learner has them inside, ``[count, inputs]``."""
+    return images(count).flatten(1).float()
+
+
 def winners_of(made: DiehlCookLearner, shown: torch.Tensor) -> torch.Tensor:
     """The winners while learning."""
     return made._compete(shown, made._learning)[0]
@@ -39,14 +44,14 @@ def test_every_image_drives_with_the_same_number_of_spikes() -> None:
     made = learner(input_spikes=90.0)
     with torch.no_grad():
         made.synapses.weight.fill_(1.0)
-    current = made._current(images(7))
+    current = made._current(bright(7))
     assert current.shape == (1, 7, 12)
     torch.testing.assert_close(current * 15, torch.full_like(current, 90.0))
 
 
 def test_poisson_spikes_have_the_mean_of_the_constant_current() -> None:
     made = learner(encoding="poisson", input_spikes=60.0)
-    one = images(1).expand(3000, 1, 6, 5)
+    one = bright(1).expand(3000, 30)
     current = made._spikes(one, 15).dense(30) @ made.synapses.weight.t()
     assert current.shape == (15, 3000, 12)
     torch.testing.assert_close(current.mean((0, 1)), made._current(one[:1])[0, 0], rtol=0.02, atol=0.0)
@@ -81,7 +86,7 @@ def test_it_learns_what_the_network_of_its_parts_learns() -> None:
     network.connect("input", "neurons", copy.deepcopy(made.synapses), rule=copy.deepcopy(made.rule))
     network.train().neuron("neurons").eval()
     shown, before = images(9), made.generator.get_state()
-    spikes = made._spikes(shown, 20).dense(made.inputs)
+    spikes = made._spikes(shown.flatten(1).float(), 20).dense(made.inputs)
     recording, _ = network.run({"input": spikes}, window=20)
     made.generator.set_state(before)
     made.learn(shown, torch.zeros(9, dtype=torch.int64))
@@ -155,7 +160,7 @@ def test_a_black_image_is_no_error() -> None:
     ("settings", "message"),
     [
         ({"sim_steps": 0}, r"learner\.sim_steps=0: must be an integer of at least 1"),
-        ({"depression": math.nan}, r"learner\.depression=nan: must be finite"),
+        ({"depression": math.nan}, r"learner\.depression=nan: must be at least 0"),
         ({"weight_sum": 0.0}, r"learner\.weight_sum=0\.0: must be above 0"),
         ({"label_readout": "one"}, r"learner\.label_readout=one: must be one of all, proportion, likelihood, ngram"),
     ],

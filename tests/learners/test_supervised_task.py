@@ -306,8 +306,8 @@ WRONG = {
     "n_neurons=many": "learner.n_neurons=many: must be an integer",
     "batch_size=0": "learner.batch_size=0: must be an integer of at least 1",
     "encoding=rate": "learner.encoding=rate: must be current or poisson",
-    "learning_rate=1.0": "learner.learning_rate=1.0: must be below 1",
-    "tau_mem=0.1": "learner.tau_mem=0.1: must be a number of ms that is at least dt",
+    "learning_rate=1.0": "learner.learning_rate=1.0: must be at least 0 and below 1",
+    "tau_mem=0.1": "learner.tau_mem=0.1: must be at least 1",
     "dataset=MINST": "dataset=MINST: there is no such data set; did you mean",
     "split=train": "split=train: must be test or validation",
     "passes=0": "passes=0: must be an integer of at least 1",
@@ -319,7 +319,7 @@ WRONG = {
     "checkpoint.every=-1": "checkpoint.every=-1: must be an integer of at least 0",
     "device=tpu": "device=tpu: must be auto, cpu, cuda or cuda:<n>",
     "logger=wandbb": "logger=wandbb: ",
-    "learner.name=unsupervise": "learner.name=unsupervise: there is no such learner; did you mean unsupervised",
+    "learner.name=diehl_cok": "learner.name=diehl_cok: there is no such learner; did you mean diehl_cook",
     "seed=-1": "seed=-1: must be an integer from 0",
 }
 

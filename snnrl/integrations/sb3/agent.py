@@ -200,7 +200,7 @@ class SB3Agent(Trainable, Generic[A, C]):
     def predict(
         self,
         observation: Observation,
-        state: Array | None = None,
+        state: Any | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
     ) -> tuple[Action, Array | None]:

@@ -117,5 +117,4 @@ class Screen:
 def shrink(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Frames ``[batch, 1, height, width]`` as ``[batch, 1, 84, 84]``, each pixel the mean of what it covers."""
     small = functional.interpolate(torch.from_numpy(frames).float(), (SIDE, SIDE), mode="area")
-    array: NDArray[np.uint8] = small.round().to(torch.uint8).numpy()
-    return array
+    return np.asarray(small.round().to(torch.uint8).numpy(), np.uint8)

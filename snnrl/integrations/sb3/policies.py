@@ -15,6 +15,7 @@ from snnrl.errors import ConfigError, require
 from snnrl.integrations.sb3.vision import SpikingNatureCNN
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
+from snnrl.settings import require_whole
 from snnrl.spaces.leaves import Space
 from snnrl.types import Saved
 
@@ -121,8 +122,7 @@ class SpikingActorPolicy(SpikingPolicy):
         critic: str = "ann",
         **kwargs: Any,
     ) -> None:
-        whole = isinstance(action_cells, int) and not isinstance(action_cells, bool) and action_cells >= 0
-        require(whole, "action_cells", action_cells, "an integer of at least 0")
+        require_whole("action_cells", action_cells, at_least=0)
         fits = action_cells == 0 or isinstance(action_space, spaces.Box)
         require(fits, "action_cells", action_cells, f"0 for {action_space}, whose actions are not continuous")
         require(critic in CRITICS, "critic", critic, " or ".join(CRITICS))
