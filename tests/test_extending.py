@@ -41,6 +41,11 @@ CHOSEN: Mapping[str, tuple[str, str, list[str]]] = {
     "tile_coding": ("TileCoding", "weight", ACTING),
     "nearest_centroid": ("NearestCentroid", "answers", ["data_dir=data", "checkpoint.every=128"]),
     "Thermostat": ("Thermostat", "network.connections.input to actor.weight", ACTING),
+    "cautious_ppo": (
+        "CautiousPPO",
+        "policy.action_net.weight",
+        [*ACTING, "agent.n_steps=12", "agent.batch_size=12", "agent.net_arch=[8]"],
+    ),
 }
 """By recipe: the class that it names, weights that learn, and settings by which a run is short."""
 
@@ -81,8 +86,8 @@ def own_classes(trained: Any) -> set[str]:
 
 def saved(path: Path) -> Mapping[str, torch.Tensor]:
     payload = load_checkpoint(path)
-    weights: Mapping[str, torch.Tensor] = payload["learner"] if "learner" in payload else payload["agent"]
-    return weights
+    kept = payload["learner"] if "learner" in payload else payload["agent"]
+    return {name: value for name, value in kept.items() if isinstance(value, torch.Tensor)}
 
 
 def test_each_kind_is_one_python_file_one_recipe_and_one_command() -> None:
