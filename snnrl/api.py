@@ -21,7 +21,7 @@ from snnrl.training.callbacks import AnyCallback
 from snnrl.training.device import leave_cores_to_environments
 from snnrl.training.evaluation import Evaluation, Policy
 from snnrl.training.evaluation import evaluate as play
-from snnrl.training.task import Task
+from snnrl.training.task import AnyTask
 from snnrl.training.trainer import Run, Trainer
 from snnrl.types import Setting, Settings
 from snnrl.words import as_words
@@ -94,7 +94,7 @@ def train(
     return _run(Trainer(task, run_dir, callback=callback, epoch=agent.epoch), task, composed)
 
 
-def _run(trainer: Trainer, task: Task[Any], settings: Settings | None = None) -> Run:
+def _run(trainer: Trainer, task: AnyTask, settings: Settings | None = None) -> Run:
     """Train; the agent knows afterwards what it was made for."""
     config = task.config
     if isinstance(config, RunConfig) and task.model.origin is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from snnrl import envs
 from snnrl.agent_files import read_agent
@@ -20,7 +20,7 @@ from snnrl.training.device import choose_device
 from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.supervised_config import SupervisedConfig
 from snnrl.training.supervised_task import SupervisedTask
-from snnrl.training.task import Task, fit, read_checkpoint
+from snnrl.training.task import AnyTask, fit, read_checkpoint
 from snnrl.types import Setting, Settings
 from snnrl.words import as_words
 
@@ -103,7 +103,7 @@ def checked(settings: Settings, env: EnvConfig | None = None) -> AnyConfig:
     return config if env is None else replace(config, env=env)
 
 
-def task_type(config: AnyConfig) -> type[Task[Any]]:
+def task_type(config: AnyConfig) -> type[AnyTask]:
     """What trains what the settings describe.
 
     Raises:
@@ -119,10 +119,13 @@ def agent_task(name: str) -> type[EnvironmentTask[Any]]:
         ConfigError: there is no agent of this name.
     """
     module, _, task = AGENTS.find(name, "agent.name").TASK.partition(":")
-    return cast(type[EnvironmentTask[Any]], getattr(import_module(module), task))
+    kind = getattr(import_module(module), task)
+    assert isinstance(kind, type)
+    assert issubclass(kind, EnvironmentTask)
+    return kind
 
 
-def task_of(settings: Settings, env: EnvConfig | None = None) -> Task[Any]:
+def task_of(settings: Settings, env: EnvConfig | None = None) -> AnyTask:
     """The task that the settings of a run describe.
 
     Args:
@@ -138,7 +141,7 @@ def task_of(settings: Settings, env: EnvConfig | None = None) -> Task[Any]:
 
 def make_task(
     env: AnyEnv | None = None, *, agent: str | None = None, experiment: str | None = None, **settings: Setting
-) -> Task[Any]:
+) -> AnyTask:
     """What a :class:`~snnrl.training.trainer.Trainer` drives: environments and an agent, or a data set and a learner.
 
     Args:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 
-S = TypeVar("S", bound=tuple[Any, ...])
+State: TypeAlias = tuple[Any, ...]
+"""Tensors whose first dimension is the batch, and tuples of them; most often a NamedTuple."""
+S = TypeVar("S", bound=State)
 
 
 def mapped(change: Callable[[Tensor], Tensor], state: S) -> S:
@@ -46,7 +48,7 @@ def reset_rows(state: S, fresh: S, rows: Tensor) -> S:
     return _made_as(state, parts)
 
 
-def leaves(state: tuple[Any, ...]) -> Iterator[Tensor]:
+def leaves(state: State) -> Iterator[Tensor]:
     """Every tensor of a nested state."""
     for part in state:
         if isinstance(part, Tensor):

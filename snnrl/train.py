@@ -84,7 +84,7 @@ def _own_settings(words: Sequence[str]) -> str:
     from snnrl.agents import AGENTS
     from snnrl.learners import LEARNERS
 
-    registry: Registry[Any] = LEARNERS if section == "learner" else AGENTS
+    registry: Registry[object] = LEARNERS if section == "learner" else AGENTS
     kind: Any = registry.find(settings[section]["name"], f"{section}.name")
     found = help_text(kind.Config, section, settings[section])
     return f"\nSettings of {section}.name={settings[section]['name']}\n\n{found}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
-from snnrl.agents.base import Agent
+from snnrl.agents.base import Agent, AnyAgent
 from snnrl.agents.trainable import Trainable
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
@@ -24,7 +24,7 @@ AGENTS: Registry[Trainable] = Registry(
 )
 """Agents by the names that recipes give them, those that stable-baselines3 trains among them."""
 
-__all__ = ["AGENTS", "Agent", "Trainable", "make_agent"]
+__all__ = ["AGENTS", "Agent", "AnyAgent", "Trainable", "make_agent"]
 
 
 def make_agent(
@@ -33,7 +33,7 @@ def make_agent(
     action_space: Space,
     env: EnvConfig,
     seed: int = 0,
-) -> Agent[Any]:
+) -> AnyAgent:
     """The agent that a recipe describes.
 
     Args:

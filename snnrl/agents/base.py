@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from inspect import signature
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -15,14 +15,14 @@ from torch import Tensor
 from snnrl.agents.trainable import Recorder, Trainable
 from snnrl.envs.feedback import Feedback, action_mask
 from snnrl.spaces import Space, as_batch, assemble, check_actions, check_observations
-from snnrl.types import Info, Observation, Setting
+from snnrl.types import Action, Info, Observation, Setting
 
 S = TypeVar("S")
 
 Metrics = Mapping[str, Tensor | float]
 
 
-def permitted(agent: Any, info: Info) -> dict[str, NDArray[np.bool_]]:
+def permitted(agent: object, info: Info) -> dict[str, NDArray[np.bool_]]:
     """What an agent's ``predict`` can be told besides, of what ``info`` of a vector environment says of actions."""
     mask = action_mask(info) if getattr(agent, "takes_masks", False) else None
     return {} if mask is None else {"action_masks": mask}
@@ -70,7 +70,7 @@ class Agent(Trainable, ABC, Generic[S]):
         """The training state of ``num_envs`` environments that are about to start their episodes."""
 
     @abstractmethod
-    def act(self, observation: Observation, feedback: Feedback, state: S) -> tuple[Any, S]:
+    def act(self, observation: Observation, feedback: Feedback, state: S) -> tuple[Action, S]:
         """Choose an action for each environment.
 
         Args:
@@ -106,7 +106,7 @@ class Agent(Trainable, ABC, Generic[S]):
         state: Any | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Action, Any]:
         """Act without learning, as stable-baselines3's ``predict`` does.
 
         Args:
@@ -122,7 +122,7 @@ class Agent(Trainable, ABC, Generic[S]):
             The action, or a batch of them, and the state for the next call.
         """
 
-    def as_batch(self, observation: Observation) -> tuple[Any, bool]:
+    def as_batch(self, observation: Observation) -> tuple[Observation, bool]:
         """The observation with a leading batch dimension, and whether it had one already.
 
         Raises:
@@ -130,3 +130,7 @@ class Agent(Trainable, ABC, Generic[S]):
         """
         arrays, batched = as_batch(self.observation_space, observation)
         return assemble(self.observation_space, arrays), batched
+
+
+AnyAgent: TypeAlias = Agent[Any]
+"""An agent with a training state that is known only when it runs."""

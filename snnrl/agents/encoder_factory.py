@@ -10,7 +10,7 @@ from typing import Any
 
 from gymnasium import spaces
 
-from snnrl.encoders import ENCODERS, Encoder, FittedEncoder, PopulationEncoder, Window
+from snnrl.encoders import ENCODERS, AnyEncoder, FittedEncoder, PopulationEncoder, Window
 from snnrl.encoders.frames import COLUMNS
 from snnrl.encoders.onehot import MOST_NUMBERS
 from snnrl.errors import ConfigError, did_you_mean, one_line, shown
@@ -78,7 +78,7 @@ def usual_encoder(space: Space) -> str:
     return "population"
 
 
-def encoder_settings(kind: type[Encoder[Any]]) -> tuple[str, ...]:
+def encoder_settings(kind: type[AnyEncoder]) -> tuple[str, ...]:
     """Names of the settings that a recipe may have for an encoder."""
     parameters = list(inspect.signature(kind.for_space).parameters.values())
     names = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]

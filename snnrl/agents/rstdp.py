@@ -19,11 +19,10 @@ from snnrl.decoders import ActionCode
 from snnrl.encoders import ObjectEncoder, Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCriticState, Seen
-from snnrl.networks.structure import RuleStates
 from snnrl.plasticity import RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
 from snnrl.settings import register
 from snnrl.spaces import Space, as_batch, first, split
-from snnrl.state import reset_rows
+from snnrl.state import State, reset_rows
 from snnrl.types import Array, Observation
 
 
@@ -72,7 +71,7 @@ class RSTDPState(NamedTuple):
     """Training state of :class:`RSTDP`."""
 
     network: ActorCriticState
-    rules: RuleStates
+    rules: State
     """State of each plastic connection's rule."""
     decision: Decision | None
     window: tuple[Outcome, ...]
@@ -276,9 +275,7 @@ class RSTDP(Agent[RSTDPState]):
         }
         return state._replace(rules=self._learn(seen, third, state.rules), window=()), metrics
 
-    def _learn(
-        self, windows: Sequence[Mapping[str, Seen]], third: Mapping[str, ThirdFactor], rules: RuleStates
-    ) -> RuleStates:
+    def _learn(self, windows: Sequence[Mapping[str, Seen]], third: Mapping[str, ThirdFactor], rules: State) -> State:
         """Change all weights; the rules' states after it."""
         seen = self.network.joined(windows)
         rates = self._rates(seen, third, rules)
@@ -291,9 +288,7 @@ class RSTDP(Agent[RSTDPState]):
         assert state.decision is not None
         return state.decision.activity.value.mean()
 
-    def _rates(
-        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: RuleStates
-    ) -> dict[str, Tensor]:
+    def _rates(self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State) -> dict[str, Tensor]:
         """By what the change of each connection is multiplied.
 
         Rules of hidden layers have a learning rate, or amplitudes, of their own. Where rates are per input, those of

@@ -12,12 +12,11 @@ from torch import Tensor
 
 from snnrl.connections import CONNECTIONS, Projection, Sparse
 from snnrl.connections.synapses import random_pairs
-from snnrl.encoders import Encoder
+from snnrl.encoders import AnyEncoder
 from snnrl.errors import ConfigError, shown
 from snnrl.networks import ActorCritic, Layer
-from snnrl.networks.structure import Learning, Population
-from snnrl.neurons import NEURONS
-from snnrl.plasticity import RULES, ThreeFactor
+from snnrl.neurons import NEURONS, AnyNeuron
+from snnrl.plasticity import RULES, AnyRule, ThreeFactor
 from snnrl.settings import Part, Settings, accepted, build, part, setting
 
 SECTION = "agent.network"
@@ -88,7 +87,7 @@ class Common(NamedTuple):
 def make_network(
     config: NetworkConfig,
     common: Common,
-    encoder: Encoder[Any],
+    encoder: AnyEncoder,
     *,
     actions: int,
     value_range: tuple[float, float],
@@ -146,7 +145,7 @@ def _layer(
     return Layer(neurons, connection, rules[0], around, rules[1])
 
 
-def _neurons(part: Part, common: Common, section: str, shape: Shape, *, hidden: bool) -> Population:
+def _neurons(part: Part, common: Common, section: str, shape: Shape, *, hidden: bool) -> AnyNeuron:
     usual = {"tau_mem": common.tau, "tau_syn": common.tau}
     usual["decay_input"] = False  # as in the default actor's membrane, for which the usual weights are made
     part = _with_usual(NEURONS.find(part.name, section), part, usual)
@@ -157,7 +156,7 @@ def _neurons(part: Part, common: Common, section: str, shape: Shape, *, hidden: 
     return neurons
 
 
-def _rule(part: Part | None, common: Common, section: str, neurons: Population, *, hidden: bool) -> Learning | None:
+def _rule(part: Part | None, common: Common, section: str, neurons: AnyNeuron, *, hidden: bool) -> AnyRule | None:
     if part is None:
         return None
     kind = RULES.find(part.name, section)
@@ -215,7 +214,7 @@ def _with_usual(kind: type, part: Part, usual: Mapping[str, Any]) -> Part:
 
 
 def _require_learnable(
-    part: Part | None, rule: Learning | None, connection: Projection, neurons: Population, section: str
+    part: Part | None, rule: AnyRule | None, connection: Projection, neurons: AnyNeuron, section: str
 ) -> None:
     """Raise :class:`ConfigError` for a rule that does not fit what it shall change."""
     if part is None or rule is None:

@@ -1,9 +1,7 @@
 """Encoders: observations to spikes, one file each."""
 
-from typing import Any
-
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder, FittedEncoder, Window, regular_spikes
+from snnrl.encoders.base import AnyEncoder, Encoder, FittedEncoder, Window, regular_spikes
 from snnrl.encoders.delta import DeltaEncoder, DeltaState
 from snnrl.encoders.frames import FrameEncoder, FrameState
 from snnrl.encoders.latency import LatencyEncoder, LatencyState
@@ -16,11 +14,12 @@ from snnrl.encoders.population import PopulationEncoder, PopulationState
 from snnrl.encoders.rank_order import RankOrderEncoder, RankOrderState
 from snnrl.settings import Registry
 
-ENCODERS: Registry[Encoder[Any]] = Registry("encoder", "snnrl.encoders.base:Encoder")
+ENCODERS: Registry[AnyEncoder] = Registry("encoder", "snnrl.encoders.base:Encoder")
 """Encoders by the names that recipes give them; see :class:`~snnrl.settings.Registry`."""
 
 __all__ = [
     "ENCODERS",
+    "AnyEncoder",
     "BernoulliEncoder",
     "DeltaEncoder",
     "DeltaState",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from snnrl.errors import ConfigError, require
 from snnrl.settings import FixedSettings, KnownSettings, accepted, is_whole
 from snnrl.spaces import Space, Unit, Vector, View
-from snnrl.spikes import SparseSpikes
+from snnrl.state import State
 from snnrl.types import Observation, Setting
 
-S = TypeVar("S", bound=tuple[Any, ...])
+S = TypeVar("S", bound=State)
 
 
 class Window(NamedTuple):
@@ -35,7 +35,7 @@ class FittedEncoder(NamedTuple):
 
     view: View
     """From the space's observations to those that the encoder takes."""
-    encoder: Encoder[Any]
+    encoder: AnyEncoder
 
 
 class FixedPrecision(KnownSettings, FixedSettings, nn.Module):
@@ -103,7 +103,7 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
             return super().__call__(observation, *state, **named)
 
     @classmethod
-    def for_space(cls, space: Space, window: Window, **settings: Any) -> FittedEncoder:
+    def for_space(cls, space: Space, window: Window, **settings: Setting) -> FittedEncoder:
         """The encoder for the observations of a space, as a recipe names it in ``agent.encoder``.
 
         This one serves encoders that are made as ``cls(values, sim_steps=..., **settings)``, with ``dt`` and
@@ -134,8 +134,12 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
         """The state at the start of an episode."""
 
     @abstractmethod
-    def forward(self, observation: Tensor, state: S) -> tuple[Tensor | SparseSpikes, S]:
+    def forward(self, observation: Tensor, state: S) -> tuple[Any, S]:
         """Spikes of one window for observations ``[batch, *observation_shape]``."""
+
+
+AnyEncoder: TypeAlias = Encoder[Any]
+"""An encoder with a state that is known only when it runs."""
 
 
 def require_tensor(observation: Observation) -> None:

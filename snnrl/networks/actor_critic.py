@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from snnrl.connections import Projection
 from snnrl.decoders import population_rates
-from snnrl.encoders import Encoder
+from snnrl.encoders import AnyEncoder
 from snnrl.errors import require
 from snnrl.networks.fused_readouts import fused_readouts
 from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
-from snnrl.networks.structure import Learning, NetworkState, Population, RuleStates
+from snnrl.networks.structure import NetworkState
 from snnrl.networks.window_run import Seen, rule_changes
-from snnrl.neurons import EscapeNoiseState, SaturatingIFState
-from snnrl.plasticity import EligibilityState, ThirdFactor, ThreeFactor
+from snnrl.neurons import AnyNeuron, EscapeNoiseState, SaturatingIFState
+from snnrl.plasticity import AnyRule, EligibilityState, ThirdFactor, ThreeFactor
 from snnrl.spikes import SparseSpikes, stack_spikes
+from snnrl.state import State
 
 
 class Layer(NamedTuple):
     """A population of neurons, and how it is connected."""
 
-    neurons: Population
+    neurons: AnyNeuron
     connection: Projection
     """From the population before."""
-    rule: Learning | None
+    rule: AnyRule | None
     recurrent: Projection | None = None
     """From the population itself; it learns by a rule of its own."""
-    recurrent_rule: Learning | None = None
+    recurrent_rule: AnyRule | None = None
 
 
 class ActorCriticState(NamedTuple):
     """Episode state of :class:`ActorCritic`, without that of its rules."""
 
-    encoder: tuple[Any, ...]
+    encoder: State
     network: NetworkState
     trace: Tensor
     """``[batch, size]`` presynaptic trace, which fused readouts share; else ``[batch, 0]``."""
@@ -85,7 +86,7 @@ class ActorCritic(Network):
 
     def __init__(
         self,
-        encoder: Encoder[Any],
+        encoder: AnyEncoder,
         hidden: Sequence[Layer],
         actor: Layer,
         critic: Layer,
@@ -125,7 +126,7 @@ class ActorCritic(Network):
         like: Tensor = activity.neurons[0][0]
         return ActorCriticState(self.encoder.init_state(batch), activity, like.new_zeros((batch, size)))
 
-    def init_rules(self, batch: int) -> RuleStates:
+    def init_rules(self, batch: int) -> State:
         if self.fused is None:
             return super().init_rules(batch)
         return tuple(EligibilityState((), self.connection(edge).new_eligibility(batch)) for edge in self.plastic())
@@ -177,8 +178,8 @@ class ActorCritic(Network):
         return {key: _in_a_row([window[key] for window in windows]) for key in windows[0]}
 
     def changes(
-        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: RuleStates
-    ) -> tuple[dict[str, Tensor], RuleStates]:
+        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State
+    ) -> tuple[dict[str, Tensor], State]:
         """What the rules make of what they saw.
 
         Args:
@@ -194,7 +195,7 @@ class ActorCritic(Network):
         return rule_changes(self, seen, third, rules)
 
     def input_powers(
-        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: RuleStates
+        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State
     ) -> dict[str, Tensor]:
         """The mean squared length of what rules with eligibility multiply postsynaptic activity by, 0-d tensors.
 
@@ -235,7 +236,7 @@ def _in_a_row(parts: list[Seen]) -> Seen:
     return Seen(torch.cat([part.pre for part in parts if isinstance(part.pre, Tensor)]), post)
 
 
-def _highest_rate(neurons: Population) -> float:
+def _highest_rate(neurons: AnyNeuron) -> float:
     """The most spikes that a neuron can fire in a simulation step, on average."""
     highest = getattr(neurons, "rate_max", None)
     return 1 / (1 + getattr(neurons, "refractory_steps", 0)) if highest is None else float(highest)

@@ -16,7 +16,7 @@ from snnrl.kernels import LIFWindow
 from snnrl.kernels.counting import count_spikes
 from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
-from snnrl.neurons import IF, LIF, AdaptiveLIF, CurrentLIF, Neuron
+from snnrl.neurons import IF, LIF, AdaptiveLIF, AnyNeuron, CurrentLIF
 from snnrl.settings import accepted, require_whole
 from snnrl.surrogate import make_surrogate
 from snnrl.traces import decay_factor, decay_kernel
@@ -86,13 +86,13 @@ class LayerSettings:
         require(math.isfinite(self.tonic) and self.tonic >= 0, "tonic", self.tonic, "a number of at least 0")
         self.neurons(1)
 
-    def neurons(self, shape: int | tuple[int, ...]) -> Neuron[Any]:
+    def neurons(self, shape: int | tuple[int, ...]) -> AnyNeuron:
         """A population of the model that the settings name."""
         leak = {} if self.neuron == "if" else {"tau_mem": self.tau_mem, "decay_input": False}
         common = {"reset": self.reset, "surrogate": self.surrogate, "learnable": tuple(self.learnable)}
         settings: dict[str, Setting] = {**leak, **common, **self.neuron_kwargs}
         try:
-            neurons: Neuron[Any] = NEURONS[self.neuron](shape, **settings)
+            neurons: AnyNeuron = NEURONS[self.neuron](shape, **settings)
         except TypeError as error:
             raise ConfigError(f"neuron_kwargs={dict(self.neuron_kwargs)}: {error}") from error
         return neurons
@@ -118,10 +118,10 @@ class SpikingLayer(nn.Module):
         settings: for how many steps, and from which potential.
     """
 
-    def __init__(self, synapses: nn.Module, neurons: Neuron[Any], settings: LayerSettings) -> None:
+    def __init__(self, synapses: nn.Module, neurons: AnyNeuron, settings: LayerSettings) -> None:
         super().__init__()
         self.synapses: nn.Module = synapses
-        self.neurons: Neuron[Any] = neurons
+        self.neurons: AnyNeuron = neurons
         self.settings = settings
 
     def trains(self, current: Tensor) -> Tensor:
@@ -200,7 +200,7 @@ class LayeredNetwork(nn.Module):
         self.excite()
 
     @classmethod
-    def of(cls, synapses: Sequence[nn.Module], neurons: Sequence[Neuron[Any]], settings: LayerSettings) -> Self:
+    def of(cls, synapses: Sequence[nn.Module], neurons: Sequence[AnyNeuron], settings: LayerSettings) -> Self:
         """A network of synapses and neurons that exist, as they are; ``settings`` says for how many steps it runs."""
         network = cls.__new__(cls)
         network._compose(synapses, neurons, settings, None)
@@ -211,7 +211,7 @@ class LayeredNetwork(nn.Module):
     def _compose(
         self,
         synapses: Sequence[nn.Module],
-        neurons: Sequence[Neuron[Any]],
+        neurons: Sequence[AnyNeuron],
         settings: LayerSettings,
         inputs: int | None,
     ) -> None:

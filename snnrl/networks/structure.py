@@ -13,24 +13,20 @@ from snnrl.connections import Connection, Projection
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.networks.delay import Delay
 from snnrl.networks.graph import Edge, Loop, loops_in_order
-from snnrl.neurons import Neuron
-from snnrl.plasticity import Rule
+from snnrl.neurons import AnyNeuron, Neuron
+from snnrl.plasticity import AnyRule, Rule
 from snnrl.settings import FixedSettings, KnownSettings, is_whole
-
-RuleStates = tuple[Any, ...]
-"""State of each plastic connection's rule."""
-Population = Neuron[Any]
-Learning = Rule[Any]
+from snnrl.state import State
 
 
 class NetworkState(NamedTuple):
     """Episode state of a :class:`~snnrl.networks.Network`."""
 
-    neurons: tuple[Any, ...]
+    neurons: State
     """State of each population of neurons, in the order in which they were added."""
     arriving: tuple[Tensor, ...]
     """Spikes under way on each connection ``[batch, steps, *pre_shape]``, oldest first."""
-    rules: RuleStates
+    rules: State
     """State of each plastic connection's rule."""
 
 
@@ -56,7 +52,7 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
         self.neurons, self.connections = nn.ModuleDict(), nn.ModuleDict()
         self.rules, self.delays = nn.ModuleDict(), nn.ModuleDict()
 
-    def add(self, name: str, population: Population | int | tuple[int, ...]) -> None:
+    def add(self, name: str, population: AnyNeuron | int | tuple[int, ...]) -> None:
         """Add a population: a neuron model, or the shape of an input whose spikes come from outside.
 
         Raises:
@@ -85,7 +81,7 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
         post: str,
         connection: Projection,
         *,
-        rule: Learning | None = None,
+        rule: AnyRule | None = None,
         delay: float | Tensor = 0.0,
     ) -> None:
         """Add a connection from ``pre`` to ``post``.
@@ -142,7 +138,7 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
             (),
         )
 
-    def init_rules(self, batch: int) -> RuleStates:
+    def init_rules(self, batch: int) -> State:
         """The state at rest of each plastic connection's rule."""
         return tuple(
             self.rule(edge).init_state(self.connection(edge), edge.pre_shape, edge.post_shape, batch)
@@ -166,9 +162,9 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
         """The delay of an edge."""
         return cast(Delay, self.delays[edge.key])
 
-    def rule(self, edge: Edge) -> Learning:
+    def rule(self, edge: Edge) -> AnyRule:
         """How a plastic edge learns."""
-        return cast(Learning, self.rules[edge.key])
+        return cast(AnyRule, self.rules[edge.key])
 
     def plastic(self) -> list[Edge]:
         """The edges that learn."""

@@ -18,6 +18,7 @@ from snnrl.networks.structure import NetworkState, Structure
 from snnrl.plasticity import ThirdFactor
 from snnrl.plasticity.base import train
 from snnrl.spikes import SparseSpikes, as_dtype
+from snnrl.state import State
 
 
 class Seen(NamedTuple):
@@ -31,7 +32,7 @@ class Seen(NamedTuple):
 
 def rule_changes(
     structure: Structure, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], states: Sequence[Any]
-) -> tuple[dict[str, Tensor], tuple[Any, ...]]:
+) -> tuple[dict[str, Tensor], State]:
     """What the rules make of a window.
 
     Args:

@@ -1,9 +1,7 @@
 """Neuron models, one file each."""
 
-from typing import Any
-
 from snnrl.neurons.adaptive_lif import LSNN, AdaptiveLIF, AdaptiveLIFState
-from snnrl.neurons.base import Neuron, SpikingNeuron
+from snnrl.neurons.base import AnyNeuron, Neuron, SpikingNeuron
 from snnrl.neurons.current_lif import CurrentLIF, CurrentLIFState
 from snnrl.neurons.diehl_cook import DiehlCook
 from snnrl.neurons.escape_noise import EscapeNoise, EscapeNoiseState
@@ -16,7 +14,7 @@ from snnrl.neurons.saturating_if import SaturatingIF, SaturatingIFState
 from snnrl.neurons.spike_response import SRM0, CumulativeSRM, CumulativeSRMState, SRM0State
 from snnrl.settings import Registry
 
-NEURONS: Registry[Neuron[Any]] = Registry("neuron", "snnrl.neurons.base:Neuron")
+NEURONS: Registry[AnyNeuron] = Registry("neuron", "snnrl.neurons.base:Neuron")
 """Neuron models by the names that recipes give them; see :class:`~snnrl.settings.Registry`."""
 
 __all__ = [
@@ -27,6 +25,7 @@ __all__ = [
     "SRM0",
     "AdaptiveLIF",
     "AdaptiveLIFState",
+    "AnyNeuron",
     "CumulativeSRM",
     "CumulativeSRMState",
     "CurrentLIF",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -225,7 +225,11 @@ def _cast(current: Tensor, like: Tensor) -> Tensor:
     return current.to(like.dtype)
 
 
-def steps_like(model: type[Neuron[Any]], other: type[Neuron[Any]]) -> bool:
+AnyNeuron: TypeAlias = Neuron[Any]
+"""Neurons of a model, and with a state, that are known only when it runs."""
+
+
+def steps_like(model: type[AnyNeuron], other: type[AnyNeuron]) -> bool:
     """Whether ``model``, derived from ``other``, leaves one step as it is, so that a loop written for that serves."""
     return model._step == other._step
 

@@ -1,8 +1,6 @@
 """Plasticity rules and their third factors, one file for each family."""
 
-from typing import Any
-
-from snnrl.plasticity.base import Rule, ThirdFactor
+from snnrl.plasticity.base import AnyRule, Rule, ThirdFactor
 from snnrl.plasticity.delta_rule import DeltaRule, DeltaRuleState
 from snnrl.plasticity.first_spike import FirstSpikeState, FirstSpikeSTDP
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
@@ -14,7 +12,7 @@ from snnrl.plasticity.three_factor import EligibilityState, ThreeFactor
 from snnrl.plasticity.winner_take_all import WinnerTakeAllState, WinnerTakeAllSTDP
 from snnrl.settings import Registry
 
-RULES: Registry[Rule[Any]] = Registry("rule", "snnrl.plasticity.base:Rule", "plasticity")
+RULES: Registry[AnyRule] = Registry("rule", "snnrl.plasticity.base:Rule", "plasticity")
 """Plasticity rules by the names that recipes give them; see :class:`~snnrl.settings.Registry`."""
 
 __all__ = [
@@ -23,6 +21,7 @@ __all__ = [
     "RULES",
     "STDP",
     "TDSTDP",
+    "AnyRule",
     "DeltaRule",
     "DeltaRuleState",
     "EligibilityState",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,10 @@ from snnrl.connections.base import Connection
 from snnrl.errors import require
 from snnrl.settings import FixedSettings, KnownSettings
 from snnrl.spikes import SparseSpikes, as_dtype
+from snnrl.state import State
 from snnrl.traces import decay_kernel, scan_trace
 
-S = TypeVar("S", bound=tuple[Any, ...])
+S = TypeVar("S", bound=State)
 
 Shape = tuple[int, ...]
 
@@ -110,6 +111,10 @@ class Rule(FixedSettings, KnownSettings, nn.Module, ABC, Generic[S]):
         Raises:
             ConfigError: a rule that needs a modulator is given none.
         """
+
+
+AnyRule: TypeAlias = Rule[Any]
+"""A rule with a state that is known only when it runs."""
 
 
 def zeros(connection: Connection, batch: int, shape: Shape) -> Tensor:

@@ -19,7 +19,7 @@ class Declared(NamedTuple):
     help: str = ""
     limits: Limits = Limits()
     default_text: str | None = None
-    registry: Registry[Any] | None = None
+    registry: Registry[object] | None = None
 
 
 class Declaration(NamedTuple):
@@ -34,7 +34,7 @@ class Declaration(NamedTuple):
     limits: Limits
     default_text: str | None
     """What ``--help`` says in place of the default."""
-    registry: Registry[Any] | None
+    registry: Registry[object] | None
     """Of a setting that names a part, where its name is looked up."""
 
 
@@ -51,7 +51,7 @@ def setting(
     expected: str | None = None,
     finite: bool = True,
     default_text: str | None = None,
-    registry: Registry[Any] | None = None,
+    registry: Registry[object] | None = None,
 ) -> Any:
     """Declare a setting as the field of a frozen dataclass that is derived from :class:`Settings`.
 
@@ -111,7 +111,7 @@ def _said(config: type, name: str) -> Declared:
     return Declared(help, limits, default_text, registry)
 
 
-def part(registry: Registry[Any], default: Any = MISSING, help: str = "") -> Any:
+def part(registry: Registry[object], default: Any = MISSING, help: str = "") -> Any:
     """Declare a setting that names a part: a neuron, a rule, a connection, an encoder.
 
     Its annotation is ``Part``, or ``Part | None`` where there need be none, or ``tuple[Part, ...]``. A recipe gives a

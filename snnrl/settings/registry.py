@@ -11,11 +11,11 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from inspect import isabstract
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from snnrl.errors import ConfigError, did_you_mean, one_line, shown
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 C = TypeVar("C", bound=type)
 
 CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
@@ -121,7 +121,7 @@ class Registry(Generic[T]):
             raise ConfigError(f"{said}: has no Config; must be a class with one, the dataclass of its settings")
         return found
 
-    def _imported(self, where: str, said: str) -> Any:
+    def _imported(self, where: str, said: str) -> object:
         try:
             if CLASS.fullmatch(where) is None:
                 raise ValueError("not module:Class")

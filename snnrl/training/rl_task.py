@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
-from snnrl.agents import Agent, make_agent
+from snnrl.agents import AnyAgent, make_agent
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, env_seeds, make_envs, spaces_of
 from snnrl.spaces.leaves import Space
@@ -28,7 +27,7 @@ def make_fitting_agent(
     seed: int,
     device: torch.device,
     num_envs: int = 1,
-) -> Agent[Any]:
+) -> AnyAgent:
     """The agent that a recipe describes, on a device; refused before it is made where memory cannot hold it.
 
     Args:
@@ -44,7 +43,7 @@ def make_fitting_agent(
         ConfigError: there is not enough memory, or a setting or a space that the agent cannot take.
     """
 
-    def make(recipe: Settings) -> Agent[Any]:
+    def make(recipe: Settings) -> AnyAgent:
         return make_agent(recipe, observation_space, action_space, env, seed)
 
     def weigh(recipe: Settings) -> int:
@@ -56,7 +55,7 @@ def make_fitting_agent(
     return make(settings).to(device)
 
 
-class RLTask(EnvironmentTask[Agent[Any]]):
+class RLTask(EnvironmentTask[AnyAgent]):
     """An agent that acts in a vector of environments, and learns as it goes.
 
     A checkpoint is a barrier: an emulator's state is awkward to save, so the run that goes on starts fresh episodes
@@ -72,7 +71,7 @@ class RLTask(EnvironmentTask[Agent[Any]]):
         ConfigError: a setting that the environment or agent cannot take.
     """
 
-    def __init__(self, config: RunConfig, agent: Agent[Any] | None = None, steps: int = 0) -> None:
+    def __init__(self, config: RunConfig, agent: AnyAgent | None = None, steps: int = 0) -> None:
         super().__init__(config, agent, steps)
         self.device = choose_device(config.device)
         self.model = self.make_model(config, self.device) if agent is None else agent.to(self.device)
@@ -82,7 +81,7 @@ class RLTask(EnvironmentTask[Agent[Any]]):
     @classmethod
     def make_agent(
         cls, agent: Settings, env: EnvConfig, seed: int, device: torch.device, num_envs: int = 1
-    ) -> Agent[Any]:
+    ) -> AnyAgent:
         return make_fitting_agent(agent, *spaces_of(env), env, seed, device, num_envs)
 
     def row(self) -> Mapping[str, float]:

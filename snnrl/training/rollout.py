@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
-from snnrl.agents.base import Agent, Metrics
+from snnrl.agents.base import AnyAgent, Metrics
 from snnrl.envs import EnvConfig, Episode, EpisodeStats, FeedbackBuilder, VectorAtari
 from snnrl.envs.types import VectorEnv
 from snnrl.types import Action, Info
@@ -44,7 +44,7 @@ class Rollout:
         seeds: one for each environment.
     """
 
-    def __init__(self, agent: Agent[Any], envs: VectorEnv, env: EnvConfig, seeds: Sequence[int]) -> None:
+    def __init__(self, agent: AnyAgent, envs: VectorEnv, env: EnvConfig, seeds: Sequence[int]) -> None:
         self._agent, self._envs = agent, envs
         self._observation, info = envs.reset(seed=cast(Any, list(seeds)))
         self._builder = FeedbackBuilder(env.reward, envs.num_envs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -260,3 +260,7 @@ def fit(model: T, part: str, saved: Saved, place: torch.device) -> T:
         model.to(place).load_state_dict(saved[part])
         generator_of(model).set_state(saved["generator"].cpu())
     return model.eval()
+
+
+AnyTask: TypeAlias = Task[Any]
+"""A task with a model that is known only when it runs."""

@@ -26,7 +26,7 @@ from snnrl.training.metrics import RunningMetrics
 from snnrl.training.progress import Progress, ProgressMode
 from snnrl.training.shutdown import GracefulShutdown
 from snnrl.training.summary import Summary, versions
-from snnrl.training.task import Finished, Task, architecture, generator_of
+from snnrl.training.task import AnyTask, Finished, architecture, generator_of
 from snnrl.types import Saved
 
 LOGS = 200
@@ -92,7 +92,7 @@ class Trainer:
 
     def __init__(
         self,
-        task: Task[Any],
+        task: AnyTask,
         run_dir: str | Path | None = None,
         *,
         resume: bool | str = False,

@@ -12,7 +12,7 @@ from gymnasium.error import Error as GymnasiumError
 from numpy.typing import NDArray
 from PIL import Image
 
-from snnrl.agents.base import Agent, permitted
+from snnrl.agents.base import AnyAgent, permitted
 from snnrl.envs import Env, EnvConfig, as_one_row, env_seeds, for_evaluation, make_env
 from snnrl.errors import ConfigError
 from snnrl.textfiles import replacing
@@ -39,7 +39,7 @@ def check_drawing(env: EnvConfig) -> None:
 
 
 def record_episode(
-    agent: Agent[Any],
+    agent: AnyAgent,
     env: EnvConfig,
     path: Path,
     *,
