@@ -97,7 +97,7 @@ def test_a_setting_that_the_tuned_agent_does_not_have_is_named() -> None:
     from snnrl.loading import make_agent
 
     write("envs/Mine.yaml", "id: CartPole-v1\ntuned:\n  rstdp:\n    gama: 0.5\n")
-    with pytest.raises(ConfigError, match=r"agent\.gama: there is no such setting; did you mean gamma"):
+    with pytest.raises(ConfigError, match=r"agent\.gama=0\.5: there is no such setting; did you mean gamma"):
         make_agent("Mine")
 
 
