@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from snnrl.agents.open_loop import OpenLoop
 from snnrl.envs import EnvConfig
 from snnrl.errors import require
-from snnrl.settings import register
+from snnrl.settings import Settings, register, setting
 from snnrl.spaces import Leaf, Space, assemble, leaves, named, split
 from snnrl.types import Action, Array
 
 
 @dataclass(frozen=True)
-class ConstantConfig:
+class ConstantConfig(Settings, section="agent"):
     """Recipe of :class:`Constant`."""
 
-    action: Action = None
-    """The action: a number, a list for a Box or Tuple, a mapping for a Dict; ``None`` is the first of named ones."""
+    action: Action = setting(
+        None, "a number, a list for a Box or Tuple, a mapping for a Dict", default_text="the first of those with a name"
+    )
 
 
 @register("constant")

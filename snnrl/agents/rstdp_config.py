@@ -2,95 +2,64 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from snnrl.agents.rstdp_network import NetworkConfig
 from snnrl.envs.checked import LARGEST
-from snnrl.errors import require
-from snnrl.settings import is_number
-from snnrl.types import Settings
+from snnrl.settings import Settings, setting
+from snnrl.types import Setting
 
 
 @dataclass(frozen=True)
-class RSTDPConfig:
+class RSTDPConfig(Settings, section="agent"):
     """Recipe of :class:`~snnrl.agents.rstdp.RSTDP`; times in ms, learning rates of changes summed over environments."""
 
-    sim_steps: int = 20
-    """Simulation steps in one environment step."""
-    dt: float = 1.0
-    """Length of a simulation step."""
-    tau: float = 10.0
-    """Time constant of membranes, synaptic currents and presynaptic traces."""
-    encoder: Settings | str | None = field(default_factory=dict)
-    """From observations to spikes: a name, or ``name`` and settings; see
-    :func:`~snnrl.agents.encoder_factory.make_encoder`."""
-    warmup_steps: int = 4096
-    """Decisions of random play from which an encoder of frames learns what the screen shows."""
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-    """Its populations: hidden layers, actor and critic."""
-    action_bins: int = 9
-    """Populations for each dimension of a continuous action."""
-    value_range: tuple[float, float] = (-2.0, 2.0)
-    """Values of a silent and of a fully active critic."""
-    temperature: float = 0.5
-    """Of the softmax over the populations' spikes per neuron."""
-    gamma: float = 0.98
-    """Discount."""
-    trace_lambda: float = 0.9
-    """Decay of eligibility beyond the discount."""
-    actor_lr: float = 3e-3
-    """Learning rate of the actor."""
-    critic_lr: float = 1e-3
-    """Learning rate of the critic."""
-    lr_end_factor: float = 0.1
-    """What the learning rates are multiplied by at the end; they fall linearly."""
-    lr_per_input: bool = False
-    """Divide the learning rates by the mean squared length of the presynaptic activity."""
-    normalise_td: bool = False
-    """Divide the actor's modulator by the running root mean square of the TD error."""
-    entropy_coef: float = 0.0
-    """Modulator for choosing what is unlikely; keeps the policy from freezing."""
-    exploration_bonus: float = 0.0
-    """Spikes per neuron by which one action is preferred for a while, so that exploration persists; 0 for none."""
-    exploration_steps: int = 50
-    """Mean length of that while."""
-    postsynaptic_floor: float = 0.0
-    """Added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic."""
-    weight_mean: float = 0.15
-    """Mean of the initial weights."""
-    weight_std: float = 0.02
-    """Standard deviation of the initial weights."""
-    weight_bound: float = 2.0
-    """Largest absolute weight."""
-    update_every: int = 1
-    """Environment steps after which weight changes are applied."""
-    plasticity: bool = True
-    """Control: whether weights change at all."""
-    modulator: str = "td"
-    """``td``, or as a control ``shuffled``: TD errors of other times and environments."""
+    sim_steps: int = setting(20, "simulation steps in one environment step", at_least=1)
+    dt: float = setting(1.0, "length of a simulation step in ms", above=0)
+    tau: float = setting(10.0, "time constant of membranes, synaptic currents and presynaptic traces in ms", above=0)
+    encoder: Mapping[str, Setting] | str | None = setting(
+        {}, "from observations to spikes: a name, or name and settings", default_text="the one that suits the space"
+    )
+    warmup_steps: int = setting(
+        4096, "decisions of random play from which an encoder of frames learns what the screen shows", at_least=1
+    )
+    network: NetworkConfig = setting(NetworkConfig(), "hidden layers, actor and critic")
+    action_bins: int = setting(9, "populations for each dimension of a continuous action")
+    value_range: tuple[float, float] = setting((-2.0, 2.0), "values of a silent and of a fully active critic")
+    temperature: float = setting(0.5, "of the softmax over the populations' spikes per neuron", above=0)
+    gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)
+    trace_lambda: float = setting(0.9, "decay of eligibility beyond the discount", at_least=0, at_most=1)
+    actor_lr: float = setting(3e-3, "learning rate of the actor, and of hidden layers", at_least=0)
+    critic_lr: float = setting(1e-3, "learning rate of the critic", at_least=0)
+    lr_end_factor: float = setting(
+        0.1, "what the learning rates are multiplied by at the end; they fall linearly", at_least=0, at_most=1
+    )
+    lr_per_input: bool = setting(
+        False, "divide the learning rates by the mean squared length of the presynaptic activity"
+    )
+    normalise_td: bool = setting(False, "divide the actor's modulator by the running root mean square of the TD error")
+    entropy_coef: float = setting(
+        0.0, "modulator for choosing what is unlikely; keeps the policy from freezing", at_least=0
+    )
+    exploration_bonus: float = setting(
+        0.0, "spikes per neuron by which one action is preferred for a while; 0 for none", at_least=0
+    )
+    exploration_steps: int = setting(50, "mean length of that while in decisions", at_least=1)
+    postsynaptic_floor: float = setting(
+        0.0, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
+    )
+    weight_mean: float = setting(0.15, "mean of the initial weights")
+    weight_std: float = setting(0.02, "standard deviation of the initial weights", at_least=0)
+    weight_bound: float = setting(2.0, "largest absolute weight", above=0)
+    update_every: int = setting(1, "environment steps after which weight changes are applied", at_least=1)
+    plasticity: bool = setting(True, "whether weights change at all; false is a control")
+    modulator: str = setting(
+        "td", "td, or as a control shuffled: TD errors of other times and environments", choices=("td", "shuffled")
+    )
 
     def __post_init__(self) -> None:
-        for name in (
-            "sim_steps",
-            "update_every",
-            "warmup_steps",
-            "exploration_steps",
-        ):
-            value = getattr(self, name)
-            require(isinstance(value, int) and value >= 1, f"agent.{name}", value, "an integer of at least 1")
-        for name in ("temperature", "weight_bound"):
-            require(getattr(self, name) > 0, f"agent.{name}", getattr(self, name), "above 0")
-        for name in ("gamma", "trace_lambda", "lr_end_factor"):
-            require(0 <= getattr(self, name) <= 1, f"agent.{name}", getattr(self, name), "in [0, 1]")
-        for name in ("actor_lr", "critic_lr", "entropy_coef", "exploration_bonus", "postsynaptic_floor", "weight_std"):
-            require(getattr(self, name) >= 0, f"agent.{name}", getattr(self, name), "at least 0")
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, float):
-                require(math.isfinite(value), f"agent.{each.name}", value, "finite")
-        limits = self.value_range
-        numbers = len(limits) == 2 and all(is_number(limit) and abs(limit) <= LARGEST for limit in limits)
-        expected = f"[lowest, highest] with lowest below highest, at most {LARGEST:g} in size"
-        require(numbers and limits[0] < limits[1], "agent.value_range", list(limits), expected)
-        require(self.modulator in ("td", "shuffled"), "agent.modulator", self.modulator, "td or shuffled")
+        super().__post_init__()
+        low, high = self.value_range
+        fits = -LARGEST <= low < high <= LARGEST
+        self.require(fits, "value_range", f"[lowest, highest] with lowest below highest, at most {LARGEST:g} in size")
