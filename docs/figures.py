@@ -126,7 +126,7 @@ def mnist(run: Path, path: Path, shown: int = 100) -> None:
     figure = plt.figure(figsize=(11, 5.2), constrained_layout=True)
     fields, matrix = figure.subfigures(1, 2)
     side = int(np.sqrt(shown))
-    names = learner.ballot.assignments().tolist()
+    names = learner.readout.assignments().tolist()
     for number, axis in enumerate(fields.subplots(side, side).flat):
         axis.imshow(learner.weight[number].view(learner.shape).mean(0), cmap="hot_r", vmin=0)
         axis.set_title(names[number] if names[number] >= 0 else "–", fontsize=6, pad=1)

@@ -30,7 +30,7 @@ class FrameState(NamedTuple):
     columns: Tensor
     """``[batch, rows, width / 4]`` uint8: the channel bits of the last frame, from which motion is seen."""
     centre: Tensor
-    """``[batch]`` int64: the last known column of the agent's own figure."""
+    """``[batch]`` int64: the last known column of the agent's own avatar."""
 
 
 @register("frames")
@@ -40,7 +40,7 @@ class FrameEncoder(Encoder[FrameState]):
     Every pixel is put into a channel by its luminance; two more channels hold what has come up moving up or down (an ON
     event with the same luminance just below or above it in the last frame). A neuron stands for one channel
     in one tile of the screen and spikes if any pixel of its tile is in its channel (position-coded features:
-    Liang, Machado, Talvitie & Bowling 2016, AAMAS, "Basic" features). Where the recipe says how the agent's own figure
+    Liang, Machado, Talvitie & Bowling 2016, AAMAS, "Basic" features). Where the recipe says how the agent's own avatar
     looks, a second map has its columns counted from that figure, so that "a shot falls two tiles to my left" is one
     neuron. One neuron always spikes.
 
@@ -49,7 +49,7 @@ class FrameEncoder(Encoder[FrameState]):
         width: columns of a frame, a multiple of 16.
         rows: first and one past the last row to look at.
         luminances: the luminance of each channel, at most 6. ``None`` cuts what is not black into 6 equal bands.
-        self_luminance: luminance of the agent's own figure, one of ``luminances``; ``None`` for no second map.
+        self_luminance: luminance of the agent's own avatar, one of ``luminances``; ``None`` for no second map.
         self_rows: first and one past the last row in which that figure is looked for.
         tile: rows and columns of a tile; the width must be 4.
         target_rate: see :class:`~snnrl.encoders.adaptation.RateAdaptation`.
@@ -144,7 +144,7 @@ class FrameEncoder(Encoder[FrameState]):
 
         Args:
             space: pictures of uint8.
-            window: of which a volley is the first instant.
+            window: of which synchronous spikes are the first instant.
             rows: see the class, as for all that follow.
             luminances: of the channels.
             self_luminance: of the agent's own avatar.
@@ -198,7 +198,7 @@ class FrameEncoder(Encoder[FrameState]):
         return ((fell & (1 - rose)) << self.colours) | ((rose & (1 - fell)) << (self.colours + 1))
 
     def _locate(self, bits: Tensor, last: Tensor) -> Tensor:
-        """Column of the agent's own figure ``[batch]``, the last known where it is not seen."""
+        """Column of the agent's own avatar ``[batch]``, the last known where it is not seen."""
         figure = bits[:, self.self_rows] & self.self_bit
         profile = figure.amax(1).clamp_max_(1)
         extent = profile.sum(1)

@@ -93,7 +93,7 @@ class ObjectEncoder(Encoder[ObjectState]):
 
         Args:
             space: pictures of uint8.
-            window: of which a volley is the first instant.
+            window: of which synchronous spikes are the first instant.
             rows: see the class, as for the next.
             target_rate: of the adaptation.
 

@@ -63,7 +63,7 @@ class PatchEncoder(Encoder[PatchState]):
 
         Args:
             space: pictures of uint8.
-            window: of which a volley is the first instant.
+            window: of which synchronous spikes are the first instant.
             reach: see the class, as for the next two.
             threshold: of a bright pixel.
             target_rate: of the adaptation.

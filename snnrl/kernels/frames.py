@@ -24,7 +24,7 @@ class FrameGeometry(NamedTuple):
     reach: int
     """Rows that an object may cross and still be seen as moving."""
     self_bit: int
-    """Channel bit of the agent's own figure; 0 for none, and then no second map."""
+    """Channel bit of the agent's own avatar; 0 for none, and then no second map."""
     self_top: int
     self_bottom: int
 
@@ -38,7 +38,7 @@ def frame_events(
         seen: uint8 ``[batch, visible rows, width]``, the part of the frames that is looked at.
         table: uint8 ``[256]``, the channel bits of each luminance.
         before: uint8 ``[batch, rows, width / 4]``, the channel bits of the last frame.
-        centre: int64 ``[batch]``, last known column of the agent's own figure.
+        centre: int64 ``[batch]``, last known column of the agent's own avatar.
         geometry: what is looked at.
 
     Returns:

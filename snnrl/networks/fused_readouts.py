@@ -1,4 +1,4 @@
-"""The default readouts of an actor-critic, fused: the trace that they share is made once, a volley is one event."""
+"""The default readouts of an actor-critic, fused: they share one trace, and synchronous spikes are one event."""
 
 from __future__ import annotations
 

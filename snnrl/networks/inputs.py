@@ -122,7 +122,7 @@ def read_inputs(
 
 
 def _extent(inputs: Mapping[str, Spikes], time: int | None) -> tuple[int, int, int]:
-    """Simulation steps, batch, and simulation steps from one volley of sparse spikes to the next."""
+    """Simulation steps, batch, and simulation steps from one instant of synchronous spikes to the next."""
     first = next(iter(inputs.values()))
     shape = tuple(first.shape)
     empty = isinstance(first, Tensor) and not first.numel()

@@ -43,7 +43,7 @@ def make(
     seed: int = 0,
     **config: Any,
 ) -> RSTDP:
-    """An agent; one that sees frames has looked around."""
+    """An agent; one that sees frames is calibrated."""
     agent = RSTDP(observation, action, read(RSTDPConfig, {"sim_steps": 8, **config}, "agent"), TOY, seed)
     if isinstance(agent.network.encoder, ObjectEncoder):
         count, frames = 6, seen(observation, 6, 100)

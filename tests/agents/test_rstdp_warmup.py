@@ -66,7 +66,7 @@ OBEDIENT = Avatar(ME, 8, 16, 0, 32, False, True)
 
 
 def newborn(warmup_steps: int, seed: int = 0, action: spaces.Space[Any] | None = None, **config: Any) -> RSTDP:
-    """An agent that has not looked around yet."""
+    """An agent that has not been through its warm-up yet."""
     setting = RSTDPConfig(**{"sim_steps": 4, "warmup_steps": warmup_steps, "weight_std": 0.1, **config})
     return RSTDP(FRAMES, action or spaces.Discrete(3, start=1), setting, TOY, seed)
 

@@ -37,7 +37,7 @@ class TrainEncoder(Encoder[Counter]):
 
 
 class VolleyEncoder(TrainEncoder):
-    """The observation ``[batch, size]`` is the volley."""
+    """The observation ``[batch, size]`` is the synchronous spikes."""
 
     synchronous = True
 
@@ -143,21 +143,21 @@ def test_a_window_of_a_spike_train_follows_a_plain_loop() -> None:
 @pytest.mark.parametrize("expected", [False, True])
 def test_a_volley_is_a_train_that_spikes_at_the_first_step_only(expected: bool) -> None:
     batch = 3
-    volley = spikes(batch, SIZE) * (normal(batch, SIZE).abs() + 0.5)
+    instant = spikes(batch, SIZE) * (normal(batch, SIZE).abs() + 0.5)
     train = torch.zeros(batch, STEPS, SIZE).double()
-    train[:, 0] = volley
-    by_volley, by_train = network(VolleyEncoder()), network()
-    short, after = by_volley(volley, by_volley.begin(batch), expected=expected)
+    train[:, 0] = instant
+    by_instant, by_train = network(VolleyEncoder()), network()
+    short, after = by_instant(instant, by_instant.begin(batch), expected=expected)
     long, _ = by_train(train, by_train.begin(batch), expected=expected)
-    volleys = short.seen["input to actor"].pre
-    assert isinstance(volleys, SparseSpikes)
-    assert volleys.shape == (1, batch, SIZE)
+    together = short.seen["input to actor"].pre
+    assert isinstance(together, SparseSpikes)
+    assert together.shape == (1, batch, SIZE)
     assert_equal(short.preference, long.preference)
     assert_equal(short.value, long.value)
     for name in ("actor", "critic"):
         connection = to(by_train, name)
         product = connection.hebbian(post(long, name), pre(long))
-        assert_equal(connection.hebbian(post(short, name), volleys), product)
+        assert_equal(connection.hebbian(post(short, name), together), product)
     assert after.encoder[0].tolist() == [1.0] * batch
 
 

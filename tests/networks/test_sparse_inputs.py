@@ -33,22 +33,22 @@ def network(rule: Any = None, *, delay: float = 0.0) -> Network:
     return found.double()
 
 
-def volleys(steps: int = STEPS) -> Tensor:
+def together(steps: int = STEPS) -> Tensor:
     return (torch.rand(steps, BATCH, SIZE, generator=seeded(3)) < 0.5).double()
 
 
 def trains() -> Tensor:
     whole = torch.zeros(STEPS * LENGTH, BATCH, SIZE).double()
-    whole[::LENGTH] = volleys()
+    whole[::LENGTH] = together()
     return whole
 
 
 @pytest.mark.parametrize("delay", [0.0, 2.0])
 @pytest.mark.parametrize("time", [None, STEPS * LENGTH])
 def test_sparse_spikes_drive_a_network_as_dense_ones_do(delay: float, time: int | None) -> None:
-    dense = volleys() if time is None else trains()
+    dense = together() if time is None else trains()
     expected, _ = network(delay=delay).run({"input": dense})
-    recording, _ = network(delay=delay).run({"input": SparseSpikes.from_dense(volleys())}, time=time)
+    recording, _ = network(delay=delay).run({"input": SparseSpikes.from_dense(together())}, time=time)
     assert recording["hidden"]["spikes"].any()
     for name in ("hidden", "output"):
         assert torch.equal(recording[name]["spikes"], expected[name]["spikes"])
@@ -60,14 +60,14 @@ def test_sparse_spikes_reach_what_takes_images() -> None:
         images.add("input", (1, 2, 3))
         images.add("output", LIF((2, 1, 2)))
         images.connect("input", "output", Conv2d(1, 2, 2, weight_mean=9.0))
-        recording, _ = images.run({"input": kind(volleys().float().view(STEPS, BATCH, 1, 2, 3))})
+        recording, _ = images.run({"input": kind(together().float().view(STEPS, BATCH, 1, 2, 3))})
         assert 0 < recording["output"]["spikes"].mean() < 1
 
 
 @pytest.mark.parametrize("rule", [STDP, MSTDPET, ThreeFactor])
 def test_an_event_in_each_simulation_step_is_learned_from_as_any_spike_train(rule: type[Any]) -> None:
     changed = []
-    for inputs in (volleys(), SparseSpikes.from_dense(volleys())):
+    for inputs in (together(), SparseSpikes.from_dense(together())):
         learner = network(rule()).train()
         learner.run({"input": inputs}, modulator=torch.ones(BATCH), window=2)
         changed.append(learner.connection(learner.edges[0]).weight)
@@ -78,7 +78,7 @@ def test_an_event_in_each_simulation_step_is_learned_from_as_any_spike_train(rul
 @pytest.mark.parametrize("window", [LENGTH, 2 * LENGTH, STEPS * LENGTH])
 def test_a_modulator_comes_at_the_end_of_each_step_of_synchronous_spikes(rule: type[Any], window: int) -> None:
     learner, apart = network(rule()).train(), network(rule()).train()
-    events, told = SparseSpikes.from_dense(volleys()), torch.randn(STEPS, BATCH, generator=seeded(4))
+    events, told = SparseSpikes.from_dense(together()), torch.randn(STEPS, BATCH, generator=seeded(4))
     learner.run({"input": events}, time=STEPS * LENGTH, modulator=told, window=window)
     state = None
     for first in range(0, STEPS, window // LENGTH):
@@ -108,14 +108,14 @@ def test_a_modulator_comes_at_the_end_of_each_step_of_synchronous_spikes(rule: t
     ],
 )
 def test_sparse_inputs_that_do_not_fit_are_named(rows: tuple[int, ...], settings: dict[str, Any], said: str) -> None:
-    events = SparseSpikes.from_dense(volleys()).reshape_rows(*rows)
+    events = SparseSpikes.from_dense(together()).reshape_rows(*rows)
     with pytest.raises(ConfigError, match=said):
         network(STDP()).train().run({"input": events}, **settings)
 
 
 def test_sparse_spikes_of_another_population_are_named() -> None:
     with pytest.raises(ConfigError, match=r"^inputs.input=\[4, 2, 5\]: must be of shape \[4, 2, 6\]$"):
-        network().run({"input": SparseSpikes.from_dense(volleys()[..., 1:])})
-    currents = {"input": volleys(), "hidden": SparseSpikes.from_dense(volleys()[..., 1:])}
+        network().run({"input": SparseSpikes.from_dense(together()[..., 1:])})
+    currents = {"input": together(), "hidden": SparseSpikes.from_dense(together()[..., 1:])}
     with pytest.raises(ConfigError, match=r"^inputs.hidden=sparse spikes: must be a current"):
         network().run(currents)

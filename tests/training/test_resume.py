@@ -137,7 +137,7 @@ def test_a_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path) -> 
     check_same_run(killed, straight)
 
 
-@pytest.mark.parametrize("env", ["SpaceInvaders", "Pong"], ids=["told what to see", "looks around"])
+@pytest.mark.parametrize("env", ["SpaceInvaders", "Pong"], ids=["told what to see", "calibrates itself"])
 def test_an_atari_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path, env: str) -> None:
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     assert train.main([f"env={env}", *ATARI, f"run_dir={straight}"]) == 0
