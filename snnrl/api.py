@@ -6,7 +6,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -34,7 +33,7 @@ save = save_agent
 def train(
     env: AnyEnv | None = None,
     *,
-    agent: Any = None,
+    agent: str | Trainable | None = None,
     experiment: str | None = None,
     callback: AnyCallback = None,
     run_dir: str | Path | None = None,
@@ -80,9 +79,9 @@ def train(
         known = resumed_settings(Path(resume), as_words(settings), trust)
         task = task_of(known, None if own is None else env_recipe(own, known["env"]))
         return _run(Trainer(task, resume, resume=True, callback=callback), task)
-    name: str | None = agent if isinstance(agent, str) else None
+    name = agent if isinstance(agent, str) else None
     composed, recipe = compose(env, name, experiment, settings if run_dir is None else {**settings, "run_dir": run_dir})
-    if agent is None or name is not None:
+    if agent is None or isinstance(agent, str):
         task = task_of(composed, recipe)
         return _run(Trainer(task, run_dir, callback=callback), task, composed)
     composed["agent"] = agent.made_for().settings["agent"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, shown
 from snnrl.output import lasting_output
@@ -168,5 +168,5 @@ def _own_words() -> list[str]:
 class CommandModule(ModuleType):
     """The module of a command that a program calls as well: ``snnrl.train("CartPole", ...)`` is ``snnrl.api.train``."""
 
-    def __call__(self, *args: Any, **settings: Setting) -> Any:
+    def __call__(self, *args: object, **settings: Setting) -> object:
         return getattr(import_module("snnrl.api"), self.__name__.rpartition(".")[2])(*args, **settings)

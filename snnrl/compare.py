@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from snnrl.cli import TrialOptions, read_options, run_command, usage
 from snnrl.errors import ConfigError, require
@@ -83,7 +83,7 @@ def run_comparison(words: Sequence[str]) -> int:
     require_writable(out, "out")
     leave_cores_to_environments()
 
-    results: dict[str, list[dict[str, Any]]] = {}
+    results: dict[str, list[dict[str, float]]] = {}
     for name, pairs in runs.items():
         for seed, (folder, settings) in zip(seeds, pairs, strict=True):
             print(f"{name}, seed {seed}: {folder}", file=sys.stderr, flush=True)
@@ -114,7 +114,7 @@ def _cost(folder: Path, config: RunConfig) -> dict[str, float]:
     return {"firing_rate": cost.firing_rate, "synaptic_operations": cost.operations, "macs_of_ann": cost.macs}
 
 
-def _table(results: Mapping[str, list[dict[str, Any]]], config: Any, episodes: int, against: str) -> str:
+def _table(results: Mapping[str, list[dict[str, float]]], config: RunConfig, episodes: int, against: str) -> str:
     import numpy as np
 
     from snnrl.training.summary import bootstrap_interval

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from snnrl.envs import LONGEST, EnvConfig, has_limit
 from snnrl.errors import ConfigError, require, shown
@@ -161,7 +161,7 @@ def read_config(run_dir: str | Path, *, trust: bool = False) -> RunConfig:
     return RunConfig.from_mapping(read_settings(run_dir, trust=trust))
 
 
-def read_run(run: str | Path, *, trust: bool = False) -> tuple[Path, dict[str, Any]]:
+def read_run(run: str | Path, *, trust: bool = False) -> tuple[Path, dict[str, Setting]]:
     """The folder and the settings of a run; see :func:`read_settings`.
 
     Raises:

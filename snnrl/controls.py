@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from snnrl.cli import RunOptions, TrialOptions, read_options, run_command, usage
 from snnrl.errors import require
@@ -108,7 +108,7 @@ def run_controls(words: Sequence[str]) -> int:
     require_writable(out, "out")
     leave_cores_to_environments()
 
-    results: dict[str, Any] = {}
+    results: dict[str, list[dict[str, float]]] = {}
     for control in CONTROLS:
         for seed in seeds:
             own = place(control, seed)
@@ -163,11 +163,14 @@ def _constant(settings: Settings, seeds: Sequence[int], episodes: int) -> list[d
     from snnrl.spaces import Actions
 
     envs = make_envs(RunConfig.from_mapping(settings).env, 1)
-    space: Any = envs.single_action_space
+    space = envs.single_action_space
     envs.close()
-    if space.shape != () or Actions(space).continuous.any():
+    if space.shape != ():
         return []
-    actions = range(int(space.start), int(space.start) + int(space.n))
+    numbers = Actions(space)
+    if numbers.continuous.any():
+        return []
+    actions = range(int(numbers.low[0]), int(numbers.high[0]) + 1)
     trials = {
         action: _played(settings, {"name": "constant", "action": action}, seeds[0], TRIAL_EPISODES)["best"]
         for action in actions

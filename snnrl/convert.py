@@ -6,13 +6,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from snnrl.cli import RunOptions, read_options, run_command, usage
 from snnrl.errors import require
 from snnrl.run_settings import DeviceSettings
 from snnrl.settings import setting
 from snnrl.types import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from snnrl.integrations.sb3.agent import AnySB3Agent
+    from snnrl.training.evaluation import Policy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +102,7 @@ def convert_run(words: Sequence[str]) -> int:
     agent = load_model(config, run_dir, device=options.device)
     observations = gather(agent, config.env, options.samples, config.seed)
 
-    def play(player: Any) -> Any:
+    def play(player: Policy) -> NDArray[np.float64]:
         found = evaluate(player, config.env, episodes=options.episodes, seed=config.seed)
         if found.cut:
             print(found.remark, file=sys.stderr, flush=True)
@@ -144,7 +151,7 @@ def convert_run(words: Sequence[str]) -> int:
     return 0
 
 
-def _write_run(out: Path, settings: Settings, recipe: Settings, agent: Any) -> None:
+def _write_run(out: Path, settings: Settings, recipe: Settings, agent: AnySB3Agent) -> None:
     """A run's folder that can be loaded and played."""
     from snnrl.config import write_settings
     from snnrl.training.checkpoints import CheckpointStore

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from snnrl.cli import PlayOptions, read_options, run_command, usage
 from snnrl.run_settings import DeviceSettings
 from snnrl.settings import setting
+
+if TYPE_CHECKING:
+    from snnrl.config import RunConfig
+    from snnrl.networks.cost import Cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +87,7 @@ def count_run(words: Sequence[str]) -> int:
     return 0
 
 
-def _table(cost: Any, found: Any, config: Any, decisions: int) -> str:
+def _table(cost: Cost, found: Mapping[str, Mapping[str, float]], config: RunConfig, decisions: int) -> str:
     lines = [
         f"{config.env.id}, {config.agent['name']}, {config.agent['sim_steps']} steps a decision, means over "
         f"{decisions:,} decisions\n",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from snnrl.types import Saved, Setting, Settings
 
@@ -239,7 +239,7 @@ def upgraded_settings(settings: Settings) -> dict[str, Setting]:
     return found
 
 
-def _move(found: dict[str, Any]) -> None:
+def _move(found: dict[str, Setting]) -> None:
     """Put what is said of the encoder under ``agent.encoder``, and the critic's range under ``agent.value_range``."""
     agent = found["agent"]
     env = {key: value for key, value in found["env"].items() if key not in _OF_THE_AGENT}
@@ -286,14 +286,17 @@ def upgraded_checkpoint(payload: Saved) -> dict[str, Setting]:
     found = {**payload, "architecture": f"{kind}{bracket}{shapes}"}
     for part in ("agent", "learner"):
         if isinstance(found.get(part), Mapping):
-            found[part] = {own.get(name, _renamed(name)): value for name, value in found[part].items()}
+            found[part] = {
+                own.get(name, _renamed(name)) if isinstance(name, str) else name: value
+                for name, value in found[part].items()
+            }
     if kind == "ConvSTDPLearner" and isinstance(found.get("learner"), dict):
         learner = found["learner"]
         learner["synapses.weight"] = learner["synapses.weight"].permute(3, 0, 1, 2).contiguous()
     return found
 
 
-def _renamed(name: Any) -> Any:
+def _renamed(name: str) -> str:
     for pattern, new in _WEIGHTS:
-        name = re.sub(pattern, new, name) if isinstance(name, str) else name
+        name = re.sub(pattern, new, name)
     return name

@@ -68,7 +68,7 @@ def load(
     return agent
 
 
-def _from_file(path: Path, device: str, env: AnyEnv | None, trust: bool) -> Any:
+def _from_file(path: Path, device: str, env: AnyEnv | None, trust: bool) -> Trainable:
     """The agent of a file; its spaces are in the file, so that no environment is made."""
     kept = read_agent(path, trust)
     config, place = kept.config, choose_device(device)
@@ -112,7 +112,7 @@ def task_type(config: AnyConfig) -> type[AnyTask]:
     return SupervisedTask if isinstance(config, SupervisedConfig) else agent_task(str(config.agent["name"]))
 
 
-def agent_task(name: str) -> type[EnvironmentTask[Any]]:
+def agent_task(name: str) -> type[EnvironmentTask[Trainable]]:
     """What trains the agents of a name.
 
     Raises:
@@ -159,7 +159,7 @@ def make_task(
 
 def compose(
     env: AnyEnv | None, agent: str | None, experiment: str | None, settings: Settings
-) -> tuple[dict[str, Any], EnvConfig | None]:
+) -> tuple[dict[str, Setting], EnvConfig | None]:
     """The settings of a run, and its environment where that is an object or a function.
 
     Args:
@@ -237,12 +237,14 @@ def make_env(env: str, render_mode: str | None = None) -> Env:
     return envs.make_env(env_recipe(env), render_mode)
 
 
-def make_agent_for(env: EnvConfig, agent: Settings, seed: int = 0, device: str = "cpu") -> Any:
+def make_agent_for(env: EnvConfig, agent: Settings, seed: int = 0, device: str = "cpu") -> Trainable:
     """An untrained agent, of any kind, for an environment's recipe."""
     return agent_task(str(agent["name"])).make_agent(agent, env, seed, choose_device(device))
 
 
-def make_agent(env: AnyEnv, agent: str | None = None, seed: int = 0, device: str = "cpu", **settings: Setting) -> Any:
+def make_agent(
+    env: AnyEnv, agent: str | None = None, seed: int = 0, device: str = "cpu", **settings: Setting
+) -> Trainable:
     """An untrained agent for an environment, which ``learn`` trains.
 
     Args:

@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -181,7 +180,7 @@ def _check_recipes(choices: Mapping[str, str | None]) -> None:
             raise ConfigError(f"{group}={shown(name)}: there is no such recipe; {did_you_mean(name, known)}")
 
 
-def _check_keys(words: Words, config: Any) -> None:
+def _check_keys(words: Words, config: Settings) -> None:
     known = set(_keys(config))
     for word in words.all:
         free = _is_free(word)
@@ -212,9 +211,10 @@ def _check_section(word: Word, known: Collection[str]) -> None:
             )
 
 
-def _check_place(word: Word, config: Any) -> None:
+def _check_place(word: Word, config: Settings) -> None:
     """Raise unless whatever the key's sections name is a mapping, or a list that has the item."""
-    place, parts = config, word.key.split(".")
+    place: Setting = config
+    parts = word.key.split(".")
     for number, part in enumerate(parts):
         if isinstance(place, list) and part.isdecimal() and int(part[:9]) < len(place):
             place = place[int(part)]
@@ -235,7 +235,7 @@ _FREE = ("env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs", "agent.encoder"
 """Mappings that are passed on, whose keys are checked by whoever takes them."""
 
 
-def _keys(config: Any, prefix: str = "") -> Iterator[str]:
+def _keys(config: Settings, prefix: str = "") -> Iterator[str]:
     for key in config:
         name = f"{prefix}{key}"
         yield name
@@ -263,7 +263,7 @@ def _implied(words: Words) -> list[str]:
     return [f"env={ANY_ATARI if env_id.startswith('ALE/') else ANY_GYMNASIUM}"]
 
 
-_KEPT: dict[tuple[Any, ...], Recipes] = {}
+_KEPT: dict[tuple[object, ...], Recipes] = {}
 """The recipes of the last call, by their files and the times of these."""
 
 
@@ -299,7 +299,7 @@ def _load_recipes() -> Recipes:
     return recipes
 
 
-_READ: dict[Path, tuple[tuple[int, int], dict[str, Any]]] = {}
+_READ: dict[Path, tuple[tuple[int, int], dict[str, Setting]]] = {}
 """Recipes as they were read, with time and size of their files."""
 
 

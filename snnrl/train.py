@@ -9,15 +9,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from snnrl.cli import CommandModule, read_options, run_command
 from snnrl.errors import ConfigError, shown
 from snnrl.recipes import compose_run, has_learner, recipe_names
 from snnrl.run_settings import CommonSettings, RLSettings, SupervisedSettings
 from snnrl.settings import Registry, Settings, declarations, help_text, setting
+from snnrl.settings.reading import Configurable
 from snnrl.textfiles import usable
 from snnrl.training.shutdown import stoppable
+from snnrl.types import Setting
 from snnrl.words import as_text, split
 
 if TYPE_CHECKING:
@@ -84,8 +86,8 @@ def _own_settings(words: Sequence[str]) -> str:
     from snnrl.agents import AGENTS
     from snnrl.learners import LEARNERS
 
-    registry: Registry[object] = LEARNERS if section == "learner" else AGENTS
-    kind: Any = registry.find(settings[section]["name"], f"{section}.name")
+    registry: Registry[Configurable] = LEARNERS if section == "learner" else AGENTS
+    kind = registry.find(settings[section]["name"], f"{section}.name")
     found = help_text(kind.Config, section, settings[section])
     return f"\nSettings of {section}.name={settings[section]['name']}\n\n{found}"
 
@@ -137,7 +139,7 @@ def _resumes(words: Sequence[str]) -> ResumeOptions:
     return options
 
 
-def _resumed(resumed: Path, trust: bool, words: Sequence[str]) -> dict[str, Any]:
+def _resumed(resumed: Path, trust: bool, words: Sequence[str]) -> dict[str, Setting]:
     """The settings of a run that goes on, with what the command line changes."""
     from snnrl.resuming import resumed_settings
 
@@ -156,7 +158,7 @@ def _new_run_dir(config: RunSettings) -> Path:
     return config.run_dir
 
 
-def _announce(config: RunSettings, run_dir: Path, settings: Mapping[str, Any], steps: int) -> None:
+def _announce(config: RunSettings, run_dir: Path, settings: Mapping[str, Setting], steps: int) -> None:
     from snnrl.training.folder import resume_line
 
     print(

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from snnrl.config import RunConfig, read_settings
 from snnrl.errors import ConfigError, require
@@ -18,7 +17,7 @@ from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.evaluation import evaluate
 from snnrl.training.summary import bootstrap_interval, write_json
 from snnrl.training.trainer import Trainer
-from snnrl.types import Setting, Settings
+from snnrl.types import Array, Setting, Settings
 
 NO_MATTER = ("logger", "progress", "run_dir", "resume")
 """Settings that change nothing in what a run learns."""
@@ -45,7 +44,7 @@ def check_reusable(settings: Settings, folder: Path) -> None:
         )
 
 
-def _plain(settings: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _plain(settings: Settings, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Every setting that matters by its dotted name, its value as JSON."""
     for key, value in settings.items():
         name = f"{prefix}{key}"
@@ -162,7 +161,7 @@ def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[
     pyplot.close(figure)
 
 
-def _curve(folder: Path) -> tuple[Any, Any]:
+def _curve(folder: Path) -> tuple[Array, Array]:
     import numpy as np
 
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]

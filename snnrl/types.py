@@ -17,6 +17,8 @@ Observation = Any
 """An element of an observation space, or a batch of them: an array, a number, a tuple or a dict."""
 Action = Any
 """An element of an action space, or a batch of them."""
+PolicyState = Any
+"""What a policy takes along from one decision to the next; ``None`` at first, and for ever where it needs nothing."""
 Info = dict[str, Any]
 """What an environment says beside the observation, by name."""
 Saved = dict[str, Any]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature
-from typing import Any
 
 from snnrl.agents.base import Agent, AnyAgent
 from snnrl.agents.trainable import Trainable
@@ -48,7 +47,7 @@ def make_agent(
     """
     kind, config = read_named(AGENTS, settings, "agent")
     _check_constructor(kind, settings["name"])
-    make: Callable[..., Any] = kind
+    make: Callable[..., object] = kind
     made = make(observation_space, action_space, config, env, seed)
     assert isinstance(made, Agent)
     return made

@@ -15,7 +15,7 @@ from torch import Tensor
 from snnrl.agents.trainable import Recorder, Trainable
 from snnrl.envs.feedback import Feedback, action_mask
 from snnrl.spaces import Space, as_batch, assemble, check_actions, check_observations
-from snnrl.types import Action, Info, Observation, Setting
+from snnrl.types import Action, Info, Observation, PolicyState, Setting
 
 S = TypeVar("S")
 
@@ -103,10 +103,10 @@ class Agent(Trainable, ABC, Generic[S]):
     def predict(
         self,
         observation: Observation,
-        state: Any | None = None,
+        state: PolicyState = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-    ) -> tuple[Action, Any]:
+    ) -> tuple[Action, PolicyState]:
         """Act without learning, as stable-baselines3's ``predict`` does.
 
         Args:

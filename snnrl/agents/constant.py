@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import getitem
-from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -57,7 +56,7 @@ class Constant(OpenLoop):
         require(fits, "agent.action", config.action, f"in {named(action_space)}")
         self.action = action
 
-    def choose(self, count: int, action_masks: NDArray[np.bool_] | None = None) -> Any:
+    def choose(self, count: int, action_masks: NDArray[np.bool_] | None = None) -> Action:
         parts = split(self.action_space, self.action)
         return assemble(self.action_space, [np.repeat(part[None], count, axis=0) for part in parts])
 

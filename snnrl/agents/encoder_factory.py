@@ -6,7 +6,6 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from gymnasium import spaces
 
@@ -87,7 +86,7 @@ def encoder_settings(kind: type[AnyEncoder]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _read(encoder: Settings | str | None) -> tuple[str | None, dict[str, Any]]:
+def _read(encoder: Settings | str | None) -> tuple[str | None, dict[str, Setting]]:
     """The name and the settings that are given."""
     if isinstance(encoder, str):
         return encoder, {}
@@ -103,7 +102,7 @@ _PATCHES = ("reach", "threshold")
 _TILES = ("luminances", "self_luminance", "self_rows", "tile")
 
 
-def _as_in_0_1(space: Space, given: Settings) -> tuple[str, dict[str, Any]]:
+def _as_in_0_1(space: Space, given: Settings) -> tuple[str, dict[str, Setting]]:
     """Name and settings of the encoder that version 0.1 chose, which took of the settings what it could use."""
 
     def of(*names: str) -> dict[str, Setting]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from snnrl.agents.base import Agent
 from snnrl.envs import Feedback
 from snnrl.spaces import as_batch, first
-from snnrl.types import Array, Observation
+from snnrl.types import Action, Array, Observation, PolicyState
 
 
 class OpenLoop(Agent[None]):
@@ -20,23 +19,23 @@ class OpenLoop(Agent[None]):
     takes_masks = True
 
     @abstractmethod
-    def choose(self, count: int, action_masks: NDArray[np.bool_] | None = None) -> Any:
+    def choose(self, count: int, action_masks: NDArray[np.bool_] | None = None) -> Action:
         """``count`` actions, ``[count, *action_shape]``, of those that ``[count, values]`` permits."""
 
     def begin(self, num_envs: int) -> None:
         return None
 
-    def act(self, observation: Observation, feedback: Feedback, state: None) -> tuple[Any, None]:
+    def act(self, observation: Observation, feedback: Feedback, state: None) -> tuple[Action, None]:
         return self.choose(len(feedback.reset), feedback.action_mask), None
 
     def predict(
         self,
         observation: Observation,
-        state: Any | None = None,
+        state: PolicyState = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
         action_masks: Array | None = None,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Action, PolicyState]:
         arrays, batched = as_batch(self.observation_space, observation)
         count = len(arrays[0])
         masks = None if action_masks is None else np.reshape(action_masks, (count, -1)).astype(np.bool_)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from snnrl.agents.open_loop import OpenLoop
 from snnrl.envs import EnvConfig
 from snnrl.settings import register
 from snnrl.spaces import Actions, Space, assemble, split
+from snnrl.types import Action
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Random(OpenLoop):
     ) -> None:
         super().__init__(observation_space, action_space, seed)
 
-    def choose(self, count: int, action_masks: NDArray[np.bool_] | None = None) -> Any:
+    def choose(self, count: int, action_masks: NDArray[np.bool_] | None = None) -> Action:
         """``count`` actions, drawn through :attr:`generator` so that they are resumed exactly."""
         seed = int(torch.randint(2**31, (), generator=self.generator))
         if action_masks is not None:
@@ -45,7 +45,7 @@ class Random(OpenLoop):
         samples = [split(self.action_space, self.action_space.sample()) for _ in range(count)]
         return assemble(self.action_space, [np.stack(parts) for parts in zip(*samples, strict=True)])
 
-    def _permitted(self, seed: int, masks: NDArray[np.bool_]) -> Any:
+    def _permitted(self, seed: int, masks: NDArray[np.bool_]) -> Action:
         """One of the values that are permitted for each number of the action."""
         actions = Actions(self.action_space)
         score = np.random.default_rng(seed).random(masks.shape)

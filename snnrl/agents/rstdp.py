@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from snnrl.plasticity import RunningScale, Shuffler, TemporalDifference, ThirdFa
 from snnrl.settings import register
 from snnrl.spaces import Space, as_batch, first, split
 from snnrl.state import State, reset_rows
-from snnrl.types import Array, Observation
+from snnrl.types import Action, Array, Observation, PolicyState
 
 
 class Signal(NamedTuple):
@@ -179,7 +179,7 @@ class RSTDP(Agent[RSTDPState]):
         self.get_buffer("learning_rate_scale").fill_(left)
 
     @torch.no_grad()
-    def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Any, RSTDPState]:
+    def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Action, RSTDPState]:
         if not self.training:
             self.train()
         seen = self.view(split(self.observation_space, observation))
@@ -225,7 +225,7 @@ class RSTDP(Agent[RSTDPState]):
 
     def _warm_up(
         self, observation: Array, feedback: Feedback, permitted: Tensor | None, state: RSTDPState
-    ) -> tuple[Any, RSTDPState]:
+    ) -> tuple[Action, RSTDPState]:
         """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
         batch = len(observation)
         even = self.code.even(batch, self.device, permitted)
@@ -309,11 +309,11 @@ class RSTDP(Agent[RSTDPState]):
     def predict(
         self,
         observation: Observation,
-        state: Any | None = None,
+        state: PolicyState = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
         action_masks: Array | None = None,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Action, PolicyState]:
         if self.training:
             self.eval()
         arrays, batched = as_batch(self.observation_space, observation)

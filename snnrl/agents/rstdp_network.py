@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from snnrl.networks import ActorCritic, Layer
 from snnrl.neurons import NEURONS, AnyNeuron
 from snnrl.plasticity import RULES, AnyRule, ThreeFactor
 from snnrl.settings import Part, Settings, accepted, build, part, setting
+from snnrl.types import Setting
 
 SECTION = "agent.network"
 Shape = tuple[int, ...]
@@ -160,7 +161,7 @@ def _rule(part: Part | None, common: Common, section: str, neurons: AnyNeuron, *
     if part is None:
         return None
     kind = RULES.find(part.name, section)
-    usual: dict[str, Any] = {"tau_pre": common.tau, "tau_mem": getattr(neurons, "tau_mem", common.tau)}
+    usual: dict[str, Setting] = {"tau_pre": common.tau, "tau_mem": getattr(neurons, "tau_mem", common.tau)}
     usual |= {"decay": common.decay, "postsynaptic_floor": common.postsynaptic_floor}
     if hidden and kind is ThreeFactor:
         usual["learning_rate"] = common.hidden_lr
@@ -207,7 +208,7 @@ def _drawn_synapses(part: Part, common: Common, section: str, sizes: Mapping[str
     return Part(part.name, rest), torch.stack([place // pre, place % pre])
 
 
-def _with_usual(kind: type, part: Part, usual: Mapping[str, Any]) -> Part:
+def _with_usual(kind: type, part: Part, usual: Mapping[str, Setting]) -> Part:
     """A part with what holds for the whole network, where it takes such a setting and does not say otherwise."""
     names = accepted(kind)
     return Part(part.name, {name: value for name, value in usual.items() if name in names} | dict(part.settings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, cast
+from typing import ClassVar, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.networks.cost import Cost
 from snnrl.spaces.leaves import Space
-from snnrl.types import Action, Observation, Saved, Setting, Settings
+from snnrl.types import Action, Observation, PolicyState, Saved, Setting, Settings
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class Training(Protocol):
         self,
         agent: Trainable,
         total_timesteps: int,
-        callback: Any,
+        callback: object,
         log_interval: int | None,
         reset_num_timesteps: bool,
         progress_bar: bool,
     ) -> None: ...
     def save(self, agent: Trainable, path: str | Path) -> None: ...
-    def load(self, path: str | Path, *, env: Any, device: str, trust: bool) -> Any: ...
-    def set_env(self, agent: Trainable, env: Any) -> None: ...
+    def load(self, path: str | Path, *, env: object, device: str, trust: bool) -> Trainable: ...
+    def set_env(self, agent: Trainable, env: object) -> None: ...
 
 
 def training() -> Training:
@@ -95,7 +95,7 @@ class Trainable(nn.Module):
         origin: what it was made for; ``None`` of an agent that was made by its class alone.
     """
 
-    Config: ClassVar[type[Any]]
+    Config: ClassVar[type]
     TASK: ClassVar[str]
     origin: Origin | None = None
     envs: object = None
@@ -108,10 +108,10 @@ class Trainable(nn.Module):
     def predict(
         self,
         observation: Observation,
-        state: Any = None,
+        state: PolicyState = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-    ) -> tuple[Action, Any]:
+    ) -> tuple[Action, PolicyState]:
         """Act without learning, as stable-baselines3's ``predict`` does."""
         raise NotImplementedError
 
@@ -128,7 +128,7 @@ class Trainable(nn.Module):
     def learn(
         self,
         total_timesteps: int,
-        callback: Any = None,
+        callback: object = None,
         log_interval: int | None = None,
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
@@ -170,7 +170,7 @@ class Trainable(nn.Module):
         training().save(self, path)
 
     @classmethod
-    def load(cls, path: str | Path, env: Any = None, device: str = "auto", *, trust: bool = False) -> Self:
+    def load(cls, path: str | Path, env: object = None, device: str = "auto", *, trust: bool = False) -> Self:
         """The agent that :meth:`save` wrote; no object in the file is unpickled.
 
         Args:
@@ -187,9 +187,10 @@ class Trainable(nn.Module):
         agent = training().load(path, env=env, device=device, trust=trust)
         fits = isinstance(agent, cls)
         require(fits, "path", path, f"the file of a {cls.__name__}, this is one of a {type(agent).__name__}")
-        return cast(Self, agent)
+        assert isinstance(agent, cls)
+        return agent
 
-    def set_env(self, env: Any) -> None:
+    def set_env(self, env: object) -> None:
         """Learn in other environments from now on.
 
         Args:

@@ -150,9 +150,13 @@ def _finder(space: Space) -> Finder:
     return lambda observation: None
 
 
-def _parts(finders: Mapping[str, Finder] | Mapping[int, Finder], kind: type[Any]) -> Finder:
+def _parts(
+    finders: Mapping[str, Finder] | Mapping[int, Finder],
+    kind: type[dict[object, Observation]] | type[tuple[Observation, ...]],
+) -> Finder:
     def fault_of(observation: Observation) -> Fault | None:
-        if not (isinstance(observation, kind) and len(observation) == len(finders)):
+        fits = isinstance(observation, kind)
+        if not (fits and len(observation) == len(finders)):
             return Fault(f"an observation {_shown(observation)}", f"a {kind.__name__} of {len(finders)} parts")
         for key, finder in finders.items():
             if kind is dict and key not in observation:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from snnrl.envs.checked import LARGEST
 from snnrl.settings import Settings, read, setting
+from snnrl.types import Setting
 
 ATARI_PREFIX = "ALE/"
 _LEARNABLE = f"a finite number of at most {LARGEST:g} in size"
@@ -89,8 +89,8 @@ class EnvConfig(Settings, section="env"):
     atari: AtariConfig | None = setting(
         None, f"how an Atari game ({ATARI_PREFIX}<Game>-v5) is played; null takes the defaults, and is all elsewhere"
     )
-    kwargs: dict[str, Any] = setting({}, "passed on to gymnasium.make")
-    eval_kwargs: dict[str, Any] = setting({}, "in place of kwargs of the same names where an agent is evaluated")
+    kwargs: dict[str, Setting] = setting({}, "passed on to gymnasium.make")
+    eval_kwargs: dict[str, Setting] = setting({}, "in place of kwargs of the same names where an agent is evaluated")
     reward: RewardConfig = setting(RewardConfig(), "what is learned from")
     env_steps: int = setting(100_000, "length of a training run, summed over the environments", at_least=1)
     num_envs: int = setting(16, "environments that a training run steps together", at_least=1)
@@ -127,7 +127,7 @@ class EnvConfig(Settings, section="env"):
         return replace(self, kwargs={**self.kwargs, **self.eval_kwargs})
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> EnvConfig:
+    def from_mapping(cls, mapping: Mapping[str, Setting]) -> EnvConfig:
         """The recipe that a nested mapping spells out, as read from YAML.
 
         >>> EnvConfig.from_mapping({"id": "CartPole-v1", "reward": {"failure": 0.0}}).reward.failure

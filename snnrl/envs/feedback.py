@@ -7,7 +7,7 @@ reported returns are raw and end when the game does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,7 @@ class Feedback(NamedTuple):
     action_mask: Bools | None = None
 
 
-def action_mask(info: Mapping[str, Any]) -> Bools | None:
+def action_mask(info: Info) -> Bools | None:
     """``info["action_mask"]`` of a vector environment as ``[num_envs, values]``; all true in rows that have none.
 
     Raises:

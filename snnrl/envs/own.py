@@ -7,10 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import gymnasium
-from gymnasium import spaces, vector
+from gymnasium import vector
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorWrapper
 from gymnasium.wrappers import TimeLimit
 
@@ -19,9 +19,9 @@ from snnrl.envs.config import ATARI_PREFIX, EnvConfig
 from snnrl.envs.masks import with_masks
 from snnrl.envs.types import Env, VectorEnv, Wrapper
 from snnrl.errors import ConfigError, require, shown
+from snnrl.spaces import Space
 from snnrl.types import Setting
 
-Space: TypeAlias = spaces.Space[Any]
 EnvFactory: TypeAlias = Callable[[], Env]
 OwnSource: TypeAlias = Env | EnvFactory | VectorEnv
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 import nir
 import numpy as np
@@ -27,13 +27,15 @@ from snnrl.cli import RunOptions, read_options, run_command, usage
 from snnrl.errors import ConfigError, one_line, require
 from snnrl.integrations.nir_reading import Imported, from_nir, positive_dt
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
-from snnrl.neurons import IF, LIF
+from snnrl.neurons import IF, LIF, AnyNeuron
 from snnrl.settings import setting
 from snnrl.textfiles import usable
 from snnrl.types import Setting
 
 __all__ = ["Imported", "from_nir", "main", "policy_to_nir", "to_nir"]
 
+Scale: TypeAlias = float | NDArray[np.float64]
+"""By what weights are multiplied: one number, or one for each neuron."""
 Resistance = Literal["scaled", "unit"]
 
 
@@ -81,7 +83,7 @@ def to_nir(
     require(resistance in ("scaled", "unit"), "resistance", resistance, "scaled or unit")
     dt = positive_dt(dt)
     shape = tuple(int(size) for size in input_shape)
-    nodes: list[Any] = [nir.Input({"input": np.array(shape)})]
+    nodes: list[nir.NIRNode] = [nir.Input({"input": np.array(shape)})]
     for layer in network.spiking_layers():
         node, weight_scale = _neuron(layer.neurons, settings, resistance, dt)
         shape = _add_synapses(nodes, layer.synapses, shape, weight_scale)
@@ -157,9 +159,12 @@ def _array(tensor: Tensor) -> NDArray[np.float32]:
     return np.array(tensor.detach().cpu().float().numpy(), np.float32, order="C")
 
 
-def _neuron(neurons: Any, settings: LayerSettings, resistance: Resistance, dt: float) -> tuple[Any, Any]:
+def _neuron(
+    neurons: AnyNeuron, settings: LayerSettings, resistance: Resistance, dt: float
+) -> tuple[nir.NIRNode, Scale]:
     """The node of a population, and by what the weights before it are multiplied."""
     require(type(neurons) in (LIF, IF), "neuron", settings.neuron, "lif or if to be exported")
+    assert isinstance(neurons, LIF)
     require(not neurons.refractory_steps, "t_refractory", neurons.refractory_steps, "0 to be exported")
 
     def filled(value: Setting) -> NDArray[np.float64]:
@@ -168,24 +173,26 @@ def _neuron(neurons: Any, settings: LayerSettings, resistance: Resistance, dt: f
 
     threshold = filled(neurons.value("v_threshold"))
     reset = filled(neurons.v_rest if neurons.soft_reset else neurons.v_reset)
-    metadata: dict[str, Any] = {"reset": "soft" if neurons.soft_reset else "hard"}
+    metadata: dict[str, Setting] = {"reset": "soft" if neurons.soft_reset else "hard"}
     metadata["initial_potential"] = settings.initial_potential
     gain, decay = filled(neurons.gain), filled(neurons.decay)
     if isinstance(neurons, IF):
         unit = resistance == "unit"
         if not neurons.soft_reset:
             metadata["v_rest"] = filled(neurons.v_rest)
-        node: Any = nir.IF(filled(1.0 if unit else 1 / dt), threshold, reset, metadata={**metadata, "unit": unit})
+        node = nir.IF(filled(1.0 if unit else 1 / dt), threshold, reset, metadata={**metadata, "unit": unit})
         return node, 1.0
     leak = 1 - decay
     tau, full = dt / leak, gain / leak
-    scale: Any = full if resistance == "unit" else 1.0
+    scale: Scale = full if resistance == "unit" else 1.0
     r = filled(1.0) if resistance == "unit" else full
     node = nir.LIF(tau, r, filled(neurons.v_rest), threshold, reset, metadata=metadata)
     return node, scale
 
 
-def _add_synapses(nodes: list[Any], synapses: nn.Module, shape: tuple[int, ...], scale: Any) -> tuple[int, ...]:
+def _add_synapses(
+    nodes: list[nir.NIRNode], synapses: nn.Module, shape: tuple[int, ...], scale: Scale
+) -> tuple[int, ...]:
     """Add the nodes of a layer's weights; returns the shape of what they give."""
     parts = list(synapses) if isinstance(synapses, nn.Sequential) else [synapses]
     for part in parts:
@@ -193,7 +200,7 @@ def _add_synapses(nodes: list[Any], synapses: nn.Module, shape: tuple[int, ...],
             raise ConfigError(f"synapses={type(part).__name__}: must be Linear, Conv2d or Flatten to be exported")
         after = _shape_after(part, shape)
         if isinstance(part, nn.Flatten):
-            node: Any = nir.Flatten({"input": np.array(shape)}, 0, -1)
+            node = nir.Flatten({"input": np.array(shape)}, 0, -1)
         elif isinstance(part, nn.Linear):
             row = np.broadcast_to(scale, (part.out_features,))
             bias = np.zeros(part.out_features, np.float32) if part.bias is None else _array(part.bias)
@@ -203,7 +210,7 @@ def _add_synapses(nodes: list[Any], synapses: nn.Module, shape: tuple[int, ...],
             require(one.size == 1, "resistance", "unit", "scaled where neurons behind a convolution differ")
             require(part.padding_mode == "zeros", "padding_mode", part.padding_mode, "zeros to be exported")
             bias = np.zeros(part.out_channels, np.float32) if part.bias is None else _array(part.bias)
-            spatial: Any = (part.stride, part.padding, part.dilation, part.groups)
+            spatial = (part.stride, part.padding, part.dilation, part.groups)
             node = nir.Conv2d(shape[1:], _array(part.weight) * one[0], *spatial, bias * one[0])
         told = tuple(node.input_type["input"]) == shape and tuple(node.output_type["output"]) == after
         expected = "of shapes that NIR can tell to be exported: one group, a square kernel, everything flattened"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import nir
 import numpy as np
@@ -47,9 +47,9 @@ def from_nir(graph: nir.NIRGraph, *, dt: float | None = None, sim_steps: int | N
             shapes that do not fit, or with a value out of range; the node is named.
     """
     dt = positive_dt(graph.metadata.get("dt", 1e-3) if dt is None else dt)
-    steps: Any = graph.metadata.get("sim_steps", 4) if sim_steps is None else sim_steps
+    steps = graph.metadata.get("sim_steps", 4) if sim_steps is None else sim_steps
     synapses: list[nn.Module] = []
-    populations: list[Any] = []
+    populations: list[LIF] = []
     waiting: list[nn.Module] = []
     initial: float | None = None
     (_, entry), *chain, _ = _in_order(graph)
@@ -86,7 +86,7 @@ def positive_dt(value: Setting) -> float:
     return float(value)
 
 
-def _in_order(graph: nir.NIRGraph) -> list[tuple[str, Any]]:
+def _in_order(graph: nir.NIRGraph) -> list[tuple[str, nir.NIRNode]]:
     """The nodes of a chain from its one input to its one output."""
     after: dict[str, str] = {}
     for source, target in graph.edges:
@@ -126,7 +126,7 @@ def _numbers(where: str, value: Setting, dims: Sequence[int] | None = None) -> N
     return numbers
 
 
-def _population(name: str, node: Any, dt: float) -> LIF | IF:
+def _population(name: str, node: nir.NIRNode, dt: float) -> LIF | IF:
     """The neurons of a node."""
     fields = ("r", "v_threshold", "v_reset") if isinstance(node, nir.IF) else _LIF_FIELDS
     given = {field: _numbers(f"{name}.{field}", getattr(node, field), (1, 2, 3)) for field in fields}
@@ -135,7 +135,7 @@ def _population(name: str, node: Any, dt: float) -> LIF | IF:
         right = f"of the shape of {name}.v_threshold, {list(shape)}"
         require(numbers.shape == shape, f"{name}.{field}", list(numbers.shape), right)
     reset = node.metadata.get("reset", "hard")
-    common: dict[str, Any] = {"reset": reset, "surrogate": "atan", "v_threshold": _value(given["v_threshold"])}
+    common: dict[str, Setting] = {"reset": reset, "surrogate": "atan", "v_threshold": _value(given["v_threshold"])}
     if reset == "hard":
         common["v_reset"] = _value(given["v_reset"])
     if isinstance(node, nir.IF):
@@ -156,7 +156,7 @@ def _population(name: str, node: Any, dt: float) -> LIF | IF:
     tau = -1 / np.log(decay)
     shortest = dt / (1 - math.exp(-1))
     require(bool((tau >= 1).all()), f"{name}.tau", float(np.min(given["tau"])), f"at least {shortest:.3g}")
-    leak: dict[str, Any] = {"tau_mem": _value(tau), "v_rest": _value(given["v_leak"]), "decay_input": decay_input}
+    leak: dict[str, Setting] = {"tau_mem": _value(tau), "v_rest": _value(given["v_leak"]), "decay_input": decay_input}
     return _made(name, LIF, shape, **leak, **common)
 
 
@@ -171,13 +171,13 @@ def _made(name: str, kind: type[LIF], shape: tuple[int, ...], **settings: Settin
         raise ConfigError(f"{name}.{error}") from error
 
 
-def _value(numbers: NDArray[np.float64]) -> Any:
+def _value(numbers: NDArray[np.float64]) -> float | Tensor:
     """One number where all neurons have the same, else a tensor."""
     same = np.unique(numbers)
     return float(same[0]) if same.size == 1 else torch.as_tensor(numbers, dtype=torch.float32)
 
 
-def _synapses(name: str, node: Any) -> nn.Module:
+def _synapses(name: str, node: nir.NIRNode) -> nn.Module:
     """The module of a node of weights."""
     if isinstance(node, nir.Flatten):
         first, last = (int(axis) + (axis >= 0) for axis in (node.start_dim, node.end_dim))
@@ -189,7 +189,7 @@ def _synapses(name: str, node: Any) -> nn.Module:
     if isinstance(node, nir.Conv2d):
         weight = _numbers(f"{name}.weight", node.weight, (4,))
         bias = _bias(name, node.bias, len(weight))
-        along: list[Any] = [_pair(name, field, node) for field in ("stride", "padding", "dilation")]
+        along: list[Setting] = [_pair(name, field, node) for field in ("stride", "padding", "dilation")]
         groups, kernel = int(node.groups), (weight.shape[2], weight.shape[3])
         along += [groups, bias is not None]
         try:
@@ -216,7 +216,7 @@ def _filled(module: nn.Linear | nn.Conv2d, weight: NDArray[np.float64], bias: ND
     return module
 
 
-def _pair(name: str, field: str, node: Any) -> Any:
+def _pair(name: str, field: str, node: nir.NIRNode) -> str | tuple[int, ...]:
     value = getattr(node, field)
     if isinstance(value, str):
         return value
@@ -225,7 +225,7 @@ def _pair(name: str, field: str, node: Any) -> Any:
     return tuple(int(number) for number in np.broadcast_to(numbers, (2,)))
 
 
-def _shape(declared: Any) -> tuple[int, ...] | None:
+def _shape(declared: Sequence[int] | None) -> tuple[int, ...] | None:
     """The shape of an input, or ``None`` where the graph leaves it open."""
     return None if declared is None else tuple(int(size) for size in declared)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from snnrl.types import Setting
+from snnrl.types import Saved, Setting
 
 
 class Adam(nn.Module):
@@ -45,6 +45,6 @@ class Adam(nn.Module):
         """What torch saves of an optimiser."""
         return self._optimiser.state_dict()
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
+    def set_extra_state(self, state: Saved) -> None:
         """Take over what :meth:`get_extra_state` gave."""
         self._optimiser.load_state_dict(copy.deepcopy(state))

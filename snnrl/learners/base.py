@@ -28,7 +28,7 @@ def _given_images(method: Callable[..., R]) -> Callable[..., R]:
     """The method, which refuses images that are not ``uint8 [batch, *shape]``: floats and NaN are no pixels."""
 
     @wraps(method)
-    def checked(self: Learner, images: Tensor, *rest: Any, **named: Any) -> R:
+    def checked(self: Learner, images: Tensor, *rest: object, **named: object) -> R:
         fits = images.dtype == torch.uint8 and images.shape[1:] == self.shape
         found = f"{images.dtype} of shape {tuple(images.shape)}"
         require(fits, "images", found, f"torch.uint8 of shape (batch, {', '.join(map(str, self.shape))})")
@@ -57,7 +57,7 @@ class Learner(nn.Module, ABC):
         seed: of the learner's randomness, its first weights among it.
     """
 
-    Config: ClassVar[type[Any]]
+    Config: ClassVar[type]
     """A frozen dataclass, each field with a default of its type; it raises a ConfigError for ``learner.<field>``."""
 
     training_images: int = 60_000

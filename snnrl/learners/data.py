@@ -6,13 +6,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from snnrl.datafiles import HELD_OUT, data_files, data_folder, read_labelled
 from snnrl.errors import ConfigError, did_you_mean, one_line, require
+from snnrl.types import Setting
 
 DOWNLOAD_SECONDS = 20.0
 """How long a server may keep silent."""
@@ -22,7 +23,7 @@ class Source(NamedTuple):
     """What torchvision does not say of a data set, or says otherwise."""
 
     classes: int
-    arguments: dict[str, Any]
+    arguments: dict[str, Setting]
     """Of torchvision's class besides ``root`` and ``train``."""
     transposed: bool = False
     """Whether images are stored with rows and columns exchanged."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -115,7 +113,7 @@ class LabelReadout(nn.Module):
         )
         self.pairs, self.pair_responses = pairs, responses
 
-    def _load_from_state_dict(self, state_dict: Settings, prefix: str, *arguments: Any) -> None:
+    def _load_from_state_dict(self, state_dict: Settings, prefix: str, *arguments: object) -> None:
         """Make room for as many pairs as were saved."""
         for name in ("pairs", "pair_responses"):
             if prefix + name in state_dict:

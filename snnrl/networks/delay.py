@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ class Delay(nn.Module):
     """
 
     steps: Tensor | None
+    _anchor: Tensor
 
     def __init__(self, delay: float | Tensor, dt: float, pre_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Delay(nn.Module):
     def init_state(self, batch: int, *, least: int = 0) -> Tensor:
         """No spikes under way: zeros ``[batch, steps, *pre_shape]``; at least ``least`` steps."""
         steps = max(self.longest, least)
-        return cast(Tensor, self._anchor).new_zeros((batch, steps, *self.pre_shape))
+        return self._anchor.new_zeros((batch, steps, *self.pre_shape))
 
     def shift(self, spikes: Tensor, under_way: Tensor) -> tuple[Tensor, Tensor]:
         """The spikes that arrive in a window in which ``spikes`` ``[time, batch, *pre_shape]`` are sent; those left."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from snnrl.surrogate import make_surrogate
 from snnrl.traces import decay_factor, decay_kernel
 from snnrl.types import Setting, Settings
 
-NEURONS: Settings = {"lif": LIF, "if": IF, "adaptive_lif": AdaptiveLIF, "current_lif": CurrentLIF}
+NEURONS: Mapping[str, type[AnyNeuron]] = {"lif": LIF, "if": IF, "adaptive_lif": AdaptiveLIF, "current_lif": CurrentLIF}
 """Neuron models by name."""
 
 
@@ -92,13 +92,13 @@ class LayerSettings:
         common = {"reset": self.reset, "surrogate": self.surrogate, "learnable": tuple(self.learnable)}
         settings: dict[str, Setting] = {**leak, **common, **self.neuron_kwargs}
         try:
-            neurons: AnyNeuron = NEURONS[self.neuron](shape, **settings)
+            neurons = NEURONS[self.neuron](shape, **settings)
         except TypeError as error:
             raise ConfigError(f"neuron_kwargs={dict(self.neuron_kwargs)}: {error}") from error
         return neurons
 
     @classmethod
-    def split(cls, settings: Settings) -> tuple[Self, dict[str, Any]]:
+    def split(cls, settings: Settings) -> tuple[Self, dict[str, Setting]]:
         """The settings of a dictionary that are of layers, and the rest."""
         own = {setting.name for setting in fields(cls)}
         mine = {key: value for key, value in settings.items() if key in own}
@@ -170,7 +170,7 @@ class SpikingLayer(nn.Module):
         share = self.settings.initial_potential
         if not share:
             return None
-        neurons = cast(Any, self.neurons)
+        neurons: Any = self.neurons  # with a resting potential, and a threshold
         return neurons.v_rest + share * (neurons.value("v_threshold") - neurons.v_rest)
 
 
@@ -252,6 +252,11 @@ class LayeredNetwork(nn.Module):
             arriving, steady = layer.trains(self._current(layer, arriving, steady)), False
             trains.append(arriving)
         return trains
+
+    if TYPE_CHECKING:
+
+        def __call__(self, x: Tensor) -> Tensor:
+            """:meth:`forward`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Features ``[batch, last layer]`` of inputs ``[batch, ...]``."""

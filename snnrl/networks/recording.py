@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.settings import is_whole
+from snnrl.state import State
 
 Recording = dict[str, dict[str, Tensor]]
 """By population and variable: ``[time, batch, *shape]``."""
@@ -41,7 +41,7 @@ class Recorder:
         self.kept: dict[str, dict[str, _Track]] = {}
 
     def check(
-        self, shapes: Mapping[str, tuple[int, ...]], names: Sequence[str], states: Sequence[Any], steps: int, batch: int
+        self, shapes: Mapping[str, tuple[int, ...]], names: Sequence[str], states: State, steps: int, batch: int
     ) -> None:
         """Raise :class:`~snnrl.errors.ConfigError` for what does not exist and for what would be too large."""
         fields = dict(zip(names, (state._fields for state in states), strict=True))
@@ -69,7 +69,7 @@ class Recorder:
             first = -self.done % self.every
             self.kept[name]["spikes"].add(spikes[first :: self.every], whole=self.every == 1)
 
-    def take_step(self, name: str, step: int, spikes: Tensor, state: Any) -> None:
+    def take_step(self, name: str, step: int, spikes: Tensor, state: object) -> None:
         """Keep what is wanted of one step of the window."""
         if (self.done + step) % self.every == 0:
             for variable, track in self.kept.get(name, {}).items():

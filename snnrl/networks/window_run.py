@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
 
 
 def rule_changes(
-    structure: Structure, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], states: Sequence[Any]
+    structure: Structure, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], states: State
 ) -> tuple[dict[str, Tensor], State]:
     """What the rules make of a window.
 

@@ -6,7 +6,7 @@ import inspect
 from abc import ABCMeta
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, ClassVar, Self, get_args, get_type_hints, is_typeddict
+from typing import ClassVar, Self, get_args, get_type_hints, is_typeddict
 
 from snnrl.errors import ConfigError, did_you_mean, shown
 from snnrl.settings.values import once_per_class
@@ -51,7 +51,7 @@ class KnownSettings:
 class _Making(ABCMeta):
     """Marks what it makes as made, once every constructor is through."""
 
-    def __call__(cls, *args: Any, **settings: Setting) -> Any:
+    def __call__(cls, *args: object, **settings: Setting) -> object:
         made = super().__call__(*args, **settings)
         vars(made)["_made"] = True
         return made
@@ -110,7 +110,7 @@ def accepted(kind: type) -> tuple[str, ...]:
     return tuple(name for name in names if name not in getattr(kind, "LEFT_OUT", ()))
 
 
-def _unpacked(constructor: Any, rest: str) -> tuple[str, ...]:
+def _unpacked(constructor: object, rest: str) -> tuple[str, ...]:
     """Keys of the TypedDict by which a constructor annotates its ``**rest``."""
     try:
         found = get_args(get_type_hints(constructor).get(rest))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 from snnrl.settings.registry import Registry
 from snnrl.settings.values import Limits, once_per_class
+from snnrl.types import Setting
 
 _KEY = "snnrl"
 
@@ -26,9 +27,9 @@ class Declaration(NamedTuple):
     """All that is known of one setting."""
 
     name: str
-    type: Any
+    type: object
     """Its annotation; the type of its default where the annotation cannot be evaluated."""
-    default: Any
+    default: Setting
     """``MISSING`` where it has to be given."""
     help: str
     limits: Limits
@@ -39,20 +40,20 @@ class Declaration(NamedTuple):
 
 
 def setting(
-    default: Any = MISSING,
+    default: Setting = MISSING,
     help: str = "",
     *,
     at_least: float | None = None,
     above: float | None = None,
     at_most: float | None = None,
     below: float | None = None,
-    choices: Sequence[Any] | None = None,
-    check: Callable[[Any], bool] | None = None,
+    choices: Sequence[object] | None = None,
+    check: Callable[[Setting], bool] | None = None,
     expected: str | None = None,
     finite: bool = True,
     default_text: str | None = None,
     registry: Registry[object] | None = None,
-) -> Any:
+) -> Setting:
     """Declare a setting as the field of a frozen dataclass that is derived from :class:`Settings`.
 
     The field's annotation is its type: ``bool``, ``int``, ``float``, ``str``, ``Path``, ``Literal``, a tuple, list or
@@ -111,7 +112,7 @@ def _said(config: type, name: str) -> Declared:
     return Declared(help, limits, default_text, registry)
 
 
-def part(registry: Registry[object], default: Any = MISSING, help: str = "") -> Any:
+def part(registry: Registry[object], default: Setting = MISSING, help: str = "") -> Setting:
     """Declare a setting that names a part: a neuron, a rule, a connection, an encoder.
 
     Its annotation is ``Part``, or ``Part | None`` where there need be none, or ``tuple[Part, ...]``. A recipe gives a

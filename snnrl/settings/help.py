@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING
-from typing import Any
 
 from snnrl.settings.declared import Declaration, declarations
 from snnrl.settings.parts import Part
 from snnrl.settings.reading import Settings, at
 from snnrl.settings.values import plain
+from snnrl.types import Setting
 
 WIDTH = 120
 
@@ -18,7 +18,7 @@ WIDTH = 120
 def help_text(
     config: type,
     section: str = "",
-    values: Mapping[str, Any] | None = None,
+    values: Mapping[str, Setting] | None = None,
     *,
     column: int = 0,
     leave_out: Collection[str] = (),
@@ -54,7 +54,7 @@ def help_text(
 
 
 def _entries(
-    config: type, section: str, values: Mapping[str, Any], leave_out: Collection[str]
+    config: type, section: str, values: Mapping[str, Setting], leave_out: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     for name, declared in sorted(declarations(config).items(), key=lambda entry: entry[1].default is not MISSING):
         value = values.get(name, declared.default)
@@ -81,7 +81,7 @@ def _range(declared: Declaration) -> str:
     return limits.words() if limits.expected is None else ""
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Setting) -> str:
     """A default as a recipe writes it; nothing where there is none."""
     if value is MISSING or value is None or value in ({}, [], ()):
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from snnrl.errors import ConfigError, did_you_mean, one_line, shown
 from snnrl.settings.constructor import accepted, is_open, required
@@ -60,7 +60,7 @@ def read_part(setting: str, value: Setting, registry: Registry[object] | None = 
     return part
 
 
-def build(registry: Registry[T], part: Part, setting: str, *arguments: Any, **given: Setting) -> T:
+def build(registry: Registry[T], part: Part, setting: str, *arguments: object, **given: Setting) -> T:
     """Make what a recipe names.
 
     Args:

@@ -7,7 +7,7 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, is_dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+from typing import ClassVar, Literal, Protocol, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from snnrl.errors import ConfigError, did_you_mean, require, shown
 from snnrl.legacy import new_name
@@ -15,11 +15,21 @@ from snnrl.settings.declared import Declaration, declarations
 from snnrl.settings.parts import Part, read_part
 from snnrl.settings.registry import Registry
 from snnrl.settings.values import field_values, is_number, is_whole, one_of, or_null, wrong
+from snnrl.types import Setting
 
 C = TypeVar("C")
 
 
-def read(config: type[C], mapping: Any, section: str) -> C:
+class Configurable(Protocol):
+    """What a section of a recipe names: a class whose settings are a dataclass."""
+
+    Config: ClassVar[type]
+
+
+D = TypeVar("D", bound=Configurable)
+
+
+def read(config: type[C], mapping: object, section: str) -> C:
     """The settings that a section of a recipe holds.
 
     Args:
@@ -77,7 +87,7 @@ class Settings:
 
     _section: ClassVar[str] = ""
 
-    def __init_subclass__(cls, section: str | None = None, **others: Any) -> None:
+    def __init_subclass__(cls, section: str | None = None, **others: object) -> None:
         super().__init_subclass__(**others)
         if section is not None:
             cls._section = section
@@ -92,7 +102,7 @@ class Settings:
         require(condition, at(self._section, name), list(value) if isinstance(value, tuple) else value, expected)
 
 
-def read_named(registry: Registry[C], mapping: Mapping[str, Any], section: str) -> tuple[type[C], Any]:
+def read_named(registry: Registry[D], mapping: Mapping[str, Setting], section: str) -> tuple[type[D], object]:
     """The class that a section of a recipe names, and the section's other settings as the class's ``Config``.
 
     Args:
@@ -105,17 +115,17 @@ def read_named(registry: Registry[C], mapping: Mapping[str, Any], section: str) 
     """
     if not isinstance(mapping, Mapping) or "name" not in mapping:
         raise wrong(section, mapping, "a recipe with a name")
-    kind: Any = registry.find(mapping["name"], f"{section}.name")
+    kind = registry.find(mapping["name"], f"{section}.name")
     return kind, read(kind.Config, {key: value for key, value in mapping.items() if key != "name"}, section)
 
 
-def _typed(config: type, values: Mapping[str, Any], section: str) -> dict[str, Any]:
+def _typed(config: type, values: Mapping[str, Setting], section: str) -> dict[str, Setting]:
     """Values with the types that a dataclass declares."""
     known = declarations(config)
     return {name: typed(at(section, name), value, known[name]) for name, value in values.items()}
 
 
-def typed(setting: str, value: Any, declared: Declaration) -> Any:
+def typed(setting: str, value: Setting, declared: Declaration) -> Setting:
     """A value as its declaration wants it.
 
     Raises:
@@ -143,24 +153,24 @@ def typed(setting: str, value: Any, declared: Declaration) -> Any:
     return found
 
 
-_UNFIT: Any = object()
+_UNFIT: object = object()
 
 
-def _alternatives(hint: Any) -> tuple[Any, ...]:
+def _alternatives(hint: object) -> tuple[object, ...]:
     """The types of which a value may have any."""
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
-def _is_section(kind: Any) -> bool:
+def _is_section(kind: object) -> TypeGuard[type]:
     return isinstance(kind, type) and (kind is Part or is_dataclass(kind))
 
 
-def _section_of(kind: Any, setting: str, value: Any, declared: Declaration) -> Any:
+def _section_of(kind: type, setting: str, value: Setting, declared: Declaration) -> Setting:
     """A part, or a dataclass of further settings."""
     return read_part(setting, value, declared.registry) if kind is Part else read(kind, value, setting)
 
 
-def _fitted(kind: Any, setting: str, value: Any, declared: Declaration) -> Any:
+def _fitted(kind: object, setting: str, value: Setting, declared: Declaration) -> Setting:
     """``value`` as one of the type ``kind``; :data:`_UNFIT` where it is none."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is bool:
@@ -185,7 +195,7 @@ def _fitted(kind: Any, setting: str, value: Any, declared: Declaration) -> Any:
     return value
 
 
-def _as_float(setting: str, value: Any, declared: Declaration) -> Any:
+def _as_float(setting: str, value: Setting, declared: Declaration) -> Setting:
     if isinstance(value, float):
         return value
     if is_whole(value) and not is_number(value) and declared.limits.expected is None:
@@ -193,13 +203,13 @@ def _as_float(setting: str, value: Any, declared: Declaration) -> Any:
     return float(value) if is_number(value) else _UNFIT
 
 
-def _as_path(value: Any) -> Any:
+def _as_path(value: Setting) -> Setting:
     """The path, ``~`` being the home folder; a folder may be called by a number."""
     is_text = isinstance(value, (str, Path)) or is_number(value)
     return Path(os.path.expanduser(str(value))) if is_text and str(value) != "" else _UNFIT
 
 
-def _as_tuple(arguments: tuple[Any, ...], setting: str, value: Any, declared: Declaration) -> Any:
+def _as_tuple(arguments: tuple[object, ...], setting: str, value: Setting, declared: Declaration) -> Setting:
     """A list as a tuple, each entry of its type; ``tuple`` alone holds whatever the default does."""
     if not isinstance(value, (list, tuple)):
         return _UNFIT
@@ -220,7 +230,7 @@ def _as_tuple(arguments: tuple[Any, ...], setting: str, value: Any, declared: De
     return tuple(entries)
 
 
-def _words(kind: Any, declared: Declaration) -> str:
+def _words(kind: object, declared: Declaration) -> str:
     """What an error says that a value of a type must be."""
     origin, arguments = get_origin(kind), get_args(kind)
     if declared.limits.expected is not None:
@@ -229,15 +239,21 @@ def _words(kind: Any, declared: Declaration) -> str:
         return one_of(arguments)
     if origin in (tuple, list, Sequence) or kind in (tuple, list):
         return _list_words(arguments, declared)
-    nouns: dict[Any, str] = {bool: "true or false", int: "an integer", float: "a number", str: "a word", Path: "a path"}
+    nouns: dict[object, str] = {
+        bool: "true or false",
+        int: "an integer",
+        float: "a number",
+        str: "a word",
+        Path: "a path",
+    }
     mapping = origin in (dict, Mapping) or kind in (dict, Mapping)
     noun = "a mapping" if mapping else nouns.get(kind, getattr(kind, "__name__", str(kind)))
     return declared.limits.of(noun) if kind in (int, float, str) else noun
 
 
-def _list_words(arguments: tuple[Any, ...], declared: Declaration) -> str:
+def _list_words(arguments: tuple[object, ...], declared: Declaration) -> str:
     """``a list of 2 numbers``, ``a list of integers, each at least 1``."""
-    plural = {int: "integers", float: "numbers", str: "words", bool: "true or false"}
+    plural: dict[object, str] = {int: "integers", float: "numbers", str: "words", bool: "true or false"}
     entries = [argument for argument in arguments if argument is not ...]
     if not entries or entries[0] not in plural:
         return "a list"
@@ -247,7 +263,7 @@ def _list_words(arguments: tuple[Any, ...], declared: Declaration) -> str:
     return f"a list of {count}{plural[entries[0]]}{', each ' if words else ''}{words}"
 
 
-def _range_words(kinds: tuple[Any, ...], declared: Declaration, optional: bool) -> str:
+def _range_words(kinds: tuple[object, ...], declared: Declaration, optional: bool) -> str:
     """What an error says that a value of the right type must be."""
     limits = declared.limits
     if kinds == (float,) and limits.expected is None and limits.choices is None:
@@ -266,7 +282,7 @@ def at(section: str, name: object) -> str:
     return f"{section}.{name}" if section else str(name)
 
 
-def unknown(section: str, name: object, value: Any, known: Sequence[str]) -> ConfigError:
+def unknown(section: str, name: object, value: Setting, known: Sequence[str]) -> ConfigError:
     """The error of a setting that a section does not have; one by an old name is told the new.
 
     >>> str(unknown("agent", "urge", 3, ["exploration_bonus"]))

@@ -75,8 +75,8 @@ class Limits:
     above: float | None = None
     at_most: float | None = None
     below: float | None = None
-    choices: tuple[Any, ...] | None = None
-    check: Callable[[Any], bool] | None = None
+    choices: tuple[object, ...] | None = None
+    check: Callable[[Setting], bool] | None = None
     expected: str | None = None
     finite: bool = True
 
@@ -123,7 +123,7 @@ class Limits:
         return inherited if self == Limits() else self
 
 
-def one_of(choices: Sequence[Any]) -> str:
+def one_of(choices: Sequence[object]) -> str:
     """A choice in words.
 
     >>> one_of(["td", "shuffled"]), one_of(["auto", "bar", "none"])

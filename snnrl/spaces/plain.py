@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from gymnasium import spaces
 
@@ -39,7 +36,7 @@ def described(space: Space) -> Saved:
     raise ConfigError(f"a space {kind}: cannot be kept in a file; must be made of numbers")
 
 
-def space_from(data: Mapping[str, Any]) -> Space:
+def space_from(data: Saved) -> Space:
     """The space that :func:`described` describes.
 
     >>> space_from({"kind": "MultiBinary", "shape": [3]})
@@ -66,7 +63,7 @@ def space_from(data: Mapping[str, Any]) -> Space:
     raise ValueError(f"there is no space {kind!r}")
 
 
-def _short(limits: Array) -> Any:
+def _short(limits: Array) -> object:
     """One number where all are the same."""
     first = limits.flat[0] if limits.size else None
     return limits.tolist() if first is None or not (limits == first).all() else first.item()

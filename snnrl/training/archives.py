@@ -12,7 +12,6 @@ import re
 import zipfile
 from collections import OrderedDict
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import torch
 from torch import nn
@@ -66,7 +65,7 @@ def fault(path: Path) -> str | None:
         return "truncated or not a checkpoint"
 
 
-def check_plain(payload: Any, root: str, most: float = math.inf) -> None:
+def check_plain(payload: object, root: str, most: float = math.inf) -> None:
     """Raise unless ``torch.load(weights_only=True)`` takes ``payload`` back; types are exact, a subclass is an object.
 
     Args:

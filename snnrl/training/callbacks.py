@@ -51,7 +51,7 @@ class CallbackList:
         self.callbacks = list(callbacks)
         self.locals: Variables = {}
 
-    def init_callback(self, model: Any) -> None:
+    def init_callback(self, model: object) -> None:
         for callback in self.callbacks:
             callback.init_callback(model)
 
@@ -83,7 +83,7 @@ class _Function:
         self.locals: Variables = {}
         self.globals: Variables = {}
 
-    def init_callback(self, model: Any) -> None:
+    def init_callback(self, model: object) -> None:
         self.model = model
 
     def on_training_start(self, locals_: Variables, globals_: Variables) -> None:

@@ -6,7 +6,6 @@ import copy
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -95,7 +94,7 @@ def _changed(settings: Settings, numbers: Mapping[Place, int]) -> dict[str, Sett
     """Settings with other numbers in some places."""
     found = copy.deepcopy(dict(settings))
     for path, number in numbers.items():
-        inner: Any = found
+        inner: Setting = found
         for step in path[:-1]:
             inner = inner[step]
         inner[path[-1]] = number
@@ -153,7 +152,7 @@ def space_bytes(space: Space) -> int:
     return int(np.prod(space.shape)) * np.dtype(space.dtype).itemsize
 
 
-def state_bytes(state: Any) -> int:
+def state_bytes(state: object) -> int:
     """Bytes of all tensors and arrays in nested tuples and mappings."""
     if isinstance(state, Tensor):
         return state.numel() * state.element_size()

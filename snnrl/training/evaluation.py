@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.agents.base import permitted
 from snnrl.envs import LONGEST, EnvConfig, EpisodeStats, env_seeds, for_evaluation, has_limit, make_envs
-from snnrl.types import Action, Observation
+from snnrl.envs.types import start
+from snnrl.types import Action, Observation, PolicyState
 
 WHILE_TRAINING, AT_THE_END, AFTERWARDS = range(3)
 """The epochs of the ``eval`` seed stream: no two kinds of evaluation play the same episodes."""
@@ -47,10 +48,10 @@ class Policy(Protocol):
     def predict(
         self,
         observation: Observation,
-        state: Any = None,
+        state: PolicyState = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
-    ) -> tuple[Action, Any]:
+    ) -> tuple[Action, PolicyState]:
         """Actions for a batch of observations, and the state for the next call."""
 
 
@@ -85,9 +86,9 @@ def evaluate(
     quota = np.full(num_envs, episodes // num_envs) + (np.arange(num_envs) < episodes % num_envs)
     envs = make_envs(for_evaluation(env), num_envs)
     try:
-        observation, info = envs.reset(seed=cast(Any, env_seeds(seed, "eval", epoch, num_envs)))
+        observation, info = start(envs, env_seeds(seed, "eval", epoch, num_envs))
         stats = EpisodeStats(num_envs)
-        state: Any = None
+        state: PolicyState = None
         begins, resets = np.ones(num_envs, dtype=bool), np.zeros(num_envs, dtype=bool)
         found: list[list[tuple[float, int]]] = [[] for _ in range(num_envs)]
         while any(len(done) < wanted for done, wanted in zip(found, quota, strict=True)):

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,7 +162,7 @@ class WandbLogger:
             mode = _quiet_session().mode
         except ValueError as error:
             raise ConfigError(f"logger=wandb: wandb's own settings are wrong: {one_line(error)}") from None
-        init: dict[str, Any] = {
+        init: dict[str, Setting] = {
             "config": dict(config),
             "id": resume_id,
             "resume": "allow" if resume_id else None,
@@ -296,7 +296,7 @@ def _quiet_session() -> wandb.Settings:
     return wandb.setup(settings=wandb.Settings(**_not_set({"silent": True}))).settings
 
 
-def _online_or_offline(init: dict[str, Any]) -> tuple[wandb.Run, str]:
+def _online_or_offline(init: dict[str, Setting]) -> tuple[wandb.Run, str]:
     """Start the run online, or offline with the reason why; the key comes first, as it fails sooner than a run."""
     import wandb
 

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from snnrl.errors import require
 from snnrl.output import lasting
@@ -16,7 +16,6 @@ from snnrl.output import lasting
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-ProgressMode = Literal["auto", "bar", "plain", "none"]
 
 _RATE_WINDOW_SECONDS = 60.0
 _SAMPLE_SECONDS = 1.0
@@ -48,7 +47,7 @@ class Progress:
         self,
         total: int,
         start: int = 0,
-        mode: ProgressMode = "auto",
+        mode: str = "auto",
         stream: TextIO | None = None,
         interval_seconds: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
@@ -59,7 +58,7 @@ class Progress:
         self._stream = lasting(sys.stderr if stream is None else stream)
         if mode == "auto":
             mode = "bar" if self._stream.isatty() and os.environ.get("TERM") != "dumb" else "plain"
-        self.mode: ProgressMode = mode
+        self.mode = mode
         self._total = total
         self._start = start
         self._interval = interval_seconds

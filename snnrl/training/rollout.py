@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, TypeAlias
 
 from snnrl.agents.base import AnyAgent, Metrics
 from snnrl.envs import EnvConfig, Episode, EpisodeStats, FeedbackBuilder, VectorAtari
-from snnrl.envs.types import VectorEnv
-from snnrl.types import Action, Info
+from snnrl.envs.types import VectorEnv, start
+from snnrl.types import Action, Array, Info, Observation
+
+Transition: TypeAlias = tuple[Observation, Array, Array, Array, Info]
+"""Observations, or actions, with rewards, what terminated, what was truncated, and infos."""
 
 
 class Stepped(NamedTuple):
@@ -46,12 +49,12 @@ class Rollout:
 
     def __init__(self, agent: AnyAgent, envs: VectorEnv, env: EnvConfig, seeds: Sequence[int]) -> None:
         self._agent, self._envs = agent, envs
-        self._observation, info = envs.reset(seed=cast(Any, list(seeds)))
+        self._observation, info = start(envs, seeds)
         self._builder = FeedbackBuilder(env.reward, envs.num_envs)
         self._stats = EpisodeStats(envs.num_envs)
         self._feedback = self._builder.start(info)
         self._state = agent.begin(envs.num_envs)
-        self._last: tuple[Any, ...] = ()
+        self._last: Transition | None = None
 
     def step(self) -> Stepped:
         """Act once in all environments, and learn."""
@@ -69,6 +72,7 @@ class Rollout:
         Args:
             stepped: what the last :meth:`step` returned.
         """
+        assert self._last is not None
         actions, rewards, terminated, truncated, info = self._last
         infos: list[Info] = [one_info(info, row) for row in range(self._envs.num_envs)]
         for episode in stepped.episodes:
@@ -81,7 +85,7 @@ class Rollout:
             "infos": infos,
         }
 
-    def _learn_and_step(self, action: Action, state: Any) -> tuple[Any, Metrics]:
+    def _learn_and_step(self, action: Action, state: object) -> tuple[Transition, Metrics]:
         if isinstance(self._envs, VectorAtari):
             self._envs.send(action)
             self._state, metrics = self._agent.update(state)

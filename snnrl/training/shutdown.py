@@ -9,13 +9,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TypeAlias
 
 _SIGNALS: tuple[signal.Signals, ...] = (
     signal.SIGINT,
     signal.SIGTERM,
     *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()),
 )
+Handler: TypeAlias = "Callable[[int, FrameType | None], object] | int | signal.Handlers | None"
+"""What a signal is answered by; ``None`` is a handler that was not set from Python."""
 
 
 class GracefulShutdown:
@@ -35,7 +37,7 @@ class GracefulShutdown:
     def __init__(self) -> None:
         self.requested: str | None = None
         """The name of the signal that came first, or ``None``."""
-        self._previous: dict[int, Any] = {}
+        self._previous: dict[int, Handler] = {}
         self._owner = os.getpid()
 
     def __enter__(self) -> GracefulShutdown:
@@ -93,7 +95,7 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
-    previous: dict[int, Any] = {}
+    previous: dict[int, Handler] = {}
     try:
         if threading.current_thread() is threading.main_thread():
             for number in _heeded():

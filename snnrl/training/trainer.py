@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor, nn
 
+from snnrl.agents.trainable import Trainable
 from snnrl.errors import ConfigError, one_line
+from snnrl.learners.base import Learner
 from snnrl.output import lasting_output
 from snnrl.training.callbacks import AnyCallback, as_callback
 from snnrl.training.checkpoints import load_checkpoint, taking_over
@@ -23,7 +25,7 @@ from snnrl.training.files import Files, History, NoFiles, RunFiles
 from snnrl.training.loggers import Logger
 from snnrl.training.memory import FreeMemory
 from snnrl.training.metrics import RunningMetrics
-from snnrl.training.progress import Progress, ProgressMode
+from snnrl.training.progress import Progress
 from snnrl.training.shutdown import GracefulShutdown
 from snnrl.training.summary import Summary, versions
 from snnrl.training.task import AnyTask, Finished, architecture, generator_of
@@ -57,13 +59,15 @@ class Run:
     stopped_by: str | None
 
     @property
-    def agent(self) -> Any:
+    def agent(self) -> Trainable:
         """The model, of a run in environments."""
+        assert isinstance(self.model, Trainable)
         return self.model
 
     @property
-    def learner(self) -> Any:
+    def learner(self) -> Learner:
         """The model, of a run on a data set."""
+        assert isinstance(self.model, Learner)
         return self.model
 
 
@@ -164,7 +168,7 @@ class Trainer:
         return Run(model, self.steps, summary, rows, self.evaluation, self.files.run_dir, stopped)
 
     def _run(self) -> Summary | None:
-        task, mode = self.task, cast(ProgressMode, self.settings.progress)
+        task, mode = self.task, self.settings.progress
         with Progress(task.total, self.steps, mode, unit=task.unit, score=task.score) as self.progress:
             try:
                 self._loop()

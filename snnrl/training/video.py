@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from gymnasium.error import DependencyNotInstalled
@@ -17,6 +16,7 @@ from snnrl.envs import Env, EnvConfig, as_one_row, env_seeds, for_evaluation, ma
 from snnrl.errors import ConfigError
 from snnrl.textfiles import replacing
 from snnrl.training.evaluation import AFTERWARDS
+from snnrl.types import PolicyState
 
 
 def check_drawing(env: EnvConfig) -> None:
@@ -64,7 +64,7 @@ def record_episode(
     frames: list[Image.Image] = []
     try:
         observation, info = one.reset(seed=env_seeds(seed, "eval", AFTERWARDS, 1)[0])
-        state: Any = None
+        state: PolicyState = None
         ended = False
         while not ended and len(frames) < most_frames:
             frames.append(Image.fromarray(_picture(one)))
@@ -94,7 +94,7 @@ def _drawn(env: EnvConfig) -> Env:
 def _picture(env: Env) -> NDArray[np.uint8]:
     """``[height, width, 3]`` or, of grey, ``[height, width]``."""
     try:
-        drawn: Any = env.render()
+        drawn = env.render()
     except DependencyNotInstalled as error:
         raise ConfigError(
             f"video=true: {env.spec and env.spec.id} cannot be drawn without a package; {error}"
@@ -112,7 +112,7 @@ def _no_drawing(env: EnvConfig | Env, why: str) -> ConfigError:
     return ConfigError(f"video=true: {name} cannot be drawn, as it {why}; must be false")
 
 
-def _kind(drawn: Any) -> str:
+def _kind(drawn: object) -> str:
     """What a drawing is, in short."""
     if isinstance(drawn, np.ndarray):
         return f"an array {list(drawn.shape)} of {drawn.dtype}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from stable_baselines3.common.policies import ContinuousCritic
 from stable_baselines3.common.preprocessing import get_action_dim
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 from snnrl.integrations.sb3.policies import SpikingActorPolicy, readout
 from snnrl.networks.layered import LayerSettings
+from snnrl.types import Setting
 
 
 class SpikingContinuousCritic(ContinuousCritic):
@@ -20,7 +19,7 @@ class SpikingContinuousCritic(ContinuousCritic):
         **kwargs: as in SB3.
     """
 
-    def __init__(self, spiking: LayerSettings, **kwargs: Any) -> None:
+    def __init__(self, spiking: LayerSettings, **kwargs: Setting) -> None:
         super().__init__(**kwargs)
         inputs = kwargs["features_dim"] + get_action_dim(self.action_space)
         self.q_networks = [readout(inputs, kwargs["net_arch"], 1, spiking) for _ in self.q_networks]
@@ -31,7 +30,7 @@ class SpikingContinuousCritic(ContinuousCritic):
 class SpikingContinuousPolicy(SpikingActorPolicy):
     """Base of the spiking policies of continuous actions, whose critics see state and action."""
 
-    critic_kwargs: dict[str, Any]
+    critic_kwargs: dict[str, Setting]
 
     def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> ContinuousCritic:
         arguments = self._update_features_extractor(self.critic_kwargs, features_extractor)

@@ -27,7 +27,7 @@ from snnrl.networks.cost import Cost
 from snnrl.settings import accepted
 from snnrl.spaces import as_batch
 from snnrl.spaces.leaves import Space
-from snnrl.types import Action, Array, Observation, Saved, Settings
+from snnrl.types import Action, Array, Observation, PolicyState, Saved, Settings
 
 A = TypeVar("A", bound=BaseAlgorithm)
 C = TypeVar("C", bound=AlgorithmConfig)
@@ -200,7 +200,7 @@ class SB3Agent(Trainable, Generic[A, C]):
     def predict(
         self,
         observation: Observation,
-        state: Any | None = None,
+        state: PolicyState = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
     ) -> tuple[Action, Array | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from stable_baselines3 import DQN
 from stable_baselines3.common.policies import BasePolicy
@@ -24,7 +23,7 @@ from snnrl.integrations.sb3.policies import (
 from snnrl.integrations.sb3.vision import SpikingCombinedExtractor, SpikingNatureCNN
 from snnrl.networks.layered import LayerSettings
 from snnrl.settings import register, setting
-from snnrl.types import Saved
+from snnrl.types import Saved, Setting
 
 
 class SpikingQNetwork(QNetwork):
@@ -35,7 +34,7 @@ class SpikingQNetwork(QNetwork):
         **kwargs: as in SB3.
     """
 
-    def __init__(self, spiking: LayerSettings, **kwargs: Any) -> None:
+    def __init__(self, spiking: LayerSettings, **kwargs: Setting) -> None:
         super().__init__(**kwargs)
         self.spiking = spiking
         self.q_net = readout(self.features_dim, self.net_arch, int(self.action_space.n), spiking)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, SupportsFloat
+from typing import SupportsFloat
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ def make_vec_env(env: EnvConfig, num_envs: int, frames: int, translation: Transl
     """
 
     def make(row: int) -> Env:
-        monitored: Any = Monitor(make_env(env, row=row))
+        monitored: Env = Monitor(make_env(env, row=row))
         if env.is_atari:
             monitored = AtariLearning(monitored, shrinks=env.shows_frames)
         return monitored if translation is None else translation.wrapped(monitored)

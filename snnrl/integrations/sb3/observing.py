@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import numpy as np
 import torch
 from stable_baselines3.common.preprocessing import preprocess_obs
 from torch import Tensor
 
 from snnrl.envs import EnvConfig, env_seeds, for_evaluation, make_envs
+from snnrl.envs.types import start
 from snnrl.integrations.sb3.agent import AnySB3Agent
 from snnrl.training.capacity import require_memory, space_bytes
 from snnrl.types import Array
@@ -37,7 +36,7 @@ def gather(agent: AnySB3Agent, env: EnvConfig, samples: int, seed: int, setting:
     envs = make_envs(for_evaluation(env), _ENVS)
     seen: list[Array] = []
     try:
-        observation, _ = envs.reset(seed=cast(Any, env_seeds(seed, "eval", EPOCH, _ENVS)))
+        observation, _ = start(envs, env_seeds(seed, "eval", EPOCH, _ENVS))
         state: Array | None = None
         begins, ended = np.ones(_ENVS, bool), np.zeros(_ENVS, bool)
         while _ENVS * len(seen) < samples:

@@ -17,7 +17,7 @@ from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
 from snnrl.settings import require_whole
 from snnrl.spaces.leaves import Space
-from snnrl.types import Saved
+from snnrl.types import Saved, Setting
 
 CRITICS = ("spiking", "ann")
 """What a critic can be."""
@@ -75,7 +75,7 @@ class SpikingPolicy(BasePolicy):
     EXTRACTOR: ClassVar[type[BaseFeaturesExtractor] | None] = None
     NET_ARCH: ClassVar[Sequence[int] | None] = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Setting) -> None:
         self.spiking, others = LayerSettings.split(kwargs)
         if self.EXTRACTOR is not None:
             given = others.get("features_extractor_kwargs") or {}
@@ -120,7 +120,7 @@ class SpikingActorPolicy(SpikingPolicy):
         *args: Any,
         action_cells: int = 0,
         critic: str = "ann",
-        **kwargs: Any,
+        **kwargs: Setting,
     ) -> None:
         require_whole("action_cells", action_cells, at_least=0)
         fits = action_cells == 0 or isinstance(action_space, spaces.Box)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from stable_baselines3 import SAC
 from stable_baselines3.common.policies import BasePolicy
@@ -32,7 +31,7 @@ from snnrl.integrations.sb3.vision import SpikingCombinedExtractor, SpikingNatur
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayerSettings
 from snnrl.settings import register, setting
-from snnrl.types import Saved
+from snnrl.types import Saved, Setting
 
 
 class SpikingSACActor(Actor):
@@ -44,7 +43,7 @@ class SpikingSACActor(Actor):
         **kwargs: as in SB3.
     """
 
-    def __init__(self, spiking: LayerSettings, action_cells: int, **kwargs: Any) -> None:
+    def __init__(self, spiking: LayerSettings, action_cells: int, **kwargs: Setting) -> None:
         super().__init__(**kwargs)
         self.spiking, self.action_cells = spiking, action_cells
         dims = get_action_dim(self.action_space)

@@ -80,7 +80,8 @@ class SB3Task(EnvironmentTask[AnySB3Agent]):
 
     @property
     def _algorithm(self) -> BaseAlgorithm:
-        algorithm: BaseAlgorithm = self.model.model
+        algorithm = self.model.model
+        assert isinstance(algorithm, BaseAlgorithm)
         return algorithm
 
     def begin(self, epoch: int, steps: int) -> None:

@@ -62,8 +62,7 @@ class SpikingNatureCNN(BaseFeaturesExtractor):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Features ``[batch, features_dim]`` in [0, 1] of images ``[batch, channels, height, width]``."""
-        features: Tensor = self.network(observations)
-        return features
+        return self.network(observations)
 
 
 class SpikingCombinedExtractor(CombinedExtractor):
