@@ -61,10 +61,11 @@ def test_the_page_of_the_core_runs() -> None:
 
 @pytest.fixture
 def with_own_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A working folder that holds the recipe which the README shows."""
-    (shown,) = blocks("yaml")
-    (tmp_path / "envs").mkdir()
-    (tmp_path / "envs" / "Mine.yaml").write_text(shown)
+    """A working folder that holds the recipes which the pages show."""
+    text = "\n".join(page.read_text() for page in PAGES)
+    for shown, name in re.findall(r"```yaml\n(# (\w+/\w+\.yaml).*?)```", text, flags=re.DOTALL):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(shown)
     monkeypatch.chdir(tmp_path)
 
 

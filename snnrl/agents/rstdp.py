@@ -19,6 +19,7 @@ from snnrl.decoders import ActionCode
 from snnrl.encoders import ObjectEncoder, Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCriticState, Seen
+from snnrl.networks.structure import RuleStates
 from snnrl.plasticity import RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
 from snnrl.settings import register
 from snnrl.spaces import Space, as_batch, first, split
@@ -71,7 +72,7 @@ class RSTDPState(NamedTuple):
     """Training state of :class:`RSTDP`."""
 
     network: ActorCriticState
-    rules: tuple[Any, ...]
+    rules: RuleStates
     """State of each plastic connection's rule."""
     decision: Decision | None
     window: tuple[Outcome, ...]
@@ -276,8 +277,8 @@ class RSTDP(Agent[RSTDPState]):
         return state._replace(rules=self._learn(seen, third, state.rules), window=()), metrics
 
     def _learn(
-        self, windows: Sequence[Mapping[str, Seen]], third: Mapping[str, ThirdFactor], rules: tuple[Any, ...]
-    ) -> tuple[Any, ...]:
+        self, windows: Sequence[Mapping[str, Seen]], third: Mapping[str, ThirdFactor], rules: RuleStates
+    ) -> RuleStates:
         """Change all weights; the rules' states after it."""
         seen = self.network.joined(windows)
         rates = self._rates(seen, third, rules)
@@ -291,7 +292,7 @@ class RSTDP(Agent[RSTDPState]):
         return state.decision.activity.value.mean()
 
     def _rates(
-        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: tuple[Any, ...]
+        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: RuleStates
     ) -> dict[str, Tensor]:
         """By what the change of each connection is multiplied.
 

@@ -15,8 +15,9 @@ from snnrl.connections.synapses import random_pairs
 from snnrl.encoders import Encoder
 from snnrl.errors import ConfigError, shown
 from snnrl.networks import ActorCritic, Layer
-from snnrl.neurons import NEURONS, Neuron
-from snnrl.plasticity import RULES, Rule, ThreeFactor
+from snnrl.networks.structure import Learning, Population
+from snnrl.neurons import NEURONS
+from snnrl.plasticity import RULES, ThreeFactor
 from snnrl.settings import Part, Settings, accepted, build, part, setting
 
 SECTION = "agent.network"
@@ -145,7 +146,7 @@ def _layer(
     return Layer(neurons, connection, rules[0], around, rules[1])
 
 
-def _neurons(part: Part, common: Common, section: str, shape: Shape, *, hidden: bool) -> Neuron[Any]:
+def _neurons(part: Part, common: Common, section: str, shape: Shape, *, hidden: bool) -> Population:
     usual = {"tau_mem": common.tau, "tau_syn": common.tau}
     usual["decay_input"] = False  # as in the default actor's membrane, for which the usual weights are made
     part = _with_usual(NEURONS.find(part.name, section), part, usual)
@@ -156,7 +157,7 @@ def _neurons(part: Part, common: Common, section: str, shape: Shape, *, hidden: 
     return neurons
 
 
-def _rule(part: Part | None, common: Common, section: str, neurons: Neuron[Any], *, hidden: bool) -> Rule[Any] | None:
+def _rule(part: Part | None, common: Common, section: str, neurons: Population, *, hidden: bool) -> Learning | None:
     if part is None:
         return None
     kind = RULES.find(part.name, section)
@@ -214,7 +215,7 @@ def _with_usual(kind: type, part: Part, usual: Mapping[str, Any]) -> Part:
 
 
 def _require_learnable(
-    part: Part | None, rule: Rule[Any] | None, connection: Projection, neurons: Neuron[Any], section: str
+    part: Part | None, rule: Learning | None, connection: Projection, neurons: Population, section: str
 ) -> None:
     """Raise :class:`ConfigError` for a rule that does not fit what it shall change."""
     if part is None or rule is None:

@@ -15,23 +15,23 @@ from snnrl.errors import require
 from snnrl.networks.fused_readouts import fused_readouts
 from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
-from snnrl.networks.structure import NetworkState
+from snnrl.networks.structure import Learning, NetworkState, Population, RuleStates
 from snnrl.networks.window_run import Seen, rule_changes
-from snnrl.neurons import EscapeNoiseState, Neuron, SaturatingIFState
-from snnrl.plasticity import EligibilityState, Rule, ThirdFactor, ThreeFactor
+from snnrl.neurons import EscapeNoiseState, SaturatingIFState
+from snnrl.plasticity import EligibilityState, ThirdFactor, ThreeFactor
 from snnrl.spikes import SparseSpikes, stack_spikes
 
 
 class Layer(NamedTuple):
     """A population of neurons, and how it is connected."""
 
-    neurons: Neuron[Any]
+    neurons: Population
     connection: Projection
     """From the population before."""
-    rule: Rule[Any] | None
+    rule: Learning | None
     recurrent: Projection | None = None
     """From the population itself; it learns by a rule of its own."""
-    recurrent_rule: Rule[Any] | None = None
+    recurrent_rule: Learning | None = None
 
 
 class ActorCriticState(NamedTuple):
@@ -125,7 +125,7 @@ class ActorCritic(Network):
         like: Tensor = activity.neurons[0][0]
         return ActorCriticState(self.encoder.init_state(batch), activity, like.new_zeros((batch, size)))
 
-    def init_rules(self, batch: int) -> tuple[Any, ...]:
+    def init_rules(self, batch: int) -> RuleStates:
         if self.fused is None:
             return super().init_rules(batch)
         return tuple(EligibilityState((), self.connection(edge).new_eligibility(batch)) for edge in self.plastic())
@@ -177,8 +177,8 @@ class ActorCritic(Network):
         return {key: _in_a_row([window[key] for window in windows]) for key in windows[0]}
 
     def changes(
-        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: tuple[Any, ...]
-    ) -> tuple[dict[str, Tensor], tuple[Any, ...]]:
+        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: RuleStates
+    ) -> tuple[dict[str, Tensor], RuleStates]:
         """What the rules make of what they saw.
 
         Args:
@@ -194,7 +194,7 @@ class ActorCritic(Network):
         return rule_changes(self, seen, third, rules)
 
     def input_powers(
-        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: tuple[Any, ...]
+        self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: RuleStates
     ) -> dict[str, Tensor]:
         """The mean squared length of what rules with eligibility multiply postsynaptic activity by, 0-d tensors.
 
@@ -235,7 +235,7 @@ def _in_a_row(parts: list[Seen]) -> Seen:
     return Seen(torch.cat([part.pre for part in parts if isinstance(part.pre, Tensor)]), post)
 
 
-def _highest_rate(neurons: Neuron[Any]) -> float:
+def _highest_rate(neurons: Population) -> float:
     """The most spikes that a neuron can fire in a simulation step, on average."""
     highest = getattr(neurons, "rate_max", None)
     return 1 / (1 + getattr(neurons, "refractory_steps", 0)) if highest is None else float(highest)

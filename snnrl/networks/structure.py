@@ -17,6 +17,11 @@ from snnrl.neurons import Neuron
 from snnrl.plasticity import Rule
 from snnrl.settings import FixedSettings, KnownSettings, is_whole
 
+RuleStates = tuple[Any, ...]
+"""State of each plastic connection's rule."""
+Population = Neuron[Any]
+Learning = Rule[Any]
+
 
 class NetworkState(NamedTuple):
     """Episode state of a :class:`~snnrl.networks.Network`."""
@@ -25,7 +30,7 @@ class NetworkState(NamedTuple):
     """State of each population of neurons, in the order in which they were added."""
     arriving: tuple[Tensor, ...]
     """Spikes under way on each connection ``[batch, steps, *pre_shape]``, oldest first."""
-    rules: tuple[Any, ...]
+    rules: RuleStates
     """State of each plastic connection's rule."""
 
 
@@ -51,7 +56,7 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
         self.neurons, self.connections = nn.ModuleDict(), nn.ModuleDict()
         self.rules, self.delays = nn.ModuleDict(), nn.ModuleDict()
 
-    def add(self, name: str, population: Neuron[Any] | int | tuple[int, ...]) -> None:
+    def add(self, name: str, population: Population | int | tuple[int, ...]) -> None:
         """Add a population: a neuron model, or the shape of an input whose spikes come from outside.
 
         Raises:
@@ -80,7 +85,7 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
         post: str,
         connection: Projection,
         *,
-        rule: Rule[Any] | None = None,
+        rule: Learning | None = None,
         delay: float | Tensor = 0.0,
     ) -> None:
         """Add a connection from ``pre`` to ``post``.
@@ -137,7 +142,7 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
             (),
         )
 
-    def init_rules(self, batch: int) -> tuple[Any, ...]:
+    def init_rules(self, batch: int) -> RuleStates:
         """The state at rest of each plastic connection's rule."""
         return tuple(
             self.rule(edge).init_state(self.connection(edge), edge.pre_shape, edge.post_shape, batch)
@@ -161,9 +166,9 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
         """The delay of an edge."""
         return cast(Delay, self.delays[edge.key])
 
-    def rule(self, edge: Edge) -> Rule[Any]:
+    def rule(self, edge: Edge) -> Learning:
         """How a plastic edge learns."""
-        return cast(Rule[Any], self.rules[edge.key])
+        return cast(Learning, self.rules[edge.key])
 
     def plastic(self) -> list[Edge]:
         """The edges that learn."""
