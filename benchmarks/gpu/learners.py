@@ -13,12 +13,12 @@ from snnrl.learners import LEARNERS, make_learner
 from snnrl.learners.data import Data
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "unsupervised": [{}, {"encoding": "poisson"}, {"label_readout": "ngram"}],
-    "clamped": [{}, {"encoding": "poisson"}],
-    "broadcast": [{}],
-    "convolutional": [{"feature_images": 256}],
-    "surrogate": [{}, {"encoding": "poisson"}, {"jitter": 2}],
-    "surrogate_conv": [{}],
+    "diehl_cook": [{}, {"encoding": "poisson"}, {"label_readout": "ngram"}],
+    "contrastive": [{}, {"encoding": "poisson"}],
+    "direct_feedback": [{}],
+    "conv_stdp": [{"feature_images": 256}],
+    "backprop": [{}, {"encoding": "poisson"}, {"jitter": 2}],
+    "backprop_conv": [{}],
 }
 BATCH = 64
 

@@ -82,7 +82,7 @@ def encoder_settings(kind: type[AnyEncoder]) -> tuple[str, ...]:
     parameters = list(inspect.signature(kind.for_space).parameters.values())
     names = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
-        names += [name for name in accepted(kind)[1:] if name not in Window._fields]
+        names += [name for name in accepted(kind)[1:] if name not in (*Window._fields, "dtype")]
     return tuple(names)
 
 

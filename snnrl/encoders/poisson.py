@@ -35,8 +35,6 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
     """
 
     takes_intensities = True
-    LEFT_OUT = ("dtype",)
-
     FIXED: ClassVar[tuple[str, ...]] = ("size", "sim_steps", "probability_max")
 
     def __init__(

@@ -86,6 +86,12 @@ def test_observations_of_any_shape_have_a_neuron_for_each_value() -> None:
     assert torch.equal(spikes, image.flatten(1).float().expand(4, 1, 6))
 
 
+@pytest.mark.parametrize("kind", [BernoulliEncoder, PoissonEncoder])
+def test_spikes_have_the_dtype_that_was_asked_for(kind: Any) -> None:
+    code = kind(3, sim_steps=4, dtype=torch.bool)
+    assert code(torch.ones(1, 3), code.init_state(1))[0].dtype == torch.bool
+
+
 @pytest.mark.parametrize(
     ("kind", "settings", "name"),
     [
