@@ -49,6 +49,7 @@ def help_text(
         textwrap.fill(
             text, WIDTH, initial_indent=f"  {name}".ljust(column), subsequent_indent=indent, break_on_hyphens=False
         )
+        or f"  {name}"
         for name, text in entries
     )
 
