@@ -15,10 +15,7 @@ from snnrl.agents import Agent
 from snnrl.agents.encoder_factory import encoder_settings
 from snnrl.config import RunConfig
 from snnrl.encoders import ENCODERS
-from snnrl.evaluate import LearnerOptions, Options
 from snnrl.recipes import compose_run
-from snnrl.settings import declarations
-from snnrl.training.supervised_config import SupervisedConfig
 
 ROOT = Path(snnrl.__file__).parents[1]
 README = (ROOT / "README.md").read_text() if (ROOT / "README.md").is_file() else ""
@@ -50,6 +47,19 @@ def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert isinstance(names.get("agent"), Agent) or isinstance(names.get("model"), BaseAlgorithm)
 
 
+def test_the_page_of_integrations_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nir")
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "integrations.md"
+    shown = re.findall(r"```python\n(?!# my_package)(.*?)```", page.read_text(), flags=re.DOTALL)
+    assert len(shown) == 2
+    names: dict[str, Any] = {}
+    for code in shown:
+        exec(compile(code.replace("2_000", "200"), "integrations.md", "exec"), names)
+    assert (tmp_path / "cartpole.zip").is_file()
+    assert callable(names["policy_to_nir"])
+
+
 def test_the_page_of_the_core_runs() -> None:
     page = ROOT / "docs" / "core.md"
     names: dict[str, Any] = {}
@@ -70,22 +80,12 @@ def with_own_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("with_own_recipe")
-def test_training_commands_compose() -> None:
+def test_training_commands_compose_with_the_recipes_that_the_pages_show() -> None:
     training = [words[1:] for words in commands() if words[0] == "train"]
-    for words in training:
-        if "--help" not in words and not words[0].startswith("resume="):
-            settings = compose_run(words)
-            (SupervisedConfig if "learner" in settings else RunConfig).from_mapping(settings)
-    assert len(training) >= 10
-
-
-def test_evaluation_commands_have_options_that_exist() -> None:
-    evaluations = [words[1:] for words in commands() if words[0] == "evaluate"]
-    assert evaluations
-    assert {word.partition("=")[0] for words in evaluations for word in words} <= {
-        *declarations(Options),
-        *declarations(LearnerOptions),
-    }
+    own = [words for words in training if {"env=Mine", "agent=early"} & set(words)]
+    assert len(own) >= 2
+    for words in own:
+        RunConfig.from_mapping(compose_run(words))
 
 
 @pytest.mark.usefixtures("with_own_recipe")

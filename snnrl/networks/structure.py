@@ -174,6 +174,7 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
         """Populations and connections as a table.
 
         >>> from snnrl.connections import Dense
+        >>> from snnrl.networks import Network
         >>> from snnrl.neurons import LIF
         >>> network = Network()
         >>> network.add("input", 3)
