@@ -1,6 +1,6 @@
 """What each piece of the R-STDP agent is for: CartPole without it.
 
-    python benchmarks/ablations.py docs/ablations
+    python benchmarks/ablations.py docs
 
 Trains every variant on the same budget and seeds, evaluates 50 unseen episodes of each, and writes ``ablations.md`` and
 ``ablations.png`` into the folder. Runs that are there already (under ``runs/ablations``) are not done again.

@@ -128,7 +128,7 @@ def mnist(run: Path, path: Path, shown: int = 100) -> None:
     side = int(np.sqrt(shown))
     names = learner.readout.assignments().tolist()
     for number, axis in enumerate(fields.subplots(side, side).flat):
-        axis.imshow(learner.weight[number].view(learner.shape).mean(0), cmap="hot_r", vmin=0)
+        axis.imshow(learner.synapses.weight[number].view(learner.shape).mean(0).numpy(), cmap="hot_r", vmin=0)
         axis.set_title(names[number] if names[number] >= 0 else "–", fontsize=6, pad=1)
         axis.axis("off")
     axis = matrix.subplots()

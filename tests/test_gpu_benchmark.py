@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from snnrl.config import RunConfig
+from snnrl.learners import LEARNERS, make_learner
+from snnrl.recipes import compose_run
+from snnrl.training.supervised_config import SupervisedConfig
+
 ROOT = Path(__file__).parents[1]
 STEPS = ("machine", "kernels", "agents", "learners", "policies", "resume")
+PEERS = ("ANNarchy", "bindsnet", "brian2", "nest", "norse", "snntorch", "spikingjelly")
 TIMED = ("seed", "lif", "mnist", "mstdp", "acting", "tracing")
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the steps, whose modules are forgotten again."""
+    known = set(sys.modules)
+    for folder in ("benchmarks/peers", "benchmarks", "benchmarks/gpu"):
+        monkeypatch.syspath_prepend(str(ROOT / folder))
+    yield ROOT / "benchmarks" / "gpu"
+    for name in set(sys.modules) - known:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").is_relative_to(ROOT / "benchmarks"):
+            del sys.modules[name]
+
+
+def cases(script: Path) -> dict[str, Any]:
+    found: dict[str, Any] = runpy.run_path(str(script))["CASES"]
+    return found
 
 
 def measured(out: Path, *steps: str) -> str:
@@ -32,6 +58,32 @@ def measured(out: Path, *steps: str) -> str:
 
 def test_a_step_is_measured_and_reported(tmp_path: Path) -> None:
     assert "### Machine\n\nno card" in measured(tmp_path, "machine")
+
+
+@pytest.mark.parametrize("step", ["agents", "policies", "resume"])
+def test_what_is_trained_on_a_card_has_settings_that_there_are(scripts: Path, step: str) -> None:
+    found = cases(scripts / f"{step}.py")
+    assert len(found) > 5
+    for case in found.values():
+        settings = compose_run(case[0] if isinstance(case, tuple) else case)
+        (SupervisedConfig if "learner" in settings else RunConfig).from_mapping(settings)
+
+
+def test_every_learner_is_compared_with_settings_that_it_has(scripts: Path) -> None:
+    variants = runpy.run_path(str(scripts / "learners.py"))["VARIANTS"]
+    assert set(variants) == set(LEARNERS.names())
+    for name, each in variants.items():
+        for settings in each:
+            make_learner({"name": name, **settings}, (1, 28, 28), 10)
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("**/*.py")), ids=lambda path: path.stem)
+def test_every_script_is_imported(scripts: Path, script: Path) -> None:
+    try:
+        runpy.run_path(str(script))
+    except ModuleNotFoundError as error:
+        if error.name not in PEERS:
+            raise
 
 
 @pytest.mark.slow

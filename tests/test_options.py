@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
+from snnrl import train
 from snnrl.config import write_settings
 from snnrl.recipes import compose_run
 from snnrl.settings import declarations
@@ -42,3 +44,13 @@ def test_an_odd_value_of_an_option_is_never_a_traceback(
         assert line.isprintable()
         assert len(line) < 3000
     assert [path.name for path in Path().iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("words", [["agent=rstdp"], ["agent=ppo"], ["agent=sac"], ["experiment=mnist_unsupervised"]])
+def test_every_setting_of_a_recipe_is_explained(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert train.main([*words, "--help"]) == 0
+    lines = capsys.readouterr().out.partition("Settings of ")[2].splitlines()[2:]
+    settings = [line for line in lines if re.match(r"  \w", line)]
+    assert len(settings) > 10
+    assert [line for line in settings if not re.match(r"  [\w.]+ +\w", line)] == []
+    assert "None" not in "".join(lines)

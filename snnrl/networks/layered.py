@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -17,7 +17,7 @@ from snnrl.kernels.counting import count_spikes
 from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
 from snnrl.neurons import IF, LIF, AdaptiveLIF, AnyNeuron, CurrentLIF
-from snnrl.settings import accepted, require_whole
+from snnrl.settings import accepted, require_whole, setting
 from snnrl.surrogate import make_surrogate
 from snnrl.traces import decay_factor, decay_kernel
 from snnrl.types import Setting, Settings
@@ -30,40 +30,32 @@ NEURONS: Mapping[str, type[AnyNeuron]] = {"lif": LIF, "if": IF, "adaptive_lif": 
 class LayerSettings:
     """How the layers of a :class:`LayeredNetwork` spike.
 
-    Attributes:
-        sim_steps: simulation steps for each input, of 1 ms each.
-        neuron: a name of :data:`NEURONS`.
-        neuron_kwargs: further settings of the neurons; times in ms.
-        tau_mem: membrane time constant in ms; ``if`` has none.
-        reset: ``soft`` subtracts the threshold, so that a count is the integral of what came in; ``hard`` sets 0.
-        surrogate: shape of the surrogate gradient: ``atan``, ``sigmoid``, ``triangle`` or ``fast_sigmoid``.
-        learnable: settings of each layer that the gradient trains: ``tau_mem``, ``v_threshold``.
-        initial_potential: potential before the first step, as a share of the way from rest to threshold.
-        tonic: highest bias at the start; each neuron's is drawn from 0 up to it.
-        coding: ``direct`` gives the input as a constant current to the first synapses; ``population`` has cells with
-            Gaussian receptive fields spike in its place.
-        cells: of each dimension with ``population``.
-        readout: ``count`` adds up the spikes of the last layer, ``rate`` takes their mean over the steps, ``leaky``
-            weighs them as a leaky integrator does.
-        tau_readout: time constant of that integrator in ms.
-
     Raises:
         ConfigError: a value out of range or an unknown name.
     """
 
-    sim_steps: int = 4
-    neuron: str = "if"
-    neuron_kwargs: Settings = field(default_factory=dict)
-    tau_mem: float = 2.0
-    reset: str = "soft"
-    surrogate: str = "atan"
-    learnable: Collection[str] = ()
-    initial_potential: float = 0.0
-    tonic: float = 0.5
-    coding: str = "direct"
-    cells: int = 10
-    readout: Literal["count", "rate", "leaky"] = "rate"
-    tau_readout: float = 4.0
+    sim_steps: int = setting(4, "simulation steps for each input, of 1 ms each")
+    neuron: str = setting("if", "neuron model: if, lif, adaptive_lif or current_lif")
+    neuron_kwargs: Settings = setting({}, "further settings of the neurons; times in ms")
+    tau_mem: float = setting(2.0, "membrane time constant in ms, of neurons that leak")
+    reset: str = setting(
+        "soft", "soft subtracts the threshold, so that a count is the integral of the input; hard sets 0"
+    )
+    surrogate: str = setting("atan", "shape of the surrogate gradient: atan, sigmoid, triangle or fast_sigmoid")
+    learnable: Collection[str] = setting((), "settings of each layer that the gradient trains: tau_mem, v_threshold")
+    initial_potential: float = setting(
+        0.0, "potential before the first step, as a share of the way from rest to threshold"
+    )
+    tonic: float = setting(0.5, "highest bias current at the start; each neuron's is drawn from 0 up to it")
+    coding: str = setting(
+        "direct",
+        "direct: a constant input current; population: cells with Gaussian receptive fields spike in its place",
+    )
+    cells: int = setting(10, "cells of each dimension of the input, with coding=population")
+    readout: Literal["count", "rate", "leaky"] = setting(
+        "rate", "count of the last layer's spikes, rate over the steps, or leaky: weighed as a leaky integrator does"
+    )
+    tau_readout: float = setting(4.0, "time constant of that integrator in ms")
 
     def __post_init__(self) -> None:
         for name in ("sim_steps", "cells"):

@@ -49,6 +49,7 @@ def help_text(
         textwrap.fill(
             text, WIDTH, initial_indent=f"  {name}".ljust(column), subsequent_indent=indent, break_on_hyphens=False
         )
+        or f"  {name}"
         for name, text in entries
     )
 
@@ -64,8 +65,8 @@ def _entries(
             inner = value if isinstance(value, Mapping) else {}
             yield from _entries(type(declared.default), at(section, name), inner, ())
         else:
-            default = None if name in values else declared.default_text
-            remarks = [remark for remark in (default or _shown(value), _range(declared)) if remark]
+            default = "" if name not in values and declared.default_text else _shown(value)
+            remarks = [remark for remark in (default or declared.default_text, _range(declared)) if remark]
             brackets = f" ({'; '.join(remarks)})" if remarks else ""
             yield at(section, name), f"{declared.help}{_choices(declared)}{brackets}".strip()
 
@@ -87,4 +88,7 @@ def _shown(value: object) -> str:
         return ""
     if isinstance(value, Part):
         value = {"name": value.name, **value.settings} if value.settings else value.name
+    if isinstance(value, Mapping):
+        given = ", ".join(f"{name}: {plain(each)}" for name, each in value.items() if each is not None)
+        return f"{{{given}}}" if given else ""
     return plain(list(value) if isinstance(value, tuple) else value)
