@@ -12,7 +12,6 @@ from pathlib import Path
 from snnrl.cli import PlayOptions, read_options, run_command, usage
 from snnrl.errors import require
 from snnrl.settings import setting
-from snnrl.types import Setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +85,7 @@ def _slim(source: Path, out: Path) -> int:
     return path.stat().st_size
 
 
-def _is_large(value: Setting) -> bool:
+def _is_large(value: object) -> bool:
     import torch
 
     return isinstance(value, torch.Tensor) and value.dtype == torch.float32 and value.numel() > LARGE

@@ -195,7 +195,7 @@ def usable(setting: str, path: Path) -> Path:
     return path
 
 
-def _plain(value: Setting) -> Setting:
+def _plain(value: object) -> Setting:
     """Mappings and lists as YAML's own."""
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}

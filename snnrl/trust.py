@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from snnrl.errors import UntrustedCodeError, shown
 from snnrl.settings import is_imported
-from snnrl.types import Setting, Settings
+from snnrl.types import Settings
 
 _CODE = re.compile(r"[\w.]+:[\w./-]+")
 _IMPORTERS = re.compile(r"GymV\d+Environment")
@@ -70,7 +70,7 @@ def _is_there(setting: str, name: str) -> bool:
     return is_imported(name)
 
 
-def _texts(value: Setting, setting: str) -> Iterator[tuple[str, str]]:
+def _texts(value: object, setting: str) -> Iterator[tuple[str, str]]:
     """Every text in nested settings, keys among them, with the full name of its setting."""
     if isinstance(value, str):
         yield setting, value

@@ -168,7 +168,7 @@ def as_words(settings: Settings, prefix: str = "") -> list[str]:
     return words
 
 
-def _written(value: Setting, text: bool) -> str:
+def _written(value: object, text: bool) -> str:
     """A value in Hydra's grammar."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -198,7 +198,7 @@ def read_words(words: Sequence[str], as_written: Collection[str] = ()) -> dict[s
     return given
 
 
-def put(settings: dict[str, Setting], key: str, value: Setting) -> None:
+def put(settings: dict[str, Setting], key: str, value: object) -> None:
     """Set the value of a dotted key in nested settings."""
     *sections, name = key.split(".")
     place = settings

@@ -110,7 +110,7 @@ class Lateral(Dense):
     def between(cls, pre: tuple[int, ...], post: tuple[int, ...]) -> dict[str, Setting]:
         return {"size": math.prod(pre)}
 
-    def _set_constraint(self, name: str, value: Setting, shape: tuple[int, ...]) -> None:
+    def _set_constraint(self, name: str, value: object, shape: tuple[int, ...]) -> None:
         if name == "mask":
             given = torch.ones(()) if value is None else as_tensor(name, value)
             fits = given.dim() <= 2 and set(given.shape) <= {1, shape[0]}

@@ -136,7 +136,7 @@ class Weights(nn.Module):
         Raises:
             ConfigError: a setting that does not fit.
         """
-        refuse_unknown(type(self), {**settings})
+        refuse_unknown(type(self), {**settings}, WeightSettings.__annotations__)
         self._set_constraint("bounds", settings.get("bounds", (-math.inf, math.inf)), shape)
         generator, given = settings.get("generator"), settings.get("weight")
         mean, std = settings.get("weight_mean", 0.0), settings.get("weight_std", 0.0)

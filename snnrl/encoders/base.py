@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from snnrl.errors import ConfigError, require
 from snnrl.settings import FixedSettings, KnownSettings, accepted, is_whole
 from snnrl.spaces import Space, Unit, Vector, View
+from snnrl.spikes import SparseSpikes
 from snnrl.state import State
 from snnrl.types import Observation, Setting
 
@@ -134,7 +135,7 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
         """The state at the start of an episode."""
 
     @abstractmethod
-    def forward(self, observation: Tensor, state: S) -> tuple[Any, S]:
+    def forward(self, observation: Tensor, state: S) -> tuple[Tensor | SparseSpikes, S]:
         """Spikes of one window for observations ``[batch, *observation_shape]``."""
 
 

@@ -167,7 +167,7 @@ def _neuron(
     assert isinstance(neurons, LIF)
     require(not neurons.refractory_steps, "t_refractory", neurons.refractory_steps, "0 to be exported")
 
-    def filled(value: Setting) -> NDArray[np.float64]:
+    def filled(value: object) -> NDArray[np.float64]:
         array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
         return np.array(np.broadcast_to(np.asarray(array, np.float64), neurons.shape))
 

@@ -54,7 +54,7 @@ class LeakyMembrane(SpikingNeuron[S]):
     v_reset: Value
     _compiled: LIFWindow | None = None
 
-    def __setattr__(self, name: str, value: Setting) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
         if name != "_compiled":
             self.__dict__.pop("_compiled", None)

@@ -12,7 +12,6 @@ from torch import Tensor
 from snnrl.errors import ConfigError, require
 from snnrl.kernels.plain import needs_torch
 from snnrl.surrogate import clamp
-from snnrl.types import Setting
 
 Value = float | Tensor
 """A setting: a number, or a tensor with one number for each neuron ``[*shape]``."""
@@ -80,7 +79,7 @@ def larger(one: Value, other: Value) -> Value:
     return larger(other, one) if isinstance(other, Tensor) else max(one, other)
 
 
-def number(name: str, value: Setting, limits: Limits, shape: tuple[int, ...] | None) -> Tensor:
+def number(name: str, value: object, limits: Limits, shape: tuple[int, ...] | None) -> Tensor:
     """A setting as float64 on the CPU, a number or ``[*shape]``.
 
     Args:

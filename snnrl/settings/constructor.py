@@ -74,7 +74,7 @@ class FixedSettings(metaclass=_Making):
     PASSED_ON: ClassVar[tuple[str, ...]] = ()
     """Settings that the constructor passes on and does not list."""
 
-    def __setattr__(self, name: str, value: Setting) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name in _settings_of(type(self)) and "_made" in self.__dict__:
             parts = (self.__dict__, *(self.__dict__.get(part, {}) for part in ("_buffers", "_parameters", "_modules")))
             kept = any(name in part for part in parts) or isinstance(getattr(type(self), name, None), property)

@@ -82,7 +82,7 @@ def _range(declared: Declaration) -> str:
     return limits.words() if limits.expected is None else ""
 
 
-def _shown(value: Setting) -> str:
+def _shown(value: object) -> str:
     """A default as a recipe writes it; nothing where there is none."""
     if value is MISSING or value is None or value in ({}, [], ()):
         return ""

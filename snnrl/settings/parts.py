@@ -33,7 +33,7 @@ class Part:
         return f"{setting}.name" if self.settings else setting
 
 
-def read_part(setting: str, value: Setting, registry: Registry[object] | None = None) -> Part:
+def read_part(setting: str, value: object, registry: Registry[object] | None = None) -> Part:
     """The part that a recipe names, by a word or by a mapping with ``name``.
 
     Args:

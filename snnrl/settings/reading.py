@@ -125,7 +125,7 @@ def _typed(config: type, values: Mapping[str, Setting], section: str) -> dict[st
     return {name: typed(at(section, name), value, known[name]) for name, value in values.items()}
 
 
-def typed(setting: str, value: Setting, declared: Declaration) -> Setting:
+def typed(setting: str, value: object, declared: Declaration) -> Setting:
     """A value as its declaration wants it.
 
     Raises:
@@ -165,7 +165,7 @@ def _is_section(kind: object) -> TypeGuard[type]:
     return isinstance(kind, type) and (kind is Part or is_dataclass(kind))
 
 
-def _section_of(kind: type, setting: str, value: Setting, declared: Declaration) -> Setting:
+def _section_of(kind: type, setting: str, value: object, declared: Declaration) -> Setting:
     """A part, or a dataclass of further settings."""
     return read_part(setting, value, declared.registry) if kind is Part else read(kind, value, setting)
 
@@ -203,13 +203,13 @@ def _as_float(setting: str, value: Setting, declared: Declaration) -> Setting:
     return float(value) if is_number(value) else _UNFIT
 
 
-def _as_path(value: Setting) -> Setting:
+def _as_path(value: object) -> Setting:
     """The path, ``~`` being the home folder; a folder may be called by a number."""
     is_text = isinstance(value, (str, Path)) or is_number(value)
     return Path(os.path.expanduser(str(value))) if is_text and str(value) != "" else _UNFIT
 
 
-def _as_tuple(arguments: tuple[object, ...], setting: str, value: Setting, declared: Declaration) -> Setting:
+def _as_tuple(arguments: tuple[object, ...], setting: str, value: object, declared: Declaration) -> Setting:
     """A list as a tuple, each entry of its type; ``tuple`` alone holds whatever the default does."""
     if not isinstance(value, (list, tuple)):
         return _UNFIT
@@ -282,7 +282,7 @@ def at(section: str, name: object) -> str:
     return f"{section}.{name}" if section else str(name)
 
 
-def unknown(section: str, name: object, value: Setting, known: Sequence[str]) -> ConfigError:
+def unknown(section: str, name: object, value: object, known: Sequence[str]) -> ConfigError:
     """The error of a setting that a section does not have; one by an old name is told the new.
 
     >>> str(unknown("agent", "urge", 3, ["exploration_bonus"]))

@@ -142,7 +142,7 @@ def or_null(words: str) -> str:
     return f"{words}, or null" if " of " in words or ", " in words else f"{words} or null"
 
 
-def wrong(setting: str, value: Setting, expected: str) -> ConfigError:
+def wrong(setting: str, value: object, expected: str) -> ConfigError:
     """The error of a value that is not what was expected."""
     return ConfigError(f"{setting}={shown(value)}: must be {expected}")
 
@@ -152,7 +152,7 @@ def field_values(settings: Any) -> Settings:
     return {each.name: getattr(settings, each.name) for each in fields(settings)}
 
 
-def plain(value: Setting) -> str:
+def plain(value: object) -> str:
     """A value as a recipe writes it: a number without ``.0`` behind it, ``null`` and ``true`` in small letters.
 
     >>> plain(1.0), plain(None), plain(True), plain("auto")

@@ -25,7 +25,7 @@ LARGE = 10_000
 """Settings above this are looked at for the memory that they ask for."""
 
 
-def require_memory(need: int, setting: str, value: Setting, device: torch.device, purpose: str) -> None:
+def require_memory(need: int, setting: str, value: object, device: torch.device, purpose: str) -> None:
     """Raise if ``need`` bytes are more than are free on the device.
 
     The estimate is a lower bound, so that what fits is never refused.
