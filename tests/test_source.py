@@ -21,7 +21,6 @@ MOST_ANY = 60
 """Times that ``Any`` is written in ``snnrl``; to be lowered, never raised."""
 MOST_CASTS = 12
 """Calls of ``typing.cast`` in ``snnrl``; to be lowered, never raised."""
-WIDE_YET = {"docs/architecture.md"}
 
 
 def name(path: Path) -> str:
@@ -37,7 +36,7 @@ def test_a_file_can_be_read_at_one_sitting(path: Path) -> None:
     assert len(lines(path)) <= MOST_LINES
 
 
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if name(path) not in WIDE_YET], ids=name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
 def test_the_lines_of_a_document_fit_a_screen(path: Path) -> None:
     wide = [number for number, line in enumerate(lines(path), 1) if len(line) > WIDEST]
     assert not wide, f"lines of more than {WIDEST} characters"

@@ -314,7 +314,8 @@ def test_actions_may_begin_below_zero() -> None:
     [("SpaceInvaders", False, True), ("Breakout", False, True), ("Pong", True, False), ("Freeway", True, False)],
 )
 def test_the_figure_of_an_atari_game_is_found_in_4096_decisions(game: str, rows: bool, columns: bool) -> None:
-    config = EnvConfig.from_mapping(compose_run([f"env={game}"])["env"])
+    composed = compose_run([f"env={game}"])
+    config = EnvConfig.from_mapping(composed["env"])
     envs = make_envs(config, 16)
     generator = np.random.default_rng(0)
     observation, _ = envs.reset(seed=list(range(16)))
@@ -326,7 +327,7 @@ def test_the_figure_of_an_atari_game_is_found_in_4096_decisions(game: str, rows:
         joined.append(~ended)
         ended = terminated | truncated
     envs.close()
-    code = ObjectEncoder(210, 160, rows=(config.frames or {})["rows"])
+    code = ObjectEncoder(210, 160, rows=composed["agent"]["encoder"]["rows"])
     avatar = code.calibrate(np.stack(frames), np.stack(actions), np.stack(joined)).avatar
     assert avatar.luminance >= 0
     assert (avatar.moves_rows, avatar.moves_columns) == (rows, columns)

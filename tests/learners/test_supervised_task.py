@@ -117,7 +117,7 @@ def test_pictures_reach_tensorboard(finished: Path) -> None:
 
 def test_the_summary_tells_the_result_and_what_it_depends_on(finished: Path) -> None:
     found = summary(finished)
-    assert (found["dataset"], found["learner"], found["seed"], found["images"]) == ("MNIST", "unsupervised", 0, 4000)
+    assert (found["dataset"], found["learner"], found["seed"], found["images"]) == ("MNIST", "diehl_cook", 0, 4000)
     counts = torch.tensor(found["test/confusion"])
     assert counts.shape == (10, 10)
     assert counts.sum() == found["test/images"] == 400
@@ -288,8 +288,8 @@ def test_labels_and_test_images_have_no_influence_on_what_is_learned_without_the
     for name, folder in (("one", drawn), ("two", other)):
         assert train.main([*words(folder), f"run_dir={tmp_path / name}"]) == 0
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
-    assert torch.equal(one["weight"], two["weight"])
-    assert torch.equal(one["threshold"], two["threshold"])
+    assert torch.equal(one["synapses.weight"], two["synapses.weight"])
+    assert torch.equal(one["neurons.theta"], two["neurons.theta"])
     assert summary(tmp_path / "two")["test/accuracy"] < 0.25, "shuffled labels cannot be learned"
 
 

@@ -21,6 +21,7 @@ from snnrl.export import main as export
 from snnrl.integrations.sb3.sb3_task import _Listener
 from snnrl.recipes import compose_run
 from snnrl.train import main as train
+from snnrl.training.callbacks import NO_CALLBACK
 from snnrl.training.checkpoints import load_checkpoint
 
 QUIET = ["logger=none", "progress=none", "eval.episodes=2", "num_envs=2"]
@@ -208,7 +209,7 @@ def test_what_is_wrong_is_said_before_a_folder_is_made(
 @pytest.mark.parametrize("own", [3, None, {"name": "first"}])
 def test_what_an_environment_itself_calls_an_episode_is_not_taken_for_the_monitors(own: Any) -> None:
     noted: list[tuple[float, int]] = []
-    listener = _Listener(SimpleNamespace(note=lambda *episode: noted.append(episode)))  # type: ignore[arg-type]
+    listener = _Listener(SimpleNamespace(note=lambda *episode: noted.append(episode), callback=NO_CALLBACK))  # type: ignore[arg-type]
     listener.locals = {"infos": [{"episode": own}, {"episode": {"r": 2.0, "l": 5, "t": 0.1}}, {}]}
     assert listener._on_step()
     assert noted == [(2.0, 5)]
