@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,7 @@ save = save_agent
 def train(
     env: AnyEnv | None = None,
     *,
-    agent: str | Trainable | None = None,
+    agent: str | Settings | Trainable | None = None,
     experiment: str | None = None,
     callback: AnyCallback = None,
     run_dir: str | Path | None = None,
@@ -54,7 +54,7 @@ def train(
     Args:
         env: a recipe's name, a registered Gymnasium id, an environment, a function that makes one, or a vector of
             environments with ``NEXT_STEP`` autoreset.
-        agent: a recipe's name, or an agent, which learns on.
+        agent: a recipe's name, settings in place of the recipe's, or an agent, which learns on.
         experiment: a recipe's name, such as ``mnist_unsupervised``.
         callback: a function ``(locals, globals) -> bool``, an object like stable-baselines3's ``BaseCallback``, or a
             list of these; ``False`` ends training.
@@ -79,7 +79,13 @@ def train(
         known = resumed_settings(Path(resume), as_words(settings), trust)
         task = task_of(known, None if own is None else env_recipe(own, known["env"]))
         return _run(Trainer(task, resume, resume=True, callback=callback), task)
+    if isinstance(agent, Mapping):
+        settings = {**settings, **{f"agent.{key}": value for key, value in agent.items()}}
+        agent = None
     name = agent if isinstance(agent, str) else None
+    if agent is not None and name is None:
+        for key, value in settings.items():
+            require(not key.startswith("agent."), key, value, "left out, as the agent is there with its settings")
     composed, recipe = compose(env, name, experiment, settings if run_dir is None else {**settings, "run_dir": run_dir})
     if agent is None or isinstance(agent, str):
         task = task_of(composed, recipe)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from snnrl.types import Saved, Setting, Settings
@@ -217,6 +217,13 @@ def new_name(setting: str) -> str | None:
     return None if full == setting else full
 
 
+_NAMES_OF_0_1: Mapping[str, Collection[str]] = {
+    "agent": ("rstdp", "ppo", "a2c", "dqn", "sac", "td3"),
+    "learner": LEARNERS,
+}
+"""Agents and learners of version 0.1 whose settings have other names now; those of other packages keep theirs."""
+
+
 def upgraded_settings(settings: Settings) -> dict[str, Setting]:
     """What a run's ``config.yaml`` of any version holds, in the names of this one.
 
@@ -226,10 +233,10 @@ def upgraded_settings(settings: Settings) -> dict[str, Setting]:
     found = {SECTIONS.get(key, key): value for key, value in settings.items()}
     for section, names in SETTINGS.items():
         own = found.get(section)
-        if isinstance(own, Mapping):
+        if isinstance(own, Mapping) and own.get("name") in _NAMES_OF_0_1[section]:
             found[section] = {names.get(key, key): value for key, value in own.items()}
     agent = found.get("agent")
-    if isinstance(agent, Mapping):
+    if isinstance(agent, Mapping) and agent.get("name") == "rstdp":
         found["agent"] = nested(agent)
     if isinstance(found.get("agent"), dict) and isinstance(found.get("env"), Mapping):
         _move(found)

@@ -127,14 +127,21 @@ _ACTING, _SUPERVISED = "snnrl", "snnrl_supervised"
 
 
 def _drop_settings_of_another(words: Words, recipe: Settings, resolved: Settings) -> None:
-    """Leave an encoder that the command line names without the settings that the recipes have for theirs."""
+    """Leave an encoder that the command line names without the settings that the recipes have for theirs.
+
+    Neither is what a recipe says of a game's frames of any use where the command line asks for other observations.
+    """
     parts = [settings["agent"].get("encoder") if "agent" in settings else None for settings in (recipe, resolved)]
     before, after = parts
-    if isinstance(before, Mapping) and isinstance(after, dict) and before.get("name") != after.get("name"):
-        own = {word.key.split(".")[2] for word in words.settings if word.key.startswith("agent.encoder.")}
-        own |= {name for word in words.settings if word.key == "agent.encoder" for name in given(word)}
+    if not isinstance(before, Mapping) or not isinstance(after, dict):
+        return
+    own = {word.key.split(".")[2] for word in words.settings if word.key.startswith("agent.encoder.")}
+    own |= {name for word in words.settings if word.key == "agent.encoder" for name in given(word)}
+    other_observations = any(word.key == "env.kwargs.obs_type" for word in words.all)
+    if before.get("name") != after.get("name") or other_observations:
         for name in set(after) - own:
             del after[name]
+        after.setdefault("name", None)
 
 
 _OLD = "old_agent"

@@ -55,9 +55,18 @@ def tuned_settings(envs: Mapping[str, Written], agents: Mapping[str, Written]) -
             if changes:
                 settings: Settings = {}
                 for change in changes:
-                    settings = merge(_without_parts_of_other_name(settings, change), change)
+                    settings = changed(settings, change)
                 found[env, agent] = settings
     return found
+
+
+def changed(settings: Settings, change: Settings) -> dict[str, Setting]:
+    """Nested settings with what ``change`` has in their place; a part of another name comes without the old one's.
+
+    >>> changed({"neuron": {"name": "lif", "tau_mem": 5}, "gamma": 0.9}, {"neuron": {"name": "if"}})
+    {'gamma': 0.9, 'neuron': {'name': 'if'}}
+    """
+    return merge(_without_parts_of_other_name(settings, change), change)
 
 
 def _without_parts_of_other_name(settings: Written, change: Written) -> dict[str, Setting]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import NamedTuple
 
-from snnrl.errors import ConfigError, shown
+from snnrl.errors import ConfigError, require, shown
 from snnrl.textfiles import parse_yaml
 from snnrl.types import Setting, Settings
 
@@ -155,13 +155,17 @@ def given(word: Word) -> dict[str, Setting]:
 def as_words(settings: Settings, prefix: str = "") -> list[str]:
     """Settings of a program as the words of a command line; those of a section stand under its name.
 
+    A part that is named, such as a neuron, is one word, which takes the place of the part as a whole.
+
     >>> as_words({"env_steps": 1000, "eval": {"every": None}, "device": "cpu"})
     ['env_steps=1000', 'eval.every=null', "device='cpu'"]
+    >>> as_words({"agent.network.hidden": [{"size": 20, "neuron": {"name": "lif", "tau_mem": 5.0}}]})
+    ["agent.network.hidden=[{size:20,neuron:{name:'lif',tau_mem:5.0}}]"]
     """
     words = []
     for name, value in settings.items():
         key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping) and value and not ("." in key and "name" in value):
             words += as_words(value, f"{key}.")
         else:
             words.append(f"{key}={_written(value, key in TEXT)}")
@@ -175,10 +179,17 @@ def _written(value: object, text: bool) -> str:
     if text or isinstance(value, (str, PurePath)):
         return f"'{value}'" if text else quoted(str(value))
     if isinstance(value, Mapping):
-        return f"{{{','.join(f'{quoted(str(key))}:{_written(entry, False)}' for key, entry in value.items())}}}"
+        return f"{{{','.join(f'{_key(key)}:{_written(entry, False)}' for key, entry in value.items())}}}"
     if isinstance(value, (list, tuple)):
         return f"[{','.join(_written(entry, False) for entry in value)}]"
     return str(value)
+
+
+def _key(name: object) -> str:
+    """The name of a setting within a value; Hydra's grammar has no quotes around it."""
+    text = str(name)
+    require(text.isidentifier(), "setting", text, "a name of letters, digits and underscores")
+    return text
 
 
 def read_words(words: Sequence[str], as_written: Collection[str] = ()) -> dict[str, Setting]:

@@ -181,6 +181,11 @@ def _connection(part: Part, common: Common, section: str, pre: Shape, post: Shap
     if issubclass(kind, Sparse):
         part, given["index"] = _drawn_synapses(part, common, section, given)
     part = _with_usual(kind, part, usual)
+    if ".hidden[" in section and part.settings.get("weight_mean") == 0 == part.settings.get("weight_std"):
+        raise ConfigError(
+            f"{section}.weight_std=0: with weight_mean=0 no spike would ever pass; must be above 0, such as "
+            f"{section}={{name: {part.name}, weight_std: 0.1}}"
+        )
     connection = build(CONNECTIONS, part, section, **given, generator=common.generator)
     spikes = torch.zeros((1, *((given["pre"],) if "pre" in given else pre)))
     try:

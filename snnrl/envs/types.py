@@ -18,6 +18,9 @@ VectorEnv = GymnasiumVectorEnv[Observation, Action, Array]
 
 
 def start(envs: VectorEnv, seeds: Sequence[int]) -> tuple[Observation, Info]:
-    """The first observations and infos of environments, each with a seed of its own."""
+    """The first observations and infos of environments, each with a seed of its own where they take several."""
     reset: Callable[..., tuple[Observation, Info]] = envs.reset  # Gymnasium declares one seed for all
-    return reset(seed=list(seeds))
+    try:
+        return reset(seed=list(seeds))
+    except gymnasium.error.Error:  # environments that are computed as one, which take one seed for all
+        return reset(seed=seeds[0])

@@ -127,7 +127,7 @@ class Registry(Generic[T]):
                 raise ValueError("not module:Class")
             module, _, attribute = where.partition(":")
             return getattr(import_module(module), attribute)
-        except Exception as error:  # of whatever kind: it is somebody else's module that runs here
+        except (Exception, SystemExit) as error:  # of whatever kind: it is somebody else's module that runs here
             what = f"module:Class of {_a(self.base.rpartition(':')[2])}{' with a Config' if self.config else ''}"
             raise ConfigError(f"{said}: cannot be imported ({_gist(error)}); must be {what}") from error
 
