@@ -178,7 +178,7 @@ def test_an_unknown_setting_is_named_with_the_nearest(kind: type[Any]) -> None:
 @every
 def test_every_setting_that_is_offered_is_taken(kind: type[Any]) -> None:
     given = {"reset": "soft", "surrogate": "atan", "learnable": (), "tau_trace": 3.0, "decay_input": False}
-    given |= {"one_spike": False, "generator": torch.Generator(), "dt": 0.5}
+    given |= {"one_spike": False, "v_inhibited": -10.0, "generator": torch.Generator(), "dt": 0.5}
     kind(2, **{name: given[name] if name in given else other(kind, name) for name in accepted(kind) if name != "shape"})
 
 
