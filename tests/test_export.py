@@ -53,7 +53,7 @@ def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path, capsys: pyte
     OmegaConf.save(OmegaConf.create(compose_run(["experiment=mnist_unsupervised"])), study / "config.yaml")
     for words, error in (
         ((f"run={study}", "out=x"), "must be the run of an agent"),
-        ((f"run={run}",), "out=None: must be a folder"),
+        ((f"run={run}",), "out is missing: must be a"),
         ((f"run={run}", f"out={run}"), f"out={run}: must be a new folder"),
         ((f"run={tmp_path / 'none'}", "out=x"), "there is no config.yaml"),
         ((f"run={unfinished}", "out=x"), "finished"),
