@@ -161,7 +161,7 @@ def test_a_study_of_ones_own_begins_with_a_shipped_one() -> None:
     write("experiments/mine.yaml", "defaults:\n  - mnist_unsupervised\n\npasses: 3\nlearner:\n  n_neurons: 9\n")
     composed = compose_run(["experiment=mine", "dataset=KMNIST"])
     assert (composed["passes"], composed["dataset"], composed["learner"]["n_neurons"]) == (3, "KMNIST", 9)
-    assert composed["learner"]["steps"] == compose_run(["experiment=mnist_unsupervised"])["learner"]["steps"]
+    assert composed["learner"]["sim_steps"] == compose_run(["experiment=mnist_unsupervised"])["learner"]["sim_steps"]
 
 
 @pytest.mark.parametrize(
@@ -215,10 +215,13 @@ def test_an_id_without_a_recipe_takes_the_one_for_its_kind(env_id: str, steps: i
 
 
 def test_an_atari_game_takes_the_agent_for_pixels_and_anything_else_the_one_for_vectors() -> None:
-    pixels, vectors = config("env=Acrobot", "agent=rstdp_frames").agent, config("env=Pong", "agent=rstdp").agent
+    def network(*words: str) -> object:
+        return config(*words).agent["network"]
+
+    pixels, vectors = network("env=Pong", "agent=rstdp_frames"), network("env.id=MountainCar-v0", "agent=rstdp")
     assert pixels != vectors
-    assert config("env.id=ALE/Pong-v5").agent == pixels
-    assert config("env.id=Acrobot-v1").agent == vectors
+    assert network("env.id=ALE/Pong-v5") == pixels
+    assert network("env.id=Acrobot-v1") == vectors
     assert config("env.id=ALE/Pong-v5", "agent=random").agent == {"name": "random"}
 
 
