@@ -214,7 +214,7 @@ WRONG = {
     "device=tpu": "device=tpu: must be auto, cpu, cuda or cuda:<n>",
     "env.id=CartPoel-v1": "env.id=CartPoel-v1: .* did you mean CartPole-v1",
     "env.id=ALE/SpaceInvader-v5": "env.id=ALE/SpaceInvader-v5: .* did you mean SpaceInvaders",
-    "agent.gamma=2": "agent.gamma=2.0: must be in [0, 1]",
+    "agent.gamma=2": "agent.gamma=2: must be in [0, 1]",
     "agent.gamma=high": "agent.gamma=high: must be a number",
     "agent.gama=0.9": "agent.gama=0.9: there is no such setting; did you mean agent.gamma",
     "logger=wandbb": "logger=wandbb: .* did you mean wandb?",
