@@ -16,6 +16,8 @@ from snnrl.envs import EnvConfig, OwnEnv, OwnSource, StandIn, name_of
 from snnrl.envs.types import Env, VectorEnv
 from snnrl.errors import require
 from snnrl.recipes import choice, compose_run
+from snnrl.settings import read_named
+from snnrl.training.checkpoints import is_file
 from snnrl.training.device import choose_device
 from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.supervised_config import SupervisedConfig
@@ -55,7 +57,7 @@ def load(
     Raises:
         ConfigError: there is no such run or file, it names code that may not run, or the checkpoint does not fit.
     """
-    if Path(path).is_file():
+    if is_file(Path(path)) and Path(path).suffix != ".yaml":
         return _from_file(Path(path), device, env, trust)
     run_dir, settings = read_run(path, trust=trust)
     config = checked(settings)
@@ -84,7 +86,9 @@ def _from_file(path: Path, device: str, env: AnyEnv | None, trust: bool) -> Trai
 
 
 def load_model(config: AnyConfig, run_dir: Path, checkpoint: str = "last", device: str = "auto") -> Any:
-    """What a run has trained, see :func:`load`."""
+    """What a run has trained, see :func:`load`; its settings are checked first."""
+    if isinstance(config, RunConfig):
+        read_named(AGENTS, config.agent, "agent")
     return task_type(config).load_model(config, read_checkpoint(run_dir, checkpoint), device)
 
 

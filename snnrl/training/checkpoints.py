@@ -75,7 +75,7 @@ def load_checkpoint(
         ConfigError: the file is missing, damaged, newer than this snnrl, of another architecture, or no checkpoint.
     """
     path = Path(path)
-    if not _is_file(path):
+    if not is_file(path):
         raise ConfigError(f"checkpoint {path} does not exist: {_alternatives(path, 'there are')}")
     try:
         wrong = fault(path)
@@ -209,7 +209,7 @@ class CheckpointStore:
         named = {"last": self.latest(), "best": self.best()}
         if checkpoint not in named:
             within, path = self.folder / checkpoint, Path(os.path.expanduser(checkpoint))
-            return within if _is_file(within) or path.name == checkpoint else path
+            return within if is_file(within) or path.name == checkpoint else path
         found = named[checkpoint]
         if found is None:
             raise ConfigError(f"there is no checkpoint in {self.folder}: start the run anew, or name another folder")
@@ -257,7 +257,7 @@ class _Sink:
         self._file.flush()
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
     """Whether there is such a file; a name that no file can have is none."""
     try:
         return path.is_file()

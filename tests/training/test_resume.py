@@ -259,10 +259,10 @@ def test_resume_needs_the_folder_of_a_run(tmp_path: Path, capsys: pytest.Capture
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_checkpoint_waits_until_the_agent_has_looked_around(tmp_path: Path) -> None:
+def test_a_checkpoint_waits_until_the_warm_up_is_over(tmp_path: Path) -> None:
     words = ("env=Pong", "env_steps=400", "num_envs=4", "checkpoint.every=80", "agent.warmup_steps=100", *QUIET)
     run_dir, few = tmp_path / "run", ("eval.every=0", "eval.episodes=1", "env.max_episode_steps=20")
     assert train.main([*words, *few, f"run_dir={run_dir}"]) == 0
     path = CheckpointStore(run_dir / "checkpoints").latest()
     assert path is not None
-    assert load_checkpoint(path)["agent"]["network.encoder.looked"]
+    assert load_checkpoint(path)["agent"]["network.encoder._calibrated"]
