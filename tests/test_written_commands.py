@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,7 @@ OPTIONS = {
 
 def words(shown: str) -> list[str]:
     """The words of a command, a placeholder such as ``<s>`` being a number."""
-    return re.sub(r"<[\w' ]+>", "8", shown).partition(" #")[0].split()
+    return shlex.split(re.sub(r"<[\w' ]+>", "8", shown).partition(" #")[0])
 
 
 def commands(name: str) -> list[list[str]]:
