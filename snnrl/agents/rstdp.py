@@ -91,7 +91,8 @@ class RSTDP(Agent[RSTDPState]):
     all synapses as the modulator (Frémaux, Sprekeler & Gerstner 2013, PLoS Comput. Biol. 9:e1003024). An actor
     synapse's coincidences are multiplied by ``1[its action was taken] - probability``, a centred efference copy: the
     mean of its trace is zero, and only what follows the choice, not what precedes it, moves the weight. Hidden layers
-    learn from the actor's modulator without that copy.
+    learn from the actor's modulator without that copy, or by ``e_prop`` from the errors of actions and value, which
+    reach each neuron through feedback weights of its own.
 
     Args:
         observation_space: any made of numbers: vectors, pictures, numbers with a name, Tuples and Dicts of them.
@@ -265,14 +266,14 @@ class RSTDP(Agent[RSTDPState]):
             return state._replace(window=()), metrics
 
         instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
-        gate = _stack(credits).repeat_interleave(self.config.network.actor.per_action, dim=-1)
+        credit = _stack(credits)
+        gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
         policy = ThirdFactor(scaled, _stack(continuing), instant)
         value = ThirdFactor(modulator, policy.continuing)
-        third = {
-            edge.key: {"actor": policy._replace(gate=gate), "critic": value}.get(edge.post, policy)
-            for edge in self.network.plastic()
-        }
+        told = {"actor": policy._replace(gate=gate), "critic": value}
+        told |= {name: policy._replace(gate=each) for name, each in self.network.learning_signals(credit).items()}
+        third = {edge.key: told.get(edge.post, policy) for edge in self.network.plastic()}
         return state._replace(rules=self._learn(seen, third, state.rules), window=()), metrics
 
     def _learn(self, windows: Sequence[Mapping[str, Seen]], third: Mapping[str, ThirdFactor], rules: State) -> State:
@@ -280,8 +281,10 @@ class RSTDP(Agent[RSTDPState]):
         seen = self.network.joined(windows)
         rates = self._rates(seen, third, rules)
         changes, rules = self.network.changes(seen, third, rules)
+        changes = {key: rates[key] * change for key, change in changes.items()}
         for edge in self.network.plastic():
-            self.network.connection(edge).apply_(rates[edge.key] * changes[edge.key])
+            self.network.connection(edge).apply_(changes[edge.key])
+        self.network.change_feedback(changes)
         return rules
 
     def _mean_value(self, state: RSTDPState) -> Tensor:

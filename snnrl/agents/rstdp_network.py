@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from snnrl.connections import CONNECTIONS, Projection, Sparse
 from snnrl.connections.synapses import random_pairs
 from snnrl.encoders import AnyEncoder
 from snnrl.errors import ConfigError, shown
-from snnrl.networks import ActorCritic, Layer
+from snnrl.networks import ActorCritic, ErrorFeedback, Layer
 from snnrl.neurons import NEURONS, AnyNeuron
-from snnrl.plasticity import RULES, AnyRule, ThreeFactor
+from snnrl.plasticity import RULES, AnyRule, EProp, ThreeFactor
 from snnrl.settings import Part, Settings, accepted, build, part, setting
 from snnrl.types import Setting
 
@@ -114,7 +115,10 @@ def make_network(
     for number, layer in enumerate(config.hidden):
         sections.append(f"{SECTION}.hidden[{number}]")
         own = (layer.size,) if isinstance(layer.size, int) else layer.size
-        hidden.append(_layer(layer, common, sections[-1], shape, own, layer.recurrent))
+        made = _layer(layer, common, sections[-1], shape, own, layer.recurrent)
+        if isinstance(made.rule, EProp):
+            made = made._replace(feedback=_feedback(made.rule, common, own, actions))
+        hidden.append(made)
         shape = own
     ends = [("actor", config.actor, actions * config.actor.per_action), ("critic", config.critic, config.critic.size)]
     actor, critic = (_layer(layer, common, f"{SECTION}.{name}", shape, (size,)) for name, layer, size in ends)
@@ -138,12 +142,23 @@ def _layer(
     neurons = _neurons(config.neuron, common, f"{section}.neuron", own, hidden=hidden)
     rules = [_rule(config.rule, common, f"{section}.rule", neurons, hidden=hidden) for _ in range(2)]
     connection = _connection(config.connection, common, f"{section}.connection", pre, own)
-    _require_learnable(config.rule, rules[0], connection, neurons, section)
+    _require_learnable(config.rule, rules[0], connection, neurons, section, pre)
     if recurrent is None:
         return Layer(neurons, connection, rules[0])
     around = _connection(recurrent, common, f"{section}.recurrent", own, own)
-    _require_learnable(config.rule, rules[1], around, neurons, section)
+    _require_learnable(config.rule, rules[1], around, neurons, section, own)
     return Layer(neurons, connection, rules[0], around, rules[1])
+
+
+def _feedback(rule: EProp, common: Common, shape: Shape, actions: int) -> ErrorFeedback:
+    return ErrorFeedback(
+        shape,
+        actions,
+        kind=rule.feedback,
+        std=rule.feedback_std,
+        value=rule.value_feedback,
+        generator=common.generator,
+    )
 
 
 def _neurons(part: Part, common: Common, section: str, shape: Shape, *, hidden: bool) -> AnyNeuron:
@@ -162,8 +177,9 @@ def _rule(part: Part | None, common: Common, section: str, neurons: AnyNeuron, *
         return None
     kind = RULES.find(part.name, section)
     usual: dict[str, Setting] = {"tau_pre": common.tau, "tau_mem": getattr(neurons, "tau_mem", common.tau)}
-    usual |= {"decay": common.decay, "postsynaptic_floor": common.postsynaptic_floor}
-    if hidden and kind is ThreeFactor:
+    usual |= {"decay": common.decay, "postsynaptic_floor": common.postsynaptic_floor, "tau_readout": common.tau}
+    usual |= {name: getattr(neurons, name) for name in ("tau_adaptation", "threshold_rise") if hasattr(neurons, name)}
+    if hidden and kind in (ThreeFactor, EProp):
         usual["learning_rate"] = common.hidden_lr
     return build(RULES, _with_usual(kind, part, usual), section, dt=common.dt)
 
@@ -220,7 +236,7 @@ def _with_usual(kind: type, part: Part, usual: Mapping[str, Setting]) -> Part:
 
 
 def _require_learnable(
-    part: Part | None, rule: AnyRule | None, connection: Projection, neurons: AnyNeuron, section: str
+    part: Part | None, rule: AnyRule | None, connection: Projection, neurons: AnyNeuron, section: str, pre: Shape
 ) -> None:
     """Raise :class:`ConfigError` for a rule that does not fit what it shall change."""
     if part is None or rule is None:
@@ -232,8 +248,15 @@ def _require_learnable(
             f"{section}.rule={part.name}: needs the score of stochastic neurons; {section}.neuron must have one, as "
             "escape_noise and srm0 do"
         )
+    if rule.uses_excess and not hasattr(neurons, "above_threshold"):
+        raise ConfigError(
+            f"{section}.rule={part.name}: needs neurons with a threshold; {section}.neuron must be one of lif, "
+            "adaptive_lif and lsnn"
+        )
     with _said_of(f"{section}.rule", part.name):
-        rule.init_state(connection, (1,), neurons.shape, 1)  # type: ignore[arg-type]
+        shape = (math.prod(pre),) if connection.TAKES_FLAT else pre
+        post = tuple(connection(torch.zeros((1, *shape))).shape[1:])
+        rule.init_state(connection, shape, post, 1)  # type: ignore[arg-type]
 
 
 @contextmanager

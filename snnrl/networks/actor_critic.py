@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snnrl.connections import Projection
 from snnrl.decoders import population_rates
 from snnrl.encoders import AnyEncoder
 from snnrl.errors import require
+from snnrl.networks.feedback import ErrorFeedback
 from snnrl.networks.fused_readouts import fused_readouts
 from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
@@ -33,6 +34,8 @@ class Layer(NamedTuple):
     recurrent: Projection | None = None
     """From the population itself; it learns by a rule of its own."""
     recurrent_rule: AnyRule | None = None
+    feedback: ErrorFeedback | None = None
+    """Of a hidden layer that is told what the readouts got wrong."""
 
 
 class ActorCriticState(NamedTuple):
@@ -104,11 +107,15 @@ class ActorCritic(Network):
         self.encoder, self.actions, self.sim_steps = encoder, actions, sim_steps
         self.value_low, self.value_high = value_range
         self.add("input", encoder.size)
+        self.feedback = nn.ModuleDict()
         last = "input"
         for number, layer in enumerate(hidden, start=1):
             last = self._add_layer(f"hidden_{number}", layer, last)
+            if layer.feedback is not None:
+                self.feedback[last] = layer.feedback
         self._add_layer("actor", actor, last)
         self._add_layer("critic", critic, last)
+        self.readouts = tuple(next(edge for edge in self.edges if edge.post == name) for name in ("actor", "critic"))
         self.rate_max = _highest_rate(critic.neurons)
         self.fused = fused_readouts(self, sim_steps) if fused else None
 
@@ -193,6 +200,29 @@ class ActorCritic(Network):
         if self.fused is not None:
             return self.fused.changes(seen, third, rules)
         return rule_changes(self, seen, third, rules)
+
+    def learning_signals(self, credit: Tensor) -> dict[str, Tensor]:
+        """What each hidden layer that has feedback is told, ``[steps, batch, *shape]`` by its name.
+
+        Args:
+            credit: ``[steps, batch, actions]``: see :meth:`~snnrl.decoders.ActionCode.credit`.
+        """
+        if not self.feedback:
+            return {}
+        actor, critic = (self.connection(edge).weight for edge in self.readouts)
+        signals = {}
+        for name, feedback in self.feedback.items():
+            assert isinstance(feedback, ErrorFeedback)
+            feedback.read(actor, critic)
+            signals[name] = feedback(credit)
+        return signals
+
+    def change_feedback(self, changes: Mapping[str, Tensor]) -> None:
+        """Tell adaptive feedback how the weights of plastic connections have been changed, by their keys."""
+        actor, critic = (changes.get(edge.key) for edge in self.readouts)
+        for feedback in self.feedback.values():
+            assert isinstance(feedback, ErrorFeedback)
+            feedback.change(actor, critic)
 
     def input_powers(
         self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State

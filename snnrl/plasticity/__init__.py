@@ -2,6 +2,7 @@
 
 from snnrl.plasticity.base import AnyRule, Rule, ThirdFactor
 from snnrl.plasticity.delta_rule import DeltaRule, DeltaRuleState
+from snnrl.plasticity.e_prop import EProp, EPropState
 from snnrl.plasticity.first_spike import FirstSpikeState, FirstSpikeSTDP
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
@@ -24,6 +25,8 @@ __all__ = [
     "AnyRule",
     "DeltaRule",
     "DeltaRuleState",
+    "EProp",
+    "EPropState",
     "EligibilityState",
     "FirstSpikeSTDP",
     "FirstSpikeState",

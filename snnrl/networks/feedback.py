@@ -1,0 +1,70 @@
+"""Feedback of errors: synapses from what an agent got wrong to the neurons of a hidden layer."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from snnrl.errors import require
+
+
+class ErrorFeedback(nn.Module):
+    """Weights that broadcast the errors of actions and of the value to a hidden layer.
+
+    The learning signal of a neuron is the sum of all errors times its feedback weights, ``L_j = sum_a B_ja (1[chosen a]
+    - p(a)) + value B_j`` (Bellec et al. 2020, Nat. Commun. 11:3625, eq. 35); what a decision was worth arrives besides,
+    as the modulator. ``random`` weights never change (Lillicrap et al. 2016, Nat. Commun. 7:13276; broadcast as in
+    Nøkland 2016, NeurIPS); ``symmetric`` ones are what the readouts' populations give the neuron on average;
+    ``adaptive`` ones begin at random and make the readouts' changes too.
+
+    Args:
+        shape: of the hidden population.
+        actions: populations of the actor.
+        kind: ``random``, ``symmetric`` or ``adaptive``.
+        std: standard deviation of random weights.
+        value: weight of the value beside the actions.
+        generator: where random weights are drawn from.
+    """
+
+    weight: Tensor
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        actions: int,
+        *,
+        kind: str = "random",
+        std: float = 1.0,
+        value: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        require(kind in ("random", "symmetric", "adaptive"), "kind", kind, "random, symmetric or adaptive")
+        self.shape, self.kind, self.value = shape, kind, value
+        size = (math.prod(shape), actions + 1)
+        drawn = torch.zeros(size) if kind == "symmetric" else std * torch.randn(size, generator=generator)
+        self.register_buffer("weight", drawn)
+
+    def forward(self, credit: Tensor) -> Tensor:
+        """Learning signals ``[steps, batch, *shape]`` of the actions' errors ``[steps, batch, actions]``."""
+        weight = self.weight.to(credit.dtype)
+        signal = credit @ weight[:, :-1].t() + self.value * weight[:, -1]
+        return signal.unflatten(-1, self.shape)
+
+    def read(self, actor: Tensor, critic: Tensor) -> None:
+        """Take note of the readouts' weights ``[neurons, size]``: symmetric feedback."""
+        if self.kind == "symmetric":
+            self.weight.copy_(self._of_readouts(actor, critic))
+
+    def change(self, actor: Tensor | None, critic: Tensor | None) -> None:
+        """Take note of the change of the readouts' weights ``[neurons, size]``, if they learn: adaptive feedback."""
+        if self.kind == "adaptive" and actor is not None and critic is not None:
+            self.weight.add_(self._of_readouts(actor, critic))
+
+    def _of_readouts(self, actor: Tensor, critic: Tensor) -> Tensor:
+        """The mean over each population's neurons, ``[size, actions + 1]``."""
+        actions = self.weight.shape[1] - 1
+        each = actor.unflatten(0, (actions, -1)).mean(1)
+        return torch.cat([each, critic.mean(0, keepdim=True)]).t()
