@@ -19,7 +19,7 @@ from snnrl.decoders import ActionCode
 from snnrl.encoders import ObjectEncoder, Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCriticState, Seen
-from snnrl.plasticity import RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
+from snnrl.plasticity import RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
 from snnrl.spaces import Space, as_batch, first, split
 from snnrl.state import State, reset_rows
@@ -143,8 +143,8 @@ class RSTDP(Agent[RSTDPState]):
         )
         self.td_error = TemporalDifference(config.gamma)
         self.td_scale = RunningScale()
-        scaled = {edge.pre for edge in self.network.plastic() if isinstance(self.network.rule(edge), ThreeFactor)}
-        self.input_scales = nn.ModuleDict({name: RunningScale() for name in sorted(scaled)})
+        scaled = sorted(set(self.network.scaled.values()))
+        self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
         self.train()
@@ -302,11 +302,11 @@ class RSTDP(Agent[RSTDPState]):
             for name, power in self.network.input_powers(seen, third, rules).items():
                 shared[name] = left / self.input_scales[name](power.sqrt().unsqueeze(0)) ** 2
         own = {"actor": self.config.actor_lr, "critic": self.config.critic_lr}
-        rates = {}
-        for edge in self.network.plastic():
-            gathers = isinstance(self.network.rule(edge), ThreeFactor)
-            rates[edge.key] = own.get(edge.post, 1.0) * (shared.get(edge.pre, left) if gathers else left)
-        return rates
+        scaled = self.network.scaled
+        return {
+            edge.key: own.get(edge.post, 1.0) * shared.get(scaled.get(edge.key, ""), left)
+            for edge in self.network.plastic()
+        }
 
     @torch.no_grad()
     def predict(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -66,6 +66,11 @@ class NetworkConfig(Settings, section=SECTION):
     hidden: tuple[HiddenConfig, ...] = setting((), "hidden layers, the first of which reads the encoder")
     actor: ActorConfig = setting(ActorConfig(), "prefers actions")
     critic: CriticConfig = setting(CriticConfig(), "predicts reward")
+    persistent: bool = setting(
+        False,
+        "whether neurons keep what they know from one decision to the next where the encoder's spikes are synchronous "
+        "(objects, frames, patches), as they always do elsewhere",
+    )
 
 
 class Common(NamedTuple):
@@ -120,6 +125,7 @@ def make_network(
             made = made._replace(feedback=_feedback(made.rule, common, own, actions))
         hidden.append(made)
         shape = own
+    _require_read(config, sections)
     ends = [("actor", config.actor, actions * config.actor.per_action), ("critic", config.critic, config.critic.size)]
     actor, critic = (_layer(layer, common, f"{SECTION}.{name}", shape, (size,)) for name, layer, size in ends)
     return ActorCritic(
@@ -131,6 +137,7 @@ def make_network(
         value_range=value_range,
         sim_steps=sim_steps,
         dt=common.dt,
+        persistent=config.persistent,
         fused=fused,
     )
 
@@ -148,6 +155,21 @@ def _layer(
     around = _connection(recurrent, common, f"{section}.recurrent", own, own)
     _require_learnable(config.rule, rules[1], around, neurons, section, own)
     return Layer(neurons, connection, rules[0], around, rules[1])
+
+
+def _require_read(config: NetworkConfig, sections: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` for feedback that follows readouts which do not read the layer, or not one by one."""
+    for layer, section in zip(config.hidden, sections, strict=True):
+        kind = None if layer.rule is None else layer.rule.settings.get("feedback")
+        if kind not in ("symmetric", "adaptive"):
+            continue
+        if section != sections[-1]:
+            raise ConfigError(f"{section}.rule.feedback={kind}: must be random, the readouts read the last layer alone")
+        for name, readout in (("actor", config.actor), ("critic", config.critic)):
+            if readout.connection.name != "dense":
+                raise ConfigError(
+                    f"{section}.rule.feedback={kind}: must be random where {SECTION}.{name}.connection is not dense"
+                )
 
 
 def _feedback(rule: EProp, common: Common, shape: Shape, actions: int) -> ErrorFeedback:
@@ -179,9 +201,22 @@ def _rule(part: Part | None, common: Common, section: str, neurons: AnyNeuron, *
     usual: dict[str, Setting] = {"tau_pre": common.tau, "tau_mem": getattr(neurons, "tau_mem", common.tau)}
     usual |= {"decay": common.decay, "postsynaptic_floor": common.postsynaptic_floor, "tau_readout": common.tau}
     usual |= {name: getattr(neurons, name) for name in ("tau_adaptation", "threshold_rise") if hasattr(neurons, name)}
+    if issubclass(kind, EProp):
+        _require_alike(part, neurons, section.removesuffix(".rule"))
     if hidden and kind in (ThreeFactor, EProp):
         usual["learning_rate"] = common.hidden_lr
     return build(RULES, _with_usual(kind, part, usual), section, dt=common.dt)
+
+
+def _require_alike(part: Part, neurons: AnyNeuron, section: str) -> None:
+    """Raise :class:`ConfigError` for neurons that differ in what the rule must know of them."""
+    for name in ("tau_mem", "tau_adaptation", "increment", "beta"):
+        value = getattr(neurons, name, 0.0)
+        if isinstance(value, Tensor) and value.dim():
+            raise ConfigError(
+                f"{section}.neuron.{name}={list(value.shape)}: must be one number, the same for all neurons that "
+                f"learn by {part.name}"
+            )
 
 
 def _connection(part: Part, common: Common, section: str, pre: Shape, post: Shape) -> Projection:
@@ -250,8 +285,8 @@ def _require_learnable(
         )
     if rule.uses_excess and not hasattr(neurons, "above_threshold"):
         raise ConfigError(
-            f"{section}.rule={part.name}: needs neurons with a threshold; {section}.neuron must be one of lif, "
-            "adaptive_lif and lsnn"
+            f"{section}.rule={part.name}: needs leaky membranes with a threshold; {section}.neuron must be one, as "
+            "lif, adaptive_lif and lsnn are"
         )
     with _said_of(f"{section}.rule", part.name):
         shape = (math.prod(pre),) if connection.TAKES_FLAT else pre

@@ -9,12 +9,15 @@ from snnrl.envs.limits import LONGEST, for_evaluation, has_limit
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.own import OwnEnv, OwnSource, StandIn, name_of
 from snnrl.envs.seeding import env_seeds
+from snnrl.envs.small_tasks import XOR, CartPolePartial, TMaze
 from snnrl.envs.types import Env, VectorEnv
 
 __all__ = [
     "LONGEST",
+    "XOR",
     "AtariConfig",
     "AtariEnv",
+    "CartPolePartial",
     "Checked",
     "Env",
     "EnvConfig",
@@ -27,6 +30,7 @@ __all__ = [
     "OwnSource",
     "RewardConfig",
     "StandIn",
+    "TMaze",
     "VectorAtari",
     "VectorEnv",
     "VectorMNIST",

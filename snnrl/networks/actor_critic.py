@@ -19,7 +19,8 @@ from snnrl.networks.network import Network
 from snnrl.networks.structure import NetworkState
 from snnrl.networks.window_run import Seen, rule_changes
 from snnrl.neurons import AnyNeuron, EscapeNoiseState, SaturatingIFState
-from snnrl.plasticity import AnyRule, EligibilityState, ThirdFactor, ThreeFactor
+from snnrl.plasticity import AnyRule, EligibilityState, EProp, ThirdFactor, ThreeFactor
+from snnrl.plasticity.base import train
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import State
 
@@ -67,7 +68,9 @@ class ActorCritic(Network):
     are the preference for it; the critic's mean rate, between silence and its highest, is a value within
     ``value_range``. Rules learn when all that followed from a decision is known, see :meth:`changes`.
 
-    An encoder of synchronous spikes begins each window anew: neurons and traces keep nothing of the window before.
+    An encoder of synchronous spikes begins each window anew, neurons and traces keep nothing of the window before; with
+    any other, and where the network is ``persistent``, they go on, so that what was seen earlier in an episode has an
+    effect as long as membranes, adaptation and recurrent spikes last.
 
     Where there is no hidden layer and actor and critic are the default ones, windows are run and learned from by
     :class:`~snnrl.networks.fused_readouts.FusedReadouts`, which gives the same.
@@ -81,7 +84,13 @@ class ActorCritic(Network):
         value_range: values at which the critic is silent and at its highest rate.
         sim_steps: length of a window.
         dt: simulation step in ms.
+        persistent: whether neurons and traces go on from one window to the next with synchronous spikes as well.
         fused: ``False`` goes without the fused implementation.
+
+    Attributes:
+        scaled: plastic connections whose rates may be divided by the length of what reaches them, and the name under
+            which that is kept: of three-factor rules the presynaptic population, of whose connections the first one
+            counts; of e-prop, which filters spikes as the neurons do, the connection.
 
     Raises:
         ConfigError: a window without steps, actors that are no multiple of the actions, parts that do not fit.
@@ -98,13 +107,14 @@ class ActorCritic(Network):
         value_range: tuple[float, float],
         sim_steps: int,
         dt: float = 1.0,
+        persistent: bool = False,
         fused: bool = True,
     ) -> None:
         super().__init__(dt=dt)
         require(sim_steps >= 1, "sim_steps", sim_steps, "at least 1")
         size = actor.neurons.size
         require(size % actions == 0, "actions", actions, f"a divisor of the {size} neurons of the actor")
-        self.encoder, self.actions, self.sim_steps = encoder, actions, sim_steps
+        self.encoder, self.actions, self.sim_steps, self.persistent = encoder, actions, sim_steps, persistent
         self.value_low, self.value_high = value_range
         self.add("input", encoder.size)
         self.feedback = nn.ModuleDict()
@@ -118,6 +128,7 @@ class ActorCritic(Network):
         self.readouts = tuple(next(edge for edge in self.edges if edge.post == name) for name in ("actor", "critic"))
         self.rate_max = _highest_rate(critic.neurons)
         self.fused = fused_readouts(self, sim_steps) if fused else None
+        self.scaled = self._scaled()
 
     def _add_layer(self, name: str, layer: Layer, pre: str) -> str:
         self.add(name, layer.neurons)
@@ -128,7 +139,8 @@ class ActorCritic(Network):
 
     def begin(self, batch: int) -> ActorCriticState:
         """The state at the start of an episode, for ``batch`` rows."""
-        size = self.encoder.size if self.fused is not None and not self.encoder.synchronous else 0
+        anew = self.encoder.synchronous and not self.persistent
+        size = self.encoder.size if self.fused is not None and not anew else 0
         activity = self.init_activity(batch)
         like: Tensor = activity.neurons[0][0]
         return ActorCriticState(self.encoder.init_state(batch), activity, like.new_zeros((batch, size)))
@@ -153,6 +165,8 @@ class ActorCritic(Network):
             The activity and the state after the window.
         """
         spikes, encoder_state = self.encoder(observation, state.encoder)
+        if self.persistent and isinstance(spikes, SparseSpikes):
+            spikes = train(spikes.reshape_rows(1, len(observation)), self.sim_steps)
         if self.fused is not None:
             own = cast(tuple[EscapeNoiseState, SaturatingIFState], state.network.neurons)
             window = self.fused.run(spikes, own, state.trace, expected=expected, learning=self.training)
@@ -229,20 +243,26 @@ class ActorCritic(Network):
     ) -> dict[str, Tensor]:
         """The mean squared length of what rules with eligibility multiply postsynaptic activity by, 0-d tensors.
 
-        Arguments are those of :meth:`changes`; keys of the result are presynaptic populations, of whose connections the
-        first one counts.
+        Arguments are those of :meth:`changes`; keys of the result are the names in :attr:`scaled`.
         """
         powers: dict[str, Tensor] = {}
         for edge, state in zip(self.plastic(), rules, strict=True):
-            rule = self.rule(edge)
-            if edge.pre in powers or not isinstance(rule, ThreeFactor):
+            name = self.scaled.get(edge.key)
+            if name is None or name in powers:
                 continue
             pre, post = seen[edge.key]
-            pre = pre if self.fused is not None else rule.presynaptic(pre, post, state, third[edge.key])
+            pre = pre if self.fused is not None else self.rule(edge).presynaptic(pre, post, state, third[edge.key])
             values = pre.value if isinstance(pre, SparseSpikes) else pre
             events = pre.row_count if isinstance(pre, SparseSpikes) else pre[..., 0].numel()
-            powers[edge.pre] = values.square().sum() / events
+            powers[name] = values.square().sum() / events
         return powers
+
+    def _scaled(self) -> dict[str, str]:
+        names = {}
+        for edge in self.plastic():
+            if isinstance(self.rule(edge), ThreeFactor | EProp):
+                names[edge.key] = edge.pre if isinstance(self.rule(edge), ThreeFactor) else edge.key
+        return names
 
 
 def _stacked(parts: list[Spikes]) -> Spikes:

@@ -324,15 +324,6 @@ class SpikingNeuron(Neuron[S]):
         """Spikes (0 or 1) of neurons that are so far above threshold; -inf for those that are refractory."""
         return (excess >= 0).to(excess.dtype) if self.surrogate is None else self.surrogate(excess)
 
-    def above_threshold(self, current: Tensor, state: S) -> Tensor:
-        """The :meth:`excess` of a step in which ``current`` arrives, ``[batch, *shape]``: -inf while refractory.
-
-        What a rule needs that weighs by how near a neuron was to a spike; :meth:`forward` fires where it is 0 or more.
-        """
-        before: Any = state
-        excess = self.excess(self.charge(step_of(current, state), state))
-        return excess.masked_fill(before.refractory > 0, -torch.inf) if self.refractory_steps else excess
-
     def forward(self, current: Tensor, state: S) -> tuple[Tensor, S]:
         current = step_of(current, state)
         before: Any = state  # whose leaves a NamedTuple of any kind does not tell

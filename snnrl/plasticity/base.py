@@ -65,7 +65,7 @@ class Rule(FixedSettings, KnownSettings, nn.Module, ABC, Generic[S]):
         uses_modulator: whether the rule needs a third factor.
         uses_score: whether ``post`` is the score of stochastic neurons in place of their spikes.
         uses_excess: whether ``post`` is how far the neurons were above threshold in place of their spikes, as
-            :meth:`~snnrl.neurons.base.SpikingNeuron.above_threshold` says.
+            :meth:`~snnrl.neurons.lif.LeakyMembrane.above_threshold` says.
         dt: simulation step in ms for which its constants were made.
     """
 

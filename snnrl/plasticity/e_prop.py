@@ -73,7 +73,7 @@ class EProp(Rule[EPropState]):
         value_feedback: weight of the value's error beside those of actions, at least 0.
         surrogate: shape of the pseudo-derivative, a name in :data:`~snnrl.surrogate.SURROGATES`.
         slope: of the surrogate, in 1 / potential, above 0.
-        rate_target: spikes per simulation step to which neurons are drawn, in [0, 1].
+        rate_target: firing rate in Hz to which neurons are drawn, at least 0.
         rate_cost: how strongly they are, at least 0; 0 for not at all.
         tau_mem: membrane time constant of the postsynaptic neurons in ms.
         tau_readout: time constant in ms with which readouts filter the layer's spikes.
@@ -98,7 +98,7 @@ class EProp(Rule[EPropState]):
         value_feedback: float = 1.0,
         surrogate: str = "triangle",
         slope: float = 1.0,
-        rate_target: float = 0.05,
+        rate_target: float = 50.0,
         rate_cost: float = 0.0,
         tau_mem: float = 20.0,
         tau_readout: float = 10.0,
@@ -111,10 +111,10 @@ class EProp(Rule[EPropState]):
         require(0 <= decay <= 1, "decay", decay, "in [0, 1]")
         require(feedback in FEEDBACK, "feedback", feedback, f"one of {', '.join(FEEDBACK)}")
         require_finite(learning_rate=learning_rate, threshold_rise=threshold_rise, rate_cost=rate_cost)
-        require_finite(feedback_std=feedback_std, value_feedback=value_feedback)
+        require_finite(feedback_std=feedback_std, value_feedback=value_feedback, rate_target=rate_target)
         require(feedback_std >= 0, "feedback_std", feedback_std, "at least 0")
         require(value_feedback >= 0, "value_feedback", value_feedback, "at least 0")
-        require(0 <= rate_target <= 1, "rate_target", rate_target, "in [0, 1] spikes for each simulation step")
+        require(rate_target >= 0, "rate_target", rate_target, "at least 0 Hz")
         require(rate_cost >= 0, "rate_cost", rate_cost, "at least 0")
         require(threshold_rise >= 0, "threshold_rise", threshold_rise, "at least 0")
         if surrogate not in SURROGATES:
@@ -133,6 +133,13 @@ class EProp(Rule[EPropState]):
         require(not bool(shared), "connection", kind, "one in which each weight is that of one synapse, such as Dense")
         per_synapse = [connection.new_eligibility(batch) for _ in range(3)]
         return EPropState(zeros(connection, batch, pre_shape), *per_synapse)
+
+    @torch.no_grad()
+    def presynaptic(
+        self, pre: Tensor | SparseSpikes, post: Tensor, state: EPropState, third: ThirdFactor
+    ) -> Tensor | SparseSpikes:
+        """What a neuron's nearness to a spike is multiplied by in a window; arguments are those of :meth:`forward`."""
+        return presynaptic_trace(pre, len(post), state.trace, self.decay_mem, third.continuing)[0]
 
     @staticmethod
     def _spread(connection: Connection, post: Tensor, pre_shape: Shape) -> Tensor:
@@ -167,7 +174,7 @@ class EProp(Rule[EPropState]):
             earned = modulator[step] if third.instant is None else modulator[step] + third.instant[step]
             delta += connection.sum_rows(eligibility, earned)
             if self.rate_cost:
-                lack = self.rate_target - (excess >= 0).to(excess.dtype).mean(0)
+                lack = self.rate_target * self.dt / 1000 - (excess >= 0).to(excess.dtype).mean(0)
                 delta += self.rate_cost * connection.hebbian(now.within * lack, x).sum(0)
             self._go_on(connection, state, x, left, risen, float(self.decay_readout**length))
             eligibility.mul_(self.decay)
@@ -192,8 +199,8 @@ class EProp(Rule[EPropState]):
     def _pasts(self, nearness: Tensor, sums: Tensor) -> tuple[_Past, _Past, _Past | None]:
         """What a step's weighted sums of ``e[t]`` are made of, and the adaptation after it.
 
-        The recursion of ``a[t]`` is linear, with factors that belong to the postsynaptic neuron; so what each presynaptic
-        trace adds to a sum is known after one pass over the neurons' own numbers from the step's end to its beginning.
+        The recursion of ``a[t]`` is linear, with factors of the postsynaptic neuron alone; so what each presynaptic
+        trace adds to a sum is known after one pass over the neurons' own numbers, from the step's end to its beginning.
 
         Args:
             nearness: ``[length, batch, *post_shape]``, the pseudo-derivative.
