@@ -9,7 +9,7 @@ from snnrl.envs.limits import LONGEST, for_evaluation, has_limit
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.own import OwnEnv, OwnSource, StandIn, name_of
 from snnrl.envs.seeding import env_seeds
-from snnrl.envs.small_tasks import XOR, CartPolePartial, TMaze
+from snnrl.envs.small_tasks import XOR, TMaze, cart_pole_partial
 from snnrl.envs.types import Env, VectorEnv
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "XOR",
     "AtariConfig",
     "AtariEnv",
-    "CartPolePartial",
     "Checked",
     "Env",
     "EnvConfig",
@@ -36,6 +35,7 @@ __all__ = [
     "VectorMNIST",
     "action_mask",
     "as_one_row",
+    "cart_pole_partial",
     "env_seeds",
     "for_evaluation",
     "has_limit",

@@ -6,8 +6,10 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.classic_control import CartPoleEnv
+from gymnasium.wrappers import TransformObservation
 from numpy.typing import NDArray
 
+from snnrl.envs.types import Env
 from snnrl.errors import require
 from snnrl.types import Info
 
@@ -93,7 +95,7 @@ class TMaze(gymnasium.Env[Shown, np.int64]):
         return np.array([cue, 1 if self._place == self.length else -1], dtype=np.float32)
 
 
-class CartPolePartial(gymnasium.ObservationWrapper[Shown, np.int64, Shown]):
+def cart_pole_partial(render_mode: str | None = None) -> Env:
     """CartPole of which only the cart's position and the pole's angle are seen, and no velocity.
 
     Velocities follow from what was seen before, so that a policy needs memory (Wieland 1991, IJCNN).
@@ -101,22 +103,14 @@ class CartPolePartial(gymnasium.ObservationWrapper[Shown, np.int64, Shown]):
     Args:
         render_mode: as CartPole's.
     """
-
-    def __init__(self, render_mode: str | None = None) -> None:
-        super().__init__(CartPoleEnv(render_mode=render_mode))
-        whole = self.env.observation_space
-        assert isinstance(whole, spaces.Box)
-        self.observation_space = spaces.Box(whole.low[::2], whole.high[::2], dtype=np.float32)
-
-    def observation(self, observation: Shown) -> Shown:
-        return observation[::2]
+    whole: Env = CartPoleEnv(render_mode=render_mode)
+    space = whole.observation_space
+    assert isinstance(space, spaces.Box)
+    seen = spaces.Box(space.low[::2], space.high[::2], dtype=np.float32)
+    return TransformObservation(whole, lambda observation: observation[::2], seen)
 
 
-_TASKS = {
-    "snnrl/XOR-v0": (XOR, None),
-    "snnrl/TMaze-v0": (TMaze, None),
-    "snnrl/CartPolePartial-v0": (CartPolePartial, 500),
-}
-for _name, (_task, _limit) in _TASKS.items():
-    if _name not in gymnasium.registry:
-        gymnasium.register(_name, _task, max_episode_steps=_limit)
+_TASKS = {"XOR": ("XOR", None), "TMaze": ("TMaze", None), "CartPolePartial": ("cart_pole_partial", 500)}
+for _name, (_maker, _limit) in _TASKS.items():
+    if f"snnrl/{_name}-v0" not in gymnasium.registry:
+        gymnasium.register(f"snnrl/{_name}-v0", f"snnrl.envs.small_tasks:{_maker}", max_episode_steps=_limit)

@@ -247,11 +247,11 @@ class ActorCritic(Network):
         """
         powers: dict[str, Tensor] = {}
         for edge, state in zip(self.plastic(), rules, strict=True):
-            name = self.scaled.get(edge.key)
-            if name is None or name in powers:
+            rule, name = self.rule(edge), self.scaled.get(edge.key)
+            if name is None or name in powers or not isinstance(rule, ThreeFactor | EProp):
                 continue
             pre, post = seen[edge.key]
-            pre = pre if self.fused is not None else self.rule(edge).presynaptic(pre, post, state, third[edge.key])
+            pre = pre if self.fused is not None else rule.presynaptic(pre, post, state, third[edge.key])
             values = pre.value if isinstance(pre, SparseSpikes) else pre
             events = pre.row_count if isinstance(pre, SparseSpikes) else pre[..., 0].numel()
             powers[name] = values.square().sum() / events

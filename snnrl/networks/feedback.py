@@ -51,7 +51,7 @@ class ErrorFeedback(nn.Module):
         """Learning signals ``[steps, batch, *shape]`` of the actions' errors ``[steps, batch, actions]``."""
         weight = self.weight.to(credit.dtype)
         signal = credit @ weight[:, :-1].t() + self.value * weight[:, -1]
-        return signal.unflatten(-1, self.shape)
+        return signal.view(*credit.shape[:-1], *self.shape)
 
     def read(self, actor: Tensor, critic: Tensor) -> None:
         """Take note of the readouts' weights ``[neurons, size]``: symmetric feedback."""
