@@ -134,7 +134,7 @@ class RSTDP(Agent[RSTDPState]):
             self.generator,
         )
         self.network = make_network(
-            config.network,
+            config.network if config.hidden_plasticity else config.network.with_fixed_hidden(),
             common,
             encoder,
             actions=self.code.populations,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -71,6 +71,10 @@ class NetworkConfig(Settings, section=SECTION):
         "whether neurons keep what they know from one decision to the next where the encoder's spikes are synchronous "
         "(objects, frames, patches), as they always do elsewhere",
     )
+
+    def with_fixed_hidden(self) -> NetworkConfig:
+        """The same network with hidden layers that do not learn."""
+        return replace(self, hidden=tuple(replace(layer, rule=None) for layer in self.hidden))
 
 
 class Common(NamedTuple):

@@ -128,7 +128,7 @@ class EProp(Rule[EPropState]):
         self.decay_adaptation = decay_factor(tau_adaptation, dt, "tau_adaptation")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EPropState:
-        shared = self._spread(connection, zeros(connection, 1, post_shape) + 1, pre_shape).amax() > 1
+        shared = connection.at_synapses(zeros(connection, 1, post_shape) + 1, pre_shape).amax() > 1
         kind = type(connection).__name__
         require(not bool(shared), "connection", kind, "one in which each weight is that of one synapse, such as Dense")
         per_synapse = [connection.new_eligibility(batch) for _ in range(3)]
@@ -140,12 +140,6 @@ class EProp(Rule[EPropState]):
     ) -> Tensor | SparseSpikes:
         """What a neuron's nearness to a spike is multiplied by in a window; arguments are those of :meth:`forward`."""
         return presynaptic_trace(pre, len(post), state.trace, self.decay_mem, third.continuing)[0]
-
-    @staticmethod
-    def _spread(connection: Connection, post: Tensor, pre_shape: Shape) -> Tensor:
-        """``[batch, *post_shape]`` for each synapse of a neuron: ``[batch, *weight.shape]``."""
-        ones = post.new_ones((1, 1, *pre_shape)).expand(1, len(post), *pre_shape)
-        return connection.hebbian(post.unsqueeze(0), ones)
 
     @torch.no_grad()
     def forward(
@@ -168,9 +162,9 @@ class EProp(Rule[EPropState]):
             if third.instant is not None:
                 delta -= connection.sum_rows(eligibility, third.instant[step])
             connection.hebbian(now.within * gate, x, out=eligibility)
-            eligibility.addcmul_(self._spread(connection, lasting * gate, shape), state.filtered)
+            eligibility.addcmul_(connection.at_synapses(lasting * gate, shape), state.filtered)
             if now.before is not None:
-                eligibility.addcmul_(self._spread(connection, now.before * gate, shape), state.adaptation)
+                eligibility.addcmul_(connection.at_synapses(now.before * gate, shape), state.adaptation)
             earned = modulator[step] if third.instant is None else modulator[step] + third.instant[step]
             delta += connection.sum_rows(eligibility, earned)
             if self.rate_cost:
@@ -192,8 +186,8 @@ class EProp(Rule[EPropState]):
         connection.hebbian(left.within, x, out=state.filtered)
         if left.before is None or risen is None or risen.before is None:
             return
-        state.filtered.addcmul_(self._spread(connection, left.before, shape), state.adaptation)
-        state.adaptation.mul_(self._spread(connection, risen.before, shape))
+        state.filtered.addcmul_(connection.at_synapses(left.before, shape), state.adaptation)
+        state.adaptation.mul_(connection.at_synapses(risen.before, shape))
         connection.hebbian(risen.within, x, out=state.adaptation)
 
     def _pasts(self, nearness: Tensor, sums: Tensor) -> tuple[_Past, _Past, _Past | None]:

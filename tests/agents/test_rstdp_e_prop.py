@@ -71,6 +71,14 @@ def test_rates_per_input_are_in_units_of_what_reaches_each_connection() -> None:
     assert all(scale.mean_square > 0 for scale in agent.input_scales.values())  # type: ignore[operator, union-attr]
 
 
+def test_hidden_layers_that_do_not_learn_are_a_control() -> None:
+    agent = make(OBSERVATIONS["vector"], hidden_plasticity=False, network={"hidden": [layer(recurrent="lateral")]})
+    before = snapshot(agent)
+    practise(agent)
+    learned = {name for name in changed(agent, before) if name.endswith("weight")}
+    assert learned == {"network.connections.hidden_1 to actor.weight", "network.connections.hidden_1 to critic.weight"}
+
+
 def test_without_plasticity_and_while_a_shuffler_fills_nothing_changes() -> None:
     for control in ({"plasticity": False}, {"modulator": "shuffled"}):
         agent = make(OBSERVATIONS["vector"], network={"hidden": [layer(recurrent="lateral")]}, **control)
