@@ -56,6 +56,8 @@ class Outcome(NamedTuple):
     """``[batch]``: 1, but 0 where the observation only began an episode."""
     continuing: Tensor
     surprisal: Tensor
+    own_errors: Mapping[str, Tensor]
+    """``[batch]``, temporal-difference errors of hidden layers that have a critic of their own."""
 
 
 class Glimpse(NamedTuple):
@@ -92,7 +94,7 @@ class RSTDP(Agent[RSTDPState]):
     synapse's coincidences are multiplied by ``1[its action was taken] - probability``, a centred efference copy: the
     mean of its trace is zero, and only what follows the choice, not what precedes it, moves the weight. Hidden layers
     learn from the actor's modulator without that copy, or by ``e_prop`` from the errors of actions and value, which
-    reach each neuron through feedback weights of its own.
+    reach each neuron through feedback weights of its own; one with a critic of its own learns from that critic's error.
 
     Args:
         observation_space: any made of numbers: vectors, pictures, numbers with a name, Tuples and Dicts of them.
@@ -194,7 +196,7 @@ class RSTDP(Agent[RSTDPState]):
         activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
         window = state.window
         if state.decision is not None:
-            window = (*window, self._outcome(state.decision, signal, activity.value))
+            window = (*window, self._outcome(state.decision, signal, activity))
         temperature = self.config.temperature
         policy = self.code.policy(activity.preference, temperature, permitted)
         bonus, behaviour = state.exploration_bonus, policy
@@ -245,19 +247,23 @@ class RSTDP(Agent[RSTDPState]):
         )
         return action, state._replace(network=self.network.begin(batch), glimpses=())
 
-    def _outcome(self, decision: Decision, signal: Signal, value: Tensor) -> Outcome:
+    def _outcome(self, decision: Decision, signal: Signal, then: Activity) -> Outcome:
         """Close a decision: its temporal-difference error, and traces that end where the episode did."""
-        decided = ~signal.reset
-        td_error = self.td_error(signal.reward, decision.activity.value, value, signal.terminated) * decided
-        continuing = (decided & ~signal.terminated & ~signal.truncated).to(value.dtype)
+        decided, now = ~signal.reset, decision.activity
+        td_error = self.td_error(signal.reward, now.value, then.value, signal.terminated) * decided
+        own_errors = {
+            name: self.td_error(signal.reward, value, then.own_values[name], signal.terminated) * decided
+            for name, value in now.own_values.items()
+        }
+        continuing = (decided & ~signal.terminated & ~signal.truncated).to(td_error.dtype)
         surprisal = decision.surprisal * decided
-        return Outcome(decision.activity.seen, decision.credit, td_error, decided, continuing, surprisal)
+        return Outcome(now.seen, decision.credit, td_error, decided, continuing, surprisal, own_errors)
 
     @torch.no_grad()
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
         if len(state.window) < self.config.update_every:
             return state, {}
-        seen, credits, td_errors, decided, continuing, surprisals = zip(*state.window, strict=True)
+        seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)
         scale = self.td_scale(td_error)
         metrics = {"train/td_error_rms": td_error.square().mean().sqrt(), "train/value_mean": self._mean_value(state)}
@@ -272,7 +278,13 @@ class RSTDP(Agent[RSTDPState]):
         policy = ThirdFactor(scaled, _stack(continuing), instant)
         value = ThirdFactor(modulator, policy.continuing)
         told = {"actor": policy._replace(gate=gate), "critic": value}
-        told |= {name: policy._replace(gate=each) for name, each in self.network.learning_signals(credit).items()}
+        for name, critic in self.network.own_critics.items():
+            own = _stack(tuple(errors[name] for errors in own_errors))
+            own = own if self.shuffler is None else self.shuffler(own) * _stack(decided)
+            told[name] = policy._replace(modulator=own / scale if self.config.normalise_td else own)
+            told[critic] = value._replace(modulator=own)
+        for name, each in self.network.learning_signals(credit).items():
+            told[name] = told.get(name, policy)._replace(gate=each)
         third = {edge.key: told.get(edge.post, policy) for edge in self.network.plastic()}
         return state._replace(rules=self._learn(seen, third, state.rules), window=()), metrics
 
@@ -302,6 +314,7 @@ class RSTDP(Agent[RSTDPState]):
             for name, power in self.network.input_powers(seen, third, rules).items():
                 shared[name] = left / self.input_scales[name](power.sqrt().unsqueeze(0)) ** 2
         own = {"actor": self.config.actor_lr, "critic": self.config.critic_lr}
+        own |= dict.fromkeys(self.network.own_critics.values(), self.config.critic_lr)
         scaled = self.network.scaled
         return {
             edge.key: own.get(edge.post, 1.0) * shared.get(scaled.get(edge.key, ""), left)

@@ -35,15 +35,6 @@ class LayerConfig(Settings):
 
 
 @dataclass(frozen=True)
-class HiddenConfig(LayerConfig):
-    """A hidden layer."""
-
-    size: int | tuple[int, ...] = setting(100, "neurons, or the shape of their population", at_least=1)
-    rule: Part | None = part(RULES, None, "plasticity rule of its connections; null for fixed weights")
-    recurrent: Part | None = part(CONNECTIONS, None, "connection of the population with itself; null for none")
-
-
-@dataclass(frozen=True)
 class ActorConfig(LayerConfig):
     """The actor: a population for each action."""
 
@@ -57,6 +48,20 @@ class CriticConfig(LayerConfig):
 
     size: int = setting(20, "neurons", at_least=1)
     neuron: Part = part(NEURONS, {"name": "saturating_if", "gain": 0.2, "tonic": 0.0}, "neuron model")
+
+
+@dataclass(frozen=True)
+class HiddenConfig(LayerConfig):
+    """A hidden layer."""
+
+    size: int | tuple[int, ...] = setting(100, "neurons, or the shape of their population", at_least=1)
+    rule: Part | None = part(RULES, None, "plasticity rule of its connections; null for fixed weights")
+    recurrent: Part | None = part(CONNECTIONS, None, "connection of the population with itself; null for none")
+    critic: CriticConfig | None = setting(
+        None,
+        "a population that predicts reward from this layer alone, and from whose TD error the layer learns in place of "
+        "the agent's; null for none",
+    )
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,9 @@ def make_network(
         made = _layer(layer, common, sections[-1], shape, own, layer.recurrent)
         if isinstance(made.rule, EProp):
             made = made._replace(feedback=_feedback(made.rule, common, own, actions))
+        if layer.critic is not None:
+            critic = _layer(layer.critic, common, f"{sections[-1]}.critic", own, (layer.critic.size,))
+            made = made._replace(critic=critic)
         hidden.append(made)
         shape = own
     _require_read(config, sections)

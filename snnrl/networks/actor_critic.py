@@ -14,6 +14,7 @@ from snnrl.encoders import AnyEncoder
 from snnrl.errors import require
 from snnrl.networks.feedback import ErrorFeedback
 from snnrl.networks.fused_readouts import fused_readouts
+from snnrl.networks.graph import Edge
 from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
 from snnrl.networks.structure import NetworkState
@@ -37,6 +38,8 @@ class Layer(NamedTuple):
     recurrent_rule: AnyRule | None = None
     feedback: ErrorFeedback | None = None
     """Of a hidden layer that is told what the readouts got wrong."""
+    critic: Layer | None = None
+    """Of a hidden layer that predicts reward by itself."""
 
 
 class ActorCriticState(NamedTuple):
@@ -55,6 +58,8 @@ class Activity(NamedTuple):
     """``[batch, actions]``: spikes per neuron of each action's population."""
     value: Tensor
     """``[batch]``: the critic's prediction."""
+    own_values: Mapping[str, Tensor]
+    """``[batch]``: that of each hidden layer that has a critic of its own, by the layer's name."""
     fired: Mapping[str, Tensor]
     """Spikes of each population of neurons ``[time, batch, *shape]``, or the actor's probabilities of them."""
     seen: Mapping[str, Seen]
@@ -118,17 +123,23 @@ class ActorCritic(Network):
         self.value_low, self.value_high = value_range
         self.add("input", encoder.size)
         self.feedback = nn.ModuleDict()
+        self.own_critics: dict[str, str] = {}
         last = "input"
         for number, layer in enumerate(hidden, start=1):
             last = self._add_layer(f"hidden_{number}", layer, last)
             if layer.feedback is not None:
                 self.feedback[last] = layer.feedback
+            if layer.critic is not None:
+                self.own_critics[last] = self._add_layer(f"{last}_critic", layer.critic, last)
         self._add_layer("actor", actor, last)
         self._add_layer("critic", critic, last)
-        self.readouts = tuple(next(edge for edge in self.edges if edge.post == name) for name in ("actor", "critic"))
-        self.rate_max = _highest_rate(critic.neurons)
+        self.readouts = tuple(self._reading(name) for name in ("actor", "critic"))
         self.fused = fused_readouts(self, sim_steps) if fused else None
         self.scaled = self._scaled()
+
+    def _reading(self, name: str) -> Edge:
+        """By which a population reads the one before."""
+        return next(edge for edge in self.edges if edge.post == name)
 
     def _add_layer(self, name: str, layer: Layer, pre: str) -> str:
         self.add(name, layer.neurons)
@@ -187,9 +198,14 @@ class ActorCritic(Network):
         return NetworkInput({"input": given}, {}, {}, {}, self.sim_steps, batch, length, exact)
 
     def _activity(self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen]) -> Activity:
-        level = fired["critic"].sum(0).mean(-1) / (self.rate_max * self.sim_steps)
-        value = self.value_low + (self.value_high - self.value_low) * level
-        return Activity(population_rates(fired["actor"], self.actions), value, fired, seen)
+        own = {layer: self._value(name, fired[name]) for layer, name in self.own_critics.items()}
+        value = self._value("critic", fired["critic"])
+        return Activity(population_rates(fired["actor"], self.actions), value, own, fired, seen)
+
+    def _value(self, critic: str, spikes: Tensor) -> Tensor:
+        """The value ``[batch]`` for which a critic's spikes ``[time, batch, neurons]`` stand."""
+        level = spikes.sum(0).mean(-1) / (_highest_rate(self.neuron(critic)) * self.sim_steps)
+        return self.value_low + (self.value_high - self.value_low) * level
 
     def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
         """What plastic connections saw in several windows between two changes of weights, each a step of its own."""
@@ -227,7 +243,8 @@ class ActorCritic(Network):
         signals = {}
         for name, feedback in self.feedback.items():
             assert isinstance(feedback, ErrorFeedback)
-            feedback.read(actor, critic)
+            own = self.own_critics.get(name)
+            feedback.read(actor, critic, None if own is None else self.connection(self._reading(own)).weight)
             signals[name] = feedback(credit)
         return signals
 

@@ -53,10 +53,15 @@ class ErrorFeedback(nn.Module):
         signal = credit @ weight[:, :-1].t() + self.value * weight[:, -1]
         return signal.view(*credit.shape[:-1], *self.shape)
 
-    def read(self, actor: Tensor, critic: Tensor) -> None:
-        """Take note of the readouts' weights ``[neurons, size]``: symmetric feedback."""
+    def read(self, actor: Tensor, critic: Tensor, own: Tensor | None = None) -> None:
+        """Take note of the readouts' weights ``[neurons, size]``: symmetric feedback.
+
+        A layer's ``own`` critic stands in place of the agent's; its weights are at hand whatever the kind of feedback.
+        """
         if self.kind == "symmetric":
-            self.weight.copy_(self._of_readouts(actor, critic))
+            self.weight.copy_(self._of_readouts(actor, critic if own is None else own))
+        elif own is not None:
+            self.weight[:, -1] = own.mean(0)
 
     def change(self, actor: Tensor | None, critic: Tensor | None) -> None:
         """Take note of the change of the readouts' weights ``[neurons, size]``, if they learn: adaptive feedback."""

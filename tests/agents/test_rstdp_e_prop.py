@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from snnrl.errors import ConfigError
-from tests.agents.rstdp_toy import OBSERVATIONS, changed, make, practise, seen, snapshot
+from snnrl.plasticity import ThirdFactor
+from tests.agents.rstdp_toy import OBSERVATIONS, begins, changed, make, practise, seen, snapshot
+from tests.agents.rstdp_toy import told as told_of
 
 HIDDEN = "network.connections.input to hidden_1.weight"
 TO_SELF = "network.connections.hidden_1 to hidden_1.weight"
@@ -62,13 +64,49 @@ def test_the_learning_signal_of_a_neuron_is_the_actions_errors_times_its_feedbac
     torch.testing.assert_close(signal, credit @ each + 2 * critic.mean(0))
 
 
+def test_a_layer_with_a_critic_of_its_own_learns_from_that_critics_error() -> None:
+    own = {"size": 6, "connection": {"name": "dense", "weight_mean": 0.9, "weight_std": 0.1}}
+    hidden = [{**layer(recurrent="dense"), "critic": own}, layer("lif", 8)]
+    agent = make(OBSERVATIONS["vector"], network={"hidden": hidden})
+    told: dict[str, ThirdFactor] = {}
+    apart: list[bool] = []
+    for edge in agent.network.plastic():
+        rule = agent.network.rule(edge)
+        rule.register_forward_pre_hook(lambda _, given, post=edge.post: told.__setitem__(post, given[4]))
+    before = snapshot(agent)
+    feedback, state = begins(2), agent.begin(2)
+    for number in range(8):
+        last = state.decision
+        _, state = agent.act(seen(agent.observation_space, 2, number), feedback, state)
+        assert state.decision is not None
+        now = state.decision.activity
+        state, _ = agent.update(state)
+        feedback = told_of([1.0, -0.5])
+        if last is None:
+            continue
+        error = torch.tensor([1.0, -0.5]) + agent.config.gamma * now.own_values["hidden_1"]
+        error = error - last.activity.own_values["hidden_1"]
+        for name in ("hidden_1", "hidden_1_critic"):
+            torch.testing.assert_close(told[name].modulator, error.unsqueeze(0))
+        one, other = (told[name].modulator for name in ("hidden_1", "hidden_2"))
+        assert one is not None
+        assert other is not None
+        apart.append(not torch.equal(one, other))
+    assert any(apart)
+    assert changed(agent, before) >= {HIDDEN, TO_SELF, "network.connections.hidden_1 to hidden_1_critic.weight"}
+    critic = agent.network.connections["hidden_1 to hidden_1_critic"].weight
+    agent.network.learning_signals(torch.zeros(1, 2, 3))
+    feedback_weights = agent.state_dict()[FEEDBACK]
+    torch.testing.assert_close(feedback_weights[:, -1], critic.mean(0))
+
+
 def test_rates_per_input_are_in_units_of_what_reaches_each_connection() -> None:
     agent = make(
         OBSERVATIONS["vector"], lr_per_input=True, network={"hidden": [layer(recurrent="dense")]}, value_range=(-1, 1)
     )
     practise(agent)
     assert set(agent.input_scales) == {"hidden_1", "input to hidden_1", "hidden_1 to hidden_1"}
-    assert all(scale.mean_square > 0 for scale in agent.input_scales.values())  # type: ignore[operator, union-attr]
+    assert all(scale.mean_square > 0 for scale in agent.input_scales.values())  # type: ignore[operator]
 
 
 def test_hidden_layers_that_do_not_learn_are_a_control() -> None:

@@ -19,7 +19,7 @@ from snnrl.spikes import SparseSpikes
 STEPS, LENGTH, BATCH, PRE, POST = 3, 6, 2, 6, 5
 TAU_READOUT = 4.0
 SETTINGS: dict[str, Any] = {"tau_mem": 8.0, "reset": "soft", "decay_input": False, "surrogate": "triangle"}
-NEURONS = {"lif": LIF(POST, **SETTINGS), "lsnn": LSNN(POST, tau_adaptation=30.0, **SETTINGS)}
+NEURONS: dict[str, Any] = {"lif": LIF(POST, **SETTINGS), "lsnn": LSNN(POST, tau_adaptation=30.0, **SETTINGS)}
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
