@@ -23,7 +23,7 @@ from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.supervised_config import SupervisedConfig
 from snnrl.training.supervised_task import SupervisedTask
 from snnrl.training.task import AnyTask, fit, read_checkpoint
-from snnrl.tuning import changed
+from snnrl.tuning import changed, check_own
 from snnrl.types import Setting, Settings
 from snnrl.words import as_words
 
@@ -264,6 +264,7 @@ def make_agent(
         ConfigError: there is no such environment or agent, or a setting is wrong.
     """
     composed, own = compose(env, agent, None, {"seed": seed, "device": device})
+    check_own(settings)
     composed["agent"] = changed(composed["agent"], settings)
     recipe = EnvConfig.from_mapping(composed["env"]) if own is None else own
     made = make_agent_for(recipe, composed["agent"], seed, device)

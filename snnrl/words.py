@@ -144,12 +144,11 @@ def check_grammar(word: Word) -> None:
         raise ConfigError(f"{shown(word.written)}: must be key=value, such as env_steps=80000")
 
 
-def given(word: Word) -> dict[str, Setting]:
-    """The settings of a word whose value is ``{key: value}`` in Hydra's grammar; none of another."""
+def value_of(word: Word) -> Setting:
+    """The value of a word in Hydra's grammar."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    value = OverridesParser.create().parse_override(word.written).value()
-    return {str(key): entry for key, entry in value.items()} if isinstance(value, dict) else {}
+    return OverridesParser.create().parse_override(word.written).value()
 
 
 def as_words(settings: Settings, prefix: str = "") -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, field
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from snnrl.settings.registry import Registry
 from snnrl.settings.values import Limits, once_per_class
@@ -98,6 +98,12 @@ def declarations(config: type) -> Mapping[str, Declaration]:
         said = _said(config, each.name)
         found[each.name] = Declaration(each.name, hints.get(each.name, fallback), default, *said)
     return found
+
+
+def entries_of(declared: Declaration) -> type | None:
+    """The dataclass of which a list's entries are, where the setting is such a list."""
+    inner = get_args(declared.type)[:1] if get_origin(declared.type) in (tuple, list) else ()
+    return inner[0] if inner and dataclasses.is_dataclass(inner[0]) and declared.registry is None else None
 
 
 def _said(config: type, name: str) -> Declared:
