@@ -85,13 +85,30 @@ def printable(text: str) -> str:
 
 
 def shown(value: object, limit: int = 200) -> str:
-    """``value`` for a message, shortened where it is long.
+    """``value`` for a message, shortened where it is long; ``null``, ``true`` and ``false`` are YAML's words.
 
     >>> shown([1] * 100, limit=10)
     '[1, 1, 1, …'
+    >>> shown(None), shown({"name": None, "sizes": [True]})
+    ('null', "{'name': null, 'sizes': [true]}")
     """
     try:
-        text = str(value)
+        text = value if isinstance(value, str) else _as_yaml(value)
     except (ValueError, RecursionError):
         text = f"a value too large to be shown ({type(value).__name__})"
     return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _as_yaml(value: object) -> str:
+    """Python's way to write a value, but for the words that YAML writes in another way."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if type(value) is dict:
+        return f"{{{', '.join(f'{key!r}: {_entry(entry)}' for key, entry in value.items())}}}"
+    if type(value) is list:
+        return f"[{', '.join(map(_entry, value))}]"
+    return str(value)
+
+
+def _entry(value: object) -> str:
+    return _as_yaml(value) if value is None or isinstance(value, (bool, dict, list)) else repr(value)

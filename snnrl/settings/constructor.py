@@ -21,7 +21,7 @@ def refuse_unknown(kind: type, given: Settings, known: Iterable[str] | None = No
     >>> refuse_unknown(Layer, {"baias": False})
     Traceback (most recent call last):
         ...
-    snnrl.errors.ConfigError: baias=False: Layer has no such setting; did you mean bias?
+    snnrl.errors.ConfigError: baias=false: Layer has no such setting; did you mean bias?
 
     Args:
         kind: the class.
