@@ -48,15 +48,25 @@ def require(condition: bool, setting: str, value: object, expected: str) -> None
         raise ConfigError(f"{setting}={shown(value)}: must be {expected}")
 
 
-def did_you_mean(name: object, known: Iterable[str]) -> str:
+def did_you_mean(name: object, known: Iterable[str], listed_by: str | None = None) -> str:
     """Name what lies nearest to a misspelt word, or else everything there is.
 
     >>> did_you_mean("CartPloe", ["CartPole", "Pong"])
     'did you mean CartPole?'
+    >>> did_you_mean("x", ["CartPole", "Pong"], "python -m snnrl.train --help")
+    'python -m snnrl.train --help lists all that there are'
+
+    Args:
+        name: the misspelt word.
+        known: what there is.
+        listed_by: a command that lists it, where it is too much for a message.
     """
     known = sorted(map(str, set(known)))
     folded = {word.lower(): word for word in known}
     near = [folded[hit] for hit in difflib.get_close_matches(str(name)[:100].lower(), folded, n=3, cutoff=0.6)]
+    if listed_by is not None:
+        all_of_them = f"{listed_by} lists all that there are"
+        return f"did you mean {' or '.join(near)}? {all_of_them}" if near else all_of_them
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"there are: {', '.join(known)}"

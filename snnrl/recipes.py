@@ -131,7 +131,7 @@ def _changes(words: Words, recipe: Settings) -> list[Settings]:
     now = recipe
     for word in words.all:
         change = _change(word) if word in words.settings else {}
-        _check_word(word, change, recipe, now)
+        _check_word(word, change, recipe, now, words.choices)
         check_own(change.get("agent"))
         changes.append(change)
         now = laid_over(now, change)
@@ -198,7 +198,9 @@ def _check_recipes(choices: Mapping[str, str | None]) -> None:
             raise ConfigError(f"{group}={shown(name)}: there is no such recipe; {did_you_mean(name, known)}")
 
 
-def _check_word(word: Word, change: Settings, recipe: Settings, now: Settings) -> None:
+def _check_word(
+    word: Word, change: Settings, recipe: Settings, now: Settings, choices: Mapping[str, str | None]
+) -> None:
     """Raise unless there is a place for whatever a word sets.
 
     Args:
@@ -206,6 +208,7 @@ def _check_word(word: Word, change: Settings, recipe: Settings, now: Settings) -
         change: what it changes, nested.
         recipe: the settings before the command line.
         now: those before this word.
+        choices: the recipes that the command line chooses, by group.
     """
     if word.key in GROUPS:
         return
@@ -214,16 +217,20 @@ def _check_word(word: Word, change: Settings, recipe: Settings, now: Settings) -
     for key in [word.key] if word.adds else [word.key, *below]:
         if key not in known and not word.adds and not any(_is_free(key, settings) for settings in (recipe, now)):
             what = "there is no such setting" if key == word.key else f"there is no setting {key}"
-            raise ConfigError(f"{shown(word.written)}: {what}; {_hint(word, key, known, recipe)}")
+            raise ConfigError(f"{shown(word.written)}: {what}; {_hint(word, key, known, recipe, choices)}")
     _check_place(word, now)
 
 
-def _hint(word: Word, key: str, known: Collection[str], recipe: Settings) -> str:
+def _hint(word: Word, key: str, known: Collection[str], recipe: Settings, choices: Mapping[str, str | None]) -> str:
     """What to write in place of a setting that is not there."""
     agent = recipe.get("agent")
     if key.startswith("agent.") and isinstance(agent, Mapping) and ":" in str(agent.get("name")):
         return f"one that the recipe of an agent of your own does not hold is added by +{shown(word.written)}"
-    return _renamed(key, recipe) or did_you_mean(key, {*known, *GROUPS})
+    chosen = [f"{group}={name}" for group, name in choices.items() if group != "env" and name is not None]
+    if not chosen and isinstance(agent, Mapping) and agent.get("name") in recipe_paths("agent"):
+        chosen = [f"agent={agent['name']}"]
+    command = " ".join(["python -m snnrl.train", *chosen, "--help"])
+    return _renamed(key, recipe) or did_you_mean(key, {*known, *GROUPS}, command)
 
 
 def _renamed(key: str, config: Settings) -> str | None:

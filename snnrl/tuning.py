@@ -81,7 +81,7 @@ def changed(settings: Settings, change: Settings) -> dict[str, Setting]:
     >>> changed(agent, {"neuron": "lif"})["neuron"], changed({"neuron": "lif"}, {"neuron": {"tau_mem": 3}})["neuron"]
     ({'name': 'lif', 'tau_mem': 5}, {'name': 'lif', 'tau_mem': 3})
     """
-    return laid_over({"agent": settings}, {"agent": change})["agent"]
+    return {**settings, **{key: _replaced(settings.get(key), new, parts=True) for key, new in change.items()}}
 
 
 def _replaced(old: Setting, new: Setting, parts: bool, top: bool = False) -> Setting:

@@ -14,7 +14,7 @@ from snnrl.encoders.frames import COLUMNS
 from snnrl.encoders.onehot import MOST_NUMBERS
 from snnrl.errors import ConfigError, did_you_mean, one_line, shown
 from snnrl.legacy import FROM_0_1
-from snnrl.settings import accepted, annotations, check_arguments, of_signature
+from snnrl.settings import accepted, annotated, check_arguments, of_signature
 from snnrl.spaces import Pictures, Space, Vector, check_observations, is_small_grey, names_of, only_part
 from snnrl.types import Setting, Settings
 
@@ -49,7 +49,7 @@ def make_encoder(space: Space, encoder: Settings | str | None, window: Window) -
             raise ConfigError(
                 f"{SETTING}.{key}={shown(value)}: {called} has no such setting; {did_you_mean(key, known)}"
             )
-    check_arguments(settings, {**annotations(kind), **of_signature(kind.for_space)}, SETTING)
+    check_arguments(settings, {**annotated(kind), **of_signature(kind.for_space)}, SETTING)
     try:
         return kind.for_space(space, window, **settings)
     except ConfigError as error:

@@ -5,7 +5,7 @@ settings of an agent or a learner are a frozen dataclass derived from :class:`Se
 Parts of them that are classes of their own, such as a neuron, are a :func:`part` and are made by :func:`build`.
 """
 
-from snnrl.settings.building import annotations, build, check_arguments, of_signature
+from snnrl.settings.building import annotated, build, check_arguments, of_signature
 from snnrl.settings.constructor import FixedSettings, KnownSettings, accepted, refuse_unknown
 from snnrl.settings.declared import Declaration, declarations, part, setting
 from snnrl.settings.help import help_text
@@ -24,7 +24,7 @@ __all__ = [
     "Registry",
     "Settings",
     "accepted",
-    "annotations",
+    "annotated",
     "at",
     "build",
     "check_arguments",

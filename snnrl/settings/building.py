@@ -49,7 +49,7 @@ def build(registry: Registry[T], part: Part, setting: str, *arguments: object, *
             raise ConfigError(
                 f"{setting}.{name}={shown(value)}: {part.name} has no such setting; {did_you_mean(name, own)}"
             )
-    check_arguments(part.settings, annotations(kind), setting)
+    check_arguments(part.settings, annotated(kind), setting)
     fitting = {name: value for name, value in given.items() if name in names}
     for name in required(kind)[len(arguments) :]:
         if name not in fitting and name not in part.settings:
@@ -66,7 +66,7 @@ def build(registry: Registry[T], part: Part, setting: str, *arguments: object, *
 
 
 @once_per_class
-def annotations(kind: type) -> Mapping[str, Declaration]:
+def annotated(kind: type) -> Mapping[str, Declaration]:
     """The arguments of a class's constructor, and of those that it passes further ones on to, as they are annotated."""
     found: dict[str, Declaration] = {}
     for parent in kind.__mro__:
@@ -86,7 +86,7 @@ def of_signature(function: Callable[..., object]) -> dict[str, Declaration]:
         hints = get_type_hints(function)
     except (NameError, TypeError, AttributeError):
         hints = {}
-    found = {}
+    found: dict[str, Declaration] = {}
     for name, each in inspect.signature(function).parameters.items():
         unpacked = get_args(hints.get(name)) if each.kind is inspect.Parameter.VAR_KEYWORD else ()
         if unpacked and is_typeddict(unpacked[0]):

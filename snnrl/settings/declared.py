@@ -103,7 +103,9 @@ def declarations(config: type) -> Mapping[str, Declaration]:
 def entries_of(declared: Declaration) -> type | None:
     """The dataclass of which a list's entries are, where the setting is such a list."""
     inner = get_args(declared.type)[:1] if get_origin(declared.type) in (tuple, list) else ()
-    return inner[0] if inner and dataclasses.is_dataclass(inner[0]) and declared.registry is None else None
+    if not inner or not isinstance(inner[0], type) or declared.registry is not None:
+        return None
+    return inner[0] if dataclasses.is_dataclass(inner[0]) else None
 
 
 def _said(config: type, name: str) -> Declared:

@@ -47,7 +47,7 @@ def test_a_config_shares_no_mapping_with_another() -> None:
     [
         ({"atari": {"frame_skip": 0}}, "env.atari.frame_skip=0: must be an integer of at least 1"),
         ({"atari": {"frame_skip": 2.0}}, "env.atari.frame_skip=2.0: must be an integer"),
-        ({"atari": {"frame_skip": True}}, "env.atari.frame_skip=True: must be an integer"),
+        ({"atari": {"frame_skip": True}}, "env.atari.frame_skip=true: must be an integer"),
         ({"atari": {"sticky_actions": 1.0}}, "env.atari.sticky_actions=1.0: must be a probability"),
         ({"atari": {"sticky_actions": -0.1}}, "env.atari.sticky_actions=-0.1: must be a probability"),
         ({"atari": {"noop_max": -1}}, "env.atari.noop_max=-1: must be an integer of at least 0"),
@@ -80,7 +80,7 @@ def test_a_config_shares_no_mapping_with_another() -> None:
         ({"id": "CartPole-v1", "atari": {}}, "must be left out for CartPole-v1"),
         ({"num_env": 3}, "env.num_env=3: there is no such setting; did you mean num_envs"),
         ({"value_range": [0, 1]}, "env.value_range=[0, 1]: there is no such setting; it is now agent.value_range"),
-        ({"frames": None}, "env.frames=None: there is no such setting; it is now agent.encoder"),
+        ({"frames": None}, "env.frames=null: there is no such setting; it is now agent.encoder"),
         ({"atari": {"frameskip": 3}}, "env.atari.frameskip=3: there is no such setting; did you mean frame_skip?"),
         ({"reward": {"zzz": 3}}, "env.reward.zzz=3: there is no such setting; there are: failure, high"),
     ],

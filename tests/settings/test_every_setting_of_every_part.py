@@ -19,7 +19,7 @@ from snnrl.encoders import ENCODERS, Window
 from snnrl.errors import ConfigError, shown
 from snnrl.neurons import NEURONS
 from snnrl.plasticity import RULES
-from snnrl.settings import Part, Registry, accepted, annotations, build, of_signature
+from snnrl.settings import Part, Registry, accepted, annotated, build, of_signature
 from snnrl.settings.reading import alternatives
 
 NOT_OF_RECIPES = ("shape", "dt", "generator", "normaliser", "space")
@@ -55,7 +55,7 @@ def assert_one_line(error: ConfigError, name: str, value: object) -> None:
 @pytest.mark.parametrize(("registry", "name"), BUILT, ids=lambda each: getattr(each, "kind", each))
 def test_a_wrong_type_of_any_setting_is_one_line(registry: Registry[Any], name: str) -> None:
     kind = registry.find(name, "name")
-    known = annotations(kind)
+    known = annotated(kind)
     settings = [each for each in accepted(kind) if each not in NOT_OF_RECIPES]
     assert set(settings) <= set(known), "a setting without an annotation"
     for setting in settings:
@@ -68,7 +68,7 @@ def test_a_wrong_type_of_any_setting_is_one_line(registry: Registry[Any], name: 
 @pytest.mark.parametrize("name", ENCODERS.names())
 def test_a_wrong_type_of_any_setting_of_an_encoder_is_one_line(name: str) -> None:
     kind = ENCODERS.find(name, "name")
-    known: Mapping[str, Any] = {**annotations(kind), **of_signature(kind.for_space)}
+    known: Mapping[str, Any] = {**annotated(kind), **of_signature(kind.for_space)}
     window = Window(4, 1.0, torch.Generator())
     for setting in encoder_settings(kind):
         for value in wrong_values(known[setting].type, None):
