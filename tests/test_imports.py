@@ -58,7 +58,7 @@ NARROWER: dict[str, set[str]] = {
     "words": {"errors", "textfiles"},
     "trust": {"errors"},
     "composition": set(),
-    "tuning": {"errors", "words"},
+    "tuning": {"errors", "legacy"},
     "run_settings": {"settings"},
     "recipes": {"errors", "settings", "legacy", "run_settings", "textfiles", "words", "composition", "tuning"},
     "cli": {"errors", "output", "run_settings", "settings", "words"},

@@ -70,7 +70,7 @@ def test_a_config_shares_no_mapping_with_another() -> None:
         ({"reward": {"failure": 10**400}}, "must be a finite number"),
         ({"reward": {"low": 1.0, "high": 1.0}}, "env.reward.low=1.0: must be below env.reward.high (1.0)"),
         ({"reward": {"life_loss_ends": 1}}, "env.reward.life_loss_ends=1: must be true or false"),
-        ({"reward": None}, "env.reward=None: must be a mapping"),
+        ({"reward": None}, "env.reward=null: must be a mapping"),
         ({"kwargs": [1]}, "env.kwargs=[1]: must be a mapping"),
         ({"env_steps": 0}, "env.env_steps=0: must be an integer of at least 1"),
         ({"num_envs": 0}, "env.num_envs=0: must be an integer of at least 1"),
