@@ -76,7 +76,9 @@ class SupervisedTask(Task[Learner]):
         with taking_over():
             channels, height, width = (int(size) for size in saved.get("shape", [1, 28, 28]))
             classes = int(saved.get("classes", 10))
-        return _fitting_learner(config, (channels, height, width), classes, device).to(device)
+        learner = _fitting_learner(config, (channels, height, width), classes, device).to(device)
+        learner.run_settings = config.resolved
+        return learner
 
     def begin(self, epoch: int, steps: int) -> None:
         """Go on after ``steps`` images."""
