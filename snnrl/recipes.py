@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hydra.errors import HydraException
@@ -24,7 +25,7 @@ from snnrl.settings import renamed
 from snnrl.textfiles import read_yaml
 from snnrl.tuning import SECTION, parents, tuned_settings
 from snnrl.types import Setting, Settings
-from snnrl.words import Word, Words, given, quoted, read_line
+from snnrl.words import Word, Words, as_text, given, quoted, read_line
 
 GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "experiments"}
 ANY_GYMNASIUM, ANY_ATARI = "Gymnasium", "Atari"
@@ -44,7 +45,7 @@ BASE: Settings = {
     "eval": {
         **_DEFAULTS["eval"],
         "episodes": f"${{oc.select:env.eval_episodes,{_DEFAULTS['eval']['episodes']}}}",
-        "deterministic": "${oc.select:env.eval_deterministic,true}",
+        "deterministic": f"${{oc.select:env.eval_deterministic,{str(_DEFAULTS['eval']['deterministic']).lower()}}}",
     },
 }
 
@@ -85,7 +86,7 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Setting]:
     Raises:
         ConfigError: a word that is no override, or names an unknown recipe or key; the message names the nearest.
     """
-    words = read_line(overrides, GROUPS)
+    words = _folded(read_line(overrides, GROUPS))
     _check_recipes(words.choices)
     experiment = words.choices.get("experiment")
     base = _ACTING if experiment is None or not has_learner(experiment) else _SUPERVISED
@@ -248,6 +249,23 @@ def _keys(config: Settings, prefix: str = "") -> Iterator[str]:
         yield name
         if isinstance(config[key], Mapping):
             yield from _keys(config[key], f"{name}.")
+
+
+def _folded(words: Words) -> Words:
+    """A part's name and its settings as one word, ``agent.encoder={name:delta,threshold:1}``."""
+    settings = list(words.settings)
+    for named in words.settings:
+        is_name = named.value.lstrip()[:1] not in ("{", "[", "") and named.value != "null"
+        if named.key not in (*_PARTS, "agent.encoder") or not is_name:
+            continue
+        inner = [word for word in settings if word.key.rpartition(".")[0] == named.key]
+        if inner:
+            entries = [f"name:{quoted(str(as_text(named.value)))}"]
+            entries += [f"{word.key.rpartition('.')[2]}:{word.value}" for word in inner]
+            value = f"{{{','.join(entries)}}}"
+            whole = named._replace(written=f"{named.key}={value}", value=value)
+            settings = [whole if word is named else word for word in settings if word not in inner]
+    return replace(words, settings=settings)
 
 
 def _forced(word: Word) -> list[str]:

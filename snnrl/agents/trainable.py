@@ -14,6 +14,7 @@ from torch import nn
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.networks.cost import Cost
+from snnrl.settings import changed_settings
 from snnrl.spaces.leaves import Space
 from snnrl.types import Action, Observation, PolicyState, Saved, Setting, Settings
 
@@ -230,6 +231,13 @@ class Trainable(nn.Module):
                 f"{type(self).__name__}: was made without an environment; must be made by snnrl.make_agent(env, ...)"
             )
         return self.origin
+
+    def __repr__(self) -> str:
+        """The agent's environment and settings in short; its parts have the long representation of torch."""
+        if self.origin is None:
+            return f"{type(self).__name__}()"
+        chosen = changed_settings(self.Config, self.origin.settings["agent"], limit=200)
+        return f"{type(self).__name__}(env={self.origin.env.id}, num_timesteps={self.num_timesteps:,}{chosen})"
 
     def learning_state(self) -> Saved:
         """What it needs to learn on, besides weights and generator: tensors and plain containers."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from snnrl.agents.trainable import of_class, training
 from snnrl.errors import ConfigError, require
+from snnrl.settings import changed_settings
 from snnrl.types import Setting, Settings
 
 if TYPE_CHECKING:
@@ -144,6 +145,13 @@ class Learner(nn.Module, ABC):
             UntrustedCodeError: it names code that may not run.
         """
         return of_class(cls, training().load(path, env=None, device=device, trust=trust), path)
+
+    def __repr__(self) -> str:
+        """The learner's data set and settings in short."""
+        if self.run_settings is None:
+            return f"{type(self).__name__}(classes={self.classes})"
+        chosen = changed_settings(self.Config, self.run_settings["learner"], limit=200)
+        return f"{type(self).__name__}(dataset={self.run_settings['dataset']}{chosen})"
 
     def made_by(self) -> Settings:
         """:attr:`run_settings`.

@@ -5,8 +5,8 @@ settings of an agent or a learner are a frozen dataclass derived from :class:`Se
 Parts of them that are classes of their own, such as a neuron, are a :func:`part` and are made by :func:`build`.
 """
 
-from snnrl.settings.constructor import FixedSettings, KnownSettings, accepted, refuse_unknown
-from snnrl.settings.declared import Declaration, declarations, part, setting
+from snnrl.settings.constructor import FixedSettings, KnownSettings, accepted, missing, refuse_unknown, required
+from snnrl.settings.declared import Declaration, changed_settings, declarations, part, setting
 from snnrl.settings.help import help_text
 from snnrl.settings.parts import Part, build, read_part
 from snnrl.settings.reading import Settings, at, read, read_named, renamed, unknown
@@ -25,11 +25,13 @@ __all__ = [
     "accepted",
     "at",
     "build",
+    "changed_settings",
     "declarations",
     "help_text",
     "is_imported",
     "is_number",
     "is_whole",
+    "missing",
     "one_of",
     "part",
     "read",
@@ -39,6 +41,7 @@ __all__ = [
     "register",
     "renamed",
     "require_whole",
+    "required",
     "setting",
     "unknown",
     "wrong",

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, field
 from typing import Any, NamedTuple, get_type_hints
 
+from snnrl.errors import shown
 from snnrl.settings.registry import Registry
 from snnrl.settings.values import Limits, once_per_class
-from snnrl.types import Setting
+from snnrl.types import Setting, Settings
 
 _KEY = "snnrl"
 
@@ -98,6 +99,19 @@ def declarations(config: type) -> Mapping[str, Declaration]:
         said = _said(config, each.name)
         found[each.name] = Declaration(each.name, hints.get(each.name, fallback), default, *said)
     return found
+
+
+def changed_settings(config: type, given: Settings, limit: int) -> str:
+    """Settings that are not as they would be by default, for a representation: ``, gamma=0.9, lr=0.1``.
+
+    Args:
+        config: that declares them.
+        given: by name; a ``name`` that is not declared is left out.
+        limit: characters, after which they are cut.
+    """
+    known = declarations(config)
+    changed = [f", {name}={given[name]!r}" for name in known if name in given and given[name] != known[name].default]
+    return shown("".join(changed), limit)
 
 
 def _said(config: type, name: str) -> Declared:

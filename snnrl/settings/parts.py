@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from snnrl.errors import ConfigError, did_you_mean, one_line, shown
-from snnrl.settings.constructor import accepted, is_open, required
+from snnrl.settings.constructor import accepted, is_open, missing, required
 from snnrl.settings.registry import Registry
 from snnrl.settings.values import wrong
 from snnrl.types import Setting, Settings
@@ -85,9 +85,9 @@ def build(registry: Registry[T], part: Part, setting: str, *arguments: object, *
                 f"{setting}.{name}={shown(value)}: {part.name} has no such setting; {did_you_mean(name, own)}"
             )
     fitting = {name: value for name, value in given.items() if name in names}
-    for name in required(kind)[len(arguments) :]:
-        if name not in fitting and name not in part.settings:
-            raise ConfigError(f"{setting}.{name} is missing: {part.name} has no default for it")
+    needed = required(kind)[len(arguments) :]
+    if lacking := [name for name in needed if name not in fitting and name not in part.settings]:
+        raise missing(setting, part.name, kind, lacking)
     make: Callable[..., T] = kind
     try:
         return make(*arguments, **fitting, **part.settings)

@@ -116,7 +116,7 @@ def test_who_is_called_between_steps_may_end_it_and_the_environments_are_closed(
 ) -> None:
     calls, closed = [0], []
 
-    def stop_at_the_fourth() -> None:
+    def stop_at_the_fourth(done: int) -> None:
         calls[0] += 1
         if calls[0] == 4:
             raise Stopped
