@@ -106,11 +106,12 @@ def changed_settings(config: type, given: Settings, limit: int) -> str:
 
     Args:
         config: that declares them.
-        given: by name; a ``name`` that is not declared is left out.
+        given: by name; sections of further settings are left out.
         limit: characters, after which they are cut.
     """
     known = declarations(config)
-    changed = [f", {name}={given[name]!r}" for name in known if name in given and given[name] != known[name].default]
+    flat = {name: given[name] for name in known if name in given and not isinstance(given[name], Mapping)}
+    changed = [f", {name}={value!r}" for name, value in flat.items() if value != known[name].default]
     return shown("".join(changed), limit)
 
 
