@@ -137,6 +137,16 @@ def test_who_is_called_between_steps_may_end_it_and_the_environments_are_closed(
     assert closed == [True, True]
 
 
+@pytest.mark.usefixtures("lengths")
+def test_who_is_called_between_steps_is_told_how_many_episodes_are_over() -> None:
+    told: list[int] = []
+    evaluate(Witness(), LENGTHS, episodes=6, seed=0, num_envs=2, between_steps=told.append)
+    assert told[0] == 0
+    assert told == sorted(told)
+    assert told[-1] < 6
+    assert len(set(told)) > 2
+
+
 def test_an_evaluation_follows_its_seed_and_its_epoch() -> None:
     agent = make_agent("CartPole", "constant", action=1)
 
