@@ -158,7 +158,7 @@ def test_nothing_else_imports_the_integrations() -> None:
             assert "integrations" not in {room(imported) for imported, _ in imports(tree)}, module
 
 
-ENVIRONMENTS_KNOW = {"envs", "errors", "settings", "datafiles", "spaces", "types"}
+ENVIRONMENTS_KNOW = {"envs", "errors", "settings", "datafiles", "run_settings", "spaces", "types"}
 
 
 def test_environments_know_nothing_of_spikes_nor_of_torch() -> None:

@@ -81,7 +81,6 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._note = ""
         text = self._describe(finished=True)
         if self._bar is not None:
             self._draw(self._bar, text)

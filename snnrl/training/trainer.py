@@ -278,6 +278,7 @@ class Trainer:
     def _final(self) -> Finished:
         """The evaluation at the end."""
         found = self.task.finish(self._between, self.progress.message)
+        self.progress.tell("")
         self.evaluation = found.evaluation
         self._log(found.metrics)
         if self.files.run_dir is not None:
