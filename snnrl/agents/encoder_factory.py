@@ -61,7 +61,7 @@ def make_encoder(space: Space, encoder: Settings | str | None, window: Window) -
         raise ConfigError(text if name is None else f"{SETTING}.name={name}: {text}") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"{SETTING}={chosen}: has a value of another kind than the recipes show in {settings}; {one_line(error)}"
+            f"{SETTING}={chosen} {settings}: has a value of another kind than the recipes show; {one_line(error)}"
         ) from error
 
 
