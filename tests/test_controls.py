@@ -79,7 +79,7 @@ def test_what_is_there_is_not_done_again(run: Path, capsys: pytest.CaptureFixtur
 )
 def test_a_wrong_option_is_named(words: list[str], message: str, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([word.format(run=run) for word in words]) == 2
-    assert capsys.readouterr().err.strip() == f"error: {message}"
+    assert capsys.readouterr().err.strip() == f"error: {message.format(run=run)}"
 
 
 def test_an_agent_without_plasticity_has_no_controls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
