@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from snnrl.cli import RunOptions, read_options, run_command, usage
 from snnrl.errors import require
-from snnrl.run_settings import DeviceSettings
+from snnrl.run_settings import DeviceSettings, ProgressSettings
 from snnrl.settings import setting
 from snnrl.types import Settings
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(RunOptions, DeviceSettings):
+class Options(RunOptions, DeviceSettings, ProgressSettings):
     """Options of the command."""
 
     sim_steps: int | tuple[int, ...] = setting(
@@ -81,6 +81,7 @@ def convert_run(words: Sequence[str]) -> int:
     from snnrl.textfiles import usable, write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.evaluation import evaluate
+    from snnrl.training.progress import evaluating
     from snnrl.training.summary import bootstrap_interval, write_json
     from snnrl.training.writable import keeping, require_writable
 
@@ -103,7 +104,8 @@ def convert_run(words: Sequence[str]) -> int:
     observations = gather(agent, config.env, options.samples, config.seed)
 
     def play(player: Policy) -> NDArray[np.float64]:
-        found = evaluate(player, config.env, episodes=options.episodes, seed=config.seed)
+        with evaluating(options.episodes, "episodes", options.progress) as tell:
+            found = evaluate(player, config.env, episodes=options.episodes, seed=config.seed, between_steps=tell)
         if found.cut:
             print(found.remark, file=sys.stderr, flush=True)
         return found.returns

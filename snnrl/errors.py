@@ -62,14 +62,21 @@ def did_you_mean(name: object, known: Iterable[str], listed_by: str | None = Non
         listed_by: a command that lists it, where it is too much for a message.
     """
     known = sorted(map(str, set(known)))
-    folded = {word.lower(): word for word in known}
-    near = [folded[hit] for hit in difflib.get_close_matches(str(name)[:100].lower(), folded, n=3, cutoff=0.6)]
+    hint = near(name, known)
     if listed_by is not None:
-        all_of_them = f"{listed_by} lists all that there are"
-        return f"did you mean {' or '.join(near)}? {all_of_them}" if near else all_of_them
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"there are: {', '.join(known)}"
+        return f"{hint} {listed_by} lists all that there are".lstrip()
+    return hint or f"there are: {', '.join(known)}"
+
+
+def near(name: object, known: Iterable[str]) -> str:
+    """Name what lies nearest to a misspelt word, or nothing where all else is far.
+
+    >>> near("CartPloe", ["CartPole", "Pong"]), near("x", ["CartPole", "Pong"])
+    ('did you mean CartPole?', '')
+    """
+    folded = {word.lower(): word for word in sorted(known)}
+    hits = difflib.get_close_matches(str(name)[:100].lower(), folded, n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(folded[hit] for hit in hits)}?" if hits else ""
 
 
 def one_line(error: BaseException | str, limit: int = 200) -> str:

@@ -43,7 +43,7 @@ BASE: Settings = {
     "eval": {
         **_DEFAULTS["eval"],
         "episodes": f"${{oc.select:env.eval_episodes,{_DEFAULTS['eval']['episodes']}}}",
-        "deterministic": "${oc.select:env.eval_deterministic,true}",
+        "deterministic": f"${{oc.select:env.eval_deterministic,{str(_DEFAULTS['eval']['deterministic']).lower()}}}",
     },
 }
 

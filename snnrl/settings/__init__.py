@@ -6,8 +6,8 @@ Parts of them that are classes of their own, such as a neuron, are a :func:`part
 """
 
 from snnrl.settings.building import annotated, build, check_arguments, of_signature
-from snnrl.settings.constructor import FixedSettings, KnownSettings, accepted, refuse_unknown
-from snnrl.settings.declared import Declaration, declarations, part, setting
+from snnrl.settings.constructor import FixedSettings, KnownSettings, accepted, missing, refuse_unknown, required
+from snnrl.settings.declared import Declaration, changed_settings, declarations, part, setting
 from snnrl.settings.help import help_text
 from snnrl.settings.parts import Part, read_part
 from snnrl.settings.reading import Settings, at, read, read_named, renamed, unknown
@@ -27,12 +27,14 @@ __all__ = [
     "annotated",
     "at",
     "build",
+    "changed_settings",
     "check_arguments",
     "declarations",
     "help_text",
     "is_imported",
     "is_number",
     "is_whole",
+    "missing",
     "of_signature",
     "one_of",
     "part",
@@ -43,6 +45,7 @@ __all__ = [
     "register",
     "renamed",
     "require_whole",
+    "required",
     "setting",
     "unknown",
     "wrong",

@@ -11,7 +11,7 @@ from operator import or_
 from typing import TypeVar, get_args, get_type_hints, is_typeddict
 
 from snnrl.errors import ConfigError, did_you_mean, one_line, shown
-from snnrl.settings.constructor import accepted, is_open, required
+from snnrl.settings.constructor import accepted, is_open, missing, required
 from snnrl.settings.declared import Declaration
 from snnrl.settings.parts import Part
 from snnrl.settings.reading import alternatives, typed
@@ -51,9 +51,9 @@ def build(registry: Registry[T], part: Part, setting: str, *arguments: object, *
             )
     check_arguments(part.settings, annotated(kind), setting)
     fitting = {name: value for name, value in given.items() if name in names}
-    for name in required(kind)[len(arguments) :]:
-        if name not in fitting and name not in part.settings:
-            raise ConfigError(f"{setting}.{name} is missing: {part.name} has no default for it")
+    needed = required(kind)[len(arguments) :]
+    if lacking := [name for name in needed if name not in fitting and name not in part.settings]:
+        raise missing(setting, part.name, kind, lacking)
     make: Callable[..., T] = kind
     try:
         return make(*arguments, **fitting, **part.settings)

@@ -8,6 +8,8 @@ import pytest
 
 from snnrl.envs import AtariConfig, EnvConfig, RewardConfig
 from snnrl.errors import ConfigError
+from snnrl.recipes import compose_run
+from snnrl.run_settings import EvalSettings, RLSettings
 
 FULL = {
     "id": "ALE/SpaceInvaders-v5",
@@ -94,3 +96,11 @@ def test_a_wrong_setting_is_named_with_its_value_and_what_is_right(settings: dic
 def test_the_id_is_required() -> None:
     with pytest.raises(ConfigError, match="is missing"):
         EnvConfig.from_mapping({"num_envs": 2})
+
+
+def test_what_a_recipe_does_not_say_is_as_in_a_run_without_one() -> None:
+    bare = EnvConfig("any")
+    assert (bare.env_steps, bare.num_envs) == (RLSettings.env_steps, RLSettings.num_envs)
+    assert (bare.eval_episodes, bare.eval_deterministic) == (EvalSettings.episodes, EvalSettings.deterministic)
+    settings = compose_run(["env=Gymnasium", "env.id=CartPole-v1"])
+    assert settings["eval"]["deterministic"] is EvalSettings.deterministic
