@@ -267,8 +267,8 @@ class RSTDP(Agent[RSTDPState]):
         instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
         gate = _stack(credits).repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
-        policy = ThirdFactor(scaled, _stack(continuing), instant)
-        value = ThirdFactor(modulator, policy.continuing)
+        policy = ThirdFactor(scaled, _stack(continuing), instant, activity_continuing=_stack(decided))
+        value = policy._replace(modulator=modulator, instant=None)
         third = {
             edge.key: {"actor": policy._replace(gate=gate), "critic": value}.get(edge.post, policy)
             for edge in self.network.plastic()
