@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,8 @@ from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
 from snnrl.networks.structure import NetworkState
 from snnrl.networks.window_run import Seen, rule_changes
-from snnrl.neurons import AnyNeuron, EscapeNoiseState, SaturatingIFState
-from snnrl.plasticity import AnyRule, EligibilityState, EProp, ThirdFactor, ThreeFactor
-from snnrl.plasticity.base import train
+from snnrl.neurons import AnyNeuron
+from snnrl.plasticity import AnyRule, EligibilityState, EProp, ThirdFactor, ThreeFactor, spike_train
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import State
 
@@ -73,9 +72,10 @@ class ActorCritic(Network):
     are the preference for it; the critic's mean rate, between silence and its highest, is a value within
     ``value_range``. Rules learn when all that followed from a decision is known, see :meth:`changes`.
 
-    An encoder of synchronous spikes begins each window anew, neurons and traces keep nothing of the window before; with
-    any other, and where the network is ``persistent``, they go on, so that what was seen earlier in an episode has an
-    effect as long as membranes, adaptation and recurrent spikes last.
+    Behind an encoder of synchronous spikes each window begins anew, unless the network is ``persistent``: neurons and
+    traces of spikes keep nothing of the window before. With any other they go on, so that what was seen earlier in an
+    episode has an effect as long as membranes, adaptation and recurrent spikes last. Eligibility always lasts from
+    window to window.
 
     Where there is no hidden layer and actor and critic are the default ones, windows are run and learned from by
     :class:`~snnrl.networks.fused_readouts.FusedReadouts`, which gives the same.
@@ -177,10 +177,10 @@ class ActorCritic(Network):
         """
         spikes, encoder_state = self.encoder(observation, state.encoder)
         if self.persistent and isinstance(spikes, SparseSpikes):
-            spikes = train(spikes.reshape_rows(1, len(observation)), self.sim_steps)
+            spikes = spike_train(spikes.reshape_rows(1, len(observation)), self.sim_steps)
         if self.fused is not None:
-            own = cast(tuple[EscapeNoiseState, SaturatingIFState], state.network.neurons)
-            window = self.fused.run(spikes, own, state.trace, expected=expected, learning=self.training)
+            actor, critic = state.network.neurons
+            window = self.fused.run(spikes, (actor, critic), state.trace, expected=expected, learning=self.training)
             after = ActorCriticState(encoder_state, state.network._replace(neurons=window.neurons), window.trace)
             return self._activity({"actor": window.actor, "critic": window.critic}, window.seen), after
         fired, observed, network = self.observe(self._input(spikes, expected), state.network)
@@ -221,7 +221,8 @@ class ActorCritic(Network):
 
         Args:
             seen: from :meth:`joined`.
-            third: by the keys of plastic connections.
+            third: by the keys of plastic connections; which windows begin anew behind an encoder of synchronous spikes
+                is known here.
             rules: their states, from :meth:`init_rules` or the last changes; eligibility is updated in place.
 
         Returns:
@@ -229,7 +230,7 @@ class ActorCritic(Network):
         """
         if self.fused is not None:
             return self.fused.changes(seen, third, rules)
-        return rule_changes(self, seen, third, rules)
+        return rule_changes(self, seen, self._with_windows(seen, third), rules)
 
     def learning_signals(self, credit: Tensor) -> dict[str, Tensor]:
         """What each hidden layer that has feedback is told, ``[steps, batch, *shape]`` by its name.
@@ -263,6 +264,7 @@ class ActorCritic(Network):
         Arguments are those of :meth:`changes`; keys of the result are the names in :attr:`scaled`.
         """
         powers: dict[str, Tensor] = {}
+        third = third if self.fused is not None else self._with_windows(seen, third)
         for edge, state in zip(self.plastic(), rules, strict=True):
             rule, name = self.rule(edge), self.scaled.get(edge.key)
             if name is None or name in powers or not isinstance(rule, ThreeFactor | EProp):
@@ -280,6 +282,17 @@ class ActorCritic(Network):
             if isinstance(self.rule(edge), ThreeFactor | EProp):
                 names[edge.key] = edge.pre if isinstance(self.rule(edge), ThreeFactor) else edge.key
         return names
+
+    def _with_windows(self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor]) -> dict[str, ThirdFactor]:
+        """``third``, and that neurons begin anew after every window of synchronous spikes, and traces with them."""
+        if not self.encoder.synchronous or self.persistent:
+            return dict(third)
+        known = {}
+        for key, each in third.items():
+            time, batch = seen[key].post.shape[:2]
+            anew = seen[key].post.new_zeros((time // self.sim_steps, batch))
+            known[key] = each._replace(activity_continuing=anew)
+        return known
 
 
 def _stacked(parts: list[Spikes]) -> Spikes:

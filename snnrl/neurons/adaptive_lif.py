@@ -57,8 +57,8 @@ class AdaptiveLIF(LeakyMembrane[AdaptiveLIFState]):
         **settings: Setting,
     ) -> None:
         super().__init__(shape, **settings)
-        self._set("tau_adaptation", tau_adaptation)
-        self._set("increment", increment)
+        self.set_value("tau_adaptation", tau_adaptation)
+        self.set_value("increment", increment)
 
     def limits(self, name: str) -> Limits:
         return at_least(0) if name in ("increment", "beta") else super().limits(name)
@@ -66,13 +66,15 @@ class AdaptiveLIF(LeakyMembrane[AdaptiveLIFState]):
     @property
     def threshold_rise(self) -> Value:
         """By how much a spike raises the threshold of the next step."""
-        return self.value("increment") * self._decay("tau_adaptation")
+        return self.value("increment") * self.decay_of("tau_adaptation")
 
     def init_state(self, batch: int) -> AdaptiveLIFState:
-        return AdaptiveLIFState(v=self._zeros(batch) + self.v_rest, adaptation=self._zeros(batch), **self._rest(batch))
+        return AdaptiveLIFState(
+            v=self.zeros(batch) + self.v_rest, adaptation=self.zeros(batch), **self.shared_leaves(batch)
+        )
 
     def charge(self, current: Tensor, state: AdaptiveLIFState) -> AdaptiveLIFState:
-        adaptation = state.adaptation * self._decay("tau_adaptation")
+        adaptation = state.adaptation * self.decay_of("tau_adaptation")
         return state._replace(v=self._charged(state.v, current), adaptation=adaptation)
 
     def excess(self, state: AdaptiveLIFState) -> Tensor:
@@ -112,13 +114,13 @@ class LSNN(AdaptiveLIF):
     ) -> None:
         require(settings.pop("reset", "soft") == "soft", "reset", "hard", "soft, the reset of this model")
         LeakyMembrane.__init__(self, shape, reset="soft", **settings)
-        self._set("tau_adaptation", tau_adaptation)
-        self._set("beta", beta)
+        self.set_value("tau_adaptation", tau_adaptation)
+        self.set_value("beta", beta)
 
     @property
     def threshold_rise(self) -> Value:
         """By how much a spike raises the threshold of the next step."""
-        return self.value("beta") * self._loss("tau_adaptation")
+        return self.value("beta") * self.loss_of("tau_adaptation")
 
     def charge(self, current: Tensor, state: AdaptiveLIFState) -> AdaptiveLIFState:
         return state._replace(v=self._charged(state.v, current))
@@ -128,7 +130,7 @@ class LSNN(AdaptiveLIF):
 
     def forward(self, current: Tensor, state: AdaptiveLIFState) -> tuple[Tensor, AdaptiveLIFState]:
         spikes, after = super().forward(current, state)
-        rho, gain = self._decay("tau_adaptation"), self._loss("tau_adaptation")
+        rho, gain = self.decay_of("tau_adaptation"), self.loss_of("tau_adaptation")
         return spikes, after._replace(adaptation=decay_trace(state.adaptation, gain * spikes, rho))
 
     def reset(self, state: AdaptiveLIFState, spikes: Tensor) -> AdaptiveLIFState:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnrl.connections.base import Connection
 from snnrl.errors import ConfigError, did_you_mean, require
-from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, presynaptic_trace, require_finite, zeros
+from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, presynaptic_trace, require_finite, zero_trace
 from snnrl.plasticity.three_factor import required
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
@@ -128,18 +128,18 @@ class EProp(Rule[EPropState]):
         self.decay_adaptation = decay_factor(tau_adaptation, dt, "tau_adaptation")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EPropState:
-        shared = connection.at_synapses(zeros(connection, 1, post_shape) + 1, pre_shape).amax() > 1
+        shared = connection.at_synapses(zero_trace(connection, 1, post_shape) + 1, pre_shape).amax() > 1
         kind = type(connection).__name__
         require(not bool(shared), "connection", kind, "one in which each weight is that of one synapse, such as Dense")
         per_synapse = [connection.new_eligibility(batch) for _ in range(3)]
-        return EPropState(zeros(connection, batch, pre_shape), *per_synapse)
+        return EPropState(zero_trace(connection, batch, pre_shape), *per_synapse)
 
     @torch.no_grad()
     def presynaptic(
         self, pre: Tensor | SparseSpikes, post: Tensor, state: EPropState, third: ThirdFactor
     ) -> Tensor | SparseSpikes:
         """What a neuron's nearness to a spike is multiplied by in a window; arguments are those of :meth:`forward`."""
-        return presynaptic_trace(pre, len(post), state.trace, self.decay_mem, third.continuing)[0]
+        return presynaptic_trace(pre, len(post), state.trace, self.decay_mem, third.traces_continuing)[0]
 
     @torch.no_grad()
     def forward(
@@ -147,7 +147,7 @@ class EProp(Rule[EPropState]):
     ) -> tuple[Tensor, EPropState]:
         modulator = required(third.modulator)
         steps, length = len(modulator), len(post) // len(modulator)
-        x_pre, trace = presynaptic_trace(pre, len(post), state.trace, self.decay_mem, third.continuing)
+        x_pre, trace = presynaptic_trace(pre, len(post), state.trace, self.decay_mem, third.traces_continuing)
         kernel = decay_kernel(length, self.decay_readout, post)
         reaching = kernel.cumsum(0).flip(0)  # a spike at each step, as the readouts have summed it up at the end
         lasting = float(self.decay_readout * kernel.sum())  # the same of spikes before the step
@@ -173,8 +173,10 @@ class EProp(Rule[EPropState]):
             self._go_on(connection, state, x, left, risen, float(self.decay_readout**length))
             eligibility.mul_(self.decay)
             if third.continuing is not None:
-                for part in state[1:]:
-                    part.mul_(per_row(third.continuing[step], part))
+                eligibility.mul_(per_row(third.continuing[step], eligibility))
+            if third.traces_continuing is not None:
+                for part in (state.adaptation, state.filtered):
+                    part.mul_(per_row(third.traces_continuing[step], part))
         return self.learning_rate * delta, state._replace(trace=trace)
 
     def _go_on(
