@@ -14,10 +14,10 @@ class ErrorFeedback(nn.Module):
     """Weights that broadcast the errors of actions and of the value to a hidden layer.
 
     The learning signal of a neuron is the sum of all errors times its feedback weights, ``L_j = sum_a B_ja (1[chosen a]
-    - p(a)) + value B_j`` (Bellec et al. 2020, Nat. Commun. 11:3625, eq. 35); what a decision was worth arrives besides,
-    as the modulator. ``random`` weights never change (Lillicrap et al. 2016, Nat. Commun. 7:13276; broadcast as in
-    Nøkland 2016, NeurIPS); ``symmetric`` ones are what the readouts' populations give the neuron on average;
-    ``adaptive`` ones begin at random and make the readouts' changes too.
+    - p(a)) + value B_j`` (reward-based e-prop, Bellec et al. 2020, Nat. Commun. 11:3625); what a decision was worth
+    arrives besides, as the modulator. ``random`` weights never change (Lillicrap et al. 2016, Nat. Commun. 7:13276;
+    broadcast to every layer as in Nøkland 2016, NeurIPS); ``symmetric`` ones are what the readouts' populations give
+    the neuron on average; ``adaptive`` ones begin at random and make the readouts' changes too.
 
     Args:
         shape: of the hidden population.

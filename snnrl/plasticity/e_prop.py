@@ -46,7 +46,8 @@ class _Past(NamedTuple):
 class EProp(Rule[EPropState]):
     r"""Reward-based e-prop, for spiking neurons of hidden layers, feed-forward and recurrent.
 
-    Bellec, Scherr, Subramoney, Hajek, Salaj, Legenstein & Maass 2020, Nat. Commun. 11:3625, eq. 4, 22 to 25 and 35::
+    Bellec, Scherr, Subramoney, Hajek, Salaj, Legenstein & Maass 2020, Nat. Commun. 11:3625, methods: eligibility traces
+    of LIF and adaptive neurons, reward-based e-prop::
 
         h_j[t]    = surrogate'(v_j[t] - threshold_j[t])             how near the neuron was to a spike
         e_ji[t]   = h_j[t] (x_i[t] - a_ji[t])                       what the synapse did to the neuron's spike
@@ -150,7 +151,8 @@ class EProp(Rule[EPropState]):
         x_pre, trace = presynaptic_trace(pre, len(post), state.trace, self.decay_mem, third.traces_continuing)
         kernel = decay_kernel(length, self.decay_readout, post)
         reaching = kernel.cumsum(0).flip(0)  # a spike at each step, as the readouts have summed it up at the end
-        lasting = float(self.decay_readout * kernel.sum())  # the same of spikes before the step
+        faded = self.decay_readout**length
+        lasting = self.decay_readout * (1 - faded) / (1 - self.decay_readout)  # the same of spikes before the step
         delta = torch.zeros_like(state.eligibility[0])
         for step in range(steps):
             rows = slice(step * length, (step + 1) * length)
@@ -170,27 +172,42 @@ class EProp(Rule[EPropState]):
             if self.rate_cost:
                 lack = self.rate_target * self.dt / 1000 - (excess >= 0).to(excess.dtype).mean(0)
                 delta += self.rate_cost * connection.hebbian(now.within * lack, x).sum(0)
-            self._go_on(connection, state, x, left, risen, float(self.decay_readout**length))
-            eligibility.mul_(self.decay)
-            if third.continuing is not None:
-                eligibility.mul_(per_row(third.continuing[step], eligibility))
-            if third.traces_continuing is not None:
-                for part in (state.adaptation, state.filtered):
-                    part.mul_(per_row(third.traces_continuing[step], part))
+            going_on, anew = third.continuing, third.traces_continuing
+            left_over = torch.full_like(earned, self.decay) if going_on is None else self.decay * going_on[step]
+            eligibility.mul_(per_row(left_over, eligibility))
+            known = torch.ones_like(earned) if anew is None else anew[step]
+            self._go_on(connection, state, x, left, risen, known, faded)
         return self.learning_rate * delta, state._replace(trace=trace)
 
+    @staticmethod
     def _go_on(
-        self, connection: Connection, state: EPropState, x: Tensor, left: _Past, risen: _Past | None, decay: float
+        connection: Connection,
+        state: EPropState,
+        x: Tensor,
+        left: _Past,
+        risen: _Past | None,
+        known: Tensor,
+        faded: float,
     ) -> None:
-        """What is left of a step, in place: of the readouts' view of it, and of adaptation."""
-        shape = x.shape[2:]
-        state.filtered.mul_(decay)
-        connection.hebbian(left.within, x, out=state.filtered)
+        """What is left of a step, in place: of the readouts' view of it, and of adaptation.
+
+        Args:
+            connection: the synapses.
+            state: before the step.
+            x: ``[length, batch, *pre_shape]``, presynaptic traces.
+            left: of the readouts' view.
+            risen: of adaptation; ``None`` for neurons that do not adapt.
+            known: ``[batch]``: 0 where neurons begin anew, else 1.
+            faded: what readouts keep over a step.
+        """
+        shape, each = x.shape[2:], per_row(known, left.within[0])
+        state.filtered.mul_(per_row(faded * known, state.filtered))
+        connection.hebbian(left.within * each, x, out=state.filtered)
         if left.before is None or risen is None or risen.before is None:
             return
-        state.filtered.addcmul_(connection.at_synapses(left.before, shape), state.adaptation)
-        state.adaptation.mul_(connection.at_synapses(risen.before, shape))
-        connection.hebbian(risen.within, x, out=state.adaptation)
+        state.filtered.addcmul_(connection.at_synapses(left.before * each, shape), state.adaptation)
+        state.adaptation.mul_(connection.at_synapses(risen.before * each, shape))
+        connection.hebbian(risen.within * each, x, out=state.adaptation)
 
     def _pasts(self, nearness: Tensor, sums: Tensor) -> tuple[_Past, _Past, _Past | None]:
         """What a step's weighted sums of ``e[t]`` are made of, and the adaptation after it.
