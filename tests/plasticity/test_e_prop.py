@@ -118,6 +118,23 @@ def test_nothing_is_learned_across_the_end_of_an_episode() -> None:
     assert not change(rule(truth.neurons), pre, truth.excess, third._replace(continuing=continuing)).any()
 
 
+def test_neurons_that_begin_anew_keep_eligibility_and_nothing_else() -> None:
+    """After the first step; what the second one adds is what it would add alone."""
+    truth = Gradient("lsnn", recurrent=False)
+    anew = torch.ones(STEPS, BATCH).double()
+    anew[0] = 0
+    found = change(
+        rule(truth.neurons), truth.pre, truth.excess, at_the_end(truth.signal)._replace(activity_continuing=anew)
+    )
+    parts = []
+    for steps in (slice(0, 1), slice(1, STEPS)):
+        pre, signal = torch.zeros_like(truth.pre), torch.zeros_like(truth.signal)
+        within = slice(steps.start * LENGTH, steps.stop * LENGTH)
+        pre[within], signal[steps] = truth.pre[within], truth.signal[steps]
+        parts.append(change(rule(truth.neurons), pre, truth.excess, at_the_end(signal)))
+    torch.testing.assert_close(found, parts[0] + parts[1])
+
+
 def test_an_instant_modulator_acts_on_its_own_step_alone() -> None:
     truth = Gradient("lif", recurrent=False)
     zeros, instant = torch.zeros(STEPS, BATCH).double(), draw(STEPS, BATCH, seed=6)
