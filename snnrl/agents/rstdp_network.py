@@ -176,6 +176,9 @@ def _require_read(config: NetworkConfig, sections: Sequence[str]) -> None:
     """Raise :class:`ConfigError` for feedback that follows readouts which do not read the layer, or not one by one."""
     for layer, section in zip(config.hidden, sections, strict=True):
         kind = None if layer.rule is None else layer.rule.settings.get("feedback")
+        own = None if layer.critic is None else layer.critic.connection.name
+        if layer.rule is not None and layer.rule.name == "e_prop" and own not in (None, "dense"):
+            raise ConfigError(f"{section}.critic.connection={own}: must be dense where the layer learns by e_prop")
         if kind not in ("symmetric", "adaptive"):
             continue
         if section != sections[-1]:

@@ -238,14 +238,15 @@ class ActorCritic(Network):
         Args:
             credit: ``[steps, batch, actions]``: see :meth:`~snnrl.decoders.ActionCode.credit`.
         """
-        if not self.feedback:
-            return {}
-        actor, critic = (self.connection(edge).weight for edge in self.readouts)
         signals = {}
         for name, feedback in self.feedback.items():
             assert isinstance(feedback, ErrorFeedback)
             own = self.own_critics.get(name)
-            feedback.read(actor, critic, None if own is None else self.connection(self._reading(own)).weight)
+            if feedback.kind == "symmetric":
+                feedback.read_actions(self.connection(self.readouts[0]).weight)
+            if feedback.kind == "symmetric" or own is not None:
+                reading = self.readouts[1] if own is None else self._reading(own)
+                feedback.read_value(self.connection(reading).weight)
             signals[name] = feedback(credit)
         return signals
 

@@ -53,23 +53,23 @@ class ErrorFeedback(nn.Module):
         signal = credit @ weight[:, :-1].t() + self.value * weight[:, -1]
         return signal.view(*credit.shape[:-1], *self.shape)
 
-    def read(self, actor: Tensor, critic: Tensor, own: Tensor | None = None) -> None:
-        """Take note of the readouts' weights ``[neurons, size]``: symmetric feedback.
+    def read_actions(self, actor: Tensor) -> None:
+        """Give actions the weights that an actor ``[neurons, size]`` gives them: symmetric feedback."""
+        self.weight[:, :-1] = self._of_actor(actor)
 
-        A layer's ``own`` critic stands in place of the agent's; its weights are at hand whatever the kind of feedback.
+    def read_value(self, critic: Tensor) -> None:
+        """Give the value the weights that a critic ``[neurons, size]`` gives it.
+
+        For symmetric feedback, and for a layer with a critic of its own, whose weights are at hand.
         """
-        if self.kind == "symmetric":
-            self.weight.copy_(self._of_readouts(actor, critic if own is None else own))
-        elif own is not None:
-            self.weight[:, -1] = own.mean(0)
+        self.weight[:, -1] = critic.mean(0)
 
     def change(self, actor: Tensor | None, critic: Tensor | None) -> None:
         """Take note of the change of the readouts' weights ``[neurons, size]``, if they learn: adaptive feedback."""
         if self.kind == "adaptive" and actor is not None and critic is not None:
-            self.weight.add_(self._of_readouts(actor, critic))
+            self.weight[:, :-1] += self._of_actor(actor)
+            self.weight[:, -1] += critic.mean(0)
 
-    def _of_readouts(self, actor: Tensor, critic: Tensor) -> Tensor:
-        """The mean over each population's neurons, ``[size, actions + 1]``."""
-        actions = self.weight.shape[1] - 1
-        each = actor.unflatten(0, (actions, -1)).mean(1)
-        return torch.cat([each, critic.mean(0, keepdim=True)]).t()
+    def _of_actor(self, actor: Tensor) -> Tensor:
+        """The mean over each population's neurons, ``[size, actions]``."""
+        return actor.reshape(self.weight.shape[1] - 1, -1, actor.shape[1]).mean(1).t()

@@ -163,6 +163,10 @@ def test_a_persistent_network_learns_from_synchronous_spikes(hidden: bool) -> No
             "agent.network.hidden[0].rule.feedback=adaptive: must be random where agent.network.critic.connection",
         ),
         (
+            {"hidden": [{**layer(), "critic": {"connection": "mean_field"}}]},
+            "agent.network.hidden[0].critic.connection=mean_field: must be dense where the layer learns by e_prop",
+        ),
+        (
             {"hidden": [layer(feedback="none")]},
             "agent.network.hidden[0].rule.feedback=none: must be one of random, symmetric, adaptive",
         ),

@@ -196,8 +196,9 @@ def test_feedback_stays_or_is_that_of_the_readouts_or_makes_their_changes() -> N
     for kind in ("random", "symmetric", "adaptive"):
         feedback = ErrorFeedback((4,), 2, kind=kind, generator=torch.Generator().manual_seed(0))
         first = feedback.weight.clone()
-        feedback.read(actor, critic)
-        assert torch.equal(feedback.weight, mean if kind == "symmetric" else first)
+        if kind == "symmetric":
+            feedback.read_actions(actor)
+            feedback.read_value(critic)
         feedback.change(actor, critic)
         feedback.change(None, critic)
         expected = {"random": first, "symmetric": mean, "adaptive": first + mean}[kind]
