@@ -60,8 +60,8 @@ class ActorConfig(LayerConfig):
 class CriticConfig(LayerConfig):
     """The critic, whose mean rate is the value."""
 
-    size: int = setting(20, "neurons", at_least=1)
-    neuron: Part = part(NEURONS, {"name": "saturating_if", "gain": 0.2, "tonic": 0.0}, "neuron model")
+    size: int = setting(40, "neurons", at_least=1)
+    neuron: Part = part(NEURONS, {"name": "saturating_if", "gain": 0.2, "tonic": 0.5}, "neuron model")
 
 
 @dataclass(frozen=True)
