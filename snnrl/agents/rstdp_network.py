@@ -68,7 +68,10 @@ class CriticConfig(LayerConfig):
 class NetworkConfig(Settings, section=SECTION):
     """The populations between the encoder and what is decided."""
 
-    hidden: tuple[HiddenConfig, ...] = setting((), "hidden layers, the first of which reads the encoder")
+    hidden: tuple[HiddenConfig, ...] = setting(
+        (),
+        "list of hidden layers, the first of which reads the encoder: '[{size: 200, neuron: lif, rule: stdp}]'",
+    )
     actor: ActorConfig = setting(ActorConfig(), "prefers actions")
     critic: CriticConfig = setting(CriticConfig(), "predicts reward")
 
@@ -101,8 +104,8 @@ class InitialWeights(NamedTuple):
 def initial_weights(mean: float | None, std: float | None, encoder: AnyEncoder) -> InitialWeights:
     """First weights by which a neuron's current is the same whatever the encoder, where a recipe does not say any.
 
-    An actor that is nearly silent, or that always fires, does not learn. Behind synchronous spikes, whose number depends
-    on what is seen, weights begin at zero.
+    An actor that is nearly silent, or that always fires, does not learn. Behind synchronous spikes, whose number
+    depends on what is seen, weights begin at zero.
 
     Args:
         mean: of the recipe, or ``None``.
