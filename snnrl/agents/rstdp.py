@@ -195,7 +195,7 @@ class RSTDP(Agent[RSTDPState]):
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
         activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
-        window, returns, value = state.window, state.returns, self._value(activity.level)
+        window, returns, value = state.window, state.returns, self.value(activity.level)
         if state.decision is not None:
             if self.returns is not None:
                 ended = signal.terminated | signal.truncated
@@ -215,7 +215,7 @@ class RSTDP(Agent[RSTDPState]):
         )
         return self.code.chosen(choice), after
 
-    def _value(self, level: Tensor) -> Tensor:
+    def value(self, level: Tensor) -> Tensor:
         """What a critic of this rate predicts, ``[batch]``."""
         if self.config.value_range is not None:
             low, high = self.config.value_range

@@ -41,7 +41,7 @@ class ReturnScale(KnownSettings, nn.Module):
     low: Tensor
     high: Tensor
 
-    def __init__(self, gamma: float, *, horizon: int = 16_000) -> None:
+    def __init__(self, gamma: float, *, horizon: int = 100_000) -> None:
         super().__init__()
         require(0 <= gamma <= 1, "gamma", gamma, "in [0, 1]")
         require(horizon >= 1, "horizon", horizon, "at least 1")
