@@ -14,13 +14,13 @@ from snnrl import noise
 from snnrl.agents.base import Agent, Metrics
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
-from snnrl.agents.rstdp_network import Common, make_network
+from snnrl.agents.rstdp_network import Common, initial_weights, make_network
 from snnrl.decoders import ActionCode
 from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
 from snnrl.networks import Activity, ActorCriticState, Seen
-from snnrl.plasticity import RunningScale, Shuffler, TemporalDifference, ThirdFactor
+from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
 from snnrl.spaces import Space, as_batch, first, split
 from snnrl.state import State, reset_rows
@@ -40,6 +40,10 @@ class Decision(NamedTuple):
     """A decision whose outcome is not known yet."""
 
     activity: Activity
+    value: Tensor
+    """``[batch]``: the critic's prediction."""
+    own_values: Mapping[str, Tensor]
+    """``[batch]``: that of each hidden layer that has a critic of its own, by the layer's name."""
     credit: Tensor
     """``[batch, populations]``: see :meth:`~snnrl.decoders.ActionCode.credit`."""
     surprisal: Tensor
@@ -83,6 +87,8 @@ class RSTDPState(NamedTuple):
     """What has been seen during the warm-up; empty afterwards."""
     exploration_bonus: Tensor | None
     """``[batch, populations]``, added to preferences while exploring."""
+    returns: Tensor
+    """``[batch]`` discounted sums of past rewards; empty where the critic's range is given."""
 
 
 @register("rstdp")
@@ -131,8 +137,7 @@ class RSTDP(Agent[RSTDPState]):
             decay,
             config.actor_lr,
             config.postsynaptic_floor,
-            config.weight_mean,
-            config.weight_std,
+            *initial_weights(config.weight_mean, config.weight_std, encoder),
             config.weight_bound,
             self.generator,
         )
@@ -141,10 +146,10 @@ class RSTDP(Agent[RSTDPState]):
             common,
             encoder,
             actions=self.code.populations,
-            value_range=config.value_range,
             sim_steps=config.sim_steps,
         )
         self.td_error = TemporalDifference(config.gamma)
+        self.returns = ReturnScale(config.gamma) if config.value_range is None else None
         self.td_scale = RunningScale()
         scaled = sorted(set(self.network.scaled.values()))
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
@@ -163,7 +168,8 @@ class RSTDP(Agent[RSTDPState]):
 
     def begin(self, num_envs: int) -> RSTDPState:
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
-        return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None)
+        returns = torch.zeros(0, device=self.device) if self.returns is None else self.returns.init_state(num_envs)
+        return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None, returns)
 
     def decision_bytes(self) -> int:
         """The window's spikes of all neurons, ``[time, batch, neurons]``."""
@@ -194,9 +200,14 @@ class RSTDP(Agent[RSTDPState]):
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
         activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
-        window = state.window
+        window, returns, value = state.window, state.returns, self.value(activity.level)
+        own_values = {name: self.value(level) for name, level in activity.own_levels.items()}
         if state.decision is not None:
-            window = (*window, self._outcome(state.decision, signal, activity))
+            if self.returns is not None:
+                ended = signal.terminated | signal.truncated
+                reward, returns = self.returns(signal.reward, signal.reset, ended, returns)
+                signal = signal._replace(reward=reward)
+            window = (*window, self._outcome(state.decision, signal, value, own_values))
         temperature = self.config.temperature
         policy = self.code.policy(activity.preference, temperature, permitted)
         bonus, behaviour = state.exploration_bonus, policy
@@ -204,9 +215,21 @@ class RSTDP(Agent[RSTDPState]):
             bonus = self._exploration_bonus(bonus, activity.preference)
             behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
-        decision = Decision(activity, self.code.credit(choice, policy), _surprisal(choice, policy))
-        after = state._replace(network=network, decision=decision, window=window, exploration_bonus=bonus)
+        credit, surprisal = self.code.credit(choice, policy), _surprisal(choice, policy)
+        decision = Decision(activity, value, own_values, credit, surprisal)
+        after = state._replace(
+            network=network, decision=decision, window=window, exploration_bonus=bonus, returns=returns
+        )
         return self.code.chosen(choice), after
+
+    def value(self, level: Tensor) -> Tensor:
+        """What a critic of this rate predicts, ``[batch]``."""
+        if self.config.value_range is not None:
+            low, high = self.config.value_range
+            return low + (high - low) * level
+        assert self.returns is not None
+        lowest, highest = (end.to(level.dtype) for end in self.returns.value_range())
+        return lowest + (highest - lowest) * level
 
     def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """The bonus of all rows, now and then drawn anew: a preference for a random choice of each dimension.
@@ -248,17 +271,17 @@ class RSTDP(Agent[RSTDPState]):
             raise RunError(f"{type(encoder).__name__}.calibrated is still false after calibrate: must be true")
         return action, state._replace(network=self.network.begin(batch), glimpses=())
 
-    def _outcome(self, decision: Decision, signal: Signal, then: Activity) -> Outcome:
+    def _outcome(self, decision: Decision, signal: Signal, value: Tensor, own_values: Mapping[str, Tensor]) -> Outcome:
         """Close a decision: its temporal-difference error, and traces that end where the episode did."""
-        decided, now = ~signal.reset, decision.activity
-        td_error = self.td_error(signal.reward, now.value, then.value, signal.terminated) * decided
+        decided = ~signal.reset
+        td_error = self.td_error(signal.reward, decision.value, value, signal.terminated) * decided
         own_errors = {
-            name: self.td_error(signal.reward, value, then.own_values[name], signal.terminated) * decided
-            for name, value in now.own_values.items()
+            name: self.td_error(signal.reward, before, own_values[name], signal.terminated) * decided
+            for name, before in decision.own_values.items()
         }
-        continuing = (decided & ~signal.terminated & ~signal.truncated).to(td_error.dtype)
+        continuing = (decided & ~signal.terminated & ~signal.truncated).to(value.dtype)
         surprisal = decision.surprisal * decided
-        return Outcome(now.seen, decision.credit, td_error, decided, continuing, surprisal, own_errors)
+        return Outcome(decision.activity.seen, decision.credit, td_error, decided, continuing, surprisal, own_errors)
 
     @torch.no_grad()
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
@@ -302,7 +325,7 @@ class RSTDP(Agent[RSTDPState]):
 
     def _mean_value(self, state: RSTDPState) -> Tensor:
         assert state.decision is not None
-        return state.decision.activity.value.mean()
+        return state.decision.value.mean()
 
     def _rates(self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State) -> dict[str, Tensor]:
         """By what the change of each connection is multiplied.

@@ -55,10 +55,10 @@ class Activity(NamedTuple):
 
     preference: Tensor
     """``[batch, actions]``: spikes per neuron of each action's population."""
-    value: Tensor
-    """``[batch]``: the critic's prediction."""
-    own_values: Mapping[str, Tensor]
-    """``[batch]``: that of each hidden layer that has a critic of its own, by the layer's name."""
+    level: Tensor
+    """``[batch]``: the critic's mean rate as a share of its highest, in [0, 1]."""
+    own_levels: Mapping[str, Tensor]
+    """``[batch]``: that of each hidden layer's own critic, by the layer's name."""
     fired: Mapping[str, Tensor]
     """Spikes of each population of neurons ``[time, batch, *shape]``, or the actor's probabilities of them."""
     seen: Mapping[str, Seen]
@@ -69,8 +69,8 @@ class ActorCritic(Network):
     """Populations ``input``, ``hidden_1`` and so on, ``actor`` and ``critic``, the last two side by side.
 
     The encoder's spikes are the input. The actor has a population of neurons for each action, whose spikes per neuron
-    are the preference for it; the critic's mean rate, between silence and its highest, is a value within
-    ``value_range``. Rules learn when all that followed from a decision is known, see :meth:`changes`.
+    are the preference for it; the critic's mean rate, between silence and its highest, stands for a value. Rules learn
+    when all that followed from a decision is known, see :meth:`changes`.
 
     Behind an encoder of synchronous spikes each window begins anew, unless the network is ``persistent``: neurons and
     traces of spikes keep nothing of the window before. With any other they go on, so that what was seen earlier in an
@@ -86,7 +86,6 @@ class ActorCritic(Network):
         actor: the neurons of all actions, those of one action side by side.
         critic: the critic's neurons.
         actions: number of populations that share the actor's neurons equally.
-        value_range: values at which the critic is silent and at its highest rate.
         sim_steps: length of a window.
         dt: simulation step in ms.
         persistent: whether neurons and traces go on from one window to the next with synchronous spikes as well.
@@ -109,7 +108,6 @@ class ActorCritic(Network):
         critic: Layer,
         *,
         actions: int,
-        value_range: tuple[float, float],
         sim_steps: int,
         dt: float = 1.0,
         persistent: bool = False,
@@ -120,7 +118,6 @@ class ActorCritic(Network):
         size = actor.neurons.size
         require(size % actions == 0, "actions", actions, f"a divisor of the {size} neurons of the actor")
         self.encoder, self.actions, self.sim_steps, self.persistent = encoder, actions, sim_steps, persistent
-        self.value_low, self.value_high = value_range
         self.add("input", encoder.size)
         self.feedback = nn.ModuleDict()
         self.own_critics: dict[str, str] = {}
@@ -198,14 +195,13 @@ class ActorCritic(Network):
         return NetworkInput({"input": given}, {}, {}, {}, self.sim_steps, batch, length, exact)
 
     def _activity(self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen]) -> Activity:
-        own = {layer: self._value(name, fired[name]) for layer, name in self.own_critics.items()}
-        value = self._value("critic", fired["critic"])
-        return Activity(population_rates(fired["actor"], self.actions), value, own, fired, seen)
+        own = {layer: self._level(name, fired[name]) for layer, name in self.own_critics.items()}
+        level = self._level("critic", fired["critic"])
+        return Activity(population_rates(fired["actor"], self.actions), level, own, fired, seen)
 
-    def _value(self, critic: str, spikes: Tensor) -> Tensor:
-        """The value ``[batch]`` for which a critic's spikes ``[time, batch, neurons]`` stand."""
-        level = spikes.sum(0).mean(-1) / (_highest_rate(self.neuron(critic)) * self.sim_steps)
-        return self.value_low + (self.value_high - self.value_low) * level
+    def _level(self, critic: str, spikes: Tensor) -> Tensor:
+        """The mean rate ``[batch]`` of ``spikes`` ``[time, batch, neurons]`` as a share of the critic's highest."""
+        return spikes.sum(0).mean(-1) / (_highest_rate(self.neuron(critic)) * self.sim_steps)
 
     def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
         """What plastic connections saw in several windows between two changes of weights, each a step of its own."""
