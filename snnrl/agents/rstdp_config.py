@@ -26,7 +26,11 @@ class RSTDPConfig(Settings, section="agent"):
     )
     network: NetworkConfig = setting(NetworkConfig(), "hidden layers, actor and critic")
     action_bins: int = setting(9, "populations for each dimension of a continuous action")
-    value_range: tuple[float, float] = setting((-2.0, 2.0), "values of a silent and of a fully active critic")
+    value_range: tuple[float, float] | None = setting(
+        None,
+        "values of a silent and of a fully active critic, in units of reward",
+        default_text="the range of returns that were seen",
+    )
     temperature: float = setting(0.5, "of the softmax over the populations' spikes per neuron", above=0)
     gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)
     trace_lambda: float = setting(0.9, "decay of eligibility beyond the discount", at_least=0, at_most=1)
@@ -49,8 +53,12 @@ class RSTDPConfig(Settings, section="agent"):
     postsynaptic_floor: float = setting(
         0.0, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
     )
-    weight_mean: float = setting(0.15, "mean of the initial weights")
-    weight_std: float = setting(0.02, "standard deviation of the initial weights", at_least=0)
+    weight_mean: float | None = setting(
+        None, "mean of the initial weights", default_text="such that all input together is a current of 0.225"
+    )
+    weight_std: float | None = setting(
+        None, "standard deviation of the initial weights", at_least=0, default_text="0.13 of weight_mean"
+    )
     weight_bound: float = setting(2.0, "largest absolute weight", above=0)
     update_every: int = setting(1, "environment steps after which weight changes are applied", at_least=1)
     plasticity: bool = setting(True, "whether weights change at all; false is a control")
@@ -60,6 +68,8 @@ class RSTDPConfig(Settings, section="agent"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.value_range is None:
+            return
         low, high = self.value_range
         fits = -LARGEST <= low < high <= LARGEST
         self.require(fits, "value_range", f"[lowest, highest] with lowest below highest, at most {LARGEST:g} in size")

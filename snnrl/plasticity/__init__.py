@@ -6,6 +6,7 @@ from snnrl.plasticity.first_spike import FirstSpikeState, FirstSpikeSTDP
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
 from snnrl.plasticity.prediction import LinearCritic, LinearCriticState, MovingAverage, TemporalDifference
+from snnrl.plasticity.returns import ReturnScale, ValueRange
 from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, Rmax
 from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
 from snnrl.plasticity.three_factor import EligibilityState, ThreeFactor
@@ -36,6 +37,7 @@ __all__ = [
     "LinearCriticState",
     "MovingAverage",
     "Oja",
+    "ReturnScale",
     "Rmax",
     "Rule",
     "RunningScale",
@@ -47,6 +49,7 @@ __all__ = [
     "TripletSTDP",
     "TripletState",
     "TruncatedThreeFactor",
+    "ValueRange",
     "WeightDependentSTDP",
     "WinnerTakeAllSTDP",
     "WinnerTakeAllState",
