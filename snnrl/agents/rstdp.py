@@ -16,7 +16,7 @@ from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
 from snnrl.decoders import ActionCode
-from snnrl.encoders import ObjectEncoder, Window
+from snnrl.encoders import BlobEncoder, ObjectEncoder, Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.networks import Activity, ActorCriticState, Seen
 from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
@@ -159,7 +159,7 @@ class RSTDP(Agent[RSTDPState]):
     @property
     def can_checkpoint(self) -> bool:
         encoder = self.network.encoder
-        return not isinstance(encoder, ObjectEncoder) or encoder.calibrated
+        return not isinstance(encoder, BlobEncoder | ObjectEncoder) or encoder.calibrated
 
     def begin(self, num_envs: int) -> RSTDPState:
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
@@ -255,7 +255,7 @@ class RSTDP(Agent[RSTDPState]):
         if len(glimpses) < 2 or len(glimpses) * batch < self.config.warmup_steps:
             return action, state._replace(glimpses=glimpses)
         encoder = self.network.encoder
-        assert isinstance(encoder, ObjectEncoder)
+        assert isinstance(encoder, BlobEncoder | ObjectEncoder)
         encoder.calibrate(
             np.stack([glimpse.observation[:, 0] for glimpse in glimpses]),
             np.stack([glimpse.action for glimpse in glimpses[:-1]]),
