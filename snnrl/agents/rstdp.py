@@ -16,8 +16,9 @@ from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
 from snnrl.decoders import ActionCode
-from snnrl.encoders import BlobEncoder, ObjectEncoder, Window
+from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
+from snnrl.errors import RunError
 from snnrl.networks import Activity, ActorCriticState, Seen
 from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
 from snnrl.settings import register
@@ -38,11 +39,12 @@ class Signal(NamedTuple):
 class Decision(NamedTuple):
     """A decision whose outcome is not known yet."""
 
-    activity: Activity
+    seen: Mapping[str, Seen]
+    """What each plastic connection saw, by its key."""
     value: Tensor
-    """``[batch]``: the critic's prediction."""
+    """``[batch]``: the return that is predicted."""
     credit: Tensor
-    """``[batch, populations]``: see :meth:`~snnrl.decoders.ActionCode.credit`."""
+    """``[batch, populations]``: what each action's population learns of the outcome."""
     surprisal: Tensor
     """``[batch]``: how much less likely than usual the choice was, ``-log p - entropy``."""
 
@@ -61,7 +63,7 @@ class Outcome(NamedTuple):
 
 
 class Glimpse(NamedTuple):
-    """One step of the random play by which an encoder of frames learns what the screen shows."""
+    """One step of the random play by which an encoder is calibrated."""
 
     observation: Array
     action: NDArray[np.int64]
@@ -158,8 +160,7 @@ class RSTDP(Agent[RSTDPState]):
 
     @property
     def can_checkpoint(self) -> bool:
-        encoder = self.network.encoder
-        return not isinstance(encoder, BlobEncoder | ObjectEncoder) or encoder.calibrated
+        return self.network.encoder.calibrated
 
     def begin(self, num_envs: int) -> RSTDPState:
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
@@ -195,25 +196,31 @@ class RSTDP(Agent[RSTDPState]):
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
         activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
-        window, returns, value = state.window, state.returns, self._value(activity.level)
+        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
+        window, returns = state.window, state.returns
         if state.decision is not None:
             if self.returns is not None:
                 ended = signal.terminated | signal.truncated
                 reward, returns = self.returns(signal.reward, signal.reset, ended, returns)
                 signal = signal._replace(reward=reward)
-            window = (*window, self._outcome(state.decision, signal, value))
-        temperature = self.config.temperature
-        policy = self.code.policy(activity.preference, temperature, permitted)
-        bonus, behaviour = state.exploration_bonus, policy
-        if self.config.exploration_bonus:
-            bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
-        choice = self.code.explore(behaviour, self.generator, permitted)
-        decision = Decision(activity, value, self.code.credit(choice, policy), _surprisal(choice, policy))
+            window = (*window, self._outcome(state.decision, signal, decision.value))
         after = state._replace(
             network=network, decision=decision, window=window, exploration_bonus=bonus, returns=returns
         )
         return self.code.chosen(choice), after
+
+    def _decide(
+        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
+    ) -> tuple[Tensor, Decision, Tensor | None]:
+        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus."""
+        temperature = self.config.temperature
+        policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
+        if self.config.exploration_bonus:
+            bonus = self._exploration_bonus(bonus, activity.preference)
+            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
+        choice = self.code.explore(behaviour, self.generator, permitted)
+        value, credit = self._value(activity.level), self.code.credit(choice, policy)
+        return choice, Decision(activity.seen, value, credit, surprisal(choice, policy)), bonus
 
     def _value(self, level: Tensor) -> Tensor:
         """What a critic of this rate predicts, ``[batch]``."""
@@ -255,12 +262,13 @@ class RSTDP(Agent[RSTDPState]):
         if len(glimpses) < 2 or len(glimpses) * batch < self.config.warmup_steps:
             return action, state._replace(glimpses=glimpses)
         encoder = self.network.encoder
-        assert isinstance(encoder, BlobEncoder | ObjectEncoder)
         encoder.calibrate(
-            np.stack([glimpse.observation[:, 0] for glimpse in glimpses]),
+            np.stack([glimpse.observation for glimpse in glimpses]),
             np.stack([glimpse.action for glimpse in glimpses[:-1]]),
             np.stack([~glimpse.reset for glimpse in glimpses[1:]]),
         )
+        if not encoder.calibrated:
+            raise RunError(f"{type(encoder).__name__}.calibrated is still false after calibrate: must be true")
         return action, state._replace(network=self.network.begin(batch), glimpses=())
 
     def _outcome(self, decision: Decision, signal: Signal, value: Tensor) -> Outcome:
@@ -269,7 +277,7 @@ class RSTDP(Agent[RSTDPState]):
         td_error = self.td_error(signal.reward, decision.value, value, signal.terminated) * decided
         continuing = (decided & ~signal.terminated & ~signal.truncated).to(value.dtype)
         surprisal = decision.surprisal * decided
-        return Outcome(decision.activity.seen, decision.credit, td_error, decided, continuing, surprisal)
+        return Outcome(decision.seen, decision.credit, td_error, decided, continuing, surprisal)
 
     @torch.no_grad()
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
@@ -286,8 +294,8 @@ class RSTDP(Agent[RSTDPState]):
         instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
         gate = _stack(credits).repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
-        policy = ThirdFactor(scaled, _stack(continuing), instant)
-        value = ThirdFactor(modulator, policy.continuing)
+        policy = ThirdFactor(scaled, _stack(continuing), instant, activity_continuing=_stack(decided))
+        value = policy._replace(modulator=modulator, instant=None)
         third = {
             edge.key: {"actor": policy._replace(gate=gate), "critic": value}.get(edge.post, policy)
             for edge in self.network.plastic()
@@ -344,12 +352,15 @@ class RSTDP(Agent[RSTDPState]):
             rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
             network = reset_rows(network, fresh, rows)
         activity, network = self.network(torch.as_tensor(seen, device=self.device), network, expected=deterministic)
+        action = self._play(activity, permitted, deterministic=deterministic)
+        return (action if batched else first(self.action_space, action)), network
+
+    def _play(self, activity: Activity, permitted: Tensor | None, *, deterministic: bool) -> Action:
+        """The actions of an agent that does not learn."""
         policy = self.code.policy(activity.preference, self.config.temperature, permitted)
         if deterministic:
-            action = self.code.best(policy)
-        else:
-            action = self.code.chosen(self.code.explore(policy, self.generator, permitted))
-        return (action if batched else first(self.action_space, action)), network
+            return self.code.best(policy)
+        return self.code.chosen(self.code.explore(policy, self.generator, permitted))
 
 
 def _stack(parts: tuple[Tensor, ...]) -> Tensor:
@@ -357,7 +368,7 @@ def _stack(parts: tuple[Tensor, ...]) -> Tensor:
     return parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(parts)
 
 
-def _surprisal(choice: Tensor, policy: Tensor) -> Tensor:
+def surprisal(choice: Tensor, policy: Tensor) -> Tensor:
     """``-log p(choice) - entropy``, summed over action dimensions, ``[batch]``."""
     log_policy = torch.log(policy.clamp_min(1e-8))
     taken = log_policy.gather(-1, choice.unsqueeze(-1)).squeeze(-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
 from snnrl.networks.structure import NetworkState
 from snnrl.networks.window_run import Seen, rule_changes
-from snnrl.neurons import AnyNeuron, EscapeNoiseState, SaturatingIFState
+from snnrl.neurons import AnyNeuron
 from snnrl.plasticity import AnyRule, EligibilityState, ThirdFactor, ThreeFactor
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import State
@@ -64,7 +64,8 @@ class ActorCritic(Network):
     are the preference for it; the critic's mean rate, between silence and its highest, stands for a value. Rules learn
     when all that followed from a decision is known, see :meth:`changes`.
 
-    An encoder of synchronous spikes begins each window anew: neurons and traces keep nothing of the window before.
+    Behind an encoder of synchronous spikes each window begins anew: neurons and traces of spikes keep nothing of the
+    window before. Eligibility lasts from window to window.
 
     Where there is no hidden layer and actor and critic are the default ones, windows are run and learned from by
     :class:`~snnrl.networks.fused_readouts.FusedReadouts`, which gives the same.
@@ -144,8 +145,8 @@ class ActorCritic(Network):
         """
         spikes, encoder_state = self.encoder(observation, state.encoder)
         if self.fused is not None:
-            own = cast(tuple[EscapeNoiseState, SaturatingIFState], state.network.neurons)
-            window = self.fused.run(spikes, own, state.trace, expected=expected, learning=self.training)
+            actor, critic = state.network.neurons
+            window = self.fused.run(spikes, (actor, critic), state.trace, expected=expected, learning=self.training)
             after = ActorCriticState(encoder_state, state.network._replace(neurons=window.neurons), window.trace)
             return self._activity({"actor": window.actor, "critic": window.critic}, window.seen), after
         fired, observed, network = self.observe(self._input(spikes, expected), state.network)
@@ -180,7 +181,8 @@ class ActorCritic(Network):
 
         Args:
             seen: from :meth:`joined`.
-            third: by the keys of plastic connections.
+            third: by the keys of plastic connections; which windows begin anew behind an encoder of synchronous spikes
+                is known here.
             rules: their states, from :meth:`init_rules` or the last changes; eligibility is updated in place.
 
         Returns:
@@ -188,7 +190,7 @@ class ActorCritic(Network):
         """
         if self.fused is not None:
             return self.fused.changes(seen, third, rules)
-        return rule_changes(self, seen, third, rules)
+        return rule_changes(self, seen, self._with_windows(seen, third), rules)
 
     def input_powers(
         self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State
@@ -199,6 +201,7 @@ class ActorCritic(Network):
         first one counts.
         """
         powers: dict[str, Tensor] = {}
+        third = third if self.fused is not None else self._with_windows(seen, third)
         for edge, state in zip(self.plastic(), rules, strict=True):
             rule = self.rule(edge)
             if edge.pre in powers or not isinstance(rule, ThreeFactor):
@@ -209,6 +212,17 @@ class ActorCritic(Network):
             events = pre.row_count if isinstance(pre, SparseSpikes) else pre[..., 0].numel()
             powers[edge.pre] = values.square().sum() / events
         return powers
+
+    def _with_windows(self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor]) -> dict[str, ThirdFactor]:
+        """``third``, and that neurons begin anew after every window of synchronous spikes, and traces with them."""
+        if not self.encoder.synchronous:
+            return dict(third)
+        known = {}
+        for key, each in third.items():
+            time, batch = seen[key].post.shape[:2]
+            anew = seen[key].post.new_zeros((time // self.sim_steps, batch))
+            known[key] = each._replace(activity_continuing=anew)
+        return known
 
 
 def _stacked(parts: list[Spikes]) -> Spikes:

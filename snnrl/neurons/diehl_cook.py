@@ -70,8 +70,8 @@ class DiehlCook(LIF):
             t_refractory=t_refractory,
             **settings,
         )
-        self._set("theta_plus", theta_plus, per_neuron=False)
-        self._set("tau_theta", tau_theta, per_neuron=False)
+        self.set_value("theta_plus", theta_plus, per_neuron=False)
+        self.set_value("tau_theta", tau_theta, per_neuron=False)
         self.one_spike, self.v_inhibited = one_spike, v_inhibited
         self.register_buffer("theta", torch.zeros(self.shape, dtype=torch.float64))
 

@@ -26,18 +26,26 @@ class ThirdFactor(NamedTuple):
 
     A step of the third factor, for an agent a decision, lasts as many simulation steps as its length goes into that of
     the spikes; what it brings comes at the end of the step. Rules that need no third factor ignore all but
-    :attr:`continuing`.
+    :attr:`continuing` and :attr:`activity_continuing`.
     """
 
     modulator: Tensor | None = None
     """``[steps, batch]``: what turns eligibility into change, a reward or its prediction error."""
     continuing: Tensor | None = None
-    """``[steps, batch]``: 0 where the row's episode ends after the step, so that its traces and its eligibility are
-    cleared, else 1; ``None`` where no episode ends."""
+    """``[steps, batch]``: 0 where the row's episode ends after the step, so that its eligibility is cleared, else 1;
+    ``None`` where no episode ends."""
     instant: Tensor | None = None
     """``[steps, batch]``: a modulator that acts on the coincidences of its own step only."""
     gate: Tensor | None = None
     """``[steps, batch, *post_shape]``: what the coincidences of each postsynaptic neuron are multiplied by."""
+    activity_continuing: Tensor | None = None
+    """``[steps, batch]``: 0 where the row's neurons begin anew after the step, else 1; ``None`` where they do so with
+    each episode, as :attr:`continuing` says."""
+
+    @property
+    def traces_continuing(self) -> Tensor | None:
+        """``[steps, batch]``: 0 where the traces of the row's spikes are cleared after the step; ``None`` for none."""
+        return self.continuing if self.activity_continuing is None else self.activity_continuing
 
     def cast(self, dtype: torch.dtype) -> ThirdFactor:
         """The same in numbers of ``dtype``.
@@ -117,8 +125,8 @@ AnyRule: TypeAlias = Rule[Any]
 """A rule with a state that is known only when it runs."""
 
 
-def zeros(connection: Connection, batch: int, shape: Shape) -> Tensor:
-    """A trace at rest, ``[batch, *shape]``, on the device of the connection."""
+def zero_trace(connection: Connection, batch: int, shape: Shape) -> Tensor:
+    """A trace at rest ``[batch, *shape]``, on the device of the connection and in the dtype that it computes in."""
     return connection.weight.new_zeros((batch, *shape), dtype=connection.compute_dtype)
 
 
@@ -141,7 +149,9 @@ def traced(
         values: ``[time, batch, ...]``, what arrives at each simulation step.
         trace: ``[batch, ...]``, the trace before the window.
         decay: the factor of one simulation step.
-        continuing: see :class:`ThirdFactor`.
+        continuing: ``[steps, batch]``, 0 where the trace is cleared after the step:
+            :attr:`ThirdFactor.traces_continuing` for traces of spikes, :attr:`ThirdFactor.continuing` for what lasts as
+            long as the episode.
         rest: what the trace is after an end.
         scan: the kind of trace.
 
@@ -173,14 +183,26 @@ def presynaptic_trace(
     *,
     scan: Scan = scan_trace,
 ) -> tuple[Tensor, Tensor]:
-    """:func:`traced` of presynaptic spikes of either kind, over ``time`` simulation steps."""
+    """:func:`traced` of presynaptic spikes of either kind.
+
+    Args:
+        pre: ``[time, batch, *pre_shape]``; or sparse ones with rows ``(steps, batch)``, whose traces end with the step.
+        time: simulation steps of the window.
+        trace: ``[batch, *pre_shape]``, before the window.
+        decay: the factor of one simulation step.
+        continuing: :attr:`ThirdFactor.traces_continuing`.
+        scan: the kind of trace.
+
+    Returns:
+        The trace ``[time, batch, *pre_shape]``, and the one with which the next window begins.
+    """
     if isinstance(pre, Tensor):
         return traced(pre, trace, decay, continuing, scan=scan)
     kernel = decay_kernel(time // pre.rows[0], decay, pre.value)
     return torch.einsum("j,sbn->sjbn", kernel, pre.dense()).flatten(0, 1), torch.zeros_like(trace)
 
 
-def train(pre: Tensor | SparseSpikes, time: int) -> Tensor:
+def spike_train(pre: Tensor | SparseSpikes, time: int) -> Tensor:
     """Presynaptic spikes of either kind as ``[time, batch, *pre_shape]``."""
     if isinstance(pre, Tensor):
         return pre
@@ -196,7 +218,16 @@ def per_row(rows: Tensor, like: Tensor) -> Tensor:
 
 
 def hebbian_sum(connection: Connection, post: Tensor, pre: Tensor) -> Tensor:
-    """The Hebbian product of ``[time, batch, ...]`` activities, summed over time and batch: ``[*weight.shape]``."""
+    """The Hebbian product of two activities, summed over time and batch.
+
+    Args:
+        connection: the synapses, of any kind.
+        post: ``[time, batch, *post_shape]``.
+        pre: ``[time, batch, *pre_shape]``.
+
+    Returns:
+        ``[*weight.shape]``: for each synapse the sum of ``post * pre`` of the neurons that it joins.
+    """
     return connection.hebbian(post.flatten(0, 1).unsqueeze(1), pre.flatten(0, 1).unsqueeze(1))[0]
 
 

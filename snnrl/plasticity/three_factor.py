@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnrl.connections.base import Connection
 from snnrl.errors import ConfigError, require
-from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, require_finite, traced, zeros
+from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, require_finite, traced, zero_trace
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_factor, decay_kernel
@@ -68,6 +68,7 @@ class Window(NamedTuple):
     length: int
     """Simulation steps of each."""
     continuing: Tensor | None
+    """``[steps, batch]``: :attr:`~snnrl.plasticity.ThirdFactor.traces_continuing`."""
     fading: Tensor | None
     """``[length]``: what the step's end leaves of a coincidence at each simulation step; ``None`` for all of it."""
 
@@ -136,7 +137,7 @@ class ThreeFactor(Rule[EligibilityState]):
         self.decay_pre = decay_factor(tau_pre, dt, "tau_pre")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EligibilityState:
-        return EligibilityState((zeros(connection, batch, pre_shape),), connection.new_eligibility(batch))
+        return EligibilityState((zero_trace(connection, batch, pre_shape),), connection.new_eligibility(batch))
 
     @torch.no_grad()
     def forward(
@@ -164,7 +165,7 @@ class ThreeFactor(Rule[EligibilityState]):
         length = len(post) // steps
         fades = self.DECAYS_EACH_SIM_STEP and length > 1
         fading = decay_kernel(length, self.decay, post).flip(0) if fades else None
-        return Window(steps, length, third.continuing, fading)
+        return Window(steps, length, third.traces_continuing, fading)
 
     def coincidences(
         self, pre: Tensor | SparseSpikes, post: Tensor, traces: tuple[Tensor, ...], window: Window
