@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -39,12 +39,11 @@ class Signal(NamedTuple):
 class Decision(NamedTuple):
     """A decision whose outcome is not known yet."""
 
-    seen: Mapping[str, Seen]
-    """What each plastic connection saw, by its key."""
+    activity: Activity
     value: Tensor
     """``[batch]``: the return that is predicted."""
     credit: Tensor
-    """``[batch, populations]``: what each action's population learns of the outcome."""
+    """``[batch, populations]``: the share of each action's population in the outcome."""
     surprisal: Tensor
     """``[batch]``: how much less likely than usual the choice was, ``-log p - entropy``."""
 
@@ -111,6 +110,8 @@ class RSTDP(Agent[RSTDPState]):
     """
 
     Config = RSTDPConfig
+    GRADED: ClassVar[bool] = False
+    """Whether rates are resolved beyond whole spikes, see :class:`~snnrl.networks.ActorCritic`."""
     takes_masks = True
 
     def __init__(
@@ -143,6 +144,7 @@ class RSTDP(Agent[RSTDPState]):
             encoder,
             actions=self.code.populations,
             sim_steps=config.sim_steps,
+            graded=self.GRADED,
         )
         self.td_error = TemporalDifference(config.gamma)
         self.returns = ReturnScale(config.gamma) if config.value_range is None else None
@@ -220,16 +222,20 @@ class RSTDP(Agent[RSTDPState]):
             behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self._value(activity.level), self.code.credit(choice, policy)
-        return choice, Decision(activity.seen, value, credit, surprisal(choice, policy)), bonus
+        return choice, Decision(activity, value, credit, surprisal(choice, policy)), bonus
 
     def _value(self, level: Tensor) -> Tensor:
         """What a critic of this rate predicts, ``[batch]``."""
+        low, high = self._value_range(level.dtype)
+        return low + (high - low) * level
+
+    def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
+        """Values of a silent critic and of one at its highest rate."""
         if self.config.value_range is not None:
-            low, high = self.config.value_range
-            return low + (high - low) * level
+            return self.config.value_range
         assert self.returns is not None
-        lowest, highest = (end.to(level.dtype) for end in self.returns.value_range())
-        return lowest + (highest - lowest) * level
+        low, high = self.returns.value_range()
+        return low.to(dtype), high.to(dtype)
 
     def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """The bonus of all rows, now and then drawn anew: a preference for a random choice of each dimension.
@@ -277,7 +283,7 @@ class RSTDP(Agent[RSTDPState]):
         td_error = self.td_error(signal.reward, decision.value, value, signal.terminated) * decided
         continuing = (decided & ~signal.terminated & ~signal.truncated).to(value.dtype)
         surprisal = decision.surprisal * decided
-        return Outcome(decision.seen, decision.credit, td_error, decided, continuing, surprisal)
+        return Outcome(decision.activity.seen, decision.credit, td_error, decided, continuing, surprisal)
 
     @torch.no_grad()
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:

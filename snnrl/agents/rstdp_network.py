@@ -15,7 +15,7 @@ from snnrl.connections.synapses import random_pairs
 from snnrl.encoders import AnyEncoder
 from snnrl.errors import ConfigError, shown
 from snnrl.networks import ActorCritic, Layer
-from snnrl.neurons import NEURONS, AnyNeuron
+from snnrl.neurons import NEURONS, AnyNeuron, SaturatingIF
 from snnrl.plasticity import RULES, AnyRule, ThreeFactor
 from snnrl.settings import Part, Settings, accepted, build, part, setting
 from snnrl.types import Setting
@@ -123,6 +123,7 @@ def make_network(
     actions: int,
     sim_steps: int,
     fused: bool = True,
+    graded: bool = False,
 ) -> ActorCritic:
     """The network that a recipe describes.
 
@@ -133,6 +134,7 @@ def make_network(
         actions: number of populations of the actor.
         sim_steps: of one decision.
         fused: ``False`` goes without the fused implementation of the default readouts.
+        graded: see :class:`~snnrl.networks.ActorCritic`.
 
     Raises:
         ConfigError: a part that cannot be made or does not fit, under its name in the recipe.
@@ -146,6 +148,10 @@ def make_network(
         shape = own
     ends = [("actor", config.actor, actions * config.actor.per_action), ("critic", config.critic, config.critic.size)]
     actor, critic = (_layer(layer, common, f"{SECTION}.{name}", shape, (size,)) for name, layer, size in ends)
+    for name, layer in (("actor", actor), ("critic", critic)):
+        if graded and not isinstance(layer.neurons, SaturatingIF):
+            given = type(layer.neurons).__name__
+            raise ConfigError(f"{SECTION}.{name}.neuron={given}: must be saturating_if, whose membranes keep the rest")
     return ActorCritic(
         encoder,
         hidden,
@@ -155,6 +161,7 @@ def make_network(
         sim_steps=sim_steps,
         dt=common.dt,
         fused=fused,
+        graded=graded,
     )
 
 

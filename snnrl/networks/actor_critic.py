@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from snnrl.connections import Projection
-from snnrl.decoders import population_rates
 from snnrl.encoders import AnyEncoder
 from snnrl.errors import require
 from snnrl.networks.fused_readouts import fused_readouts
@@ -17,7 +16,7 @@ from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
 from snnrl.networks.structure import NetworkState
 from snnrl.networks.window_run import Seen, rule_changes
-from snnrl.neurons import AnyNeuron
+from snnrl.neurons import AnyNeuron, SaturatingIF
 from snnrl.plasticity import AnyRule, EligibilityState, ThirdFactor, ThreeFactor
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import State
@@ -79,6 +78,8 @@ class ActorCritic(Network):
         sim_steps: length of a window.
         dt: simulation step in ms.
         fused: ``False`` goes without the fused implementation.
+        graded: whether what the membranes of actor and critic have gained counts as a part of a spike, so that their
+            rates resolve less than one; both are :class:`~snnrl.neurons.SaturatingIF` then.
 
     Raises:
         ConfigError: a window without steps, actors that are no multiple of the actions, parts that do not fit.
@@ -95,6 +96,7 @@ class ActorCritic(Network):
         sim_steps: int,
         dt: float = 1.0,
         fused: bool = True,
+        graded: bool = False,
     ) -> None:
         super().__init__(dt=dt)
         require(sim_steps >= 1, "sim_steps", sim_steps, "at least 1")
@@ -107,7 +109,13 @@ class ActorCritic(Network):
             last = self._add_layer(f"hidden_{number}", layer, last)
         self._add_layer("actor", actor, last)
         self._add_layer("critic", critic, last)
-        self.rate_max = _highest_rate(critic.neurons)
+        for name, layer in (("actor", actor), ("critic", critic)):
+            fits = not graded or isinstance(layer.neurons, SaturatingIF)
+            require(
+                fits, f"{name}.neuron", type(layer.neurons).__name__, "saturating_if, whose membranes keep the rest"
+            )
+        self.rate_max, self.actor_rate_max = _highest_rate(critic.neurons), _highest_rate(actor.neurons)
+        self.graded = graded
         self.fused = fused_readouts(self, sim_steps) if fused else None
 
     def _add_layer(self, name: str, layer: Layer, pre: str) -> str:
@@ -150,10 +158,19 @@ class ActorCritic(Network):
             after = ActorCriticState(encoder_state, state.network._replace(neurons=window.neurons), window.trace)
             return self._activity({"actor": window.actor, "critic": window.critic}, window.seen), after
         fired, observed, network = self.observe(self._input(spikes, expected), state.network)
+        activity = self._activity(fired, observed, self._gained(state.network, network))
         if isinstance(spikes, SparseSpikes):
             network = self.init_activity(spikes.rows[0])
         after = ActorCriticState(encoder_state, network, state.trace)
-        return self._activity(fired, observed), after
+        return activity, after
+
+    def _gained(self, before: NetworkState, after: NetworkState) -> dict[str, Tensor] | None:
+        """What the membranes of actor and critic have gained in a window, in spikes ``[batch, neurons]``."""
+        if not self.graded:
+            return None
+        states = zip(self.neurons, before.neurons, after.neurons, strict=True)
+        ends = {name: (self.neuron(name), old, new) for name, old, new in states if name in ("actor", "critic")}
+        return {name: each.gained(*pair) for name, (each, *pair) in ends.items() if isinstance(each, SaturatingIF)}
 
     def _input(self, spikes: Spikes, expected: bool) -> NetworkInput:
         together = isinstance(spikes, SparseSpikes)
@@ -163,9 +180,14 @@ class ActorCritic(Network):
         length = self.sim_steps if together else 1
         return NetworkInput({"input": given}, {}, {}, {}, self.sim_steps, batch, length, exact)
 
-    def _activity(self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen]) -> Activity:
-        level = fired["critic"].sum(0).mean(-1) / (self.rate_max * self.sim_steps)
-        return Activity(population_rates(fired["actor"], self.actions), level, fired, seen)
+    def _activity(
+        self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen], gained: Mapping[str, Tensor] | None = None
+    ) -> Activity:
+        actor, critic = fired["actor"].sum(0), fired["critic"].sum(0)
+        if gained is not None:
+            actor, critic = actor + gained["actor"], critic + gained["critic"]
+        level = critic.mean(-1) / (self.rate_max * self.sim_steps)
+        return Activity(actor.view(len(actor), self.actions, -1).mean(-1), level, fired, seen)
 
     def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
         """What plastic connections saw in several windows between two changes of weights, each a step of its own."""

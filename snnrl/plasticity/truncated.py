@@ -7,7 +7,7 @@ from torch import Tensor
 
 from snnrl.connections.base import Connection
 from snnrl.errors import require
-from snnrl.plasticity.base import Shape, ThirdFactor, zeros
+from snnrl.plasticity.base import Shape, ThirdFactor, zero_trace
 from snnrl.plasticity.three_factor import Earlier, EligibilityState, ThreeFactor, fold_batch, scaled
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
@@ -52,7 +52,7 @@ class TruncatedThreeFactor(ThreeFactor):
         self.cutoff = cutoff
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EligibilityState:
-        return EligibilityState((zeros(connection, batch, pre_shape),), zeros(connection, batch, (0,)))
+        return EligibilityState((zero_trace(connection, batch, pre_shape),), zero_trace(connection, batch, (0,)))
 
     @torch.no_grad()
     def forward(

@@ -1,0 +1,93 @@
+"""Spiking action values, learned by Sarsa(lambda) with a three-factor rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from snnrl import noise
+from snnrl.agents.rstdp import RSTDP, Decision, surprisal
+from snnrl.agents.rstdp_config import RSTDPConfig
+from snnrl.envs import EnvConfig
+from snnrl.networks import Activity
+from snnrl.settings import register, setting
+from snnrl.spaces import Space
+from snnrl.types import Action
+
+CERTAIN = 100.0
+"""Temperatures by which a choice that exploration dictates is ahead of the best."""
+
+
+@dataclass(frozen=True)
+class SarsaConfig(RSTDPConfig):
+    """Recipe of :class:`Sarsa`: that of R-STDP, where preferences are values and ``temperature`` has their unit."""
+
+    epsilon: float = setting(0.05, "share of decisions that are made at random", at_least=0, at_most=1)
+
+
+@register("sarsa")
+class Sarsa(RSTDP):
+    r"""Populations whose rate is the value of an action, ``Q(s, a) = V(s) + A(s, a)``, learned by Sarsa(lambda).
+
+    The network is that of :class:`~snnrl.agents.rstdp.RSTDP`, with deterministic neurons at both ends: the critic's
+    rate is the value ``V`` of the state, shared by all actions, and the rate of an action's population, less half the
+    highest, its advantage ``A`` (dueling network: Wang et al. 2016, ICML). Rates are those of integrate-and-fire
+    neurons with a soft reset, and what their membranes have gained counts as a part of a spike: actions differ by
+    hundredths of a value, fewer than the spikes of a window can tell.
+
+    The modulator is the error ``r + gamma Q(s', a') - Q(s, a)`` of Sarsa(lambda) (Rummery & Niranjan 1994; Sutton &
+    Barto 2018, Reinforcement Learning, sec. 12.7), broadcast to all synapses; those of the critic learn from every
+    decision, those of an action's population from the decisions for it. Actions are drawn from the softmax of
+    their values; ``epsilon`` of the time all are alike, and then one is kept for ``exploration_steps`` decisions on
+    average (Dabney, Ostrovski & Barreto 2021, ICLR). Where an action is made of several numbers, each has advantages of
+    its own, which add up.
+
+    Args and errors are those of :class:`~snnrl.agents.rstdp.RSTDP`.
+    """
+
+    Config = SarsaConfig
+    GRADED = True
+    config: SarsaConfig
+
+    def __init__(
+        self, observation_space: Space, action_space: Space, config: SarsaConfig, env: EnvConfig, seed: int = 0
+    ) -> None:
+        super().__init__(observation_space, action_space, config, env, seed)
+        self._most = self.network.actor_rate_max * config.sim_steps
+
+    def _advantage(self, activity: Activity) -> Tensor:
+        """``[batch, populations]``, in units of the value."""
+        return self._span(activity) * (activity.preference / self._most - 0.5)
+
+    def _span(self, activity: Activity) -> Tensor | float:
+        """By how much values can differ."""
+        low, high = self._value_range(activity.preference.dtype)
+        return high - low
+
+    def _decide(
+        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
+    ) -> tuple[Tensor, Decision, Tensor | None]:
+        advantage, temperature = self._advantage(activity), self.config.temperature
+        policy = self.code.policy(advantage, temperature, permitted)
+        bonus = self._exploration_bonus(bonus, advantage)
+        ahead = self._span(activity) + CERTAIN * temperature
+        behaviour = self.code.policy(advantage + ahead * bonus, temperature, permitted)
+        choice = self.code.explore(behaviour, self.generator, permitted)
+        credit = self.code.indicator(choice, advantage.dtype)
+        value = self._value(activity.level) + (advantage * credit).sum(-1)
+        return choice, Decision(activity, value, credit, surprisal(choice, policy)), bonus
+
+    def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
+        """1 for the choices of rows that explore now, else 0; now and then drawn anew."""
+        batch = len(preference)
+        choice = self.code.at_random(batch, self.device, self.generator)
+        chance, anew = noise.uniform((2, batch, 1), preference, self.generator)
+        drawn = self.code.indicator(choice, preference.dtype) * (chance < self.config.epsilon)
+        return drawn if bonus is None else torch.where(anew < 1 / self.config.exploration_steps, drawn, bonus)
+
+    def _play(self, activity: Activity, permitted: Tensor | None, *, deterministic: bool) -> Action:
+        return super()._play(
+            activity._replace(preference=self._advantage(activity)), permitted, deterministic=deterministic
+        )
