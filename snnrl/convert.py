@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from snnrl.cli import RunOptions, read_options, run_command, usage
 from snnrl.errors import require
-from snnrl.run_settings import DeviceSettings
+from snnrl.run_settings import DeviceSettings, ProgressSettings
 from snnrl.settings import setting
 from snnrl.types import Settings
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(RunOptions, DeviceSettings):
+class Options(RunOptions, DeviceSettings, ProgressSettings):
     """Options of the command."""
 
     sim_steps: int | tuple[int, ...] = setting(
@@ -125,16 +125,18 @@ def _load(options: Options, config: RunConfig, run_dir: Path) -> _Source:
 
     agent = load_model(config, run_dir, device=options.device)
     observations = gather(agent, config.env, options.samples, config.seed)
-    returns = _play(agent, config, options.episodes)
+    returns = _play(agent, config, options)
     random = make_agent_for(config.env, {"name": "random"}, config.seed)
-    return _Source(agent, config, observations, returns, float(_play(random, config, options.episodes).mean()))
+    return _Source(agent, config, observations, returns, float(_play(random, config, options).mean()))
 
 
-def _play(player: Policy, config: RunConfig, episodes: int) -> NDArray[np.float64]:
+def _play(player: Policy, config: RunConfig, options: Options) -> NDArray[np.float64]:
     """The returns ``[episodes]`` of a policy in the run's environments."""
     from snnrl.training.evaluation import evaluate
+    from snnrl.training.progress import evaluating
 
-    found = evaluate(player, config.env, episodes=episodes, seed=config.seed)
+    with evaluating(options.episodes, "episodes", options.progress) as tell:
+        found = evaluate(player, config.env, episodes=options.episodes, seed=config.seed, between_steps=tell)
     if found.cut:
         print(found.remark, file=sys.stderr, flush=True)
     return found.returns
@@ -160,7 +162,7 @@ def _measured(source: _Source, spiking: AnySB3Agent, sim_steps: int, options: Op
     from snnrl.integrations.sb3.conversion import same_actions
     from snnrl.integrations.sb3.cost import firing_rate
 
-    returns = _play(spiking, source.config, options.episodes)
+    returns = _play(spiking, source.config, options)
     return {
         "sim_steps": sim_steps,
         "return_mean": float(returns.mean()),

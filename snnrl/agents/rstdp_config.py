@@ -27,7 +27,7 @@ class RSTDPConfig(Settings, section="agent"):
         at_least=1,
     )
     network: NetworkConfig = setting(NetworkConfig(), "hidden layers, actor and critic")
-    action_bins: int = setting(9, "populations for each dimension of a continuous action")
+    action_bins: int = setting(9, "populations for each dimension of a continuous action", at_least=2)
     value_range: tuple[float, float] | None = setting(
         None,
         "values of a silent and of a fully active critic, in units of reward",
