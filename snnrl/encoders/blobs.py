@@ -60,7 +60,8 @@ class BlobEncoder(Encoder[BlobState]):
         rows: first and one past the last row to look at; ``None`` for all.
         tile: rows and columns of a tile; ``None`` is ``[8, 4]`` for frames and ``[1, 1]`` for maps.
         gap: pixels of one luminance are one blob if at most so many rows and columns apart; 1 for neighbours.
-        lines: how many input lines features are hashed to, from 1 to 2^24.
+        lines: how many input lines features are hashed to, from 1 to 2^24; ``None`` is 2^16 for frames and 2^14 for
+            maps, which have fewer offsets.
         pairs: whether there are offsets within a picture.
         moves: whether there are offsets over time.
         target_rate: see :class:`~snnrl.encoders.adaptation.RateAdaptation`.
@@ -84,7 +85,7 @@ class BlobEncoder(Encoder[BlobState]):
         rows: Sequence[int] | None = None,
         tile: Sequence[int] | None = None,
         gap: int = 1,
-        lines: int = 2**16,
+        lines: int | None = None,
         pairs: bool = True,
         moves: bool = True,
         target_rate: float = 0.02,
@@ -96,6 +97,7 @@ class BlobEncoder(Encoder[BlobState]):
         require(layers > 0 or width % WORD == 0, "width", width, f"a multiple of {WORD} columns")
         sides = ((1, 1) if layers else (8, 4)) if tile is None else tuple(tile)
         require(len(sides) == 2 and all(is_whole(side, 1) for side in sides), "tile", tile, "[rows, columns] from 1")
+        lines = (2**14 if layers else 2**16) if lines is None else lines
         require(is_whole(lines, 1) and lines <= MOST_LINES, "lines", lines, f"an integer from 1 to {MOST_LINES}")
         self.gap = require_count("gap", gap, "an integer of at least 1")
         self.height, self.width, self.layers = height, width, layers
@@ -116,7 +118,7 @@ class BlobEncoder(Encoder[BlobState]):
         rows: Sequence[int] | None = None,
         tile: Sequence[int] | None = None,
         gap: int = 1,
-        lines: int = 2**16,
+        lines: int | None = None,
         pairs: bool = True,
         moves: bool = True,
         target_rate: float = 0.02,
