@@ -38,6 +38,7 @@ CHOSEN: Mapping[str, tuple[str, str, list[str]]] = {
     "bcm": ("BCM", "network.connections.input to hidden_1.weight", ACTING),
     "sparse_hidden": ("FixedInDegree", "network.connections.hidden_1 to actor.weight", ACTING),
     "log_scale": ("LogEncoder", "network.connections.input to actor.weight", ACTING),
+    "ranges": ("RangeEncoder", "network.connections.input to actor.weight", [*ACTING, "agent.warmup_steps=8"]),
     "tile_coding": ("TileCoding", "weight", ACTING),
     "nearest_centroid": ("NearestCentroid", "answers", ["data_dir=data", "checkpoint.every=128"]),
     "Thermostat": ("Thermostat", "network.connections.input to actor.weight", ACTING),

@@ -16,8 +16,9 @@ from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, make_network
 from snnrl.decoders import ActionCode
-from snnrl.encoders import BlobEncoder, ObjectEncoder, Window
+from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
+from snnrl.errors import RunError
 from snnrl.networks import Activity, ActorCriticState, Seen
 from snnrl.plasticity import RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
 from snnrl.settings import register
@@ -59,7 +60,7 @@ class Outcome(NamedTuple):
 
 
 class Glimpse(NamedTuple):
-    """One step of the random play by which an encoder of frames learns what the screen shows."""
+    """One step of the random play by which an encoder is calibrated."""
 
     observation: Array
     action: NDArray[np.int64]
@@ -155,8 +156,7 @@ class RSTDP(Agent[RSTDPState]):
 
     @property
     def can_checkpoint(self) -> bool:
-        encoder = self.network.encoder
-        return not isinstance(encoder, BlobEncoder | ObjectEncoder) or encoder.calibrated
+        return self.network.encoder.calibrated
 
     def begin(self, num_envs: int) -> RSTDPState:
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
@@ -236,12 +236,13 @@ class RSTDP(Agent[RSTDPState]):
         if len(glimpses) < 2 or len(glimpses) * batch < self.config.warmup_steps:
             return action, state._replace(glimpses=glimpses)
         encoder = self.network.encoder
-        assert isinstance(encoder, BlobEncoder | ObjectEncoder)
         encoder.calibrate(
-            np.stack([glimpse.observation[:, 0] for glimpse in glimpses]),
+            np.stack([glimpse.observation for glimpse in glimpses]),
             np.stack([glimpse.action for glimpse in glimpses[:-1]]),
             np.stack([~glimpse.reset for glimpse in glimpses[1:]]),
         )
+        if not encoder.calibrated:
+            raise RunError(f"{type(encoder).__name__}.calibrated is still false after calibrate: must be true")
         return action, state._replace(network=self.network.begin(batch), glimpses=())
 
     def _outcome(self, decision: Decision, signal: Signal, value: Tensor) -> Outcome:
@@ -267,8 +268,8 @@ class RSTDP(Agent[RSTDPState]):
         instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
         gate = _stack(credits).repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
-        policy = ThirdFactor(scaled, _stack(continuing), instant)
-        value = ThirdFactor(modulator, policy.continuing)
+        policy = ThirdFactor(scaled, _stack(continuing), instant, activity_continuing=_stack(decided))
+        value = policy._replace(modulator=modulator, instant=None)
         third = {
             edge.key: {"actor": policy._replace(gate=gate), "critic": value}.get(edge.post, policy)
             for edge in self.network.plastic()

@@ -22,7 +22,9 @@ class RSTDPConfig(Settings, section="agent"):
         {}, "from observations to spikes: a name, or name and settings", default_text="the one that suits the space"
     )
     warmup_steps: int = setting(
-        4096, "decisions of random play from which an encoder of frames learns what the screen shows", at_least=1
+        4096,
+        "decisions of random play from which an encoder learns what there is to see, as that of pictures does",
+        at_least=1,
     )
     network: NetworkConfig = setting(NetworkConfig(), "hidden layers, actor and critic")
     action_bins: int = setting(9, "populations for each dimension of a continuous action")

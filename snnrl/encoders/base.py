@@ -7,7 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, require
@@ -15,7 +17,7 @@ from snnrl.settings import FixedSettings, KnownSettings, accepted, is_whole
 from snnrl.spaces import Space, Unit, Vector, View
 from snnrl.spikes import SparseSpikes
 from snnrl.state import State
-from snnrl.types import Observation, Setting
+from snnrl.types import Array, Observation, Setting
 
 S = TypeVar("S", bound=State)
 
@@ -129,6 +131,28 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
     def spike_dtype(self) -> torch.dtype:
         """The dtype of spikes: torch's default when the encoder was made, or what it has been converted to since."""
         return self._spikes.get_buffer("anchor").dtype
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether all is known that :meth:`calibrate` can tell; false makes an agent begin with a warm-up.
+
+        An encoder that needs one keeps this, and what it has learned, in buffers, so that it is saved with the weights.
+        It gives spikes before as well, since predictions may be asked for at any time.
+        """
+        return True
+
+    def calibrate(self, observations: Array, actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> None:
+        """Learn from random play what there is to see; afterwards the encoder is :attr:`calibrated`.
+
+        An agent acts at random for ``warmup_steps`` decisions, calls this once and begins to learn. Most encoders need
+        none of it.
+
+        Args:
+            observations: ``[time, batch, *observation_shape]``, as :meth:`forward` is given them.
+            actions: ``[time - 1, batch]``, a number for each combination of choices, what was done between two
+                observations.
+            joined: ``[time - 1, batch]``, whether the two observations are of one episode.
+        """
 
     @abstractmethod
     def init_state(self, batch: int) -> S:

@@ -19,6 +19,7 @@ from snnrl.kernels.blobs import MOST_BLOBS, WORD, BlobFeatures, frame_blob_event
 from snnrl.settings import is_whole, register
 from snnrl.spaces import Space, frame_view, layer_view, suits_layers
 from snnrl.spikes import SparseSpikes
+from snnrl.types import Array
 
 COLUMNS = 16
 """Frames have a multiple of so many."""
@@ -161,15 +162,15 @@ class BlobEncoder(Encoder[BlobState]):
         """Whether the background is known; boolean maps have none."""
         return bool(self.get_buffer("_calibrated"))
 
-    def calibrate(self, frames: NDArray[np.uint8], actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> None:
+    def calibrate(self, observations: Array, actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> None:
         """Learn the background, see :func:`~snnrl.encoders.scene_calibration.scenery`.
 
         Args:
-            frames: uint8 ``[time, batch, height, width]``.
+            observations: frames, uint8 ``[time, batch, 1, height, width]``.
             actions: of no use here.
             joined: of no use here.
         """
-        background = scenery(frames[:, :, self.top : self.bottom].reshape(-1, *self.background.shape))
+        background = scenery(observations[:, :, 0, self.top : self.bottom].reshape(-1, *self.background.shape))
         self.background.copy_(torch.from_numpy(background))
         self.get_buffer("_calibrated").fill_(True)
 

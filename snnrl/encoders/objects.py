@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snnrl.encoders.adaptation import RateAdaptation
 from snnrl.encoders.base import Encoder, FittedEncoder, Window, require_frames, require_rows
-from snnrl.encoders.scene_calibration import Scene, calibrate_scene
+from snnrl.encoders.scene_calibration import calibrate_scene
 from snnrl.errors import require
 from snnrl.kernels.objects import BLOCK, MOST_OBJECTS, Avatar, Layout, object_events
 from snnrl.settings import register
@@ -108,15 +108,20 @@ class ObjectEncoder(Encoder[ObjectState]):
         """Whether :meth:`calibrate` has been called in this encoder's life."""
         return bool(self.get_buffer("_calibrated"))
 
-    def calibrate(self, frames: NDArray[np.uint8], actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> Scene:
-        """Learn what the screen shows; the arguments are those of ``calibrate_scene``, frames uncut."""
-        scene = calibrate_scene(frames[:, :, self.top : self.bottom], actions, joined, CHANNELS)
+    def calibrate(self, observations: NDArray[np.uint8], actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> None:
+        """Learn what the screen shows, as ``calibrate_scene`` finds it.
+
+        Args:
+            observations: frames ``[time, batch, 1, height, width]``.
+            actions: ``[time - 1, batch]``, what was done between two frames.
+            joined: ``[time - 1, batch]``, whether the two frames are of one episode.
+        """
+        scene = calibrate_scene(observations[:, :, 0, self.top : self.bottom], actions, joined, CHANNELS)
         self.background.copy_(torch.from_numpy(scene.background))
         self.table.copy_(torch.from_numpy(scene.table))
         avatar = scene.avatar if scene.avatar.luminance >= 0 else scene.avatar._replace(moves_columns=True)
         self.avatar.copy_(torch.tensor(avatar))
         self.get_buffer("_calibrated").fill_(True)
-        return scene
 
     def init_state(self, batch: int) -> ObjectState:
         device = self.background.device

@@ -64,7 +64,8 @@ class ActorCritic(Network):
     are the preference for it; the critic's mean rate, between silence and its highest, is a value within
     ``value_range``. Rules learn when all that followed from a decision is known, see :meth:`changes`.
 
-    An encoder of synchronous spikes begins each window anew: neurons and traces keep nothing of the window before.
+    Behind an encoder of synchronous spikes each window begins anew: neurons and traces of spikes keep nothing of the
+    window before. Eligibility lasts from window to window.
 
     Where there is no hidden layer and actor and critic are the default ones, windows are run and learned from by
     :class:`~snnrl.networks.fused_readouts.FusedReadouts`, which gives the same.
@@ -184,7 +185,8 @@ class ActorCritic(Network):
 
         Args:
             seen: from :meth:`joined`.
-            third: by the keys of plastic connections.
+            third: by the keys of plastic connections; which windows begin anew behind an encoder of synchronous spikes
+                is known here.
             rules: their states, from :meth:`init_rules` or the last changes; eligibility is updated in place.
 
         Returns:
@@ -192,7 +194,7 @@ class ActorCritic(Network):
         """
         if self.fused is not None:
             return self.fused.changes(seen, third, rules)
-        return rule_changes(self, seen, third, rules)
+        return rule_changes(self, seen, self._with_windows(seen, third), rules)
 
     def input_powers(
         self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State
@@ -203,6 +205,7 @@ class ActorCritic(Network):
         first one counts.
         """
         powers: dict[str, Tensor] = {}
+        third = third if self.fused is not None else self._with_windows(seen, third)
         for edge, state in zip(self.plastic(), rules, strict=True):
             rule = self.rule(edge)
             if edge.pre in powers or not isinstance(rule, ThreeFactor):
@@ -213,6 +216,17 @@ class ActorCritic(Network):
             events = pre.row_count if isinstance(pre, SparseSpikes) else pre[..., 0].numel()
             powers[edge.pre] = values.square().sum() / events
         return powers
+
+    def _with_windows(self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor]) -> dict[str, ThirdFactor]:
+        """``third``, and that neurons begin anew after every window of synchronous spikes, and traces with them."""
+        if not self.encoder.synchronous:
+            return dict(third)
+        known = {}
+        for key, each in third.items():
+            time, batch = seen[key].post.shape[:2]
+            anew = seen[key].post.new_zeros((time // self.sim_steps, batch))
+            known[key] = each._replace(activity_continuing=anew)
+        return known
 
 
 def _stacked(parts: list[Spikes]) -> Spikes:

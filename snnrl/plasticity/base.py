@@ -26,18 +26,26 @@ class ThirdFactor(NamedTuple):
 
     A step of the third factor, for an agent a decision, lasts as many simulation steps as its length goes into that of
     the spikes; what it brings comes at the end of the step. Rules that need no third factor ignore all but
-    :attr:`continuing`.
+    :attr:`continuing` and :attr:`activity_continuing`.
     """
 
     modulator: Tensor | None = None
     """``[steps, batch]``: what turns eligibility into change, a reward or its prediction error."""
     continuing: Tensor | None = None
-    """``[steps, batch]``: 0 where the row's episode ends after the step, so that its traces and its eligibility are
-    cleared, else 1; ``None`` where no episode ends."""
+    """``[steps, batch]``: 0 where the row's episode ends after the step, so that its eligibility is cleared, else 1;
+    ``None`` where no episode ends."""
     instant: Tensor | None = None
     """``[steps, batch]``: a modulator that acts on the coincidences of its own step only."""
     gate: Tensor | None = None
     """``[steps, batch, *post_shape]``: what the coincidences of each postsynaptic neuron are multiplied by."""
+    activity_continuing: Tensor | None = None
+    """``[steps, batch]``: 0 where the row's neurons begin anew after the step, else 1; ``None`` where they do so with
+    each episode, as :attr:`continuing` says."""
+
+    @property
+    def traces_continuing(self) -> Tensor | None:
+        """``[steps, batch]``: 0 where the traces of the row's spikes are cleared after the step; ``None`` for none."""
+        return self.continuing if self.activity_continuing is None else self.activity_continuing
 
     def cast(self, dtype: torch.dtype) -> ThirdFactor:
         """The same in numbers of ``dtype``.
@@ -141,7 +149,9 @@ def traced(
         values: ``[time, batch, ...]``, what arrives at each simulation step.
         trace: ``[batch, ...]``, the trace before the window.
         decay: the factor of one simulation step.
-        continuing: see :class:`ThirdFactor`.
+        continuing: ``[steps, batch]``, 0 where the trace is cleared after the step:
+            :attr:`ThirdFactor.traces_continuing` for traces of spikes, :attr:`ThirdFactor.continuing` for what lasts as
+            long as the episode.
         rest: what the trace is after an end.
         scan: the kind of trace.
 

@@ -63,7 +63,9 @@ class FirstSpikeSTDP(Rule[FirstSpikeState]):
         state: FirstSpikeState,
         third: ThirdFactor,
     ) -> tuple[Tensor, FirstSpikeState]:
-        fired, after = presynaptic_trace(pre, len(post), state.fired, 1.0, third.continuing, scan=scan_nearest_trace)
+        fired, after = presynaptic_trace(
+            pre, len(post), state.fired, 1.0, third.traces_continuing, scan=scan_nearest_trace
+        )
         change = self._held_back(connection, hebbian_sum(connection, post, self._pairs(fired)))
         return change, FirstSpikeState(after)
 

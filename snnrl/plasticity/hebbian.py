@@ -63,8 +63,8 @@ class Hebbian(Rule[HebbianState]):
     def forward(
         self, connection: Connection, pre: Tensor | SparseSpikes, post: Tensor, state: HebbianState, third: ThirdFactor
     ) -> tuple[Tensor, HebbianState]:
-        x_pre, pre_after = presynaptic_trace(pre, len(post), state.x_pre, self.decay_pre, third.continuing)
-        x_post, post_after = traced(post, state.x_post, self.decay_post, third.continuing)
+        x_pre, pre_after = presynaptic_trace(pre, len(post), state.x_pre, self.decay_pre, third.traces_continuing)
+        x_post, post_after = traced(post, state.x_post, self.decay_post, third.traces_continuing)
         change = self.learning_rate * self.change(connection, x_post, x_pre)
         return change, HebbianState(pre_after, post_after)
 

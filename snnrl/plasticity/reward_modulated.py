@@ -44,7 +44,7 @@ class MSTDP(STDP):
         factor = factor if third.gate is None else factor * third.gate
         length = len(post) // len(factor)
         factor = factor if length == 1 else factor.repeat_interleave(length, dim=0)
-        x_pre, x_post, after = self.traces(pre, post, state, third.continuing)
+        x_pre, x_post, after = self.traces(pre, post, state, third.traces_continuing)
         rise = hebbian_sum(connection, factor * post, x_pre)
         fall = hebbian_sum(connection, factor * x_post, train(pre, len(post)))
         return self.change(connection, rise, fall), after

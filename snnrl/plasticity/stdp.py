@@ -82,7 +82,7 @@ class STDP(Rule[STDPState]):
     def forward(
         self, connection: Connection, pre: Tensor | SparseSpikes, post: Tensor, state: STDPState, third: ThirdFactor
     ) -> tuple[Tensor, STDPState]:
-        x_pre, x_post, after = self.traces(pre, post, state, third.continuing)
+        x_pre, x_post, after = self.traces(pre, post, state, third.traces_continuing)
         rise = hebbian_sum(connection, post, x_pre)
         fall = hebbian_sum(connection, x_post, train(pre, len(post)))
         return self.change(connection, rise, fall), after
@@ -202,7 +202,7 @@ class TripletSTDP(Rule[TripletState]):
     def forward(
         self, connection: Connection, pre: Tensor | SparseSpikes, post: Tensor, state: TripletState, third: ThirdFactor
     ) -> tuple[Tensor, TripletState]:
-        ends, time = third.continuing, len(post)
+        ends, time = third.traces_continuing, len(post)
         x_pre, pre_after = presynaptic_trace(pre, time, state.x_pre, self.decay_pre, ends)
         x_pre_slow, pre_slow_after = presynaptic_trace(pre, time, state.x_pre_slow, self.decay_pre_slow, ends)
         x_post, post_after = traced(post, state.x_post, self.decay_post, ends)

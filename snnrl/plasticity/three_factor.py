@@ -42,6 +42,7 @@ class Window(NamedTuple):
     length: int
     """Simulation steps of each."""
     continuing: Tensor | None
+    """``[steps, batch]``: :attr:`~snnrl.plasticity.ThirdFactor.traces_continuing`."""
     fading: Tensor | None
     """``[length]``: what the step's end leaves of a coincidence at each simulation step; ``None`` for all of it."""
 
@@ -138,7 +139,7 @@ class ThreeFactor(Rule[EligibilityState]):
         length = len(post) // steps
         fades = self.DECAYS_EACH_SIM_STEP and length > 1
         fading = decay_kernel(length, self.decay, post).flip(0) if fades else None
-        return Window(steps, length, third.continuing, fading)
+        return Window(steps, length, third.traces_continuing, fading)
 
     def coincidences(
         self, pre: Tensor | SparseSpikes, post: Tensor, traces: tuple[Tensor, ...], window: Window

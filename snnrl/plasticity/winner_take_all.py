@@ -85,7 +85,7 @@ class WinnerTakeAllSTDP(Rule[WinnerTakeAllState]):
         third: ThirdFactor,
     ) -> tuple[Tensor, WinnerTakeAllState]:
         x_pre, after = presynaptic_trace(
-            pre, len(post), state.x_pre, self.decay_pre, third.continuing, scan=scan_nearest_trace
+            pre, len(post), state.x_pre, self.decay_pre, third.traces_continuing, scan=scan_nearest_trace
         )
         spikes = hebbian_sum(connection, post, torch.ones_like(train(pre, len(post))))
         seen = hebbian_sum(connection, post, x_pre) / torch.where(spikes > 0, spikes, 1.0)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from snnrl.agents.rstdp import RSTDP, RSTDPConfig, RSTDPState
 from snnrl.connections import Connection
-from snnrl.encoders import ObjectEncoder
 from snnrl.envs import EnvConfig, Feedback, FeedbackBuilder
 from snnrl.settings import read
 from snnrl.spikes import SparseSpikes
@@ -41,14 +40,16 @@ def make(
     observation: spaces.Space[Any] = OBSERVATIONS["discrete"],
     action: spaces.Space[Any] = ACTIONS["choice"],
     seed: int = 0,
+    *,
+    calibrate: bool = True,
     **config: Any,
 ) -> RSTDP:
-    """An agent; one that sees frames is calibrated."""
+    """An agent, whose encoder need not see random play any more unless it shall."""
     agent = RSTDP(observation, action, read(RSTDPConfig, {"sim_steps": 8, **config}, "agent"), TOY, seed)
-    if isinstance(agent.network.encoder, ObjectEncoder):
+    if calibrate and not agent.network.encoder.calibrated:
         count, frames = 6, seen(observation, 6, 100)
         agent.network.encoder.calibrate(
-            frames, np.zeros((count - 1, 1), dtype=np.int64), np.ones((count - 1, 1), dtype=np.bool_)
+            frames[:, None], np.zeros((count - 1, 1), dtype=np.int64), np.ones((count - 1, 1), dtype=np.bool_)
         )
     return agent
 

@@ -79,7 +79,8 @@ def test_hidden_layers_learn_by_every_rule(rule: str) -> None:
 @every_observation
 @pytest.mark.parametrize("recurrent", [None, {"name": "lateral", "weight_mean": -0.1, "bounds": [-1, 0]}])
 def test_hidden_layers_read_every_encoder_and_themselves(observation: gymnasium.Space[Any], recurrent: Any) -> None:
-    agent = make(observation, network={"hidden": [hidden(recurrent=recurrent), {"size": 5, "rule": "mstdpet"}]})
+    layers = [hidden(recurrent=recurrent), {"size": 5, "rule": "mstdpet"}]
+    agent = make(observation, network={"hidden": layers}, postsynaptic_floor=0.1)
     before = snapshot(agent)
     practise(agent)
     learned = changed(agent, before)

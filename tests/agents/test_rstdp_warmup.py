@@ -11,7 +11,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from snnrl.agents.rstdp import RSTDP, RSTDPConfig, RSTDPState
-from snnrl.encoders import ObjectEncoder
+from snnrl.encoders import LatencyEncoder, ObjectEncoder
+from snnrl.errors import RunError
 from snnrl.kernels.objects import Avatar
 from tests.agents.rstdp_toy import (
     ACTOR,
@@ -141,7 +142,7 @@ def test_what_is_looked_at_are_frames_what_was_done_between_them_and_where_episo
     agent, game = newborn(160), Paddle(4)
     go_on(agent, game, agent.begin(4), 45)
     ((frames, actions, joined),) = looked
-    assert np.array_equal(frames, np.stack(game.shown[:40]))
+    assert np.array_equal(frames[:, :, 0], np.stack(game.shown[:40]))
     assert np.array_equal(actions, np.stack(game.done[:39]) - agent.action_space.start)
     assert np.array_equal(joined, ~np.stack(game.began[1:40]))
     assert (~joined).any(0).all()
@@ -228,3 +229,53 @@ def test_a_single_glimpse_is_enough_if_so_it_is_set(warmup_steps: int) -> None:
     agent, game = newborn(warmup_steps), Paddle(4)
     go_on(agent, game, agent.begin(4), 5)
     assert calibrated(agent)
+
+
+class Extremes(LatencyEncoder):
+    """An encoder of somebody's own, which learns from random play between what values it has to tell apart."""
+
+    def __init__(self, values: int, *, sim_steps: int) -> None:
+        super().__init__(values, sim_steps=sim_steps)
+        self.register_buffer("extremes", torch.full((2,), torch.nan))
+        self.told: list[Any] = []
+
+    @property
+    def calibrated(self) -> bool:
+        return bool(self.get_buffer("extremes").isfinite().all())
+
+    def calibrate(self, observations: NDArray[Any], actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> None:
+        self.told.append((observations, actions, joined))
+        self.get_buffer("extremes").copy_(torch.tensor([observations.min(), observations.max()]))
+
+
+class Forgetful(Extremes):
+    def calibrate(self, observations: NDArray[Any], actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> None:
+        pass
+
+
+def test_any_encoder_that_is_not_calibrated_has_a_warm_up() -> None:
+    agent = make(OBSERVATIONS["vector"], warmup_steps=6, encoder=f"{__name__}:Extremes", calibrate=False)
+    encoder = agent.network.encoder
+    assert isinstance(encoder, Extremes)
+    shown = [seen(OBSERVATIONS["vector"], 2, number) for number in range(5)]
+    state, feedback, before = agent.begin(2), begins(2), snapshot(agent)
+    for number, observation in enumerate(shown):
+        assert agent.can_checkpoint == encoder.calibrated == (number > 2)
+        _, state, _ = step(agent, observation, feedback, state)
+        feedback = told([1.0, 1.0], reset=[1] if number == 1 else [])
+    ((observations, actions, joined),) = encoder.told
+    places = agent.view([np.stack(shown[:3]).reshape(6, 3)]).reshape(3, 2, 3)
+    assert np.array_equal(observations, places)
+    assert actions.shape == (2, 2)
+    assert joined.tolist() == [[True, True], [True, False]]
+    assert changed(agent, before) >= {ACTOR, "network.encoder.extremes"}
+    again = make(OBSERVATIONS["vector"], encoder=f"{__name__}:Extremes", calibrate=False)
+    again.load_state_dict(agent.state_dict())
+    assert again.can_checkpoint
+
+
+def test_an_encoder_that_calibrate_does_not_calibrate_is_named() -> None:
+    agent = make(OBSERVATIONS["vector"], warmup_steps=2, encoder=f"{__name__}:Forgetful", calibrate=False)
+    _, state, _ = step(agent, seen(OBSERVATIONS["vector"], 2, 0), begins(2), agent.begin(2))
+    with pytest.raises(RunError, match=r"^Forgetful\.calibrated is still false after calibrate: must be true$"):
+        step(agent, seen(OBSERVATIONS["vector"], 2, 1), told([0.0, 0.0]), state)

@@ -208,5 +208,5 @@ def calibrated(**settings: Any) -> ObjectEncoder:
             place = np.clip(place + 2 * (actions[time - 1] - 1), 0, WIDTH - 3)
         for row in range(2):
             frames[time, row, 17:20, place[row] : place[row] + 3] = FIGURE
-    code.calibrate(frames, actions, np.ones((299, 2), dtype=bool))
+    code.calibrate(frames[:, :, None], actions, np.ones((299, 2), dtype=bool))
     return code.eval()

@@ -90,7 +90,7 @@ def test_an_avatars_rows_are_those_of_the_cut() -> None:
 def test_where_nothing_obeys_places_are_counted_from_the_middle_as_before() -> None:
     code = ObjectEncoder(HEIGHT, WIDTH).eval()
     before = fired(code, drawn((3, 9, SHOT)))
-    code.calibrate(np.zeros((4, 2, HEIGHT, WIDTH), np.uint8), np.zeros((3, 2), np.int64), np.ones((3, 2), bool))
+    code.calibrate(np.zeros((4, 2, 1, HEIGHT, WIDTH), np.uint8), np.zeros((3, 2), np.int64), np.ones((3, 2), bool))
     assert code.calibrated
     assert Avatar(*code.avatar.tolist()) == NOBODY
     told(code, table=BANDS)

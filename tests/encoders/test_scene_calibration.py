@@ -319,16 +319,17 @@ def test_the_figure_of_an_atari_game_is_found_in_4096_decisions(game: str, rows:
     envs = make_envs(config, 16)
     generator = np.random.default_rng(0)
     observation, _ = envs.reset(seed=list(range(16)))
-    frames, actions, joined, ended = [observation[:, 0].copy()], [], [], np.zeros(16, dtype=bool)
+    frames, actions, joined, ended = [observation.copy()], [], [], np.zeros(16, dtype=bool)
     for _ in range(255):
         actions.append(generator.integers(envs.single_action_space.n, size=16))  # type: ignore[attr-defined]
         observation, _, terminated, truncated, _ = envs.step(actions[-1])
-        frames.append(observation[:, 0].copy())
+        frames.append(observation.copy())
         joined.append(~ended)
         ended = terminated | truncated
     envs.close()
     code = ObjectEncoder(210, 160, rows=composed["agent"]["encoder"]["rows"])
-    avatar = code.calibrate(np.stack(frames), np.stack(actions), np.stack(joined)).avatar
+    code.calibrate(np.stack(frames), np.stack(actions), np.stack(joined))
+    avatar = Avatar(*code.avatar.tolist())
     assert avatar.luminance >= 0
     assert (avatar.moves_rows, avatar.moves_columns) == (rows, columns)
     across = (avatar.left, avatar.right) if rows else (avatar.top, avatar.bottom)

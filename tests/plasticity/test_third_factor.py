@@ -142,6 +142,27 @@ def test_the_end_of_an_episode_leaves_nothing_of_its_row_and_the_other_rows_alon
         assert torch.equal(after[[0, 2]], before[[0, 2]])
 
 
+@every_rule
+@pytest.mark.parametrize("synchronous", [False, True])
+def test_neurons_that_begin_anew_clear_the_traces_of_their_spikes_and_nothing_else(
+    name: str, synchronous: bool
+) -> None:
+    case = Case(name, synchronous=synchronous)
+    going_on = torch.ones(STEPS, BATCH).double()
+    case.third = case.third._replace(continuing=None)
+    _, kept = case.change()
+    case.third = case.third._replace(activity_continuing=going_on)
+    _, through = case.change()
+    going_on[-1, 1] = 0
+    _, anew = case.change()
+    assert_same(tuple(leaves(through)), tuple(leaves(kept)))
+    of_spikes = [] if name == "Homeostasis" else [leaf for leaf in leaves(anew) if leaf.shape[1:] in ((PRE,), (POST,))]
+    for now, before in zip(leaves(anew), leaves(through), strict=True):
+        cleared = any(now is leaf for leaf in of_spikes)
+        assert not now[1].any() if cleared else torch.equal(now[1], before[1])
+        assert torch.equal(now[[0, 2]], before[[0, 2]])
+
+
 @pytest.mark.parametrize("name", WITH_ELIGIBILITY)
 def test_a_modulator_comes_at_the_end_of_its_step(name: str) -> None:
     """Which is a step of one simulation step; with a decay by simulation steps it is also where the trace counts."""
