@@ -13,7 +13,18 @@ from snnrl.agent_files import save_agent
 from snnrl.agents.trainable import Origin, Trainable
 from snnrl.config import RunConfig
 from snnrl.errors import ConfigError, require
-from snnrl.loading import AnyEnv, agent_task, checked, compose, env_recipe, load, require_spaces, set_env, task_of
+from snnrl.loading import (
+    AnyEnv,
+    agent_task,
+    checked,
+    compose,
+    env_recipe,
+    load,
+    require_env,
+    require_spaces,
+    set_env,
+    task_of,
+)
 from snnrl.resuming import resumed_settings
 from snnrl.settings import require_whole
 from snnrl.training.callbacks import AnyCallback
@@ -71,12 +82,17 @@ def train(
         RunError: an environment that breaks its word, weights that have diverged, or a folder that cannot be written.
         KeyboardInterrupt: at Ctrl-C, after the step that is under way; a run with a folder is saved.
     """
+    if "eval_env" in settings:
+        raise ConfigError(
+            "eval_env: evaluations of a run are played in fresh environments like env, or in copies of it; must be "
+            "left out, and another environment is played in afterwards: snnrl.evaluate(run.agent, eval_env)"
+        )
     if resume is not None:
         given = {"env": env, "agent": agent, "experiment": experiment, "run_dir": run_dir}
         own = None if env is None or isinstance(env, str) else env
         for key, value in given.items():
             require(value is None or value is own, key, value, "left out when a run is resumed")
-        known = resumed_settings(Path(resume), as_words(settings), trust)
+        known = resumed_settings(Path(resume), as_words(settings), trust, elsewhere=own is not None)
         task = task_of(known, None if own is None else env_recipe(own, known["env"]))
         return _run(Trainer(task, resume, resume=True, callback=callback), task)
     if isinstance(agent, Mapping):
@@ -135,7 +151,7 @@ def learn(
     progress_bar: bool = False,
 ) -> None:
     """Let an agent learn in its environments; see :meth:`snnrl.agents.Agent.learn`."""
-    origin = agent.made_for()
+    origin = require_env(agent, "agent.set_env(env)")
     require_whole("total_timesteps", total_timesteps)
     if log_interval is not None:
         require_whole("log_interval", log_interval)
@@ -178,15 +194,17 @@ def evaluate(
         num_envs: environments played side by side.
 
     Raises:
-        ConfigError: there is no such environment, or a number is out of range.
+        ConfigError: there is no such environment, its spaces are not the agent's, or a number is out of range.
     """
     require_whole("episodes", episodes)
     require_whole("num_envs", num_envs)
     origin: Origin | None = getattr(agent, "origin", None)
     if env is not None:
         recipe = env_recipe(env)
-    elif origin is not None:
-        recipe = origin.env
+        if isinstance(agent, Trainable):
+            require_spaces(agent, recipe, exactly=False)
+    elif isinstance(agent, Trainable) and origin is not None:
+        recipe = require_env(agent, "snnrl.evaluate(agent, env)").env
     else:
         raise ConfigError("env: the agent was made without an environment; must be given")
     settings = {} if origin is None else origin.settings

@@ -6,16 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TypeVar, get_args
 
 from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, shown
 from snnrl.output import lasting_output
 from snnrl.run_settings import ProgressSettings
 from snnrl.settings import Declaration, Settings, declarations, help_text, is_whole, read, setting
-from snnrl.types import Setting
 from snnrl.words import read_words
 
 WRONG_SETTING, CANNOT_GO_ON = 2, 1
@@ -68,12 +65,21 @@ def read_options(options: type[O], words: Sequence[str]) -> O:
     known = declarations(options)
     for word in words:
         key, equals, _ = word.partition("=")
+        if "run" in known:
+            check_run(word, words)
         if key not in known:
             raise ConfigError(f"{shown(word)}: there is no such option; {did_you_mean(key, known)}")
         if not equals:
             raise ConfigError(f"{shown(word)}: must be key=value, such as {_example(list(known.values()))}")
     texts = [name for name, declared in known.items() if {str, Path} & {declared.type, *get_args(declared.type)}]
     return read(options, read_words(words, as_written=texts), "")
+
+
+def check_run(word: str, words: Sequence[str]) -> None:
+    """Raise a ConfigError for a folder that is named without ``run=``, where no run is named otherwise."""
+    bare = "=" not in word and not word.startswith("-")
+    if bare and not any(each.startswith("run=") for each in words):
+        raise ConfigError(f"{shown(word)}: must be run={shown(word)}, the folder of a run")
 
 
 def usage(command: str, options: type[Settings], then: str = "") -> str:
@@ -163,10 +169,3 @@ def _own_words() -> list[str]:
     if not sys.flags.safe_path and "" not in sys.path and folder not in sys.path:
         sys.path.append(folder)
     return sys.argv[1:]
-
-
-class CommandModule(ModuleType):
-    """The module of a command that a program calls as well: ``snnrl.train("CartPole", ...)`` is ``snnrl.api.train``."""
-
-    def __call__(self, *args: object, **settings: Setting) -> object:
-        return getattr(import_module("snnrl.api"), self.__name__.rpartition(".")[2])(*args, **settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,7 +31,7 @@ class Recipes:
         with _apart():
             self._store = _Store()
         self._store.repo.update({name: entry for name, entry in theirs.items() if _is_hydras(name, entry)})
-        self._unresolved: dict[tuple[str, ...], dict[str, Setting]] = {}
+        self._composed: dict[tuple[str, ...], dict[str, Setting]] = {}
 
     def add(self, name: str, node: object, group: str | None = None) -> None:
         """Keep a configuration; one of a group is merged at the root."""
@@ -39,30 +39,33 @@ class Recipes:
             self._store.store(name=name, node=node, group=group, package=None if group is None else "_global_")
 
     def compose(self, name: str, words: Sequence[str]) -> dict[str, Setting]:
-        """What ``name`` and its defaults come to, with overrides in Hydra's grammar and all interpolations resolved.
+        """What ``name`` and its defaults come to, interpolations as they are written; not to be changed by the caller.
 
-        Raises:
-            HydraException: a word that does not fit.
-            OmegaConfBaseException: a value that does not.
-        """
-        return self._compose(name, words, resolve=True)
-
-    def unresolved(self, name: str, words: Sequence[str]) -> dict[str, Setting]:
-        """The same with interpolations as they are written; not to be changed by the caller.
+        Args:
+            name: of a configuration.
+            words: choices of others, in Hydra's grammar.
 
         Raises:
             HydraException: a word that does not fit.
         """
         chosen = (name, *words)
-        if chosen not in self._unresolved:
-            self._unresolved[chosen] = self._compose(name, words, resolve=False)
-        return self._unresolved[chosen]
+        if chosen not in self._composed:
+            with _apart(self._store), initialize(version_base="1.3", config_path=None):
+                composed = OmegaConf.to_container(compose(name, list(words)))
+            assert isinstance(composed, dict)
+            self._composed[chosen] = {str(key): value for key, value in composed.items()}
+        return self._composed[chosen]
 
-    def _compose(self, name: str, words: Sequence[str], resolve: bool) -> dict[str, Setting]:
-        with _apart(self._store), initialize(version_base="1.3", config_path=None):
-            composed = OmegaConf.to_container(compose(name, list(words)), resolve=resolve)
-        assert isinstance(composed, dict)
-        return {str(key): value for key, value in composed.items()}
+
+def resolved(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Settings with all interpolations resolved.
+
+    Raises:
+        OmegaConfBaseException: an interpolation that leads nowhere.
+    """
+    found = OmegaConf.to_container(OmegaConf.create(dict(settings)), resolve=True)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
 
 
 class _Store(ConfigStore):

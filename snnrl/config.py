@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from snnrl.envs import LONGEST, EnvConfig, has_limit
+from snnrl.envs import LONGEST, EnvConfig, has_limit, is_registered
 from snnrl.errors import ConfigError, require, shown
 from snnrl.legacy import upgraded_settings
 from snnrl.run_settings import CommonSettings, RLSettings
 from snnrl.settings import declarations, read, setting, unknown
-from snnrl.textfiles import read_yaml, usable, write_yaml
+from snnrl.textfiles import not_there, read_yaml, usable, write_yaml
 from snnrl.training.loggers import validate_logger_names
 from snnrl.trust import check_trust
 from snnrl.types import Setting, Settings
@@ -125,18 +125,27 @@ def read_settings(run_dir: str | Path, setting: str = "run", *, trust: bool = Fa
     """
     if run_dir is None or str(run_dir) == "":
         raise ConfigError(f"{setting}={run_dir}: must be the folder of a run")
-    path = folder(setting, run_dir) / "config.yaml"
-    source = f"{setting}={shown(run_dir)}"
+    place = folder(setting, run_dir)
+    path, source = place / "config.yaml", f"{setting}={shown(run_dir)}"
     if not path.is_file():
-        raise ConfigError(f"{source}: there is no config.yaml in it; must be the folder of a run")
+        loads = setting == "path"
+        lacking = _lacking(place, "file or folder" if loads else "folder")
+        raise ConfigError(f"{source}: {lacking}; must be the folder of a run{', or a file of save' if loads else ''}")
     settings = upgraded_settings(read_yaml(path, f"{source}: its config.yaml"))
-    check_trust(settings, source, trust)
+    check_trust(settings, f"{source}: its config.yaml", trust)
     if "learner" not in settings:
         try:
             RunConfig.from_mapping(settings)
         except ConfigError as error:
             raise ConfigError(f"{source}: its config.yaml is damaged: {error}") from error
     return settings
+
+
+def _lacking(place: Path, kind: str) -> str:
+    """What an error says of a path that is not the folder of a run, although it was to be a ``kind``."""
+    if place.is_dir():
+        return "there is no config.yaml in it"
+    return "is a file" if place.exists() else not_there(place, kind)
 
 
 def write_settings(run_dir: Path, settings: Settings) -> None:
@@ -161,12 +170,43 @@ def read_config(run_dir: str | Path, *, trust: bool = False) -> RunConfig:
     return RunConfig.from_mapping(read_settings(run_dir, trust=trust))
 
 
-def read_run(run: str | Path, *, trust: bool = False) -> tuple[Path, dict[str, Setting]]:
+def read_run(
+    run: str | Path, setting: str = "run", *, trust: bool = False, elsewhere: bool = False
+) -> tuple[Path, dict[str, Setting]]:
     """The folder and the settings of a run; see :func:`read_settings`.
 
+    Args:
+        run: the run's folder.
+        setting: the name that an error message gives to it.
+        trust: whether code that it names may run.
+        elsewhere: whether it is to act in another environment, so that its own need not be there.
+
     Raises:
-        ConfigError: the folder is not that of a run, its settings are damaged, or name code that may not run.
+        ConfigError: the folder is not that of a run, its settings are damaged, or name code that may not run; or its
+            environment was an object, and no id stands for it.
     """
     require(isinstance(trust, bool), "trust", trust, "true or false")
-    settings = read_settings(run, trust=trust)
-    return folder("run", run), settings
+    settings = read_settings(run, setting, trust=trust)
+    if not elsewhere:
+        agent = f'agent = snnrl.load("{run}", env=env)'
+        check_env(settings, f"{setting}={shown(run)}", f"{agent}, and then snnrl.evaluate(agent)")
+    return folder(setting, run), settings
+
+
+def check_env(settings: Settings, source: str, cure: str) -> None:
+    """Raise unless the environment of a run, where it has one, can be made from its settings.
+
+    Args:
+        settings: of the run.
+        source: what an error message calls it.
+        cure: a line of Python that goes on with an environment ``env``.
+
+    Raises:
+        ConfigError: the environment was given by a program, as an object or under an id that is not registered here.
+    """
+    env_id = settings["env"]["id"] if "env" in settings else None
+    if env_id is not None and not is_registered(env_id):
+        raise ConfigError(
+            f"{source}: its environment {shown(env_id)} was given by a program, and no environment is registered under "
+            f"this id; must be given again in Python: {cure}"
+        )

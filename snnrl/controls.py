@@ -119,8 +119,9 @@ def run_controls(words: Sequence[str]) -> int:
             memory = (out if own == run_dir else own) / f"controls-{episodes}.json"
             kinds, trained = ("best", "sampled"), varied[control.name, seed]
             results.setdefault(control.name, []).append(played(own, episodes, memory, kinds, trained))
-    results["best constant action"] = _constant(settings, seeds, episodes)
-    results["random actions"] = [_played(settings, {"name": "random"}, seed, episodes) for seed in seeds]
+    untrained = {**settings, "progress": options.progress}
+    results["best constant action"] = _constant(untrained, seeds, episodes)
+    results["random actions"] = [_played(untrained, {"name": "random"}, seed, episodes) for seed in seeds]
 
     table = _table(results, config.env.id, config.env_steps, episodes)
     print(table)
@@ -150,10 +151,13 @@ def _played(settings: Settings, agent: Settings, seed: int, episodes: int) -> di
     from snnrl.config import RunConfig
     from snnrl.loading import make_agent_for
     from snnrl.training.evaluation import evaluate
+    from snnrl.training.progress import evaluating
 
-    env = RunConfig.from_mapping(settings).env
-    player = make_agent_for(env, agent, seed)
-    return {"best": float(evaluate(player, env, episodes=episodes, seed=seed).returns.mean())}
+    config = RunConfig.from_mapping(settings)
+    player = make_agent_for(config.env, agent, seed)
+    with evaluating(episodes, "episodes", config.progress) as tell:
+        found = evaluate(player, config.env, episodes=episodes, seed=seed, between_steps=tell)
+    return {"best": float(found.returns.mean())}
 
 
 def _constant(settings: Settings, seeds: Sequence[int], episodes: int) -> list[dict[str, float]]:

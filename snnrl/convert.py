@@ -6,24 +6,26 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from snnrl.cli import RunOptions, read_options, run_command, usage
 from snnrl.errors import require
-from snnrl.run_settings import DeviceSettings
+from snnrl.run_settings import DeviceSettings, ProgressSettings
 from snnrl.settings import setting
 from snnrl.types import Settings
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
+    from snnrl.config import RunConfig
     from snnrl.integrations.sb3.agent import AnySB3Agent
     from snnrl.training.evaluation import Policy
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(RunOptions, DeviceSettings):
+class Options(RunOptions, DeviceSettings, ProgressSettings):
     """Options of the command."""
 
     sim_steps: int | tuple[int, ...] = setting(
@@ -77,88 +79,138 @@ def convert_run(words: Sequence[str]) -> int:
     options = read_options(Options, words)
 
     from snnrl.config import RunConfig, read_run
-    from snnrl.loading import load_model, make_agent_for
-    from snnrl.textfiles import usable, write_text
+    from snnrl.textfiles import usable
     from snnrl.training.device import leave_cores_to_environments
-    from snnrl.training.evaluation import evaluate
-    from snnrl.training.summary import bootstrap_interval, write_json
-    from snnrl.training.writable import keeping, require_writable
+    from snnrl.training.writable import require_writable
 
     run_dir, settings = read_run(options.run, trust=options.trust)
     out = run_dir / "converted" if options.out is None else usable("out", options.out)
     config = RunConfig.from_mapping(settings)
 
     from snnrl.integrations.sb3.building import require_network
-    from snnrl.integrations.sb3.conversion import convert, same_actions, spiking_recipe
-    from snnrl.integrations.sb3.cost import firing_rate
-    from snnrl.integrations.sb3.observing import gather
+    from snnrl.integrations.sb3.conversion import spiking_recipe
 
     require_network(config.agent, "ann", run_dir)
-    steps = options.step_counts
-    recipes = {count: spiking_recipe(config.agent, count) for count in steps}
+    recipes = {count: spiking_recipe(config.agent, count) for count in options.step_counts}
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
     leave_cores_to_environments()
-    agent = load_model(config, run_dir, device=options.device)
-    observations = gather(agent, config.env, options.samples, config.seed)
-
-    def play(player: Policy) -> NDArray[np.float64]:
-        found = evaluate(player, config.env, episodes=options.episodes, seed=config.seed)
-        if found.cut:
-            print(found.remark, file=sys.stderr, flush=True)
-        return found.returns
-
-    before = play(agent)
-    random = play(make_agent_for(config.env, {"name": "random"}, config.seed))
+    source = _load(options, config, run_dir)
     rows = []
     for count, recipe in recipes.items():
-        spiking = convert(
-            agent,
-            recipe,
-            config.env,
-            observations,
-            percentile=options.percentile,
-            calibrate=options.calibrate,
-            seed=config.seed,
-        )
-        returns = play(spiking)
-        row = {
-            "sim_steps": count,
-            "return_mean": float(returns.mean()),
-            "return_std": float(returns.std()),
-            "kept": float((returns.mean() - random.mean()) / (before.mean() - random.mean())),
-            "same_actions": same_actions(agent, spiking, observations),
-            "firing_rate": firing_rate(spiking, observations),
-        }
-        rows.append(row)
-        print(f"{count} steps: return {row['return_mean']:.1f}", file=sys.stderr, flush=True)
-    low, high = bootstrap_interval(before)
-    result = {
-        "env": config.env.id,
-        "ann": {"return_mean": float(before.mean()), "return_std": float(before.std()), "interval_95": [low, high]},
-        "random": float(random.mean()),
-        "rows": rows,
-        **{key: getattr(options, key) for key in ("percentile", "calibrate", "samples", "episodes")},
-    }
-    table = _table(result)
-    print(table)
-    with keeping(out):
-        _write_run(out, settings, recipes[steps[-1]], spiking)
-        write_json(out / "convert.json", result)
-        write_text(out / "convert.md", table)
-        _draw(result, out / "convert.png")
-    print(f"written to {out}: a run of {steps[-1]} steps, convert.md, convert.json, convert.png")
+        spiking = _converted(source, recipe, options)
+        rows.append(_measured(source, spiking, count, options))
+        print(f"{count} steps: return {rows[-1]['return_mean']:.1f}", file=sys.stderr, flush=True)
+    _write(out, {**settings, "agent": dict(recipe)}, spiking, _result(source, rows, options))
+    print(f"written to {out}: a run of {count} steps, convert.md, convert.json, convert.png")
     return 0
 
 
-def _write_run(out: Path, settings: Settings, recipe: Settings, agent: AnySB3Agent) -> None:
+class _Source(NamedTuple):
+    """A network without spikes, and what those that are made of it are measured against."""
+
+    agent: AnySB3Agent
+    config: RunConfig
+    observations: Tensor
+    """Of its own play."""
+    returns: NDArray[np.float64]
+    """Its own, one for each episode."""
+    random: float
+    """Mean return of random actions."""
+
+
+def _load(options: Options, config: RunConfig, run_dir: Path) -> _Source:
+    from snnrl.integrations.sb3.observing import gather
+    from snnrl.loading import load_model, make_agent_for
+
+    agent = load_model(config, run_dir, device=options.device)
+    observations = gather(agent, config.env, options.samples, config.seed)
+    returns = _play(agent, config, options)
+    random = make_agent_for(config.env, {"name": "random"}, config.seed)
+    return _Source(agent, config, observations, returns, float(_play(random, config, options).mean()))
+
+
+def _play(player: Policy, config: RunConfig, options: Options) -> NDArray[np.float64]:
+    """The returns ``[episodes]`` of a policy in the run's environments."""
+    from snnrl.training.evaluation import evaluate
+    from snnrl.training.progress import evaluating
+
+    with evaluating(options.episodes, "episodes", options.progress) as tell:
+        found = evaluate(player, config.env, episodes=options.episodes, seed=config.seed, between_steps=tell)
+    if found.cut:
+        print(found.remark, file=sys.stderr, flush=True)
+    return found.returns
+
+
+def _converted(source: _Source, recipe: Settings, options: Options) -> AnySB3Agent:
+    """The spiking agent of a recipe, with the weights of the source."""
+    from snnrl.integrations.sb3.conversion import convert
+
+    return convert(
+        source.agent,
+        recipe,
+        source.config.env,
+        source.observations,
+        percentile=options.percentile,
+        calibrate=options.calibrate,
+        seed=source.config.seed,
+    )
+
+
+def _measured(source: _Source, spiking: AnySB3Agent, sim_steps: int, options: Options) -> dict[str, float]:
+    """What a spiking agent keeps: a row of the table."""
+    from snnrl.integrations.sb3.conversion import same_actions
+    from snnrl.integrations.sb3.cost import firing_rate
+
+    returns = _play(spiking, source.config, options)
+    return {
+        "sim_steps": sim_steps,
+        "return_mean": float(returns.mean()),
+        "return_std": float(returns.std()),
+        "kept": float((returns.mean() - source.random) / (source.returns.mean() - source.random)),
+        "same_actions": same_actions(source.agent, spiking, source.observations),
+        "firing_rate": firing_rate(spiking, source.observations),
+    }
+
+
+def _result(source: _Source, rows: list[dict[str, float]], options: Options) -> Settings:
+    """What ``convert.json`` holds."""
+    from snnrl.training.summary import bootstrap_interval
+
+    returns = source.returns
+    ann = {"return_mean": float(returns.mean()), "return_std": float(returns.std())}
+    return {
+        "env": source.config.env.id,
+        "ann": {**ann, "interval_95": list(bootstrap_interval(returns))},
+        "random": source.random,
+        "rows": rows,
+        **{key: getattr(options, key) for key in ("percentile", "calibrate", "samples", "episodes")},
+    }
+
+
+def _write(out: Path, settings: Settings, agent: AnySB3Agent, result: Settings) -> None:
+    """Print the table, and write it with the figure and the spiking run."""
+    from snnrl.textfiles import write_text
+    from snnrl.training.summary import write_json
+    from snnrl.training.writable import keeping
+
+    table = _table(result)
+    print(table)
+    with keeping(out):
+        _write_run(out, settings, agent)
+        write_json(out / "convert.json", result)
+        write_text(out / "convert.md", table)
+        _draw(result, out / "convert.png")
+
+
+def _write_run(out: Path, settings: Settings, agent: AnySB3Agent) -> None:
     """A run's folder that can be loaded and played."""
     from snnrl.config import write_settings
     from snnrl.training.checkpoints import CheckpointStore
     from snnrl.training.task import architecture
 
     out.mkdir(parents=True)
-    write_settings(out, {**settings, "agent": dict(recipe)})
+    write_settings(out, settings)
     payload = {
         "architecture": architecture(agent),
         "agent": agent.state_dict(),

@@ -48,18 +48,35 @@ def require(condition: bool, setting: str, value: object, expected: str) -> None
         raise ConfigError(f"{setting}={shown(value)}: must be {expected}")
 
 
-def did_you_mean(name: object, known: Iterable[str]) -> str:
+def did_you_mean(name: object, known: Iterable[str], listed_by: str | None = None) -> str:
     """Name what lies nearest to a misspelt word, or else everything there is.
 
     >>> did_you_mean("CartPloe", ["CartPole", "Pong"])
     'did you mean CartPole?'
+    >>> did_you_mean("x", ["CartPole", "Pong"], "python -m snnrl.train --help")
+    'python -m snnrl.train --help lists all that there are'
+
+    Args:
+        name: the misspelt word.
+        known: what there is.
+        listed_by: a command that lists it, where it is too much for a message.
     """
     known = sorted(map(str, set(known)))
-    folded = {word.lower(): word for word in known}
-    near = [folded[hit] for hit in difflib.get_close_matches(str(name)[:100].lower(), folded, n=3, cutoff=0.6)]
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"there are: {', '.join(known)}"
+    hint = near(name, known)
+    if listed_by is not None:
+        return f"{hint} {listed_by} lists all that there are".lstrip()
+    return hint or f"there are: {', '.join(known)}"
+
+
+def near(name: object, known: Iterable[str]) -> str:
+    """Name what lies nearest to a misspelt word, or nothing where all else is far.
+
+    >>> near("CartPloe", ["CartPole", "Pong"]), near("x", ["CartPole", "Pong"])
+    ('did you mean CartPole?', '')
+    """
+    folded = {word.lower(): word for word in sorted(known)}
+    hits = difflib.get_close_matches(str(name)[:100].lower(), folded, n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(folded[hit] for hit in hits)}?" if hits else ""
 
 
 def one_line(error: BaseException | str, limit: int = 200) -> str:
@@ -85,13 +102,30 @@ def printable(text: str) -> str:
 
 
 def shown(value: object, limit: int = 200) -> str:
-    """``value`` for a message, shortened where it is long.
+    """``value`` for a message, shortened where it is long; ``null``, ``true`` and ``false`` are YAML's words.
 
     >>> shown([1] * 100, limit=10)
     '[1, 1, 1, …'
+    >>> shown(None), shown({"name": None, "sizes": [True]})
+    ('null', "{'name': null, 'sizes': [true]}")
     """
     try:
-        text = str(value)
+        text = value if isinstance(value, str) else _as_yaml(value)
     except (ValueError, RecursionError):
         text = f"a value too large to be shown ({type(value).__name__})"
     return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _as_yaml(value: object) -> str:
+    """Python's way to write a value, but for the words that YAML writes in another way."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if type(value) is dict:
+        return f"{{{', '.join(f'{key!r}: {_entry(entry)}' for key, entry in value.items())}}}"
+    if type(value) is list:
+        return f"[{', '.join(map(_entry, value))}]"
+    return str(value)
+
+
+def _entry(value: object) -> str:
+    return _as_yaml(value) if value is None or isinstance(value, (bool, dict, list)) else repr(value)

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from snnrl.cli import CommandModule, PlayOptions, RunOptions, read_options, run_command, usage
+from snnrl.cli import PlayOptions, RunOptions, check_run, read_options, run_command, usage
 from snnrl.errors import require
-from snnrl.run_settings import DeviceSettings
+from snnrl.run_settings import DeviceSettings, ProgressSettings
 from snnrl.settings import declarations, help_text, setting
 from snnrl.types import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(PlayOptions, DeviceSettings):
+class Options(PlayOptions, DeviceSettings, ProgressSettings):
     """Options for a run of an agent."""
 
     episodes: int = setting(100, "full episodes to play", at_least=1)
@@ -32,7 +32,7 @@ class Options(PlayOptions, DeviceSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearnerOptions(PlayOptions, DeviceSettings):
+class LearnerOptions(PlayOptions, DeviceSettings, ProgressSettings):
     """Options for a run on a data set."""
 
     split: str | None = setting(
@@ -67,6 +67,8 @@ def evaluate_run(words: Sequence[str]) -> int:
     """
     from snnrl.config import RunConfig, read_run
 
+    for word in words:
+        check_run(word, words)
     named = [word for word in words if word.partition("=")[0] in declarations(RunOptions)]
     about = read_options(RunOptions, named)
     run_dir, settings = read_run(about.run, trust=about.trust)
@@ -76,6 +78,7 @@ def evaluate_run(words: Sequence[str]) -> int:
 
     from snnrl.loading import load_model
     from snnrl.training.evaluation import evaluate
+    from snnrl.training.progress import evaluating
     from snnrl.training.summary import bootstrap_interval, versions, write_json
     from snnrl.training.writable import keeping
 
@@ -88,7 +91,15 @@ def evaluate_run(words: Sequence[str]) -> int:
         from snnrl.training.video import check_drawing
 
         check_drawing(config.env)
-    found = evaluate(agent, config.env, episodes=options.episodes, seed=seed, deterministic=deterministic)
+    with evaluating(options.episodes, "episodes", options.progress) as tell:
+        found = evaluate(
+            agent,
+            config.env,
+            episodes=options.episodes,
+            seed=seed,
+            deterministic=deterministic,
+            between_steps=tell,
+        )
     low, high = bootstrap_interval(found.returns)
     result = {
         "return_mean": float(found.returns.mean()),
@@ -129,6 +140,7 @@ def _evaluate_learner(run_dir: Path, settings: Settings, words: Sequence[str]) -
     images, split, label_readout = options.images, options.split, options.label_readout
 
     from snnrl.loading import load_model
+    from snnrl.training.progress import evaluating
     from snnrl.training.summary import versions, write_json
     from snnrl.training.supervised_config import SupervisedConfig
     from snnrl.training.supervised_task import confuse, draws_apart, read_split
@@ -148,8 +160,9 @@ def _evaluate_learner(run_dir: Path, settings: Settings, words: Sequence[str]) -
     with draws_apart(learner, config.seed):
         if label_readout is not None:
             learner.calibrate(read_split(config, "split", "train").to(place).batches(500))
-    with draws_apart(learner, config.seed):
-        confusion = confuse(learner, chosen.first(images).to(place))
+    shown_images = chosen.first(images).to(place)
+    with draws_apart(learner, config.seed), evaluating(len(shown_images), "images", options.progress) as tell:
+        confusion = confuse(learner, shown_images, tell)
     total, right = int(confusion.sum()), int(confusion.diagonal().sum())
     result = {
         "accuracy": right / total,
@@ -168,8 +181,6 @@ def _evaluate_learner(run_dir: Path, settings: Settings, words: Sequence[str]) -
     print(f"written to {path}")
     return 0
 
-
-sys.modules[__name__].__class__ = CommandModule
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from snnrl import envs
-from snnrl.agent_files import read_agent
+from snnrl.agent_files import read_agent, read_saved, saved_file
 from snnrl.agents import AGENTS
 from snnrl.agents.trainable import Origin, Trainable
-from snnrl.config import RunConfig, read_config, read_run
+from snnrl.config import RunConfig, check_env, read_config, read_run
 from snnrl.envs import EnvConfig, OwnEnv, OwnSource, StandIn, name_of
 from snnrl.envs.types import Env, VectorEnv
 from snnrl.errors import require
 from snnrl.recipes import choice, compose_run
 from snnrl.settings import read_named
-from snnrl.training.checkpoints import is_file
+from snnrl.spaces import alike, named
 from snnrl.training.device import choose_device
 from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.supervised_config import SupervisedConfig
 from snnrl.training.supervised_task import SupervisedTask
 from snnrl.training.task import AnyTask, fit, read_checkpoint
-from snnrl.tuning import changed
+from snnrl.tuning import changed, check_own
 from snnrl.types import Setting, Settings
 from snnrl.words import as_words
 
@@ -47,7 +47,7 @@ def load(
     Of an algorithm of stable-baselines3 the agent's ``model`` is SB3's own object.
 
     Args:
-        path: the run's folder, or a file that ``agent.save`` wrote.
+        path: the run's folder, or a file that ``save`` of an agent or a learner wrote, ``.pt`` left out or not.
         checkpoint: of a folder ``last``, ``best`` (by the evaluations while training), or a checkpoint's path.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
         env: that the agent learns on in; ``None`` is the one of its settings.
@@ -57,11 +57,13 @@ def load(
     Raises:
         ConfigError: there is no such run or file, it names code that may not run, or the checkpoint does not fit.
     """
-    if is_file(Path(path)) and Path(path).suffix != ".yaml":
-        return _from_file(Path(path), device, env, trust)
-    run_dir, settings = read_run(path, trust=trust)
+    file = saved_file(path)
+    if file is not None:
+        return _from_file(file, device, env, trust)
+    run_dir, settings = read_run(path, "path", trust=trust, elsewhere=env is not None)
     config = checked(settings)
     if not isinstance(config, RunConfig):
+        _refuse_env(env)
         return load_model(config, run_dir, checkpoint, device)
     learns_in = config.env if env is None else env_recipe(env, settings["env"])
     if env is not None:
@@ -71,9 +73,17 @@ def load(
     return agent
 
 
-def _from_file(path: Path, device: str, env: AnyEnv | None, trust: bool) -> Trainable:
-    """The agent of a file; its spaces are in the file, so that no environment is made."""
-    kept = read_agent(path, trust)
+def _refuse_env(env: AnyEnv | None) -> None:
+    require(env is None, "env", env, "left out, as a learner has no environment")
+
+
+def _from_file(path: Path, device: str, env: AnyEnv | None, trust: bool) -> Any:
+    """The agent of a file, whose spaces are in it, so that no environment is made; or the learner."""
+    payload, settings = read_saved(path, trust)
+    if "learner" in settings:
+        _refuse_env(env)
+        return SupervisedTask.load_model(SupervisedConfig.from_mapping(settings), payload, device)
+    kept = read_agent(path, payload, settings)
     config, place = kept.config, choose_device(device)
     bare = StandIn.for_spaces(config.env, kept.observation_space, kept.action_space)
     made = agent_task(str(config.agent["name"])).make_agent(config.agent, bare, config.seed, place)
@@ -216,10 +226,33 @@ def set_env(agent: Trainable, env: AnyEnv) -> None:
     agent.origin = Origin(origin.settings if count is None else {**origin.settings, "num_envs": count}, recipe)
 
 
-def require_spaces(agent: Trainable, env: EnvConfig) -> None:
-    """Raise unless an environment has the spaces that an agent was made for."""
+def require_spaces(agent: Trainable, env: EnvConfig, *, exactly: bool = True) -> None:
+    """Raise unless an environment has the spaces that an agent was made for.
+
+    Args:
+        agent: who acts.
+        env: the environment's recipe.
+        exactly: whether bounds and dtypes have to be the same too, as for learning.
+    """
     for found, own in zip(envs.spaces_of(env), (agent.observation_space, agent.action_space), strict=True):
-        require(found == own, "env", env.id, f"one with the agent's {own}; it has {found}")
+        fits = found == own if exactly else alike(found, own)
+        require(fits, "env", env.id, f"one with the agent's {named(own)}; it has {named(found)}")
+
+
+def require_env(agent: Trainable, cure: str) -> Origin:
+    """What an agent was made for; its environment can be made again.
+
+    Args:
+        agent: of whom that is asked.
+        cure: a line of Python that gives it an environment ``env``.
+
+    Raises:
+        ConfigError: the environment was an object, of which a file knows the name alone.
+    """
+    origin = agent.made_for()
+    if not isinstance(origin.env, OwnEnv):
+        check_env(origin.settings, type(agent).__name__, cure)
+    return origin
 
 
 def make_envs(env: str, num_envs: int) -> VectorEnv:
@@ -264,6 +297,7 @@ def make_agent(
         ConfigError: there is no such environment or agent, or a setting is wrong.
     """
     composed, own = compose(env, agent, None, {"seed": seed, "device": device})
+    check_own(settings)
     composed["agent"] = changed(composed["agent"], settings)
     recipe = EnvConfig.from_mapping(composed["env"]) if own is None else own
     made = make_agent_for(recipe, composed["agent"], seed, device)

@@ -16,15 +16,15 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from snnrl.composition import Recipes
+from snnrl.composition import Recipes, resolved
 from snnrl.errors import ConfigError, did_you_mean, shown
 from snnrl.legacy import AGENTS
 from snnrl.run_settings import RLSettings, SupervisedSettings, as_recipe
 from snnrl.settings import renamed
 from snnrl.textfiles import read_yaml
-from snnrl.tuning import SECTION, parents, tuned_settings
+from snnrl.tuning import SECTION, Layer, check_own, check_tuned, combined, is_part, laid_over, parents
 from snnrl.types import Setting, Settings
-from snnrl.words import Word, Words, given, quoted, read_line
+from snnrl.words import Word, Words, quoted, read_line, value_of
 
 GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "experiments"}
 ANY_GYMNASIUM = "Gymnasium"
@@ -36,7 +36,6 @@ BASE: Settings = {
         "_self_",
         {"agent": "rstdp"},
         {"env": "SpaceInvaders"},
-        {"optional tuned": "${env}/${agent}"},
         {"experiment": None},
     ],
     **_DEFAULTS,
@@ -45,7 +44,7 @@ BASE: Settings = {
     "eval": {
         **_DEFAULTS["eval"],
         "episodes": f"${{oc.select:env.eval_episodes,{_DEFAULTS['eval']['episodes']}}}",
-        "deterministic": "${oc.select:env.eval_deterministic,true}",
+        "deterministic": f"${{oc.select:env.eval_deterministic,{str(_DEFAULTS['eval']['deterministic']).lower()}}}",
     },
 }
 
@@ -96,26 +95,56 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Setting]:
         *_implied(words),
         *(f"{group}={quoted(name)}" for group, name in words.choices.items() if name is not None),
     ]
-    recipes = _recipes()
     try:
-        choices = recipes.unresolved(base, chosen)
+        layers = _layers(base, chosen)
+        recipe = combined(layers)
         if base == _SUPERVISED:
-            words = words.under("learner", [key for key in choices["learner"] if key not in choices])
-        _check_keys(words, choices)
-        resolved = recipes.compose(base, [*chosen, *(each for word in words.settings for each in _forced(word))])
+            words = words.under("learner", [key for key in recipe["learner"] if key not in recipe])
+        found = resolved(combined(layers, _changes(words, recipe)))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
     except RecursionError as error:
         raise ConfigError("a setting is nested too deeply; must be a value, or a short list of values") from error
-    words.put_texts(resolved)
-    if resolved["resume"] is not None:
-        raise ConfigError(f"resume={shown(resolved['resume'])}: goes on with a run as it is; must be left out here")
-    _drop_settings_of_another(words, choices, resolved)
-    resolved.pop("experiment", None)
-    old = resolved.pop(_OLD, None)
+    words.put_texts(found)
+    if found["resume"] is not None:
+        raise ConfigError(f"resume={shown(found['resume'])}: goes on with a run as it is; must be left out here")
+    found.pop("experiment", None)
+    old = found.pop(_OLD, None)
     if old is not None:
         _say_once(AGENTS[old].advice(old))
-    return resolved
+    return found
+
+
+def _layers(base: str, chosen: Sequence[str]) -> list[Layer]:
+    """What the chosen recipes say, and those that they begin with, in their order."""
+    layers = []
+    for key, settings in _recipes().compose(base, chosen).items():
+        group, is_layer, name = key.partition("=")
+        layers.append(Layer(group, name, settings) if is_layer else Layer("", "", {key: settings}))
+        if is_layer and _OLD not in settings:
+            check_own(settings.get("agent"))
+    return layers
+
+
+def _changes(words: Words, recipe: Settings) -> list[Settings]:
+    """What the command line changes, each setting found to be there."""
+    changes: list[Settings] = []
+    now = recipe
+    for word in words.all:
+        change = _change(word) if word in words.settings else {}
+        _check_word(word, change, recipe, now, words.choices)
+        check_own(change.get("agent"))
+        changes.append(change)
+        now = laid_over(now, change)
+    return changes
+
+
+def _change(word: Word) -> dict[str, Setting]:
+    """What a word changes, nested."""
+    change: Setting = value_of(word)
+    for name in reversed(word.key.split(".")):
+        change = {name: change}
+    return dict(change)
 
 
 def choice(env: str) -> str:
@@ -125,24 +154,6 @@ def choice(env: str) -> str:
 
 _ACTING, _SUPERVISED = "snnrl", "snnrl_supervised"
 """Names of what runs build on, with environments and with data sets."""
-
-
-def _drop_settings_of_another(words: Words, recipe: Settings, resolved: Settings) -> None:
-    """Leave an encoder that the command line names without the settings that the recipes have for theirs.
-
-    Neither is what a recipe says of a game's frames of any use where the command line asks for other observations.
-    """
-    parts = [settings["agent"].get("encoder") if "agent" in settings else None for settings in (recipe, resolved)]
-    before, after = parts
-    if not isinstance(before, Mapping) or not isinstance(after, dict):
-        return
-    own = {word.key.split(".")[2] for word in words.settings if word.key.startswith("agent.encoder.")}
-    own |= {name for word in words.settings if word.key == "agent.encoder" for name in given(word)}
-    other_observations = any(word.key == "env.kwargs.obs_type" for word in words.all)
-    if before.get("name") != after.get("name") or other_observations:
-        for name in set(after) - own:
-            del after[name]
-        after.setdefault("name", None)
 
 
 _OLD = "old_agent"
@@ -188,35 +199,44 @@ def _check_recipes(choices: Mapping[str, str | None]) -> None:
             raise ConfigError(f"{group}={shown(name)}: there is no such recipe; {did_you_mean(name, known)}")
 
 
-def _check_keys(words: Words, config: Settings) -> None:
-    known = set(_keys(config))
-    for word in words.all:
-        free = _is_free(word)
-        if word.key not in GROUPS and word.key not in known and not free and not word.adds:
-            hint = _renamed(word.key, config) or did_you_mean(word.key, known | set(GROUPS))
-            agent = config.get("agent")
-            if word.key.startswith("agent.") and isinstance(agent, Mapping) and ":" in str(agent.get("name")):
-                hint = f"one that the recipe of an agent of your own does not hold is added by +{shown(word.written)}"
-            raise ConfigError(f"{shown(word.written)}: there is no such setting; {hint}")
-        _check_place(word, config)
-    for word in words.settings:
-        if not _is_free(word) and not word.adds and word.value.lstrip().startswith("{"):
-            _check_section(word, known)
+def _check_word(
+    word: Word, change: Settings, recipe: Settings, now: Settings, choices: Mapping[str, str | None]
+) -> None:
+    """Raise unless there is a place for whatever a word sets.
+
+    Args:
+        word: the word.
+        change: what it changes, nested.
+        recipe: the settings before the command line.
+        now: those before this word.
+        choices: the recipes that the command line chooses, by group.
+    """
+    if word.key in GROUPS:
+        return
+    known = set(_keys(recipe))
+    below = [key for key in _keys(change) if key.startswith(f"{word.key}.")]
+    for key in [word.key] if word.adds else [word.key, *below]:
+        if key not in known and not word.adds and not any(_is_free(key, settings) for settings in (recipe, now)):
+            what = "there is no such setting" if key == word.key else f"there is no setting {key}"
+            raise ConfigError(f"{shown(word.written)}: {what}; {_hint(word, key, known, recipe, choices)}")
+    _check_place(word, now)
+
+
+def _hint(word: Word, key: str, known: Collection[str], recipe: Settings, choices: Mapping[str, str | None]) -> str:
+    """What to write in place of a setting that is not there."""
+    agent = recipe.get("agent")
+    if key.startswith("agent.") and isinstance(agent, Mapping) and ":" in str(agent.get("name")):
+        return f"one that the recipe of an agent of your own does not hold is added by +{shown(word.written)}"
+    chosen = [f"{group}={name}" for group, name in choices.items() if group != "env" and name is not None]
+    if not chosen and isinstance(agent, Mapping) and agent.get("name") in recipe_paths("agent"):
+        chosen = [f"agent={agent['name']}"]
+    command = " ".join(["python -m snnrl.train", *chosen, "--help"])
+    return _renamed(key, recipe) or did_you_mean(key, {*known, *GROUPS}, command)
 
 
 def _renamed(key: str, config: Settings) -> str | None:
     """What to say of a key by an earlier version's name; those of a learner need no section on the command line."""
     return renamed(key) or ("learner" in config and renamed(f"learner.{key}")) or None
-
-
-def _check_section(word: Word, known: Collection[str]) -> None:
-    """Raise unless every setting of a section that is given as ``{key: value}`` is there."""
-    for name in _keys(given(word)):
-        key = f"{word.key}.{name}"
-        if key not in known:
-            raise ConfigError(
-                f"{shown(word.written)}: there is no setting {key}; {renamed(key) or did_you_mean(key, known)}"
-            )
 
 
 def _check_place(word: Word, config: Settings) -> None:
@@ -228,19 +248,15 @@ def _check_place(word: Word, config: Settings) -> None:
             place = place[int(part)]
         elif isinstance(place, Mapping):
             place = place.get(part)
-        elif place is None:
+        elif place is None or (isinstance(place, str) and is_part(config, ".".join(parts[: number + 1]))):
             return
         else:
             section = ".".join(parts[:number])
             raise ConfigError(f"{shown(word.written)}: {section} is {shown(place)}; must be set as a whole")
 
 
-_PARTS = tuple(
-    f"agent.network.{name}.{part}" for name in ("actor", "critic") for part in ("neuron", "rule", "connection")
-)
-"""A name, or a mapping with ``name`` and settings, which takes the place of the recipe's as a whole."""
-_FREE = ("env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs", "agent.encoder", *_PARTS)
-"""Mappings that are passed on, whose keys are checked by whoever takes them."""
+_FREE = ("env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs", "agent.encoder")
+"""Mappings that are passed on, whose keys are checked by whoever takes them, as are those of parts."""
 
 
 def _keys(config: Settings, prefix: str = "") -> Iterator[str]:
@@ -251,16 +267,8 @@ def _keys(config: Settings, prefix: str = "") -> Iterator[str]:
             yield from _keys(config[key], f"{name}.")
 
 
-def _forced(word: Word) -> list[str]:
-    """A word of the command line as Hydra takes it: one of free settings adds those that the recipe does not hold."""
-    if not _is_free(word):
-        return [word.written]
-    whole = word.key in _PARTS and word.value.lstrip().startswith("{") and "name" in given(word)
-    return [*([f"~{word.key}"] if whole else []), f"++{word.written.lstrip('+')}"]
-
-
-def _is_free(word: Word) -> bool:
-    return f"{word.key}.".startswith(tuple(f"{prefix}." for prefix in _FREE))
+def _is_free(key: str, settings: Settings) -> bool:
+    return f"{key}.".startswith(tuple(f"{prefix}." for prefix in _FREE)) or is_part(settings, key)
 
 
 def _implied(words: Words) -> list[str]:
@@ -288,23 +296,21 @@ def _recipes() -> Recipes:
 
 def _load_recipes() -> Recipes:
     recipes = Recipes()
-    recipes.add(_ACTING, OmegaConf.create(dict(BASE)))
-    recipes.add(_SUPERVISED, OmegaConf.create(dict(SUPERVISED_BASE)))
     written = {
         group: {name: _read(path, f"{group}={name}") for name, path in recipe_paths(group).items()} for group in GROUPS
     }
-    for group in GROUPS:
-        for name, recipe in written[group].items():
+    old = {name: {**agent.recipe, _OLD: name} for name, agent in AGENTS.items() if name not in written["agent"]}
+    for name, base in ((_ACTING, BASE), (_SUPERVISED, SUPERVISED_BASE)):
+        recipes.add(name, OmegaConf.create(_as_layer("", "", base)))
+    for name, recipe in written["env"].items():
+        check_tuned(name, recipe, {*written["agent"], *old})
+    for group, found in {**written, "agent": {**written["agent"], **old}}.items():
+        for name, recipe in found.items():
             try:
-                recipes.add(name, OmegaConf.create(_at_root(group, recipe)), group)
+                recipes.add(name, OmegaConf.create(_as_layer(group, name, recipe)), group)
             except (OmegaConfBaseException, RecursionError) as error:
                 path = recipe_paths(group)[name]
                 raise ConfigError(f"{group}={name}: {path} is not a recipe: {_first_line(error)}") from error
-    old = {name: agent.recipe for name, agent in AGENTS.items() if name not in written["agent"]}
-    for name, recipe in old.items():
-        recipes.add(name, OmegaConf.create({**_at_root("agent", recipe), _OLD: name}), "agent")
-    for (env, agent), settings in tuned_settings(written["env"], {**old, **written["agent"]}).items():
-        recipes.add(agent, OmegaConf.create({"agent": dict(settings)}), f"{SECTION}/{env}")
     return recipes
 
 
@@ -329,15 +335,19 @@ def _state(path: Path, name: str) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-def _at_root(group: str, written: Settings) -> dict[str, Setting]:
-    """The recipe's settings under their group, its defaults beside them, where they may override other groups."""
-    if group == "experiment":
-        return dict(written)
+def _as_layer(group: str, name: str, written: Settings) -> dict[str, Setting]:
+    """A recipe as Hydra gets it: its defaults, and under a key of its own its settings from the top.
+
+    So Hydra puts the recipes in order, and :func:`~snnrl.tuning.combined` lays them over one another.
+    """
     defaults = written.get("defaults") or []
     if not isinstance(defaults, list):
         raise ConfigError(f"{group}: defaults must be a list of recipes, not {shown(defaults)}")
-    settings = {key: value for key, value in written.items() if key not in ("defaults", SECTION)}
-    return {"defaults": [*defaults, "_self_"], group: settings}
+    apart = () if group in ("", "experiment") else (SECTION, _OLD)
+    own = {key: value for key, value in written.items() if key not in ("defaults", *apart)}
+    layer = {group: own, **{key: written[key] for key in apart if key in written}} if apart else own
+    after = [] if "_self_" in defaults or group == "experiment" else ["_self_"]
+    return {"defaults": [*defaults, *after], f"{group}={name}": layer}
 
 
 def _first_line(error: BaseException) -> str:

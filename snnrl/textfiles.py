@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import yaml
 
-from snnrl.errors import ConfigError, one_line, shown
+from snnrl.errors import ConfigError, near, one_line, shown
 from snnrl.types import Setting, Settings
 
 DEEPEST = 120
@@ -193,6 +193,21 @@ def usable(setting: str, path: Path) -> Path:
             f"{setting}={shown(path)}: cannot be used ({_reason(error)}); must be another path"
         ) from error
     return path
+
+
+def not_there(path: Path, kind: str) -> str:
+    """What an error says of a path where nothing is, with what is called much like it beside it.
+
+    Args:
+        path: as a user named it.
+        kind: what was looked for, such as ``folder``.
+    """
+    try:
+        beside = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return f"there is no folder {shown(path.parent)}"
+    hint = near(path.name, beside)
+    return f"there is no such {kind}{'; ' if hint else ''}{hint.removesuffix('?')}"
 
 
 def _plain(value: object) -> Setting:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snnrl.cli import CommandModule, read_options, run_command
+from snnrl.cli import read_options, run_command
 from snnrl.errors import ConfigError, shown
 from snnrl.recipes import compose_run, has_learner, recipe_names
 from snnrl.run_settings import CommonSettings, RLSettings, SupervisedSettings
@@ -98,6 +98,7 @@ def train(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting.
     """
+    _check_whole(words)
     about = _resumes(words)
     resumed = about.resume
     settings = compose_run(words) if resumed is None else _resumed(resumed, about.trust, words)
@@ -120,6 +121,17 @@ def train(words: Sequence[str]) -> int:
         return 128 + signal.Signals[str(run.stopped_by)]
     print(f"{task.result(run.summary)}, written to {run_dir}")
     return 0
+
+
+def _check_whole(words: Sequence[str]) -> None:
+    """Raise a ConfigError for a run or a recipe that stands alone, with the word that it needs before it."""
+    for word in words:
+        if "=" not in word:
+            keys = [group for group in ("env", "agent", "experiment") if word in recipe_names(group)]
+            if Path(word).is_dir():
+                raise ConfigError(f"{shown(word)}: must be resume={shown(word)}, the folder of a run to go on with")
+            if keys:
+                raise ConfigError(f"{word}: must be {keys[0]}={word}")
 
 
 def _resumes(words: Sequence[str]) -> ResumeOptions:
@@ -169,8 +181,6 @@ def _announce(config: RunSettings, run_dir: Path, settings: Mapping[str, Setting
         flush=True,
     )
 
-
-sys.modules[__name__].__class__ = CommandModule
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -15,6 +15,7 @@ from snnrl.loading import load_model, task_of
 from snnrl.textfiles import replacing
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.evaluation import evaluate
+from snnrl.training.progress import evaluating
 from snnrl.training.summary import bootstrap_interval, write_json
 from snnrl.training.trainer import Trainer
 from snnrl.types import Array, Setting, Settings
@@ -99,10 +100,13 @@ def played(folder: Path, episodes: int, path: Path, kinds: Sequence[str], settin
     if any(remembered.get(key) != value for key, value in of.items()) or not set(kinds) <= remembered.keys():
         config = RunConfig.from_mapping(settings)
         agent = load_model(config, folder)
-        found = {
-            kind: evaluate(agent, config.env, episodes=episodes, seed=config.seed, deterministic=kind == "best")
-            for kind in kinds
-        }
+        found = {}
+        for kind in kinds:
+            best = kind == "best"
+            with evaluating(episodes, "episodes", config.progress) as tell:
+                found[kind] = evaluate(
+                    agent, config.env, episodes=episodes, seed=config.seed, deterministic=best, between_steps=tell
+                )
         for remark in {evaluation.remark for evaluation in found.values() if evaluation.cut}:
             print(remark, file=sys.stderr)
         remembered = {**of, **{kind: float(evaluation.returns.mean()) for kind, evaluation in found.items()}}

@@ -47,7 +47,7 @@ def check_trust(settings: Settings, source: str, trust: bool) -> None:
 
     Args:
         settings: as a run's ``config.yaml`` holds them.
-        source: what an error message calls them.
+        source: what an error message calls the file that holds them.
         trust: whether somebody has said that it may.
 
     Raises:
@@ -57,7 +57,7 @@ def check_trust(settings: Settings, source: str, trust: bool) -> None:
     if names:
         said = ", ".join(f"{setting}={shown(name)}" for setting, name in names.items())
         raise UntrustedCodeError(
-            f"{source}: its config.yaml names code that is no part of snnrl ({said}); where you know what it does, "
+            f"{source} names code that is no part of snnrl ({said}); where you know what it does, "
             "add trust=true (in Python: trust=True) to let it run"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
@@ -82,7 +83,23 @@ def read_line(words: Iterable[str], groups: Collection[str]) -> Words:
         else:
             check_grammar(word)
             settings.append(word)
+    _check_braces(settings)
     return Words(choices, texts, settings, read)
+
+
+_QUOTES = "must be in quotes as a whole, such as 'agent.encoder={name: population, width: 0.5}'"
+_PIECE = re.compile(r"\[?\w+:[^:]*")
+"""What a shell leaves of a value in braces: ``{a:1,b:2}`` becomes two words, with ``a:1`` and ``b:2``."""
+
+
+def _check_braces(words: Sequence[Word]) -> None:
+    """Raise a ConfigError where a shell seems to have taken a value in braces apart."""
+    pieces = [word.key for word in words if _PIECE.fullmatch(word.value)]
+    for word in words:
+        if pieces.count(word.key) > 1:
+            raise ConfigError(
+                f"{shown(word.written)}: is a piece of a value in braces, which a shell expands; {_QUOTES}"
+            )
 
 
 def split(word: str) -> Word:
@@ -95,6 +112,8 @@ def split(word: str) -> Word:
     key, equals, value = word.partition("=")
     if key.startswith("~"):
         raise ConfigError(f"{shown(word)}: a setting cannot be left out; must be key=value")
+    if not equals and word[-1:] in (",", ":", "}", "]"):
+        raise ConfigError(f"{shown(word)}: is a piece of a value with spaces; {_QUOTES}")
     if not equals or not key.strip("+") or key.startswith("-"):
         raise ConfigError(f"{shown(word)}: must be key=value, such as env=CartPole or env_steps=80000")
     return Word(word, key.lstrip("+"), value, key.startswith("+"))
@@ -144,12 +163,11 @@ def check_grammar(word: Word) -> None:
         raise ConfigError(f"{shown(word.written)}: must be key=value, such as env_steps=80000")
 
 
-def given(word: Word) -> dict[str, Setting]:
-    """The settings of a word whose value is ``{key: value}`` in Hydra's grammar; none of another."""
+def value_of(word: Word) -> Setting:
+    """The value of a word in Hydra's grammar."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    value = OverridesParser.create().parse_override(word.written).value()
-    return {str(key): entry for key, entry in value.items()} if isinstance(value, dict) else {}
+    return OverridesParser.create().parse_override(word.written).value()
 
 
 def as_words(settings: Settings, prefix: str = "") -> list[str]:

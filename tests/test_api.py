@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +163,7 @@ def test_an_agent_is_evaluated_where_it_learned_or_where_it_is_told() -> None:
         (lambda: snnrl.train("CartPole", eval={"evry": 3}), r"eval\.evry=3: there is no such setting"),
         (lambda: snnrl.train("CartPole", callback=3), "callback=3: must be a function"),
         (lambda: snnrl.train("CartPole", resume="runs"), "env=CartPole: must be left out when a run is resumed"),
-        (lambda: snnrl.train(resume="nowhere"), "resume=nowhere: there is no config.yaml in it"),
+        (lambda: snnrl.train(resume="nowhere"), "resume=nowhere: there is no such folder"),
         (lambda: snnrl.train(3), "env=3: must be a recipe, a registered id, a gymnasium.Env"),  # type: ignore[arg-type]
         (lambda: snnrl.make_agent("CartPole").learn(0), "total_timesteps=0: must be an integer of at least 1"),
         (lambda: snnrl.make_agent("CartPole").learn(9, log_interval=0), "log_interval=0: must be an integer"),
@@ -180,3 +182,25 @@ def test_an_agent_made_by_its_class_alone_says_what_it_lacks() -> None:
     for call in (lambda: bare.learn(10), lambda: bare.save("x"), lambda: snnrl.evaluate(bare)):
         with pytest.raises(ConfigError, match="made without an environment"):
             call()
+
+
+def test_help_shows_the_functions_although_the_commands_have_their_names() -> None:
+    for name in ("train", "evaluate"):
+        command = import_module(f"snnrl.{name}")
+        function = getattr(snnrl, name)
+        assert inspect.isfunction(function)
+        assert "env" in inspect.signature(function).parameters
+        assert "ConfigError" in str(function.__doc__)
+        assert function.main is command.main
+
+
+def test_what_is_returned_is_printed_in_short() -> None:
+    run = snnrl.train("CartPole", agent={"gamma": 0.9}, env_steps=64, eval={"episodes": 2, "every": 0}, progress="none")
+    lines = repr(run).splitlines()
+    assert lines[0].startswith("Run(RSTDP(env=CartPole-v1, num_timesteps=64")
+    assert "gamma=0.9" in lines[0]
+    assert lines[1].strip().startswith("steps=64, return ")
+    assert lines[1].endswith("over 2 episodes,")
+    assert lines[2].strip() == "run_dir=None)"
+    assert repr(run.evaluation).startswith("Evaluation(return ")
+    assert max(map(len, lines)) < 400

@@ -77,7 +77,7 @@ def test_ctrl_c_while_an_agent_is_evaluated_leaves_no_traceback(capsys: pytest.C
     timer = threading.Timer(2.0, _thread.interrupt_main)
     timer.start()
     try:
-        assert evaluate([f"run={TRAINED}", "episodes=1000000"]) == 130
+        assert evaluate([f"run={TRAINED}", "episodes=1000000", "progress=none"]) == 130
     finally:
         timer.cancel()
     assert capsys.readouterr().err == "stopped by SIGINT\n"

@@ -69,7 +69,8 @@ def test_what_is_there_is_not_done_again(run: Path, capsys: pytest.CaptureFixtur
     ("words", "message"),
     [
         ([], "run is missing: must be the folder of a run"),
-        (["run=nowhere"], "run=nowhere: there is no config.yaml in it; must be the folder of a run"),
+        (["run=nowhere"], "run=nowhere: there is no such folder; must be the folder of a run"),
+        (["{run}"], "{run}: must be run={run}, the folder of a run"),
         (["run={run}", "seeds=0"], "seeds=0: must be an integer of at least 1"),
         (["run={run}", "seeds"], "seeds: must be key=value, such as seeds=3"),
         (["run={run}", "sedes=2"], "sedes=2: there is no such option; did you mean seeds or episodes?"),
@@ -78,7 +79,7 @@ def test_what_is_there_is_not_done_again(run: Path, capsys: pytest.CaptureFixtur
 )
 def test_a_wrong_option_is_named(words: list[str], message: str, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([word.format(run=run) for word in words]) == 2
-    assert capsys.readouterr().err.strip() == f"error: {message}"
+    assert capsys.readouterr().err.strip() == f"error: {message.format(run=run)}"
 
 
 def test_an_agent_without_plasticity_has_no_controls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

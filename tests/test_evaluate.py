@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from snnrl import evaluate, train
+from snnrl.evaluate import Options
 from snnrl.settings import declarations
 from snnrl.training.checkpoints import load_checkpoint
 
@@ -191,7 +192,7 @@ def test_agents_that_do_not_learn_are_evaluated_by_the_same_command(
 def test_help_says_what_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate.main(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"\n  {option}  " in shown for option in declarations(evaluate.Options))
+    assert all(f"\n  {option}  " in shown for option in declarations(Options))
 
 
 def test_a_run_whose_evaluations_draw_actions_is_evaluated_so_unless_told_otherwise(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_a_result_that_cannot_be_kept_is_printed_all_the_same(
     run_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (run_dir / ".evaluation.json.tmp").mkdir()
-    assert evaluate.main([f"run={run_dir}", "episodes=2"]) == 1
+    assert evaluate.main([f"run={run_dir}", "episodes=2", "progress=none"]) == 1
     shown = capsys.readouterr()
     assert shown.out.startswith("return ")
     assert shown.err == (

@@ -16,6 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("types",),
     ("errors", "output", "legacy"),
     ("settings", "textfiles"),
+    ("run_settings",),
     ("datafiles", "noise", "traces", "spikes", "state", "surrogate"),
     ("kernels", "spaces"),
     ("neurons", "connections", "encoders", "decoders"),
@@ -23,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("networks",),
     ("envs",),
     ("agents",),
-    ("words", "trust", "composition", "run_settings"),
+    ("words", "trust", "composition"),
     ("tuning",),
     ("learners",),
     ("config", "recipes", "training", "resuming"),
@@ -54,11 +55,11 @@ NARROWER: dict[str, set[str]] = {
     "encoders": {"errors", "noise", "traces", "spaces", "spikes", "state", "kernels"},
     "decoders": {"errors", "noise", "traces", "spikes", "spaces"},
     "plasticity": {"errors", "noise", "traces", "spikes", "state", "kernels", "connections"},
-    "envs": {"errors", "datafiles", "spaces"},
+    "envs": {"errors", "datafiles", "spaces", "run_settings"},
     "words": {"errors", "textfiles"},
     "trust": {"errors"},
     "composition": set(),
-    "tuning": {"errors", "words"},
+    "tuning": {"errors", "legacy"},
     "run_settings": {"settings"},
     "recipes": {"errors", "settings", "legacy", "run_settings", "textfiles", "words", "composition", "tuning"},
     "cli": {"errors", "output", "run_settings", "settings", "words"},
@@ -157,7 +158,7 @@ def test_nothing_else_imports_the_integrations() -> None:
             assert "integrations" not in {room(imported) for imported, _ in imports(tree)}, module
 
 
-ENVIRONMENTS_KNOW = {"envs", "errors", "settings", "datafiles", "spaces", "types"}
+ENVIRONMENTS_KNOW = {"envs", "errors", "settings", "datafiles", "run_settings", "spaces", "types"}
 
 
 def test_environments_know_nothing_of_spikes_nor_of_torch() -> None:

@@ -181,7 +181,7 @@ def test_an_untrained_agent_is_a_function_of_its_seed(seed: int) -> None:
         (lambda: snnrl.make_envs("CartPole", 0), "num_envs=0"),
         (lambda: snnrl.make_agent("CartPole", "rstp"), "did you mean rstdp"),
         (lambda: snnrl.make_agent("CartPole", gama=0.9), "did you mean gamma"),
-        (lambda: snnrl.load("nowhere"), "run=nowhere: .* must be the folder of a run"),
+        (lambda: snnrl.load("nowhere"), "path=nowhere: .* must be the folder of a run"),
     ],
 )
 def test_what_is_not_there_is_a_config_error(call: Any, message: str) -> None:

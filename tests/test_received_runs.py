@@ -72,7 +72,7 @@ MISTYPED: dict[str, tuple[dict[str, Any], str]] = {
     "section": ({"eval": {"evry": 3}}, "eval.evry=3: there is no such setting; did you mean every?"),
     "section is text": ({"checkpoint": "x"}, "checkpoint=x: must be a mapping of settings"),
     "environment": ({"env": {"id": "CartPole-v1", "rewrd": 1}}, "env.rewrd=1: there is no such setting"),
-    "no environment": ({"env": None}, "env=None: must be a mapping"),
+    "no environment": ({"env": None}, "env=null: must be a mapping"),
     "environment without id": ({"env": {}}, "env.id is missing"),
     "agent": ({"agent": ["rstdp"]}, "agent=['rstdp']: must be a recipe with a name"),
     "seed": ({"seed": "0"}, "seed=0: must be an integer"),

@@ -204,7 +204,7 @@ WRONG = {
     "eval=3": "eval=3: must be a mapping of settings",
     "seed=18446744073709551616": "seed=18446744073709551616: must be an integer from 0",
     "agent.encoder.scale=3": "agent.encoder={'spikes_per_step': 4.5, 'scale': 3,.*another kind",
-    "env.reward.life_loss_ends=true": "env.reward.life_loss_ends=True: must be false",
+    "env.reward.life_loss_ends=true": "env.reward.life_loss_ends=true: must be false",
     "agent.weight_mean=nan": "agent.weight_mean=nan: must be finite",
     "sed=1": "sed=1: there is no such setting; did you mean seed?",
     "env_steps=-5": "env_steps=-5: must be an integer of at least 1",

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import snnrl
-from snnrl import compare, controls, convert, energy, evaluate, export
+from snnrl import compare, controls, convert, energy, export
 from snnrl.config import RunConfig
+from snnrl.evaluate import LearnerOptions, Options
 from snnrl.integrations import nir
 from snnrl.recipes import compose_run
 from snnrl.settings import declarations
@@ -33,7 +34,7 @@ OPTIONS = {
     "controls": (controls.Options,),
     "convert": (convert.Options,),
     "energy": (energy.Options,),
-    "evaluate": (evaluate.Options, evaluate.LearnerOptions),
+    "evaluate": (Options, LearnerOptions),
     "export": (export.Options,),
     "integrations.nir": (nir.Options,),
 }

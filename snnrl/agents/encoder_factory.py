@@ -14,7 +14,7 @@ from snnrl.encoders.frames import COLUMNS
 from snnrl.encoders.onehot import MOST_NUMBERS
 from snnrl.errors import ConfigError, did_you_mean, one_line, shown
 from snnrl.legacy import FROM_0_1
-from snnrl.settings import accepted
+from snnrl.settings import accepted, annotated, check_arguments, missing, of_signature, required
 from snnrl.spaces import Pictures, Space, Vector, check_observations, is_small_grey, names_of, only_part, suits_layers
 from snnrl.types import Setting, Settings
 
@@ -49,6 +49,10 @@ def make_encoder(space: Space, encoder: Settings | str | None, window: Window) -
             raise ConfigError(
                 f"{SETTING}.{key}={shown(value)}: {called} has no such setting; {did_you_mean(key, known)}"
             )
+    chosen = name or usual_encoder(space)
+    if lacking := [key for key in required(kind) if key in known and key not in settings]:
+        raise missing(SETTING, chosen, kind, lacking)
+    check_arguments(settings, {**annotated(kind), **of_signature(kind.for_space)}, SETTING)
     try:
         return kind.for_space(space, window, **settings)
     except ConfigError as error:
@@ -58,7 +62,7 @@ def make_encoder(space: Space, encoder: Settings | str | None, window: Window) -
         raise ConfigError(text if name is None else f"{SETTING}.name={name}: {text}") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"{SETTING}={settings}: has a value of another kind than the recipes show; {one_line(error)}"
+            f"{SETTING}={chosen} {settings}: has a value of another kind than the recipes show; {one_line(error)}"
         ) from error
 
 

@@ -27,7 +27,7 @@ class RSTDPConfig(Settings, section="agent"):
         at_least=1,
     )
     network: NetworkConfig = setting(NetworkConfig(), "hidden layers, actor and critic")
-    action_bins: int = setting(9, "populations for each dimension of a continuous action")
+    action_bins: int = setting(9, "populations for each dimension of a continuous action", at_least=2)
     value_range: tuple[float, float] = setting((-2.0, 2.0), "values of a silent and of a fully active critic")
     temperature: float = setting(0.5, "of the softmax over the populations' spikes per neuron", above=0)
     gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)

@@ -62,7 +62,10 @@ class CriticConfig(LayerConfig):
 class NetworkConfig(Settings, section=SECTION):
     """The populations between the encoder and what is decided."""
 
-    hidden: tuple[HiddenConfig, ...] = setting((), "hidden layers, the first of which reads the encoder")
+    hidden: tuple[HiddenConfig, ...] = setting(
+        (),
+        "list of hidden layers, the first of which reads the encoder: '[{size: 200, neuron: lif, rule: stdp}]'",
+    )
     actor: ActorConfig = setting(ActorConfig(), "prefers actions")
     critic: CriticConfig = setting(CriticConfig(), "predicts reward")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import ClassVar, Protocol, Self, cast
+from typing import ClassVar, Protocol, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,11 @@ from torch import nn
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.networks.cost import Cost
+from snnrl.settings import changed_settings
 from snnrl.spaces.leaves import Space
 from snnrl.types import Action, Observation, PolicyState, Saved, Setting, Settings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,26 @@ class Training(Protocol):
         reset_num_timesteps: bool,
         progress_bar: bool,
     ) -> None: ...
-    def save(self, agent: Trainable, path: str | Path) -> None: ...
-    def load(self, path: str | Path, *, env: object, device: str, trust: bool) -> Trainable: ...
+    def save(self, agent: nn.Module, path: str | Path) -> None: ...
+    def load(self, path: str | Path, *, env: object, device: str, trust: bool) -> object: ...
     def set_env(self, agent: Trainable, env: object) -> None: ...
 
 
 def training() -> Training:
     """What trains and keeps agents; it is built on them, so it is imported when it is first asked for."""
     return cast(Training, import_module("snnrl.api"))
+
+
+def of_class(kind: type[T], loaded: object, path: str | Path) -> T:
+    """What was loaded, found to be of a class.
+
+    Raises:
+        ConfigError: it is of another.
+    """
+    expected = f"the file of a {kind.__name__}, this is one of a {type(loaded).__name__}"
+    require(isinstance(loaded, kind), "path", path, expected)
+    assert isinstance(loaded, kind)
+    return loaded
 
 
 class Trainable(nn.Module):
@@ -184,11 +199,7 @@ class Trainable(nn.Module):
             ConfigError: no such file, one that does not fit, or of an agent of another class.
             UntrustedCodeError: it names code that may not run.
         """
-        agent = training().load(path, env=env, device=device, trust=trust)
-        fits = isinstance(agent, cls)
-        require(fits, "path", path, f"the file of a {cls.__name__}, this is one of a {type(agent).__name__}")
-        assert isinstance(agent, cls)
-        return agent
+        return of_class(cls, training().load(path, env=env, device=device, trust=trust), path)
 
     def set_env(self, env: object) -> None:
         """Learn in other environments from now on.
@@ -220,6 +231,13 @@ class Trainable(nn.Module):
                 f"{type(self).__name__}: was made without an environment; must be made by snnrl.make_agent(env, ...)"
             )
         return self.origin
+
+    def __repr__(self) -> str:
+        """The agent's environment and settings in short; its parts have the long representation of torch."""
+        if self.origin is None:
+            return f"{type(self).__name__}()"
+        chosen = changed_settings(self.Config, self.origin.settings["agent"], limit=200)
+        return f"{type(self).__name__}(env={self.origin.env.id}, num_timesteps={self.num_timesteps:,}{chosen})"
 
     def learning_state(self) -> Saved:
         """What it needs to learn on, besides weights and generator: tensors and plain containers."""

@@ -7,7 +7,7 @@ from snnrl.envs.factory import make_env, make_envs, spaces_of
 from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder, action_mask, as_one_row
 from snnrl.envs.limits import LONGEST, for_evaluation, has_limit
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
-from snnrl.envs.own import OwnEnv, OwnSource, StandIn, name_of
+from snnrl.envs.own import OwnEnv, OwnSource, StandIn, is_registered, name_of
 from snnrl.envs.seeding import env_seeds
 from snnrl.envs.types import Env, VectorEnv
 
@@ -35,6 +35,7 @@ __all__ = [
     "env_seeds",
     "for_evaluation",
     "has_limit",
+    "is_registered",
     "make_env",
     "make_envs",
     "name_of",

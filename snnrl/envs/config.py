@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from snnrl.envs.checked import LARGEST
+from snnrl.run_settings import EvalSettings, RLSettings
 from snnrl.settings import Settings, read, setting
 from snnrl.types import Setting
 
@@ -92,11 +93,13 @@ class EnvConfig(Settings, section="env"):
     kwargs: dict[str, Setting] = setting({}, "passed on to gymnasium.make")
     eval_kwargs: dict[str, Setting] = setting({}, "in place of kwargs of the same names where an agent is evaluated")
     reward: RewardConfig = setting(RewardConfig(), "what is learned from")
-    env_steps: int = setting(100_000, "length of a training run, summed over the environments", at_least=1)
-    num_envs: int = setting(16, "environments that a training run steps together", at_least=1)
-    eval_episodes: int = setting(100, "full episodes of the evaluation that ends a training run", at_least=1)
+    env_steps: int = setting(RLSettings.env_steps, "length of a training run, summed over the environments", at_least=1)
+    num_envs: int = setting(RLSettings.num_envs, "environments that a training run steps together", at_least=1)
+    eval_episodes: int = setting(
+        EvalSettings.episodes, "full episodes of the evaluation that ends a training run", at_least=1
+    )
     eval_deterministic: bool = setting(
-        True,
+        EvalSettings.deterministic,
         "whether evaluations take the best actions; otherwise they draw from the policy, as where the best action of a "
         "state can be to wait for ever",
     )

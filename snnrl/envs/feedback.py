@@ -117,7 +117,7 @@ class FeedbackBuilder:
         self._ended = np.zeros(self._num_envs, dtype=np.bool_)
         if self._config.life_loss_ends:
             if "lives" not in info:
-                raise ConfigError("env.reward.life_loss_ends=True: must be false for an environment without lives")
+                raise ConfigError("env.reward.life_loss_ends=true: must be false for an environment without lives")
             self._lives = np.array(info["lives"])
         no = np.zeros(self._num_envs, dtype=np.bool_)
         return Feedback(np.zeros(self._num_envs, dtype=np.float32), no, no.copy(), ~no, action_mask(info))

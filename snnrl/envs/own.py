@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
@@ -11,6 +11,7 @@ from typing import Self, TypeAlias
 
 import gymnasium
 from gymnasium import vector
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorWrapper
 from gymnasium.wrappers import TimeLimit
 
@@ -153,8 +154,7 @@ class OwnEnv(EnvConfig):
             mode = source.metadata.get("autoreset_mode")
             fits = mode is AutoresetMode.NEXT_STEP
             require(fits, "env", shown(source), "a vector of environments with autoreset_mode=AutoresetMode.NEXT_STEP")
-        known = isinstance(source, (gymnasium.Env, vector.VectorEnv)) or callable(source)
-        require(known, "env", shown(source), _KINDS)
+        _check_kind(source)
         settings = {entry.name: getattr(recipe, entry.name) for entry in fields(EnvConfig)}
         return cls(**{**settings, "id": name_of(source), "atari": None, "kwargs": {}, "source": source})
 
@@ -181,14 +181,57 @@ class _SpacesOnly(Env):
 
 
 def name_of(source: OwnSource) -> str:
-    """What an environment of a program's own is called: the id that it is registered under, else its class."""
+    """What an environment of a program's own is called: the id that it is registered under, else its class.
+
+    Behind the id stands what makes it another than the id alone would: ``CartPole-v1 with FlattenObservation``.
+    """
     if isinstance(source, (gymnasium.Env, vector.VectorEnv)):
-        return type(source.unwrapped).__name__ if source.spec is None else source.spec.id
-    require(callable(source), "env", shown(source), _KINDS)
+        if source.spec is None:
+            return type(source.unwrapped).__name__
+        differs = ", ".join(_differences(source, source.spec))
+        return source.spec.id + (f"{_WITH}{differs}" if differs else "")
+    _check_kind(source)
     one = _made(source)
     name = name_of(one)
     one.close()
     return name
+
+
+def is_registered(env_id: str) -> bool:
+    """Whether an environment can be made by its id alone, or by the module that the id names."""
+    return ":" in env_id or env_id in gymnasium.registry or (env_id.startswith(ATARI_PREFIX) and _WITH not in env_id)
+
+
+_WITH = " with "
+_NOT_COMPARED = ("max_episode_steps", "num_envs", "render_mode", "vector_kwargs", "vectorization_mode")
+"""Arguments of ``gymnasium.make`` and ``make_vec`` that leave the environment what it is."""
+
+
+def _differences(source: Env | VectorEnv, spec: EnvSpec) -> Iterator[str]:
+    """Names of what an environment has besides what its id stands for: arguments, a time limit, wrappers."""
+    registered = gymnasium.registry.get(spec.id)
+    if registered is not None:
+        for name in sorted({*spec.kwargs, *registered.kwargs}.difference(_NOT_COMPARED)):
+            if repr(spec.kwargs.get(name)) != repr(registered.kwargs.get(name)):
+                yield name
+        if isinstance(source, gymnasium.Env) and spec.max_episode_steps != registered.max_episode_steps:
+            yield "max_episode_steps"
+    yield from (wrapper.name for wrapper in spec.additional_wrappers)
+    while isinstance(source, VectorWrapper):
+        yield type(source).__name__
+        source = source.env
+
+
+def _check_kind(source: object) -> None:
+    """Raise a ConfigError unless ``source`` is an environment, some of them, or a function."""
+    known = isinstance(source, (gymnasium.Env, vector.VectorEnv)) or callable(source)
+    if not known and hasattr(source, "step_wait"):
+        count = getattr(source, "num_envs", 8)
+        raise ConfigError(
+            f"env={type(source).__name__}: is a vector of stable-baselines3; must be a function that makes one of its "
+            f"environments, and how many there are: env=lambda: gym.make(...), num_envs={count}"
+        )
+    require(known, "env", shown(source), _KINDS)
 
 
 _KINDS = "a recipe, a registered id, a gymnasium.Env, a VectorEnv, or a function that makes an Env"

@@ -5,13 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from snnrl.errors import require
-from snnrl.types import Setting
+from snnrl.agents.trainable import of_class, training
+from snnrl.errors import ConfigError, require
+from snnrl.settings import changed_settings
+from snnrl.types import Setting, Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,6 +66,9 @@ class Learner(nn.Module, ABC):
     training_images: int = 60_000
     """Images that the whole run learns from, all passes counted; set by the task before the first."""
 
+    run_settings: Settings | None = None
+    """Those of the run that it was made for, its own among them; ``None`` where its class alone made it."""
+
     def __init__(self, shape: tuple[int, int, int], classes: int, config: Any, seed: int) -> None:
         super().__init__()
         self.shape, self.classes, self.config = shape, classes, config
@@ -112,6 +118,53 @@ class Learner(nn.Module, ABC):
     @abstractmethod
     def predict(self, images: Tensor) -> Tensor:
         """Labels, int64 ``[batch]``, of images, uint8 ``[batch, *shape]``; nothing is learned."""
+
+    def save(self, path: str | Path) -> None:
+        """Write settings, weights and generator into one file, which :meth:`load` and ``snnrl.load`` read.
+
+        Args:
+            path: the file; ``.pt`` is added where it has no suffix.
+
+        Raises:
+            ConfigError: the learner was made by its class alone, so that nothing says how to make it anew.
+            OSError: the file cannot be written.
+        """
+        training().save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto", *, trust: bool = False) -> Self:
+        """The learner that :meth:`save` wrote; no object in the file is unpickled.
+
+        Args:
+            path: the file, or the folder of a run.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
+            trust: whether code may run that the file names, such as a learner ``my_module:MyLearner``.
+
+        Raises:
+            ConfigError: no such file, one that does not fit, or of a learner of another class.
+            UntrustedCodeError: it names code that may not run.
+        """
+        return of_class(cls, training().load(path, env=None, device=device, trust=trust), path)
+
+    def __repr__(self) -> str:
+        """The learner's data set and settings in short."""
+        if self.run_settings is None:
+            return f"{type(self).__name__}(classes={self.classes})"
+        chosen = changed_settings(self.Config, self.run_settings["learner"], limit=200)
+        return f"{type(self).__name__}(dataset={self.run_settings['dataset']}{chosen})"
+
+    def made_by(self) -> Settings:
+        """:attr:`run_settings`.
+
+        Raises:
+            ConfigError: the learner was made by its class alone.
+        """
+        if self.run_settings is None:
+            raise ConfigError(
+                f"{type(self).__name__}: was made without a data set; must be that of a run, such as "
+                "snnrl.train(experiment=...).learner"
+            )
+        return self.run_settings
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
         """Pictures of what was learned, by name, for ``plot=true``; made without ``matplotlib.pyplot``.

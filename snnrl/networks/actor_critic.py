@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
 from snnrl.networks.structure import NetworkState
 from snnrl.networks.window_run import Seen, rule_changes
-from snnrl.neurons import AnyNeuron, EscapeNoiseState, SaturatingIFState
+from snnrl.neurons import AnyNeuron
 from snnrl.plasticity import AnyRule, EligibilityState, ThirdFactor, ThreeFactor
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import State
@@ -148,8 +148,8 @@ class ActorCritic(Network):
         """
         spikes, encoder_state = self.encoder(observation, state.encoder)
         if self.fused is not None:
-            own = cast(tuple[EscapeNoiseState, SaturatingIFState], state.network.neurons)
-            window = self.fused.run(spikes, own, state.trace, expected=expected, learning=self.training)
+            actor, critic = state.network.neurons
+            window = self.fused.run(spikes, (actor, critic), state.trace, expected=expected, learning=self.training)
             after = ActorCriticState(encoder_state, state.network._replace(neurons=window.neurons), window.trace)
             return self._activity({"actor": window.actor, "critic": window.critic}, window.seen), after
         fired, observed, network = self.observe(self._input(spikes, expected), state.network)

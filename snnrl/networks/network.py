@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import Any
 
 from torch import Tensor
 
@@ -128,7 +127,7 @@ class Network(Structure):
         window.run(self.loops)
         return window.spikes, window.seen() if self.training else {}, window.state()
 
-    def compile(self, *args: Any, **kwargs: Any) -> None:
+    def compile(self, *args: object, **kwargs: object) -> None:
         """Compile the step of every population by ``torch.compile``, whose arguments these are.
 
         It pays where populations go step by step. On a GPU, ``mode="reduce-overhead"`` replays CUDA graphs.

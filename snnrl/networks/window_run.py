@@ -15,8 +15,7 @@ from snnrl.networks.graph import Edge, Loop
 from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.recording import Recorder
 from snnrl.networks.structure import NetworkState, Structure
-from snnrl.plasticity import ThirdFactor
-from snnrl.plasticity.base import train
+from snnrl.plasticity import ThirdFactor, spike_train
 from snnrl.spikes import SparseSpikes, as_dtype
 from snnrl.state import State
 
@@ -167,7 +166,7 @@ class WindowRun:
         """The spikes of a population that was run, or of an input, ``[time, batch, *shape]``."""
         if name in self.inputs and name not in self.spikes:
             given = self.inputs[name]
-            dense = train(given, self.given.time)
+            dense = spike_train(given, self.given.time)
             self.spikes[name] = dense if isinstance(given, Tensor) else _viewed(dense, self.network.shapes[name])
         return self.spikes[name]
 

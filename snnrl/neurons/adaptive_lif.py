@@ -57,17 +57,19 @@ class AdaptiveLIF(LeakyMembrane[AdaptiveLIFState]):
         **settings: Setting,
     ) -> None:
         super().__init__(shape, **settings)
-        self._set("tau_adaptation", tau_adaptation)
-        self._set("increment", increment)
+        self.set_value("tau_adaptation", tau_adaptation)
+        self.set_value("increment", increment)
 
     def limits(self, name: str) -> Limits:
         return at_least(0) if name in ("increment", "beta") else super().limits(name)
 
     def init_state(self, batch: int) -> AdaptiveLIFState:
-        return AdaptiveLIFState(v=self._zeros(batch) + self.v_rest, adaptation=self._zeros(batch), **self._rest(batch))
+        return AdaptiveLIFState(
+            v=self.zeros(batch) + self.v_rest, adaptation=self.zeros(batch), **self.shared_leaves(batch)
+        )
 
     def charge(self, current: Tensor, state: AdaptiveLIFState) -> AdaptiveLIFState:
-        adaptation = state.adaptation * self._decay("tau_adaptation")
+        adaptation = state.adaptation * self.decay_of("tau_adaptation")
         return state._replace(v=self._charged(state.v, current), adaptation=adaptation)
 
     def excess(self, state: AdaptiveLIFState) -> Tensor:
@@ -107,8 +109,8 @@ class LSNN(AdaptiveLIF):
     ) -> None:
         require(settings.pop("reset", "soft") == "soft", "reset", "hard", "soft, the reset of this model")
         LeakyMembrane.__init__(self, shape, reset="soft", **settings)
-        self._set("tau_adaptation", tau_adaptation)
-        self._set("beta", beta)
+        self.set_value("tau_adaptation", tau_adaptation)
+        self.set_value("beta", beta)
 
     def charge(self, current: Tensor, state: AdaptiveLIFState) -> AdaptiveLIFState:
         return state._replace(v=self._charged(state.v, current))
@@ -118,7 +120,7 @@ class LSNN(AdaptiveLIF):
 
     def forward(self, current: Tensor, state: AdaptiveLIFState) -> tuple[Tensor, AdaptiveLIFState]:
         spikes, after = super().forward(current, state)
-        rho, gain = self._decay("tau_adaptation"), self._loss("tau_adaptation")
+        rho, gain = self.decay_of("tau_adaptation"), self.loss_of("tau_adaptation")
         return spikes, after._replace(adaptation=decay_trace(state.adaptation, gain * spikes, rho))
 
     def reset(self, state: AdaptiveLIFState, spikes: Tensor) -> AdaptiveLIFState:

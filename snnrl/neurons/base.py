@@ -86,8 +86,19 @@ class Neuron(nn.Module, ABC, Generic[S]):
         kept: Value = getattr(self, name)
         return self.limits(name).nearest(kept) if name in self.learnable and isinstance(kept, Tensor) else kept
 
-    def _set(self, name: str, value: Value, *, per_neuron: bool = True) -> None:
-        """Keep a setting as a number, a buffer or, if it is learnable, a parameter."""
+    def set_value(self, name: str, value: Value, *, per_neuron: bool = True) -> None:
+        """Keep a setting, in a model's constructor; it is then :meth:`value` and may be assigned by its name.
+
+        It becomes a number, a buffer with one value for each neuron or, if it is learnable, a parameter.
+
+        Args:
+            name: as in the constructor.
+            value: a number, or a tensor ``[*shape]``.
+            per_neuron: whether it may differ between neurons.
+
+        Raises:
+            ConfigError: what is no number, of another shape, or beyond the :meth:`limits`.
+        """
         self._settings[name] = per_neuron
         if isinstance(value, nn.Parameter) and name in self._parameters:
             super().__setattr__(name, value)
@@ -119,7 +130,7 @@ class Neuron(nn.Module, ABC, Generic[S]):
         if isinstance(derived, property) and derived.fset is None:
             raise ConfigError(f"{name}={value}: cannot be set, it follows from the settings")
         if name in self.__dict__.get("_settings", ()):
-            self._set(name, value)
+            self.set_value(name, value)
         else:
             super().__setattr__(name, value)
 
@@ -144,19 +155,20 @@ class Neuron(nn.Module, ABC, Generic[S]):
                 self._buffers[name] = kept
             raise
 
-    def _decay(self, name: str) -> Value:
-        """The factor ``exp(-dt / tau)`` by which what has the time constant ``name`` shrinks in one step."""
+    def decay_of(self, name: str) -> Value:
+        """The factor ``exp(-dt / tau)`` by which what has the time constant ``name``, in ms, shrinks in one step."""
         tau = self.value(name)
         return torch.exp(-self.dt / _wide(tau)).to(tau.dtype) if isinstance(tau, Tensor) else math.exp(-self.dt / tau)
 
-    def _loss(self, name: str) -> Value:
-        """The share ``1 - exp(-dt / tau)`` that is lost in one step."""
+    def loss_of(self, name: str) -> Value:
+        """The share ``1 - exp(-dt / tau)`` that what has the time constant ``name``, in ms, loses in one step."""
         tau = self.value(name)
         if isinstance(tau, Tensor):  # of a long time constant float32 would not tell it from 0
             return -torch.expm1(-self.dt / _wide(tau)).to(tau.dtype)
         return 1 - math.exp(-self.dt / tau)
 
-    def _zeros(self, batch: int) -> Tensor:
+    def zeros(self, batch: int) -> Tensor:
+        """A leaf of the state ``[batch, *shape]`` that is 0, in the dtype and on the device of the neurons."""
         return self._anchor.new_zeros((batch, *self.shape))
 
     @abstractmethod
@@ -286,7 +298,7 @@ class SpikingNeuron(Neuron[S]):
                 known = did_you_mean(name, self.LEARNABLE) if self.LEARNABLE else "nothing here can be learned"
                 raise ConfigError(f"learnable={name}: {known}")
         self.learnable = frozenset(names)
-        self._set("t_refractory", t_refractory, per_neuron=False)
+        self.set_value("t_refractory", t_refractory, per_neuron=False)
         self.tau_trace = tau_trace
         self.trace_decay = None if tau_trace is None else decay_factor(tau_trace, self.dt, "tau_trace")
         self.surrogate = make_surrogate(surrogate)
@@ -302,9 +314,9 @@ class SpikingNeuron(Neuron[S]):
     def __setattr__(self, name: str, value: Setting) -> None:
         super().__setattr__(name, make_surrogate(value) if name == "surrogate" else value)
 
-    def _rest(self, batch: int) -> dict[str, Tensor]:
-        """The leaves that every state has besides its own."""
-        zeros = self._zeros(batch)
+    def shared_leaves(self, batch: int) -> dict[str, Tensor]:
+        """The leaves at rest that every state has besides its own, ``refractory`` and ``trace``, by their names."""
+        zeros = self.zeros(batch)
         silent = zeros if zeros.element_size() >= 4 else zeros.float()  # 16 bits do not count to a thousand
         return {"refractory": silent, "trace": zeros.clone() if self.trace_decay else zeros.new_zeros((batch, 0))}
 

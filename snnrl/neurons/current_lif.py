@@ -47,13 +47,13 @@ class CurrentLIF(LeakyMembrane[CurrentLIFState]):
 
     def __init__(self, shape: int | tuple[int, ...], *, tau_syn: Value = 5.0, **settings: Setting) -> None:
         super().__init__(shape, **settings)
-        self._set("tau_syn", tau_syn)
+        self.set_value("tau_syn", tau_syn)
 
     def init_state(self, batch: int) -> CurrentLIFState:
-        return CurrentLIFState(v=self._zeros(batch) + self.v_rest, i=self._zeros(batch), **self._rest(batch))
+        return CurrentLIFState(v=self.zeros(batch) + self.v_rest, i=self.zeros(batch), **self.shared_leaves(batch))
 
     def charge(self, current: Tensor, state: CurrentLIFState) -> CurrentLIFState:
-        i = decay_trace(state.i, current, self._decay("tau_syn"))
+        i = decay_trace(state.i, current, self.decay_of("tau_syn"))
         return state._replace(v=self._charged(state.v, i), i=i)
 
     def excess(self, state: CurrentLIFState) -> Tensor:
@@ -64,7 +64,7 @@ class CurrentLIF(LeakyMembrane[CurrentLIFState]):
 
     def scan(self, current: Tensor, state: CurrentLIFState, *, reuse: bool = False) -> tuple[Tensor, CurrentLIFState]:
         current = window_of(current, state)
-        window, decay = self._window(CurrentLIF), self._decay("tau_syn")
+        window, decay = self._window(CurrentLIF), self.decay_of("tau_syn")
         if window is None or isinstance(decay, Tensor):
             return super().scan(current, state)
         i = scan_trace(current, state.i, decay)

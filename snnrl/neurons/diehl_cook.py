@@ -70,8 +70,8 @@ class DiehlCook(LIF):
             t_refractory=t_refractory,
             **settings,
         )
-        self._set("theta_plus", theta_plus, per_neuron=False)
-        self._set("tau_theta", tau_theta, per_neuron=False)
+        self.set_value("theta_plus", theta_plus, per_neuron=False)
+        self.set_value("tau_theta", tau_theta, per_neuron=False)
         self.one_spike, self.v_inhibited = one_spike, v_inhibited
         self.register_buffer("theta", torch.zeros(self.shape, dtype=torch.float64))
 
@@ -112,11 +112,11 @@ class DiehlCook(LIF):
         Raises:
             ConfigError: neurons that do not compete, a refractory period, or settings that differ between neurons.
         """
-        require(self.one_spike, "one_spike", self.one_spike, "True, for a winner in each step")
+        require(self.one_spike, "one_spike", self.one_spike, "true, for a winner in each step")
         require(self.v_inhibited is not None, "v_inhibited", None, "a potential, for a winner in each step")
         require(self.refractory_steps == 0, "t_refractory", self.t_refractory, "0, for a winner in each step")
         require(not self.soft_reset, "reset", "soft", "hard, for a winner in each step")
-        require(not self.decay_input, "decay_input", self.decay_input, "False, for a winner in each step")
+        require(not self.decay_input, "decay_input", self.decay_input, "false, for a winner in each step")
         decay, rest, threshold, after = self.decay, self.v_rest, self.v_threshold, self.v_reset
         for name, value in (("tau_mem", decay), ("v_rest", rest), ("v_threshold", threshold), ("v_reset", after)):
             require(not isinstance(value, Tensor), name, value, "the same for all neurons, for a winner in each step")

@@ -66,7 +66,7 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         super().__init__(shape, dt=dt, **unknown)
         values = {"tau_mem": tau_mem, "v_threshold": v_threshold, "width": width, "rate_max": rate_max}
         for name, value in values.items():
-            self._set(name, value, per_neuron=False)
+            self.set_value(name, value, per_neuron=False)
         self.generator = generator
 
     def limits(self, name: str) -> Limits:
@@ -78,7 +78,7 @@ class EscapeNoise(Neuron[EscapeNoiseState]):
         return math.exp(-self.dt / self.tau_mem)
 
     def init_state(self, batch: int) -> EscapeNoiseState:
-        return EscapeNoiseState(self._zeros(batch))
+        return EscapeNoiseState(self.zeros(batch))
 
     def firing_probability(self, u: Tensor) -> Tensor:
         """Probability of a spike in one step at potential ``u``, same shape."""

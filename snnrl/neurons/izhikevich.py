@@ -79,7 +79,7 @@ class Izhikevich(SpikingNeuron[IzhikevichState]):
         super().__init__(shape, **common)
         require(self.dt <= 1.0, "dt", self.dt, "at most 1 ms, the step of the paper")
         for name, value in (("a", a), ("b", b), ("c", c), ("d", d)):
-            self._set(name, value)
+            self.set_value(name, value)
 
     def limits(self, name: str) -> Limits:
         return below(self.V_PEAK, "below the peak of {high} mV") if name == "c" else super().limits(name)
@@ -97,8 +97,8 @@ class Izhikevich(SpikingNeuron[IzhikevichState]):
         return cls(shape, a=a, b=b, c=c, d=d, **common)
 
     def init_state(self, batch: int) -> IzhikevichState:
-        v = self._zeros(batch) - 65.0
-        return IzhikevichState(v=v, u=self.b * v, **self._rest(batch))
+        v = self.zeros(batch) - 65.0
+        return IzhikevichState(v=v, u=self.b * v, **self.shared_leaves(batch))
 
     def charge(self, current: Tensor, state: IzhikevichState) -> IzhikevichState:
         v, u, half = state.v, state.u, self.dt / 2

@@ -62,7 +62,7 @@ class LeakyIntegrator(LeakyMembrane[LeakyIntegratorState]):
         super().__init__(shape, tau_mem=tau_mem, decay_input=decay_input, learnable=learnable, dt=dt)
 
     def init_state(self, batch: int) -> LeakyIntegratorState:
-        return LeakyIntegratorState(self._zeros(batch))
+        return LeakyIntegratorState(self.zeros(batch))
 
     def forward(self, current: Tensor, state: LeakyIntegratorState) -> tuple[Tensor, LeakyIntegratorState]:
         after = self.charge(step_of(current, state), state)

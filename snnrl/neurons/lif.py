@@ -72,15 +72,15 @@ class LeakyMembrane(SpikingNeuron[S]):
         **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
-        self._set("tau_mem", tau_mem)
+        self.set_value("tau_mem", tau_mem)
         self._set_potentials(v_rest, v_threshold, v_reset, reset)
         self.decay_input = decay_input
 
     def _set_potentials(self, v_rest: Value, v_threshold: Value, v_reset: Value, reset: str) -> None:
         require(reset in ("hard", "soft"), "reset", reset, "hard or soft")
-        self._set("v_rest", v_rest)
-        self._set("v_reset", v_reset)
-        self._set("v_threshold", v_threshold)
+        self.set_value("v_rest", v_rest)
+        self.set_value("v_reset", v_reset)
+        self.set_value("v_threshold", v_threshold)
         self.soft_reset = reset == "soft"
 
     def limits(self, name: str) -> Limits:
@@ -94,12 +94,12 @@ class LeakyMembrane(SpikingNeuron[S]):
     @property
     def decay(self) -> Value:
         """The factor by which the distance from rest shrinks in one step."""
-        return self._decay("tau_mem")
+        return self.decay_of("tau_mem")
 
     @property
     def gain(self) -> Value:
         """The factor of the current."""
-        return self._loss("tau_mem") if self.decay_input else 1.0
+        return self.loss_of("tau_mem") if self.decay_input else 1.0
 
     def _charged(self, v: Tensor, current: Tensor) -> Tensor:
         """The potential after one step of ``current``."""
@@ -177,7 +177,7 @@ class LIF(LeakyMembrane[LIFState]):
         return self._window(LIF)
 
     def init_state(self, batch: int) -> LIFState:
-        return LIFState(v=self._zeros(batch) + self.v_rest, **self._rest(batch))
+        return LIFState(v=self.zeros(batch) + self.v_rest, **self.shared_leaves(batch))
 
     def charge(self, current: Tensor, state: LIFState) -> LIFState:
         return state._replace(v=self._charged(state.v, current))

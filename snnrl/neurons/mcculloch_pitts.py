@@ -43,13 +43,13 @@ class McCullochPitts(SpikingNeuron[McCullochPittsState]):
 
     def __init__(self, shape: int | tuple[int, ...], *, v_threshold: Value = 1.0, **common: Setting) -> None:
         super().__init__(shape, **common)
-        self._set("v_threshold", v_threshold)
+        self.set_value("v_threshold", v_threshold)
 
     def limits(self, name: str) -> Limits:
         return Limits("a finite input") if name == "v_threshold" else super().limits(name)
 
     def init_state(self, batch: int) -> McCullochPittsState:
-        return McCullochPittsState(v=self._zeros(batch), **self._rest(batch))
+        return McCullochPittsState(v=self.zeros(batch), **self.shared_leaves(batch))
 
     def charge(self, current: Tensor, state: McCullochPittsState) -> McCullochPittsState:
         return state._replace(v=current)

@@ -66,7 +66,7 @@ class SaturatingIF(Neuron[SaturatingIFState]):
     ) -> None:
         super().__init__(shape, dt=dt, **unknown)
         for name, value in {"tau_syn": tau_syn, "gain": gain, "tonic": tonic, "rate_max": rate_max}.items():
-            self._set(name, value, per_neuron=False)
+            self.set_value(name, value, per_neuron=False)
         phase = (torch.arange(self.size) + 0.5) / self.size
         self.register_buffer("phase", phase.view(self.shape), persistent=False)
 
@@ -79,7 +79,7 @@ class SaturatingIF(Neuron[SaturatingIFState]):
         return math.exp(-self.dt / self.tau_syn)
 
     def init_state(self, batch: int) -> SaturatingIFState:
-        return SaturatingIFState(u=self._zeros(batch), v=self._zeros(batch) + self.phase)
+        return SaturatingIFState(u=self.zeros(batch), v=self.zeros(batch) + self.phase)
 
     def _drive(self, u: Tensor) -> Tensor:
         return self.rate_max * (self.tonic + self.gain * u).clamp(0, 1)

@@ -83,22 +83,22 @@ class SRM0(SpikingNeuron[SRM0State]):
         **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
-        self._set("tau_mem", tau_mem)
-        self._set("tau_refractory", tau_refractory)
-        self._set("v_threshold", v_threshold)
+        self.set_value("tau_mem", tau_mem)
+        self.set_value("tau_refractory", tau_refractory)
+        self.set_value("v_threshold", v_threshold)
         for name, value in (("eta_reset", eta_reset), ("width", width), ("rate_threshold", rate_threshold)):
-            self._set(name, value, per_neuron=False)
+            self.set_value(name, value, per_neuron=False)
         self.generator = generator
 
     def limits(self, name: str) -> Limits:
         return _LIMITS[name] if name in _LIMITS else super().limits(name)
 
     def init_state(self, batch: int) -> SRM0State:
-        return SRM0State(v=self._zeros(batch), h=self._zeros(batch), eta=self._zeros(batch), **self._rest(batch))
+        return SRM0State(v=self.zeros(batch), h=self.zeros(batch), eta=self.zeros(batch), **self.shared_leaves(batch))
 
     def charge(self, current: Tensor, state: SRM0State) -> SRM0State:
-        h = decay_trace(state.h, current, self._decay("tau_mem"))
-        eta = state.eta * self._decay("tau_refractory")
+        h = decay_trace(state.h, current, self.decay_of("tau_mem"))
+        eta = state.eta * self.decay_of("tau_refractory")
         return state._replace(v=h + eta, h=h, eta=eta)
 
     def _expected(self, v: Tensor) -> Tensor:
@@ -179,10 +179,10 @@ class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
         **common: Setting,
     ) -> None:
         super().__init__(shape, **common)
-        self._set("tau_mem", tau_mem, per_neuron=False)
-        self._set("tau_refractory", tau_refractory)
-        self._set("v_threshold", v_threshold)
-        self._set("eta_reset", eta_reset, per_neuron=False)
+        self.set_value("tau_mem", tau_mem, per_neuron=False)
+        self.set_value("tau_refractory", tau_refractory)
+        self.set_value("v_threshold", v_threshold)
+        self.set_value("eta_reset", eta_reset, per_neuron=False)
 
     def limits(self, name: str) -> Limits:
         if name == "v_threshold":
@@ -195,14 +195,14 @@ class CumulativeSRM(SpikingNeuron[CumulativeSRMState]):
         return self.dt / self.tau_mem * math.e
 
     def init_state(self, batch: int) -> CumulativeSRMState:
-        v, rise, h, eta = (self._zeros(batch) for _ in range(4))
-        return CumulativeSRMState(v, rise, h, eta, **self._rest(batch))
+        v, rise, h, eta = (self.zeros(batch) for _ in range(4))
+        return CumulativeSRMState(v, rise, h, eta, **self.shared_leaves(batch))
 
     def charge(self, current: Tensor, state: CumulativeSRMState) -> CumulativeSRMState:
-        decay = self._decay("tau_mem")
+        decay = self.decay_of("tau_mem")
         h = decay_trace(state.h, self.slope * decay * state.rise, decay)
         rise = decay_trace(state.rise, current, decay)
-        eta = state.eta * self._decay("tau_refractory")
+        eta = state.eta * self.decay_of("tau_refractory")
         return state._replace(v=h + eta, rise=rise, h=h, eta=eta)
 
     def excess(self, state: CumulativeSRMState) -> Tensor:

@@ -1,6 +1,15 @@
 """Plasticity rules and their third factors, one file for each family."""
 
-from snnrl.plasticity.base import AnyRule, Rule, ThirdFactor
+from snnrl.plasticity.base import (
+    AnyRule,
+    Rule,
+    ThirdFactor,
+    hebbian_sum,
+    presynaptic_trace,
+    spike_train,
+    traced,
+    zero_trace,
+)
 from snnrl.plasticity.delta_rule import DeltaRule, DeltaRuleState
 from snnrl.plasticity.first_spike import FirstSpikeState, FirstSpikeSTDP
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
@@ -48,4 +57,9 @@ __all__ = [
     "WeightDependentSTDP",
     "WinnerTakeAllSTDP",
     "WinnerTakeAllState",
+    "hebbian_sum",
+    "presynaptic_trace",
+    "spike_train",
+    "traced",
+    "zero_trace",
 ]

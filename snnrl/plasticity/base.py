@@ -125,8 +125,8 @@ AnyRule: TypeAlias = Rule[Any]
 """A rule with a state that is known only when it runs."""
 
 
-def zeros(connection: Connection, batch: int, shape: Shape) -> Tensor:
-    """A trace at rest, ``[batch, *shape]``, on the device of the connection."""
+def zero_trace(connection: Connection, batch: int, shape: Shape) -> Tensor:
+    """A trace at rest ``[batch, *shape]``, on the device of the connection and in the dtype that it computes in."""
     return connection.weight.new_zeros((batch, *shape), dtype=connection.compute_dtype)
 
 
@@ -183,14 +183,26 @@ def presynaptic_trace(
     *,
     scan: Scan = scan_trace,
 ) -> tuple[Tensor, Tensor]:
-    """:func:`traced` of presynaptic spikes of either kind, over ``time`` simulation steps."""
+    """:func:`traced` of presynaptic spikes of either kind.
+
+    Args:
+        pre: ``[time, batch, *pre_shape]``; or sparse ones with rows ``(steps, batch)``, whose traces end with the step.
+        time: simulation steps of the window.
+        trace: ``[batch, *pre_shape]``, before the window.
+        decay: the factor of one simulation step.
+        continuing: :attr:`ThirdFactor.traces_continuing`.
+        scan: the kind of trace.
+
+    Returns:
+        The trace ``[time, batch, *pre_shape]``, and the one with which the next window begins.
+    """
     if isinstance(pre, Tensor):
         return traced(pre, trace, decay, continuing, scan=scan)
     kernel = decay_kernel(time // pre.rows[0], decay, pre.value)
     return torch.einsum("j,sbn->sjbn", kernel, pre.dense()).flatten(0, 1), torch.zeros_like(trace)
 
 
-def train(pre: Tensor | SparseSpikes, time: int) -> Tensor:
+def spike_train(pre: Tensor | SparseSpikes, time: int) -> Tensor:
     """Presynaptic spikes of either kind as ``[time, batch, *pre_shape]``."""
     if isinstance(pre, Tensor):
         return pre
@@ -206,7 +218,16 @@ def per_row(rows: Tensor, like: Tensor) -> Tensor:
 
 
 def hebbian_sum(connection: Connection, post: Tensor, pre: Tensor) -> Tensor:
-    """The Hebbian product of ``[time, batch, ...]`` activities, summed over time and batch: ``[*weight.shape]``."""
+    """The Hebbian product of two activities, summed over time and batch.
+
+    Args:
+        connection: the synapses, of any kind.
+        post: ``[time, batch, *post_shape]``.
+        pre: ``[time, batch, *pre_shape]``.
+
+    Returns:
+        ``[*weight.shape]``: for each synapse the sum of ``post * pre`` of the neurons that it joins.
+    """
     return connection.hebbian(post.flatten(0, 1).unsqueeze(1), pre.flatten(0, 1).unsqueeze(1))[0]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnrl.connections.base import Connection
 from snnrl.errors import require
-from snnrl.plasticity.base import Rule, Shape, ThirdFactor, require_finite, train
+from snnrl.plasticity.base import Rule, Shape, ThirdFactor, require_finite, spike_train
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 
@@ -59,7 +59,7 @@ class DeltaRule(Rule[DeltaRuleState]):
         state: DeltaRuleState,
         third: ThirdFactor,
     ) -> tuple[Tensor, DeltaRuleState]:
-        before = train(pre, len(post)).flatten(0, 1)
+        before = spike_train(pre, len(post)).flatten(0, 1)
         if third.gate is not None:
             post = post * third.gate.repeat_interleave(len(post) // len(third.gate), 0)
         after = post.flatten(0, 1)

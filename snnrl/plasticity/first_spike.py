@@ -10,7 +10,7 @@ from torch import Tensor
 from snnrl.connections.base import Connection
 from snnrl.errors import require
 from snnrl.kernels import add_rows
-from snnrl.plasticity.base import Rule, Shape, ThirdFactor, hebbian_sum, presynaptic_trace, require_finite, zeros
+from snnrl.plasticity.base import Rule, Shape, ThirdFactor, hebbian_sum, presynaptic_trace, require_finite, zero_trace
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import scan_nearest_trace
@@ -52,7 +52,7 @@ class FirstSpikeSTDP(Rule[FirstSpikeState]):
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> FirstSpikeState:
         low, high = connection.bounds
         require(abs(low) < float("inf") and abs(high) < float("inf"), "bounds", connection.bounds, "finite")
-        return FirstSpikeState(zeros(connection, batch, pre_shape))
+        return FirstSpikeState(zero_trace(connection, batch, pre_shape))
 
     @torch.no_grad()
     def forward(

@@ -16,9 +16,9 @@ from snnrl.plasticity.base import (
     hebbian_sum,
     presynaptic_trace,
     require_finite,
+    spike_train,
     traced,
-    train,
-    zeros,
+    zero_trace,
 )
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
@@ -57,7 +57,7 @@ class Hebbian(Rule[HebbianState]):
         self.decay_pre, self.decay_post = decay_factor(tau_pre, dt, "tau_pre"), decay_factor(tau_post, dt, "tau_post")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> HebbianState:
-        return HebbianState(zeros(connection, batch, pre_shape), zeros(connection, batch, post_shape))
+        return HebbianState(zero_trace(connection, batch, pre_shape), zero_trace(connection, batch, post_shape))
 
     @torch.no_grad()
     def forward(
@@ -120,7 +120,7 @@ class Homeostasis(Rule[HomeostasisState]):
         self.decay = decay_factor(tau_rate, dt, "tau_rate")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> HomeostasisState:
-        return HomeostasisState(zeros(connection, batch, post_shape) + self.rate_target)
+        return HomeostasisState(zero_trace(connection, batch, post_shape) + self.rate_target)
 
     @torch.no_grad()
     def forward(
@@ -133,5 +133,5 @@ class Homeostasis(Rule[HomeostasisState]):
     ) -> tuple[Tensor, HomeostasisState]:
         spikes = post * ((1 - self.decay) * 1000.0 / self.dt)
         rate, after = traced(spikes, state.rate, self.decay, third.continuing, rest=self.rate_target)
-        lack = hebbian_sum(connection, self.rate_target - rate, torch.ones_like(train(pre, len(post))))
+        lack = hebbian_sum(connection, self.rate_target - rate, torch.ones_like(spike_train(pre, len(post))))
         return self.learning_rate * lack * connection.weight, HomeostasisState(after)

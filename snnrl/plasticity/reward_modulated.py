@@ -14,9 +14,9 @@ from snnrl.plasticity.base import (
     hebbian_sum,
     per_row,
     require_finite,
+    spike_train,
     traced,
-    train,
-    zeros,
+    zero_trace,
 )
 from snnrl.plasticity.stdp import STDP, STDPState
 from snnrl.plasticity.three_factor import Coincidences, EligibilityState, ThreeFactor, Window, required
@@ -46,7 +46,7 @@ class MSTDP(STDP):
         factor = factor if length == 1 else factor.repeat_interleave(length, dim=0)
         x_pre, x_post, after = self.traces(pre, post, state, third.traces_continuing)
         rise = hebbian_sum(connection, factor * post, x_pre)
-        fall = hebbian_sum(connection, factor * x_post, train(pre, len(post)))
+        fall = hebbian_sum(connection, factor * x_post, spike_train(pre, len(post)))
         return self.change(connection, rise, fall), after
 
 
@@ -88,7 +88,7 @@ class MSTDPET(ThreeFactor):
         self.decay_post = decay_factor(tau_post, dt, "tau_post")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EligibilityState:
-        traces = zeros(connection, batch, pre_shape), zeros(connection, batch, post_shape)
+        traces = zero_trace(connection, batch, pre_shape), zero_trace(connection, batch, post_shape)
         return EligibilityState(traces, connection.new_eligibility(batch))
 
     def coincidences(

@@ -16,9 +16,9 @@ from snnrl.plasticity.base import (
     hebbian_sum,
     presynaptic_trace,
     require_finite,
+    spike_train,
     traced,
-    train,
-    zeros,
+    zero_trace,
 )
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
@@ -68,7 +68,7 @@ class STDP(Rule[STDPState]):
         self.decay_pre, self.decay_post = decay_factor(tau_pre, dt, "tau_pre"), decay_factor(tau_post, dt, "tau_post")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> STDPState:
-        return STDPState(zeros(connection, batch, pre_shape), zeros(connection, batch, post_shape))
+        return STDPState(zero_trace(connection, batch, pre_shape), zero_trace(connection, batch, post_shape))
 
     def traces(
         self, pre: Tensor | SparseSpikes, post: Tensor, state: STDPState, continuing: Tensor | None = None
@@ -84,7 +84,7 @@ class STDP(Rule[STDPState]):
     ) -> tuple[Tensor, STDPState]:
         x_pre, x_post, after = self.traces(pre, post, state, third.traces_continuing)
         rise = hebbian_sum(connection, post, x_pre)
-        fall = hebbian_sum(connection, x_post, train(pre, len(post)))
+        fall = hebbian_sum(connection, x_post, spike_train(pre, len(post)))
         return self.change(connection, rise, fall), after
 
     def change(self, connection: Connection, rise: Tensor, fall: Tensor) -> Tensor:
@@ -194,8 +194,8 @@ class TripletSTDP(Rule[TripletState]):
         self.decay_post_slow = decay_factor(tau_post_slow, dt, "tau_post_slow")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> TripletState:
-        x_pre, x_pre_slow = (zeros(connection, batch, pre_shape) for _ in range(2))
-        x_post, x_post_slow = (zeros(connection, batch, post_shape) for _ in range(2))
+        x_pre, x_pre_slow = (zero_trace(connection, batch, pre_shape) for _ in range(2))
+        x_post, x_post_slow = (zero_trace(connection, batch, post_shape) for _ in range(2))
         return TripletState(x_pre, x_pre_slow, x_post, x_post_slow)
 
     @torch.no_grad()
@@ -207,7 +207,7 @@ class TripletSTDP(Rule[TripletState]):
         x_pre_slow, pre_slow_after = presynaptic_trace(pre, time, state.x_pre_slow, self.decay_pre_slow, ends)
         x_post, post_after = traced(post, state.x_post, self.decay_post, ends)
         x_post_slow, post_slow_after = traced(post, state.x_post_slow, self.decay_post_slow, ends)
-        spikes = train(pre, time)
+        spikes = spike_train(pre, time)
         rise = hebbian_sum(connection, post * (self.a2_plus + self.a3_plus * (x_post_slow - post)), x_pre)
         slow = self.a2_minus + self.a3_minus * (x_pre_slow - spikes)
         fall = hebbian_sum(connection, x_post - post, spikes * slow)

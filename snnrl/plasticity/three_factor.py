@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnrl.connections.base import Connection
 from snnrl.errors import ConfigError, require
-from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, require_finite, traced, zeros
+from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, require_finite, traced, zero_trace
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_factor, decay_kernel
@@ -111,7 +111,7 @@ class ThreeFactor(Rule[EligibilityState]):
         self.decay_pre = decay_factor(tau_pre, dt, "tau_pre")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EligibilityState:
-        return EligibilityState((zeros(connection, batch, pre_shape),), connection.new_eligibility(batch))
+        return EligibilityState((zero_trace(connection, batch, pre_shape),), connection.new_eligibility(batch))
 
     @torch.no_grad()
     def forward(

@@ -16,8 +16,8 @@ from snnrl.plasticity.base import (
     hebbian_sum,
     presynaptic_trace,
     require_finite,
-    train,
-    zeros,
+    spike_train,
+    zero_trace,
 )
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
@@ -73,7 +73,7 @@ class WinnerTakeAllSTDP(Rule[WinnerTakeAllState]):
         self.decay_pre = decay_factor(tau_pre, dt, "tau_pre")
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> WinnerTakeAllState:
-        return WinnerTakeAllState(zeros(connection, batch, pre_shape))
+        return WinnerTakeAllState(zero_trace(connection, batch, pre_shape))
 
     @torch.no_grad()
     def forward(
@@ -87,7 +87,7 @@ class WinnerTakeAllSTDP(Rule[WinnerTakeAllState]):
         x_pre, after = presynaptic_trace(
             pre, len(post), state.x_pre, self.decay_pre, third.traces_continuing, scan=scan_nearest_trace
         )
-        spikes = hebbian_sum(connection, post, torch.ones_like(train(pre, len(post))))
+        spikes = hebbian_sum(connection, post, torch.ones_like(spike_train(pre, len(post))))
         seen = hebbian_sum(connection, post, x_pre) / torch.where(spikes > 0, spikes, 1.0)
         return self.change(connection.weight.to(seen.dtype), spikes, seen), WinnerTakeAllState(after)
 

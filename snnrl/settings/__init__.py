@@ -5,10 +5,11 @@ settings of an agent or a learner are a frozen dataclass derived from :class:`Se
 Parts of them that are classes of their own, such as a neuron, are a :func:`part` and are made by :func:`build`.
 """
 
-from snnrl.settings.constructor import FixedSettings, KnownSettings, accepted, refuse_unknown
-from snnrl.settings.declared import Declaration, declarations, part, setting
+from snnrl.settings.building import annotated, build, check_arguments, of_signature
+from snnrl.settings.constructor import FixedSettings, KnownSettings, accepted, missing, refuse_unknown, required
+from snnrl.settings.declared import Declaration, changed_settings, declarations, part, setting
 from snnrl.settings.help import help_text
-from snnrl.settings.parts import Part, build, read_part
+from snnrl.settings.parts import Part, read_part
 from snnrl.settings.reading import Settings, at, read, read_named, renamed, unknown
 from snnrl.settings.registry import CLASS, Registry, is_imported, register
 from snnrl.settings.values import Limits, is_number, is_whole, one_of, require_whole, wrong
@@ -23,13 +24,18 @@ __all__ = [
     "Registry",
     "Settings",
     "accepted",
+    "annotated",
     "at",
     "build",
+    "changed_settings",
+    "check_arguments",
     "declarations",
     "help_text",
     "is_imported",
     "is_number",
     "is_whole",
+    "missing",
+    "of_signature",
     "one_of",
     "part",
     "read",
@@ -39,6 +45,7 @@ __all__ = [
     "register",
     "renamed",
     "require_whole",
+    "required",
     "setting",
     "unknown",
     "wrong",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from abc import ABCMeta
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import ClassVar, Self, get_args, get_type_hints, is_typeddict
 
@@ -21,7 +22,7 @@ def refuse_unknown(kind: type, given: Settings, known: Iterable[str] | None = No
     >>> refuse_unknown(Layer, {"baias": False})
     Traceback (most recent call last):
         ...
-    snnrl.errors.ConfigError: baias=False: Layer has no such setting; did you mean bias?
+    snnrl.errors.ConfigError: baias=false: Layer has no such setting; did you mean bias?
 
     Args:
         kind: the class.
@@ -126,6 +127,29 @@ def is_open(kind: type) -> bool:
         if each.kind is inspect.Parameter.VAR_KEYWORD:
             return not _unpacked(kind.__init__, each.name)  # type: ignore[misc]
     return False
+
+
+def missing(setting: str, name: str, kind: type, lacking: Sequence[str]) -> ConfigError:
+    """The error of a part whose settings lack some that have no default.
+
+    Args:
+        setting: where the recipe names the part, with dots.
+        name: of the part, as the recipe has it.
+        kind: its class.
+        lacking: the settings.
+    """
+    values = [_example(kind, each) for each in lacking]
+    given = [f"{setting}.{each}={value}" for each, value in zip(lacking, values, strict=True)]
+    line = " ".join([f"{setting}={name}", *given])
+    hint = f", such as {line}" if all(values) and "[" not in setting else ""
+    return ConfigError(f"{setting}.{lacking[0]} is missing: {name} has no default for it{hint}")
+
+
+def _example(kind: type, name: str) -> str:
+    """A number for a setting of a constructor, where its annotation asks for one."""
+    parameter = inspect.signature(kind.__init__).parameters.get(name)  # type: ignore[misc]
+    words = set() if parameter is None else set(re.findall(r"\w+", str(parameter.annotation)))
+    return "0.1" if "float" in words else "2" if "int" in words else ""
 
 
 @once_per_class

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, field
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
+from snnrl.errors import shown
 from snnrl.settings.registry import Registry
 from snnrl.settings.values import Limits, once_per_class
-from snnrl.types import Setting
+from snnrl.types import Setting, Settings
 
 _KEY = "snnrl"
 
@@ -98,6 +99,28 @@ def declarations(config: type) -> Mapping[str, Declaration]:
         said = _said(config, each.name)
         found[each.name] = Declaration(each.name, hints.get(each.name, fallback), default, *said)
     return found
+
+
+def entries_of(declared: Declaration) -> type | None:
+    """The dataclass of which a list's entries are, where the setting is such a list."""
+    inner = get_args(declared.type)[:1] if get_origin(declared.type) in (tuple, list) else ()
+    if not inner or not isinstance(inner[0], type) or declared.registry is not None:
+        return None
+    return inner[0] if dataclasses.is_dataclass(inner[0]) else None
+
+
+def changed_settings(config: type, given: Settings, limit: int) -> str:
+    """Settings that are not as they would be by default, for a representation: ``, gamma=0.9, lr=0.1``.
+
+    Args:
+        config: that declares them.
+        given: by name; sections of further settings are left out.
+        limit: characters, after which they are cut.
+    """
+    known = declarations(config)
+    flat = {name: given[name] for name in known if name in given and not isinstance(given[name], Mapping)}
+    changed = [f", {name}={value!r}" for name, value in flat.items() if value != known[name].default]
+    return shown("".join(changed), limit)
 
 
 def _said(config: type, name: str) -> Declared:

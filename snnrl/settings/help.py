@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING
 
-from snnrl.settings.declared import Declaration, declarations
+from snnrl.settings.declared import Declaration, declarations, entries_of
 from snnrl.settings.parts import Part
 from snnrl.settings.reading import Settings, at
 from snnrl.settings.values import plain
@@ -36,7 +36,8 @@ def help_text(
       episodes  full episodes to play (100; at least 1)
 
     Args:
-        config: a dataclass of settings; sections within it are listed with their names, as ``eval.every``.
+        config: a dataclass of settings; sections within it are listed with their names, as ``eval.every``,
+            and those of a list's entries as ``network.hidden[].size``.
         section: before each name, with dots.
         values: what to show in place of the defaults, such as a recipe's.
         column: where the helps begin at least, so that several lists stand under one another.
@@ -66,9 +67,14 @@ def _entries(
             yield from _entries(type(declared.default), at(section, name), inner, ())
         else:
             default = "" if name not in values and declared.default_text else _shown(value)
+            if value is None and "null" in declared.help and not declared.default_text:
+                default = "null"
             remarks = [remark for remark in (default or declared.default_text, _range(declared)) if remark]
             brackets = f" ({'; '.join(remarks)})" if remarks else ""
             yield at(section, name), f"{declared.help}{_choices(declared)}{brackets}".strip()
+            entry = entries_of(declared)
+            if entry is not None:
+                yield from _entries(entry, f"{at(section, name)}[]", {}, ())
 
 
 def _choices(declared: Declaration) -> str:

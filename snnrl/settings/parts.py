@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from snnrl.errors import ConfigError, did_you_mean, one_line, shown
-from snnrl.settings.constructor import accepted, is_open, required
+from snnrl.errors import ConfigError
 from snnrl.settings.registry import Registry
 from snnrl.settings.values import wrong
-from snnrl.types import Setting, Settings
-
-T = TypeVar("T")
+from snnrl.types import Settings
 
 
 @dataclass(frozen=True)
@@ -58,42 +53,3 @@ def read_part(setting: str, value: object, registry: Registry[object] | None = N
     if registry is not None:
         registry.find(part.name, part.at(setting))
     return part
-
-
-def build(registry: Registry[T], part: Part, setting: str, *arguments: object, **given: Setting) -> T:
-    """Make what a recipe names.
-
-    Args:
-        registry: of its kind.
-        part: name and settings, as read from the recipe.
-        setting: where the recipe has it, with dots; error messages begin with it.
-        *arguments: positional arguments of the constructor.
-        **given: keyword arguments that are not the recipe's to set, such as ``dt`` or ``generator``; those that the
-            constructor does not take are left out.
-
-    Raises:
-        ConfigError: an unknown name or setting, or whatever the constructor refuses, under the setting's full name.
-    """
-    kind = registry.find(part.name, part.at(setting))
-    names = accepted(kind)
-    for name, value in part.settings.items():
-        if name in given:
-            raise ConfigError(f"{setting}.{name}={shown(value)}: cannot be set here, it follows from other settings")
-        if name not in names and not is_open(kind):
-            own = [known for known in names if known not in given]
-            raise ConfigError(
-                f"{setting}.{name}={shown(value)}: {part.name} has no such setting; {did_you_mean(name, own)}"
-            )
-    fitting = {name: value for name, value in given.items() if name in names}
-    for name in required(kind)[len(arguments) :]:
-        if name not in fitting and name not in part.settings:
-            raise ConfigError(f"{setting}.{name} is missing: {part.name} has no default for it")
-    make: Callable[..., T] = kind
-    try:
-        return make(*arguments, **fitting, **part.settings)
-    except ConfigError as error:
-        text = str(error)
-        about = re.split(r"\W", text, maxsplit=1)[0] in {*names, *part.settings}.difference(given)
-        raise ConfigError(f"{setting}{'.' if about else f'={part.name}: '}{text}") from error
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{setting}={part.name}: cannot be made ({one_line(error)})") from error

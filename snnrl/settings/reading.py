@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, is_dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, TypeGuard, TypeVar, Union, get_args, get_origin
@@ -131,11 +131,11 @@ def typed(setting: str, value: object, declared: Declaration) -> Setting:
     Raises:
         ConfigError: it cannot be had.
     """
-    kinds = _alternatives(declared.type)
+    kinds = alternatives(declared.type)
     if value is None and (type(None) in kinds or declared.default is None):
         return None
     kinds = tuple(kind for kind in kinds if kind is not type(None))
-    optional = len(kinds) < len(_alternatives(declared.type))
+    optional = len(kinds) < len(alternatives(declared.type))
     for kind in kinds:
         if _is_section(kind) and (len(kinds) == 1 or isinstance(value, Mapping)):
             return _section_of(kind, setting, value, declared)
@@ -147,7 +147,7 @@ def typed(setting: str, value: object, declared: Declaration) -> Setting:
     if found is _UNFIT:
         words = " or ".join(dict.fromkeys(_words(kind, declared) for kind in kinds))
         raise wrong(setting, value, or_null(words) if optional else words)
-    for entry in found if isinstance(found, (tuple, list)) else [found]:
+    for entry in _entries(found):
         if not declared.limits.hold(entry):
             raise wrong(setting, value, _range_words(kinds, declared, optional))
     return found
@@ -156,7 +156,16 @@ def typed(setting: str, value: object, declared: Declaration) -> Setting:
 _UNFIT: object = object()
 
 
-def _alternatives(hint: object) -> tuple[object, ...]:
+def _entries(value: Setting) -> Iterator[Setting]:
+    """A value, or all entries of a list, of those within it too."""
+    if isinstance(value, (tuple, list)):
+        for entry in value:
+            yield from _entries(entry)
+    else:
+        yield value
+
+
+def alternatives(hint: object) -> tuple[object, ...]:
     """The types of which a value may have any."""
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
 
@@ -187,12 +196,26 @@ def _fitted(kind: object, setting: str, value: Setting, declared: Declaration) -
         return value if value in arguments else _UNFIT
     if origin is tuple or kind is tuple:
         return _as_tuple(arguments, setting, value, declared)
-    if origin in (list, Sequence) or kind is list:
+    if origin is Collection and arguments == (str,) and isinstance(value, str):
+        return value
+    if origin in (list, Sequence, Collection) or kind is list:
         entries = _as_tuple((*arguments, ...), setting, value, declared)
         return entries if entries is _UNFIT else list(entries)
     if origin in (dict, Mapping) or kind in (dict, Mapping):
         return dict(value) if isinstance(value, Mapping) else _UNFIT
-    return value
+    if _is_array(kind):
+        return value if isinstance(value, kind) or _are_numbers(value) else _UNFIT
+    return value if not isinstance(kind, type) or isinstance(value, kind) else _UNFIT
+
+
+def _is_array(kind: object) -> TypeGuard[type]:
+    """Whether a type is torch's or NumPy's array, neither of which is imported for it."""
+    return isinstance(kind, type) and kind.__name__ in ("Tensor", "ndarray")
+
+
+def _are_numbers(value: object) -> bool:
+    """Whether a value is a number, or a list of numbers or of such lists."""
+    return all(_are_numbers(each) for each in value) if isinstance(value, (list, tuple)) else is_number(value)
 
 
 def _as_float(setting: str, value: Setting, declared: Declaration) -> Setting:
@@ -237,8 +260,10 @@ def _words(kind: object, declared: Declaration) -> str:
         return declared.limits.expected
     if origin is Literal:
         return one_of(arguments)
-    if origin in (tuple, list, Sequence) or kind in (tuple, list):
+    if origin in (tuple, list, Sequence, Collection) or kind in (tuple, list):
         return _list_words(arguments, declared)
+    if _is_array(kind):
+        return "a list of numbers"
     nouns: dict[object, str] = {
         bool: "true or false",
         int: "an integer",

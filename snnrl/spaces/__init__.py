@@ -14,6 +14,7 @@ from snnrl.spaces.fitting import (
 from snnrl.spaces.leaves import (
     Leaf,
     Space,
+    alike,
     as_batch,
     assemble,
     check_actions,
@@ -40,6 +41,7 @@ __all__ = [
     "Unit",
     "Vector",
     "View",
+    "alike",
     "as_batch",
     "assemble",
     "check_actions",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,22 @@ def leaves(space: Space) -> list[Leaf]:
         parts = enumerate(space.spaces)
         return [Leaf((place, *leaf.path), leaf.space) for place, part in parts for leaf in leaves(part)]
     return [Leaf((), space)]
+
+
+def alike(one: Space, other: Space) -> bool:
+    """Whether elements of two spaces are the same arrays; bounds and dtype of a Box may differ.
+
+    >>> alike(spaces.Box(0, 1, (2,)), spaces.Box(-1, 1, (2,))), alike(spaces.Discrete(2), spaces.Discrete(3))
+    (True, False)
+    """
+    pairs = list(zip_longest(leaves(one), leaves(other)))
+    if any(first is None or second is None or first.path != second.path for first, second in pairs):
+        return False
+    boxes = [isinstance(first.space, spaces.Box) and isinstance(second.space, spaces.Box) for first, second in pairs]
+    return all(
+        first.shape == second.shape if box else first.space == second.space
+        for box, (first, second) in zip(boxes, pairs, strict=True)
+    )
 
 
 def named(space: Space) -> str:

@@ -14,8 +14,9 @@ from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, for_evaluation
 from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, evaluate
+from snnrl.training.progress import evaluating_note
 from snnrl.training.summary import Summary, bootstrap_interval
-from snnrl.training.task import Evaluated, Finished, Task
+from snnrl.training.task import Between, Evaluated, Finished, Task
 from snnrl.types import Saved, Settings
 
 A = TypeVar("A", bound=Trainable)
@@ -84,13 +85,13 @@ class EnvironmentTask(Task[A]):
     def check_evaluation(self) -> None:
         for_evaluation(self.config.env)
 
-    def evaluate(self, between: Callable[[], None]) -> Evaluated:
+    def evaluate(self, between: Between) -> Evaluated:
         found = self._play(self.config.eval.during, WHILE_TRAINING, between)
         mean = float(found.returns.mean())
         message = f"{len(found.returns)} evaluation episodes, return {mean:.1f}"
         return Evaluated(_metrics(found), f"{message}; {found.remark}" if found.cut else message, mean)
 
-    def finish(self, between: Callable[[], None], say: Callable[[str], None]) -> Finished:
+    def finish(self, between: Between, say: Callable[[str], None]) -> Finished:
         episodes = self.config.eval.episodes
         say(f"trained for {self.steps:,} env steps; playing {episodes} evaluation episodes")
         found = self._play(episodes, AT_THE_END, between)
@@ -122,7 +123,7 @@ class EnvironmentTask(Task[A]):
             f"{summary['env_steps_per_second']:.0f} env steps/s"
         )
 
-    def _play(self, episodes: int, epoch: int, between: Callable[[], None]) -> Evaluation:
+    def _play(self, episodes: int, epoch: int, between: Between) -> Evaluation:
         return evaluate(
             self.model,
             self.config.env,
@@ -130,7 +131,7 @@ class EnvironmentTask(Task[A]):
             seed=self.config.seed,
             epoch=epoch,
             deterministic=self.config.eval.deterministic,
-            between_steps=between,
+            between_steps=lambda done: between(evaluating_note(done, episodes, "episodes")),
         )
 
     def payload(self) -> Saved:

@@ -31,6 +31,15 @@ class Evaluation(NamedTuple):
     cut: int = 0
     """Episodes that were cut after :data:`~snnrl.envs.LONGEST` steps, as nothing else limits them."""
 
+    def __repr__(self) -> str:
+        """Mean and spread; :attr:`returns` and :attr:`lengths` hold every episode."""
+        return f"Evaluation({self.score}, length {self.lengths.mean():.1f})"
+
+    @property
+    def score(self) -> str:
+        """``return 21.5 ± 3.0 over 100 episodes``."""
+        return f"return {self.returns.mean():.1f} ± {self.returns.std():.1f} over {len(self.returns)} episodes"
+
     @property
     def remark(self) -> str:
         """A line on episodes that were cut, or nothing."""
@@ -64,7 +73,7 @@ def evaluate(
     epoch: int = AFTERWARDS,
     deterministic: bool = True,
     num_envs: int = 16,
-    between_steps: Callable[[], None] = lambda: None,
+    between_steps: Callable[[int], None] = lambda done: None,
 ) -> Evaluation:
     """Play full episodes.
 
@@ -80,7 +89,7 @@ def evaluate(
         epoch: which of the seed stream's epochs.
         deterministic: best actions rather than random ones.
         num_envs: environments played side by side.
-        between_steps: called before each step; may raise to end the evaluation.
+        between_steps: told before each step how many of the episodes are over; may raise to end the evaluation.
     """
     num_envs = min(num_envs, episodes)
     quota = np.full(num_envs, episodes // num_envs) + (np.arange(num_envs) < episodes % num_envs)
@@ -91,11 +100,13 @@ def evaluate(
         state: PolicyState = None
         begins, resets = np.ones(num_envs, dtype=bool), np.zeros(num_envs, dtype=bool)
         found: list[list[tuple[float, int]]] = [[] for _ in range(num_envs)]
-        while any(len(done) < wanted for done, wanted in zip(found, quota, strict=True)):
-            between_steps()
+        over = 0
+        while over < episodes:
+            between_steps(over)
             action, state = agent.predict(observation, state, begins, deterministic, **permitted(agent, info))
             observation, reward, terminated, truncated, info = envs.step(action)
             for episode in stats.update(reward, terminated, truncated, resets):
+                over += len(found[episode.env]) < quota[episode.env]
                 found[episode.env].append((episode.return_, episode.length))
             begins, resets = resets, (terminated | truncated) & ~resets
     finally:

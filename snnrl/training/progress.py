@@ -6,7 +6,8 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -102,6 +103,20 @@ class Progress:
             self._samples.append((now, steps))
         while len(self._samples) > 1 and now - self._samples[1][0] >= _RATE_WINDOW_SECONDS:
             self._samples.popleft()
+        self._show(now)
+
+    def tell(self, note: str) -> None:
+        """Tell what goes on while no step is taken, such as an evaluation; the rate is as it was.
+
+        Args:
+            note: shown at the end of the line.
+        """
+        self._note = note
+        if self.mode != "none":
+            self._show(self._clock())
+
+    def _show(self, now: float) -> None:
+        """Print or draw the line where that is due."""
         if self.mode == "none" or now < self._next_output:
             return
         if self._bar is not None:
@@ -162,6 +177,33 @@ class Progress:
 
     def _draw(self, bar: RichProgress, text: str) -> None:
         bar.update(bar.task_ids[0], completed=self._steps, description=text, refresh=True)
+
+
+@contextmanager
+def evaluating(total: int, unit: str, mode: str) -> Iterator[Callable[[int], None]]:
+    """Show how far an evaluation is: ``evaluating, 12 of 100 episodes``. Gives what is to be told how many are done.
+
+    Args:
+        total: how many there are.
+        unit: the word for them.
+        mode: as for :class:`Progress`.
+    """
+    with Progress(total, mode=mode, unit=unit) as progress:
+
+        def tell(done: int) -> None:
+            progress.update(done, None, note=evaluating_note(done, total, unit))
+
+        yield tell
+        progress.update(total, None)
+
+
+def evaluating_note(done: int, total: int, unit: str) -> str:
+    """What a progress line says of an evaluation.
+
+    >>> evaluating_note(500, 10_000, "images")
+    'evaluating, 500 of 10,000 images'
+    """
+    return f"evaluating, {done:,} of {total:,} {unit}"
 
 
 def _duration(seconds: float) -> str:

@@ -21,9 +21,10 @@ from snnrl.training.capacity import check_settings, state_bytes
 from snnrl.training.checkpoints import taking_over
 from snnrl.training.device import choose_device
 from snnrl.training.loggers import Logger
+from snnrl.training.progress import evaluating_note
 from snnrl.training.summary import Summary
 from snnrl.training.supervised_config import SupervisedConfig
-from snnrl.training.task import Evaluated, Finished, Step, Task
+from snnrl.training.task import Between, Evaluated, Finished, Step, Task
 from snnrl.types import Saved, Settings
 
 LOOK = 500
@@ -76,7 +77,9 @@ class SupervisedTask(Task[Learner]):
         with taking_over():
             channels, height, width = (int(size) for size in saved.get("shape", [1, 28, 28]))
             classes = int(saved.get("classes", 10))
-        return _fitting_learner(config, (channels, height, width), classes, device).to(device)
+        learner = _fitting_learner(config, (channels, height, width), classes, device).to(device)
+        learner.run_settings = config.resolved
+        return learner
 
     def begin(self, epoch: int, steps: int) -> None:
         """Go on after ``steps`` images."""
@@ -103,10 +106,10 @@ class SupervisedTask(Task[Learner]):
         """The accuracy of the last evaluation."""
         return self._accuracy
 
-    def evaluate(self, between: Callable[[], None]) -> Evaluated:
+    def evaluate(self, between: Between) -> Evaluated:
         with draws_apart(self.model, self.config.seed):
             self._calibrate(self.data.train.first(CALIBRATE_DURING), between)
-            confusion = confuse(self.model, self.data.held.first(self.config.eval.during), between)
+            confusion = self._confusion(self.data.held.first(self.config.eval.during), between)
         accuracy = self._note(confusion)
         images = int(confusion.sum())
         choosing = self.config.split == "validation"
@@ -116,7 +119,7 @@ class SupervisedTask(Task[Learner]):
             accuracy if choosing else None,
         )
 
-    def complete(self, between: Callable[[], None]) -> bool:
+    def complete(self, between: Between) -> bool:
         """Calibrate with all training images."""
         if self._calibrated:
             return False
@@ -125,11 +128,11 @@ class SupervisedTask(Task[Learner]):
         self._calibrated = True
         return True
 
-    def finish(self, between: Callable[[], None], say: Callable[[str], None]) -> Finished:
+    def finish(self, between: Between, say: Callable[[str], None]) -> Finished:
         split = self.config.split
         say(f"trained on {self.steps:,} images; looking at {len(self.data.held):,} {split} images")
         with draws_apart(self.model, self.config.seed):
-            confusion = confuse(self.model, self.data.held, between)
+            confusion = self._confusion(self.data.held, between)
         accuracy = self._note(confusion)
         self._found = confusion
         summary = {
@@ -188,8 +191,15 @@ class SupervisedTask(Task[Learner]):
         self._curve = [*(point for point in self._curve if point[0] < self.steps), [float(self.steps), accuracy]]
         return accuracy
 
-    def _calibrate(self, images: Images, between: Callable[[], None]) -> None:
-        self.model.calibrate(_watched(images.batches(LOOK), between))
+    def _calibrate(self, images: Images, between: Between) -> None:
+        total = len(images)
+        self.model.calibrate(
+            _watched(images.batches(LOOK), lambda done: between(f"calibrating, {done:,} of {total:,} images"))
+        )
+
+    def _confusion(self, images: Images, between: Between) -> Tensor:
+        total = len(images)
+        return confuse(self.model, images, lambda done: between(evaluating_note(done, total, "images")))
 
 
 def read_data(config: SupervisedConfig) -> Data:
@@ -219,8 +229,14 @@ def image_order(seed: int, number: int, size: int) -> Tensor:
 
 
 @torch.no_grad()
-def confuse(learner: Learner, images: Images, between: Callable[[], None] = lambda: None) -> Tensor:
-    """Counts ``[classes, classes]`` int64 of images by their label (row) and the predicted one (column)."""
+def confuse(learner: Learner, images: Images, between: Callable[[int], None] = lambda done: None) -> Tensor:
+    """Counts ``[classes, classes]`` int64 of images by their label (row) and the predicted one (column).
+
+    Args:
+        learner: that predicts.
+        images: with their labels.
+        between: told before each batch how many images have been looked at; may raise to end it.
+    """
     counts = torch.zeros(learner.classes**2, dtype=torch.int64)
     for pixels, labels in _watched(images.batches(LOOK), between):
         found = learner.predict(pixels)
@@ -251,7 +267,9 @@ def draws_apart(learner: Learner, seed: int) -> Iterator[None]:
         learner.generator.set_state(before)
 
 
-def _watched(batches: Batches, between: Callable[[], None]) -> Batches:
+def _watched(batches: Batches, between: Callable[[int], None]) -> Batches:
+    done = 0
     for batch in batches:
-        between()
+        between(done)
         yield batch
+        done += len(batch[1])

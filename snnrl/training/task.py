@@ -19,6 +19,8 @@ from snnrl.training.summary import Summary
 from snnrl.types import Saved, Settings
 
 Metrics = Mapping[str, Tensor | float]
+Between = Callable[[str], None]
+"""Told often what goes on, such as ``evaluating, 3 of 16 episodes``; may raise to end it."""
 M = TypeVar("M", bound=nn.Module)
 T = TypeVar("T", bound=nn.Module)
 
@@ -183,15 +185,15 @@ class Task(ABC, Generic[M]):
         return
 
     @abstractmethod
-    def evaluate(self, between: Callable[[], None]) -> Evaluated:
-        """An evaluation on the way; ``between`` is called often and may raise to end it."""
+    def evaluate(self, between: Between) -> Evaluated:
+        """An evaluation on the way."""
 
-    def complete(self, between: Callable[[], None]) -> bool:
+    def complete(self, between: Between) -> bool:
         """What the model needs after the last step, before it is saved; whether anything was done."""
         return False
 
     @abstractmethod
-    def finish(self, between: Callable[[], None], say: Callable[[str], None]) -> Finished:
+    def finish(self, between: Between, say: Callable[[str], None]) -> Finished:
         """The evaluation at the end."""
 
     @abstractmethod

@@ -35,7 +35,7 @@ LOGS = 200
 """Rows of metrics in a whole run."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """What training came to.
 
@@ -57,6 +57,20 @@ class Run:
     evaluation: Evaluation | Tensor | None
     run_dir: Path | None
     stopped_by: str | None
+
+    def __repr__(self) -> str:
+        """What was trained, how long, how good it is and where it lies; :attr:`history` has the rows."""
+        ended = f", stopped by {self.stopped_by}" if self.stopped_by else ""
+        return f"Run({self.model!r},\n    steps={self.steps:,}{ended}, {self._score()},\n    run_dir={self.run_dir})"
+
+    def _score(self) -> str:
+        found = self.evaluation
+        if found is None:
+            return "not evaluated"
+        if isinstance(found, Evaluation):
+            return found.score
+        total = int(found.sum())
+        return f"{100 * int(found.diagonal().sum()) / total:.2f} % of {total:,} images right"
 
     @property
     def agent(self) -> Trainable:
@@ -217,6 +231,11 @@ class Trainer:
         if self.shutdown.requested:
             raise Stopped
 
+    def _between(self, note: str) -> None:
+        """While an evaluation goes on: show it, and end it where a signal asks for that."""
+        self._stop_if_asked()
+        self.progress.tell(note)
+
     def _log(self, metrics: Mapping[str, float]) -> None:
         with self._writing():
             for logger in self.loggers:
@@ -224,7 +243,7 @@ class Trainer:
 
     def _evaluate(self) -> None:
         """An evaluation on the way; the best one's weights are kept."""
-        found = self.task.evaluate(self._stop_if_asked)
+        found = self.task.evaluate(self._between)
         self._log(found.metrics)
         self.evaluated_at = self.steps
         self.progress.message(f"{self.steps:,} {self.task.unit}: {found.message}")
@@ -236,7 +255,7 @@ class Trainer:
 
     def _finish(self) -> Summary:
         """Save, make the final evaluation and write ``summary.json``."""
-        if self.task.complete(self._stop_if_asked) or self.saved_at != self.steps:
+        if self.task.complete(self._between) or self.saved_at != self.steps:
             self._save()
         found = self._final() if self._evaluates else None
         self.wall_clock.stop()
@@ -258,7 +277,8 @@ class Trainer:
 
     def _final(self) -> Finished:
         """The evaluation at the end."""
-        found = self.task.finish(self._stop_if_asked, self.progress.message)
+        found = self.task.finish(self._between, self.progress.message)
+        self.progress.tell("")
         self.evaluation = found.evaluation
         self._log(found.metrics)
         if self.files.run_dir is not None:

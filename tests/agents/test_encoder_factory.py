@@ -23,6 +23,7 @@ from snnrl.encoders import (
 from snnrl.encoders.population import MOST_DIMENSIONS
 from snnrl.errors import ConfigError
 from snnrl.legacy import upgraded_settings
+from snnrl.recipes import compose_run
 from snnrl.spikes import SparseSpikes
 
 
@@ -315,3 +316,22 @@ def test_an_encoder_of_ones_own_is_named_by_its_module_and_class(
         ConfigError, match=r"agent\.encoder\.treshold=1: codes_of_mine:Mine has .*did you mean threshold"
     ):
         encoder(spaces.Box(-1.0, 1.0, (4,)), name="codes_of_mine:Mine", treshold=1)
+
+
+def test_a_setting_that_an_encoder_needs_is_asked_for_with_a_line_that_works() -> None:
+    space = spaces.Box(-1, 1, (3,), np.float32)
+    line = "agent.encoder=delta agent.encoder.threshold=0.1"
+    for named in ("delta", {"name": "delta", "threshold": None}):
+        with pytest.raises(ConfigError, match=rf"^agent\.encoder\.threshold is missing: .*, such as {line}$"):
+            make_encoder(space, named, Window(sim_steps=6))
+    words = ["env=CartPole", *line.split()]
+    assert compose_run(words)["agent"]["encoder"] == {"name": "delta", "threshold": 0.1}
+    assert make_encoder(space, {"name": "delta", "threshold": 0.1}, Window(sim_steps=6))
+
+
+def test_a_wrong_setting_is_of_the_encoder_that_is_named() -> None:
+    words = ["env=CartPole", "agent.encoder=latency", "+agent.encoder.foo=1"]
+    space = spaces.Box(-1, 1, (3,), np.float32)
+    for given in (words, words[::-1]):
+        with pytest.raises(ConfigError, match=r"agent\.encoder\.foo=1: latency has no such setting; there are: tau"):
+            make_encoder(space, compose_run(given)["agent"]["encoder"], Window(sim_steps=6))

@@ -8,6 +8,8 @@ import pytest
 
 from snnrl.envs import AtariConfig, EnvConfig, RewardConfig
 from snnrl.errors import ConfigError
+from snnrl.recipes import compose_run
+from snnrl.run_settings import EvalSettings, RLSettings
 
 FULL = {
     "id": "ALE/SpaceInvaders-v5",
@@ -47,7 +49,7 @@ def test_a_config_shares_no_mapping_with_another() -> None:
     [
         ({"atari": {"frame_skip": 0}}, "env.atari.frame_skip=0: must be an integer of at least 1"),
         ({"atari": {"frame_skip": 2.0}}, "env.atari.frame_skip=2.0: must be an integer"),
-        ({"atari": {"frame_skip": True}}, "env.atari.frame_skip=True: must be an integer"),
+        ({"atari": {"frame_skip": True}}, "env.atari.frame_skip=true: must be an integer"),
         ({"atari": {"sticky_actions": 1.0}}, "env.atari.sticky_actions=1.0: must be a probability"),
         ({"atari": {"sticky_actions": -0.1}}, "env.atari.sticky_actions=-0.1: must be a probability"),
         ({"atari": {"noop_max": -1}}, "env.atari.noop_max=-1: must be an integer of at least 0"),
@@ -70,7 +72,7 @@ def test_a_config_shares_no_mapping_with_another() -> None:
         ({"reward": {"failure": 10**400}}, "must be a finite number"),
         ({"reward": {"low": 1.0, "high": 1.0}}, "env.reward.low=1.0: must be below env.reward.high (1.0)"),
         ({"reward": {"life_loss_ends": 1}}, "env.reward.life_loss_ends=1: must be true or false"),
-        ({"reward": None}, "env.reward=None: must be a mapping"),
+        ({"reward": None}, "env.reward=null: must be a mapping"),
         ({"kwargs": [1]}, "env.kwargs=[1]: must be a mapping"),
         ({"env_steps": 0}, "env.env_steps=0: must be an integer of at least 1"),
         ({"num_envs": 0}, "env.num_envs=0: must be an integer of at least 1"),
@@ -80,7 +82,7 @@ def test_a_config_shares_no_mapping_with_another() -> None:
         ({"id": "CartPole-v1", "atari": {}}, "must be left out for CartPole-v1"),
         ({"num_env": 3}, "env.num_env=3: there is no such setting; did you mean num_envs"),
         ({"value_range": [0, 1]}, "env.value_range=[0, 1]: there is no such setting; it is now agent.value_range"),
-        ({"frames": None}, "env.frames=None: there is no such setting; it is now agent.encoder"),
+        ({"frames": None}, "env.frames=null: there is no such setting; it is now agent.encoder"),
         ({"atari": {"frameskip": 3}}, "env.atari.frameskip=3: there is no such setting; did you mean frame_skip?"),
         ({"reward": {"zzz": 3}}, "env.reward.zzz=3: there is no such setting; there are: failure, high"),
     ],
@@ -94,3 +96,11 @@ def test_a_wrong_setting_is_named_with_its_value_and_what_is_right(settings: dic
 def test_the_id_is_required() -> None:
     with pytest.raises(ConfigError, match="is missing"):
         EnvConfig.from_mapping({"num_envs": 2})
+
+
+def test_what_a_recipe_does_not_say_is_as_in_a_run_without_one() -> None:
+    bare = EnvConfig("any")
+    assert (bare.env_steps, bare.num_envs) == (RLSettings.env_steps, RLSettings.num_envs)
+    assert (bare.eval_episodes, bare.eval_deterministic) == (EvalSettings.episodes, EvalSettings.deterministic)
+    settings = compose_run(["env=Gymnasium", "env.id=CartPole-v1"])
+    assert settings["eval"]["deterministic"] is EvalSettings.deterministic

@@ -97,7 +97,7 @@ def test_lives_count_only_where_the_recipe_says_so() -> None:
 
 
 def test_counting_lives_where_there_are_none_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"env.reward.life_loss_ends=True: must be false"):
+    with pytest.raises(ConfigError, match=r"env.reward.life_loss_ends=true: must be false"):
         FeedbackBuilder(RewardConfig(life_loss_ends=True), 1).start({})
 
 

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 import snnrl
+from snnrl.agents.rstdp import RSTDP
 from snnrl.errors import ConfigError
+from snnrl.learners import make_learner
 from snnrl.train import main
 from snnrl.training.checkpoints import CheckpointStore
 
@@ -67,3 +69,31 @@ def test_a_run_goes_on_from_python(drawn: Path, tmp_path: Path) -> None:
 def test_a_data_set_has_no_environment(drawn: Path) -> None:
     with pytest.raises(ConfigError, match=r"env=.*CartPole.*: experiment=mnist_unsupervised learns from a data set"):
         snnrl.train("CartPole", experiment="mnist_unsupervised", data_dir=drawn)
+
+
+def test_a_learner_is_saved_and_loaded_as_agents_are(drawn: Path, tmp_path: Path) -> None:
+    learner = study(drawn).learner
+    learner.save(tmp_path / "learner")
+    for loaded in (snnrl.load(tmp_path / "learner"), type(learner).load(tmp_path / "learner.pt")):
+        assert type(loaded) is type(learner)
+        for name, value in learner.state_dict().items():
+            assert torch.equal(loaded.state_dict()[name], value), name
+        assert torch.equal(loaded.generator.get_state(), learner.generator.get_state())
+    assert repr(learner) == repr(snnrl.load(tmp_path / "learner"))
+    with pytest.raises(ConfigError, match="env=CartPole: must be left out, as a learner has no environment"):
+        snnrl.load(tmp_path / "learner", env="CartPole")
+    with pytest.raises(ConfigError, match="must be the file of a RSTDP, this is one of a DiehlCook"):
+        RSTDP.load(tmp_path / "learner")
+
+
+def test_a_learner_made_by_its_class_alone_says_what_it_lacks(tmp_path: Path) -> None:
+    learner = make_learner({"name": "diehl_cook", "n_neurons": 4}, (1, 4, 4), 2)
+    with pytest.raises(ConfigError, match="was made without a data set; must be that of a run"):
+        learner.save(tmp_path / "learner")
+
+
+def test_a_run_of_a_learner_is_printed_in_short(drawn: Path) -> None:
+    lines = repr(study(drawn)).splitlines()
+    assert len(lines) == 3
+    assert "n_neurons=10" in lines[0]
+    assert "of 100 images right" in lines[1]

@@ -225,10 +225,10 @@ def test_the_compiled_competition_fires_the_neurons_that_the_loop_does(rest: flo
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"one_spike": False}, "one_spike=False: must be True, for a winner in each step"),
-        ({"v_inhibited": None}, "v_inhibited=None: must be a potential, for a winner in each step"),
+        ({"one_spike": False}, "one_spike=false: must be true, for a winner in each step"),
+        ({"v_inhibited": None}, "v_inhibited=null: must be a potential, for a winner in each step"),
         ({"t_refractory": 5.0}, "t_refractory=5.0: must be 0, for a winner in each step"),
-        ({"decay_input": True}, "decay_input=True: must be False, for a winner in each step"),
+        ({"decay_input": True}, "decay_input=true: must be false, for a winner in each step"),
         ({"reset": "soft"}, "reset=soft: must be hard, for a winner in each step"),
     ],
 )

@@ -39,8 +39,16 @@ class Closed(Model):
         self.size, self.mean = size, weights.get("mean", 0.0)
 
 
+class Bare(Model):
+    """Without annotations."""
+
+    def __init__(self, shape, *, tau=20.0):  # type: ignore[no-untyped-def]
+        super().__init__(shape)
+        assert tau > 0
+
+
 MODELS: Registry[Model] = Registry("model", f"{HERE}:Model", "no_such_folder")
-MODELS.__dict__["ours"] = {"leaky": f"{HERE}:Leaky", "closed": f"{HERE}:Closed"}
+MODELS.__dict__["ours"] = {"leaky": f"{HERE}:Leaky", "closed": f"{HERE}:Closed", "bare": f"{HERE}:Bare"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,8 @@ def test_a_part_is_made_of_its_settings_and_of_what_is_given() -> None:
         (Part("leaky", {"dt": 1}), r"^agent\.neuron\.dt=1: cannot be set here, it follows from other settings"),
         (Part("closed", {"maen": 1}), r"^agent\.neuron\.maen=1: closed has no such setting; did you mean mean\?"),
         (Part("closed", {"bias": 1}), r"^agent\.neuron\.bias=1: closed has no such setting"),
-        (Part("leaky", {"tau": "long"}), r"^agent\.neuron=leaky: cannot be made \('>' not supported"),
+        (Part("leaky", {"tau": "long"}), r"^agent\.neuron\.tau=long: must be a number$"),
+        (Part("bare", {"tau": "long"}), r"^agent\.neuron=bare: cannot be made \('>' not supported"),
         (Part("laeky", {"tau": 1}), r"^agent\.neuron\.name=laeky: there is no such model"),
     ],
 )

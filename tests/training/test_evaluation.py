@@ -116,7 +116,7 @@ def test_who_is_called_between_steps_may_end_it_and_the_environments_are_closed(
 ) -> None:
     calls, closed = [0], []
 
-    def stop_at_the_fourth() -> None:
+    def stop_at_the_fourth(done: int) -> None:
         calls[0] += 1
         if calls[0] == 4:
             raise Stopped
@@ -135,6 +135,16 @@ def test_who_is_called_between_steps_may_end_it_and_the_environments_are_closed(
     assert closed == [True]
     evaluate(witness.__class__(), LENGTHS, episodes=1, seed=0)
     assert closed == [True, True]
+
+
+@pytest.mark.usefixtures("lengths")
+def test_who_is_called_between_steps_is_told_how_many_episodes_are_over() -> None:
+    told: list[int] = []
+    evaluate(Witness(), LENGTHS, episodes=6, seed=0, num_envs=2, between_steps=told.append)
+    assert told[0] == 0
+    assert told == sorted(told)
+    assert told[-1] < 6
+    assert len(set(told)) > 2
 
 
 def test_an_evaluation_follows_its_seed_and_its_epoch() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from snnrl.errors import ConfigError
 from snnrl.errors import __file__ as errors_file
-from snnrl.training.progress import Progress
+from snnrl.training.progress import Progress, evaluating
 
 ROOT = Path(errors_file).parents[1]
 
@@ -137,6 +137,32 @@ def test_hours_notes_and_messages() -> None:
     assert lines[1] == "checkpoint [bold]step_1.pt[/bold]"
 
 
+def test_what_goes_on_between_steps_is_told_and_leaves_the_rate_as_it_was() -> None:
+    clock = Clock()
+    progress, stream = plain(clock, total=100)
+    with progress:
+        clock.now += 10
+        progress.update(50, 1.0)
+        for done in range(3):
+            clock.now += 10
+            progress.tell(f"evaluating, {done} of 3 episodes")
+        clock.now += 0.1
+        progress.update(50, 1.0)
+    lines = stream.getvalue().splitlines()
+    notes = [line.rpartition(" | ")[2] for line in lines[1:4]]
+    assert notes == [f"evaluating, {done} of 3 episodes" for done in range(3)]
+    assert "evaluating" not in lines[-1]
+
+
+def test_an_evaluation_of_its_own_shows_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with evaluating(20, "episodes", "none") as tell:
+        tell(3)
+    assert capsys.readouterr().err == ""
+    with evaluating(20, "episodes", "plain") as tell:
+        tell(3)
+    assert capsys.readouterr().err.startswith("20/20 episodes (100 %)")
+
+
 def test_none_prints_nothing() -> None:
     stream, clock = io.StringIO(), Clock()
     with Progress(10, mode="none", stream=stream, clock=clock) as progress:
@@ -176,7 +202,7 @@ def on_terminal(script: str, term: str = "xterm-256color") -> tuple[str, str]:
 
 BAR = """
 import time
-from snnrl.training.progress import Progress
+from snnrl.training.progress import Progress, evaluating
 now = 0.0
 with Progress(10_000, clock=lambda: now) as progress:
     for steps in range(0, 10_001, 100):

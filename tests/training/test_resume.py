@@ -200,10 +200,10 @@ def test_a_signal_saves_the_run_and_names_the_command_that_goes_on(
 def test_a_signal_in_the_final_evaluation_stops_it_and_a_resume_repeats_it(
     tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(*arguments: Any, between_steps: Callable[[], None], **settings: Any) -> Evaluation:
-        def signalled_between_steps() -> None:
+    def interrupted(*arguments: Any, between_steps: Callable[[int], None], **settings: Any) -> Evaluation:
+        def signalled_between_steps(done: int) -> None:
             signal.raise_signal(signal.SIGTERM)
-            between_steps()
+            between_steps(done)
 
         return evaluate(*arguments, between_steps=signalled_between_steps, **settings)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from stable_baselines3.common.policies import ContinuousCritic
+from stable_baselines3.common.policies import BasePolicy, ContinuousCritic
 from stable_baselines3.common.preprocessing import get_action_dim
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 from snnrl.integrations.sb3.policies import SpikingActorPolicy, readout
 from snnrl.networks.layered import LayerSettings
-from snnrl.types import Setting
+from snnrl.types import Saved, Setting
 
 
 class SpikingContinuousCritic(ContinuousCritic):
@@ -25,6 +25,24 @@ class SpikingContinuousCritic(ContinuousCritic):
         self.q_networks = [readout(inputs, kwargs["net_arch"], 1, spiking) for _ in self.q_networks]
         for number, network in enumerate(self.q_networks):
             self.add_module(f"qf{number}", network)
+
+
+class SpikingContinuousActor(BasePolicy):
+    """Base of the spiking actors of SAC and TD3, to stand before SB3's own among the bases of a class.
+
+    Args:
+        spiking: how the hidden layers spike.
+        action_cells: neurons of the pool of each action dimension, 0 for none.
+        **kwargs: as in SB3.
+    """
+
+    def __init__(self, spiking: LayerSettings, action_cells: int, **kwargs: Setting) -> None:
+        super().__init__(**kwargs)
+        self.spiking, self.action_cells = spiking, action_cells
+
+    def _get_constructor_parameters(self) -> Saved:
+        own = {"spiking": self.spiking, "action_cells": self.action_cells}
+        return {**super()._get_constructor_parameters(), **own}
 
 
 class SpikingContinuousPolicy(SpikingActorPolicy):

@@ -13,7 +13,7 @@ from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import nn
 
 from snnrl.errors import require
-from snnrl.integrations.sb3.actor_and_critics import SpikingContinuousPolicy
+from snnrl.integrations.sb3.actor_and_critics import SpikingContinuousActor, SpikingContinuousPolicy
 from snnrl.integrations.sb3.agent import Policies
 from snnrl.integrations.sb3.config import ActorCriticConfig
 from snnrl.integrations.sb3.off_policy import OffPolicyAgent, OffPolicyConfig
@@ -31,21 +31,14 @@ from snnrl.integrations.sb3.vision import SpikingCombinedExtractor, SpikingNatur
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayerSettings
 from snnrl.settings import register, setting
-from snnrl.types import Saved, Setting
+from snnrl.types import Setting
 
 
-class SpikingSACActor(Actor):
-    """SB3's actor of SAC with spiking hidden layers.
-
-    Args:
-        spiking: how they spike.
-        action_cells: neurons of the pool of each action dimension, 0 for none.
-        **kwargs: as in SB3.
-    """
+class SpikingSACActor(SpikingContinuousActor, Actor):
+    """SB3's actor of SAC with spiking hidden layers; arguments are those of :class:`SpikingContinuousActor`."""
 
     def __init__(self, spiking: LayerSettings, action_cells: int, **kwargs: Setting) -> None:
-        super().__init__(**kwargs)
-        self.spiking, self.action_cells = spiking, action_cells
+        super().__init__(spiking, action_cells, **kwargs)
         dims = get_action_dim(self.action_space)
         if not action_cells:
             self.latent_pi = nn.Sequential(hidden_layers(self.features_dim, self.net_arch, spiking))
@@ -55,10 +48,6 @@ class SpikingSACActor(Actor):
         self.latent_pi = nn.Sequential(hidden_layers(self.features_dim, sizes, spiking))
         self.mu = PopulationReadout(dims, action_cells)
         self.log_std = nn.Linear(sizes[-1], dims)  # type: ignore[assignment]
-
-    def _get_constructor_parameters(self) -> Saved:
-        own = {"spiking": self.spiking, "action_cells": self.action_cells}
-        return {**super()._get_constructor_parameters(), **own}
 
 
 class SpikingSACPolicy(SpikingContinuousPolicy, SACPolicy):

@@ -44,6 +44,7 @@ class SB3Task(EnvironmentTask[AnySB3Agent]):
 
     def __init__(self, config: RunConfig, agent: AnySB3Agent | None = None, steps: int = 0) -> None:
         super().__init__(config, agent, steps)
+        self._start, self._learns_on = steps, agent is not None
         self.device = choose_device(config.device)
         check_memory(config, agent_class(config.agent), read_config(config.agent))
         self.model, self.envs = self._built(config, agent)
@@ -96,7 +97,7 @@ class SB3Task(EnvironmentTask[AnySB3Agent]):
         _, self._callback = algorithm._setup_learn(
             self.total - algorithm.num_timesteps, self._listener, reset_num_timesteps=False
         )
-        if epoch == 0:
+        if epoch == 0 or (self._learns_on and steps == self._start):
             for remark in self._remarks():
                 print(remark, file=sys.stderr, flush=True)
 
@@ -104,7 +105,7 @@ class SB3Task(EnvironmentTask[AnySB3Agent]):
         """What a user may not expect of the run that begins."""
         if any("action_mask" in info for info in self.envs.unwrapped.reset_infos):
             yield f"agent={self.config.agent['name']}: takes no notice of info['action_mask']; agent=rstdp does"
-        yield from self.model.config.remarks(self.total, self.config.num_envs)
+        yield from self.model.config.remarks(self.total - self._start, self.config.num_envs)
 
     def step(self) -> Step:
         """Gather experience, and learn from it."""

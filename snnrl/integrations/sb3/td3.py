@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.td3.policies import Actor, TD3Policy
 from torch import nn
 
-from snnrl.integrations.sb3.actor_and_critics import SpikingContinuousPolicy
+from snnrl.integrations.sb3.actor_and_critics import SpikingContinuousActor, SpikingContinuousPolicy
 from snnrl.integrations.sb3.agent import Policies
 from snnrl.integrations.sb3.config import ActorCriticConfig
 from snnrl.integrations.sb3.off_policy import OffPolicyAgent, OffPolicyConfig
@@ -32,31 +32,20 @@ from snnrl.integrations.sb3.vision import SpikingCombinedExtractor, SpikingNatur
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayerSettings
 from snnrl.settings import register, setting
-from snnrl.types import Saved, Setting
+from snnrl.types import Setting
 
 
-class SpikingTD3Actor(Actor):
-    """SB3's actor of TD3 with spiking hidden layers.
-
-    Args:
-        spiking: how they spike.
-        action_cells: neurons of the pool of each action dimension, 0 for none.
-        **kwargs: as in SB3.
-    """
+class SpikingTD3Actor(SpikingContinuousActor, Actor):
+    """SB3's actor of TD3 with spiking hidden layers; arguments are those of :class:`SpikingContinuousActor`."""
 
     def __init__(self, spiking: LayerSettings, action_cells: int, **kwargs: Setting) -> None:
-        super().__init__(**kwargs)
-        self.spiking, self.action_cells = spiking, action_cells
+        super().__init__(spiking, action_cells, **kwargs)
         dims = get_action_dim(self.action_space)
         if action_cells:
             layers = hidden_layers(self.features_dim, [*self.net_arch, dims * action_cells], spiking)
             self.mu = nn.Sequential(layers, PopulationReadout(dims, action_cells), nn.Tanh())
         else:
             self.mu = readout(self.features_dim, self.net_arch, dims, spiking, nn.Tanh())
-
-    def _get_constructor_parameters(self) -> Saved:
-        own = {"spiking": self.spiking, "action_cells": self.action_cells}
-        return {**super()._get_constructor_parameters(), **own}
 
 
 class SpikingTD3Policy(SpikingContinuousPolicy, TD3Policy):

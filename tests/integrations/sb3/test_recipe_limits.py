@@ -71,5 +71,5 @@ def test_one_step_of_one_environment_is_too_little_for_normalised_advantages() -
 
 @pytest.mark.parametrize("name", ["ppo", "a2c"])
 def test_state_dependent_exploration_needs_continuous_actions(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"agent\.use_sde=True: must be false, as the actions are Discrete"):
+    with pytest.raises(ConfigError, match=r"agent\.use_sde=true: must be false, as the actions are Discrete"):
         learn(name, num_envs=2, use_sde=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import snnrl
 from snnrl.integrations.sb3.config import falling
 from snnrl.train import main as train
 
@@ -48,3 +49,12 @@ def test_a_run_that_is_longer_than_asked_for_says_so(
     assert train(["agent=ppo", *ROUNDS["ppo"], *words, "eval.episodes=1", f"run_dir={tmp_path / 'run'}"]) == 0
     line = "env_steps=100: whole rollouts are trained on, agent.n_steps=32 in 2 environments, 128 env steps in all"
     assert (line in capsys.readouterr().err.splitlines()) == said
+
+
+def test_learning_from_python_says_how_many_steps_it_trains_every_time(capsys: pytest.CaptureFixture[str]) -> None:
+    agent = snnrl.make_agent("CartPole", "ppo_ann", n_steps=16, batch_size=16, net_arch=[4])
+    for reset in (True, False):
+        agent.learn(100, reset_num_timesteps=reset)
+        assert "env_steps=100: whole rollouts are trained on" in capsys.readouterr().err
+        agent.learn(128, reset_num_timesteps=reset)
+        assert capsys.readouterr().err == ""

@@ -104,7 +104,7 @@ def test_observations_that_are_no_box_are_not_normalised(name: str) -> None:
     from tests.envs.odd_runs import settings
 
     agent = {**settings("ppo", f"Sees{name}")["agent"], "normalise_observation": True}
-    with pytest.raises(ConfigError, match=r"agent\.normalise_observation=True: must be false"):
+    with pytest.raises(ConfigError, match=r"agent\.normalise_observation=true: must be false"):
         make_agent_for(EnvConfig(f"odd/Sees{name}-v0"), agent)
 
 
