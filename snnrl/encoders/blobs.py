@@ -103,7 +103,7 @@ class BlobEncoder(Encoder[BlobState]):
         self.gap = require_count("gap", gap, "an integer of at least 1")
         self.height, self.width, self.layers = height, width, layers
         self.top, self.bottom = first, past
-        self.features = BlobFeatures(*sides, lines, pairs, moves)
+        self.features = BlobFeatures(sides[0], sides[1], lines, pairs, moves)
         self.size = lines + 1
         seen = torch.zeros((0 if layers else past - first, width), dtype=torch.uint8)
         self.register_buffer("background", seen)
