@@ -14,13 +14,13 @@ from snnrl import noise
 from snnrl.agents.base import Agent, Metrics
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
-from snnrl.agents.rstdp_network import Common, make_network
+from snnrl.agents.rstdp_network import Common, initial_weights, make_network
 from snnrl.decoders import ActionCode
 from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
 from snnrl.networks import Activity, ActorCriticState, Seen
-from snnrl.plasticity import RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
+from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
 from snnrl.settings import register
 from snnrl.spaces import Space, as_batch, first, split
 from snnrl.state import State, reset_rows
@@ -40,6 +40,8 @@ class Decision(NamedTuple):
     """A decision whose outcome is not known yet."""
 
     activity: Activity
+    value: Tensor
+    """``[batch]``: the critic's prediction."""
     credit: Tensor
     """``[batch, populations]``: see :meth:`~snnrl.decoders.ActionCode.credit`."""
     surprisal: Tensor
@@ -81,6 +83,8 @@ class RSTDPState(NamedTuple):
     """What has been seen during the warm-up; empty afterwards."""
     exploration_bonus: Tensor | None
     """``[batch, populations]``, added to preferences while exploring."""
+    returns: Tensor
+    """``[batch]`` discounted sums of past rewards; empty where the critic's range is given."""
 
 
 @register("rstdp")
@@ -128,8 +132,7 @@ class RSTDP(Agent[RSTDPState]):
             decay,
             config.actor_lr,
             config.postsynaptic_floor,
-            config.weight_mean,
-            config.weight_std,
+            *initial_weights(config.weight_mean, config.weight_std, encoder),
             config.weight_bound,
             self.generator,
         )
@@ -138,10 +141,10 @@ class RSTDP(Agent[RSTDPState]):
             common,
             encoder,
             actions=self.code.populations,
-            value_range=config.value_range,
             sim_steps=config.sim_steps,
         )
         self.td_error = TemporalDifference(config.gamma)
+        self.returns = ReturnScale(config.gamma) if config.value_range is None else None
         self.td_scale = RunningScale()
         scaled = {edge.pre for edge in self.network.plastic() if isinstance(self.network.rule(edge), ThreeFactor)}
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in sorted(scaled)})
@@ -160,7 +163,8 @@ class RSTDP(Agent[RSTDPState]):
 
     def begin(self, num_envs: int) -> RSTDPState:
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
-        return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None)
+        returns = torch.zeros(0, device=self.device) if self.returns is None else self.returns.init_state(num_envs)
+        return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None, returns)
 
     def decision_bytes(self) -> int:
         """The window's spikes of all neurons, ``[time, batch, neurons]``."""
@@ -191,9 +195,13 @@ class RSTDP(Agent[RSTDPState]):
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
         activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
-        window = state.window
+        window, returns, value = state.window, state.returns, self.value(activity.level)
         if state.decision is not None:
-            window = (*window, self._outcome(state.decision, signal, activity.value))
+            if self.returns is not None:
+                ended = signal.terminated | signal.truncated
+                reward, returns = self.returns(signal.reward, signal.reset, ended, returns)
+                signal = signal._replace(reward=reward)
+            window = (*window, self._outcome(state.decision, signal, value))
         temperature = self.config.temperature
         policy = self.code.policy(activity.preference, temperature, permitted)
         bonus, behaviour = state.exploration_bonus, policy
@@ -201,9 +209,20 @@ class RSTDP(Agent[RSTDPState]):
             bonus = self._exploration_bonus(bonus, activity.preference)
             behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
-        decision = Decision(activity, self.code.credit(choice, policy), _surprisal(choice, policy))
-        after = state._replace(network=network, decision=decision, window=window, exploration_bonus=bonus)
+        decision = Decision(activity, value, self.code.credit(choice, policy), _surprisal(choice, policy))
+        after = state._replace(
+            network=network, decision=decision, window=window, exploration_bonus=bonus, returns=returns
+        )
         return self.code.chosen(choice), after
+
+    def value(self, level: Tensor) -> Tensor:
+        """What a critic of this rate predicts, ``[batch]``."""
+        if self.config.value_range is not None:
+            low, high = self.config.value_range
+            return low + (high - low) * level
+        assert self.returns is not None
+        lowest, highest = (end.to(level.dtype) for end in self.returns.value_range())
+        return lowest + (highest - lowest) * level
 
     def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """The bonus of all rows, now and then drawn anew: a preference for a random choice of each dimension.
@@ -248,7 +267,7 @@ class RSTDP(Agent[RSTDPState]):
     def _outcome(self, decision: Decision, signal: Signal, value: Tensor) -> Outcome:
         """Close a decision: its temporal-difference error, and traces that end where the episode did."""
         decided = ~signal.reset
-        td_error = self.td_error(signal.reward, decision.activity.value, value, signal.terminated) * decided
+        td_error = self.td_error(signal.reward, decision.value, value, signal.terminated) * decided
         continuing = (decided & ~signal.terminated & ~signal.truncated).to(value.dtype)
         surprisal = decision.surprisal * decided
         return Outcome(decision.activity.seen, decision.credit, td_error, decided, continuing, surprisal)
@@ -287,7 +306,7 @@ class RSTDP(Agent[RSTDPState]):
 
     def _mean_value(self, state: RSTDPState) -> Tensor:
         assert state.decision is not None
-        return state.decision.activity.value.mean()
+        return state.decision.value.mean()
 
     def _rates(self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State) -> dict[str, Tensor]:
         """By what the change of each connection is multiplied.

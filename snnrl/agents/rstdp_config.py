@@ -17,7 +17,7 @@ class RSTDPConfig(Settings, section="agent"):
 
     sim_steps: int = setting(20, "simulation steps in one environment step", at_least=1)
     dt: float = setting(1.0, "length of a simulation step in ms", above=0)
-    tau: float = setting(10.0, "time constant of membranes, synaptic currents and presynaptic traces in ms", above=0)
+    tau: float = setting(5.0, "time constant of membranes, synaptic currents and presynaptic traces in ms", above=0)
     encoder: Mapping[str, Setting] | str | None = setting(
         {}, "from observations to spikes: a name, or name and settings", default_text="the one that suits the space"
     )
@@ -28,31 +28,39 @@ class RSTDPConfig(Settings, section="agent"):
     )
     network: NetworkConfig = setting(NetworkConfig(), "hidden layers, actor and critic")
     action_bins: int = setting(9, "populations for each dimension of a continuous action", at_least=2)
-    value_range: tuple[float, float] = setting((-2.0, 2.0), "values of a silent and of a fully active critic")
+    value_range: tuple[float, float] | None = setting(
+        None,
+        "values of a silent and of a fully active critic, in units of reward",
+        default_text="the range of returns that were seen",
+    )
     temperature: float = setting(0.5, "of the softmax over the populations' spikes per neuron", above=0)
     gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)
-    trace_lambda: float = setting(0.9, "decay of eligibility beyond the discount", at_least=0, at_most=1)
-    actor_lr: float = setting(3e-3, "learning rate of the actor, and of hidden layers", at_least=0)
-    critic_lr: float = setting(1e-3, "learning rate of the critic", at_least=0)
+    trace_lambda: float = setting(0.95, "decay of eligibility beyond the discount", at_least=0, at_most=1)
+    actor_lr: float = setting(5e-3, "learning rate of the actor, and of hidden layers", at_least=0)
+    critic_lr: float = setting(5e-3, "learning rate of the critic", at_least=0)
     lr_end_factor: float = setting(
         0.1, "what the learning rates are multiplied by at the end; they fall linearly", at_least=0, at_most=1
     )
     lr_per_input: bool = setting(
-        False, "divide the learning rates by the mean squared length of the presynaptic activity"
+        True, "divide the learning rates by the mean squared length of the presynaptic activity"
     )
-    normalise_td: bool = setting(False, "divide the actor's modulator by the running root mean square of the TD error")
+    normalise_td: bool = setting(True, "divide the actor's modulator by the running root mean square of the TD error")
     entropy_coef: float = setting(
-        0.0, "modulator for choosing what is unlikely; keeps the policy from freezing", at_least=0
+        0.03, "modulator for choosing what is unlikely; keeps the policy from freezing", at_least=0
     )
     exploration_bonus: float = setting(
-        0.0, "spikes per neuron by which one action is preferred for a while; 0 for none", at_least=0
+        0.5, "spikes per neuron by which one action is preferred for a while; 0 for none", at_least=0
     )
-    exploration_steps: int = setting(50, "mean length of that while in decisions", at_least=1)
+    exploration_steps: int = setting(10, "mean length of that while in decisions", at_least=1)
     postsynaptic_floor: float = setting(
-        0.0, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
+        0.05, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
     )
-    weight_mean: float = setting(0.15, "mean of the initial weights")
-    weight_std: float = setting(0.02, "standard deviation of the initial weights", at_least=0)
+    weight_mean: float | None = setting(
+        None, "mean of the initial weights", default_text="such that all input together is a current of 0.225"
+    )
+    weight_std: float | None = setting(
+        None, "standard deviation of the initial weights", at_least=0, default_text="0.13 of weight_mean"
+    )
     weight_bound: float = setting(2.0, "largest absolute weight", above=0)
     update_every: int = setting(1, "environment steps after which weight changes are applied", at_least=1)
     plasticity: bool = setting(True, "whether weights change at all; false is a control")
@@ -62,6 +70,8 @@ class RSTDPConfig(Settings, section="agent"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.value_range is None:
+            return
         low, high = self.value_range
         fits = -LARGEST <= low < high <= LARGEST
         self.require(fits, "value_range", f"[lowest, highest] with lowest below highest, at most {LARGEST:g} in size")

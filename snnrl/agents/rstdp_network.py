@@ -21,6 +21,12 @@ from snnrl.settings import Part, Settings, accepted, build, part, setting
 from snnrl.types import Setting
 
 SECTION = "agent.network"
+INITIAL_CURRENT = 0.225
+"""What all spikes of a simulation step together bring to a neuron through its first weights."""
+INITIAL_SPREAD = 0.13
+"""Standard deviation of first weights as a share of their mean."""
+UNTOLD_MEAN = 0.15
+"""Mean of first weights where it is not known how much an encoder fires."""
 Shape = tuple[int, ...]
 
 
@@ -54,8 +60,8 @@ class ActorConfig(LayerConfig):
 class CriticConfig(LayerConfig):
     """The critic, whose mean rate is the value."""
 
-    size: int = setting(20, "neurons", at_least=1)
-    neuron: Part = part(NEURONS, {"name": "saturating_if", "gain": 0.2, "tonic": 0.0}, "neuron model")
+    size: int = setting(40, "neurons", at_least=1)
+    neuron: Part = part(NEURONS, {"name": "saturating_if", "gain": 0.2, "tonic": 0.5}, "neuron model")
 
 
 @dataclass(frozen=True)
@@ -88,13 +94,36 @@ class Common(NamedTuple):
     generator: torch.Generator
 
 
+class InitialWeights(NamedTuple):
+    """Distribution of first weights."""
+
+    mean: float
+    std: float
+
+
+def initial_weights(mean: float | None, std: float | None, encoder: AnyEncoder) -> InitialWeights:
+    """First weights by which a neuron's current is the same whatever the encoder, where a recipe does not say any.
+
+    An actor that is nearly silent, or that always fires, does not learn. Behind synchronous spikes, whose number
+    depends on what is seen, weights begin at zero.
+
+    Args:
+        mean: of the recipe, or ``None``.
+        std: the same.
+        encoder: what is read.
+    """
+    if mean is None:
+        usual = 0.0 if encoder.synchronous else UNTOLD_MEAN
+        mean = usual if encoder.total_rate is None else INITIAL_CURRENT / encoder.total_rate
+    return InitialWeights(mean, INITIAL_SPREAD * abs(mean) if std is None else std)
+
+
 def make_network(
     config: NetworkConfig,
     common: Common,
     encoder: AnyEncoder,
     *,
     actions: int,
-    value_range: tuple[float, float],
     sim_steps: int,
     fused: bool = True,
 ) -> ActorCritic:
@@ -105,7 +134,6 @@ def make_network(
         common: what holds for all parts.
         encoder: what is read.
         actions: number of populations of the actor.
-        value_range: values at which the critic is silent and at its highest rate.
         sim_steps: of one decision.
         fused: ``False`` goes without the fused implementation of the default readouts.
 
@@ -127,7 +155,6 @@ def make_network(
         actor,
         critic,
         actions=actions,
-        value_range=value_range,
         sim_steps=sim_steps,
         dt=common.dt,
         fused=fused,

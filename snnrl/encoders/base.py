@@ -82,11 +82,13 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
 
     Attributes:
         size: number of neurons.
+        total_rate: spikes of all neurons in a simulation step, where that is the same for every observation.
         synchronous: whether it returns synchronous spikes.
         takes_intensities: whether an observation has to be values in [0, 1]; otherwise they may be of any range.
     """
 
     size: int
+    total_rate: float | None = None
     synchronous: bool = False
     takes_intensities: ClassVar[bool] = False
 

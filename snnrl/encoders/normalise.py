@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from snnrl.encoders.base import FixedPrecision, as_values
 from snnrl.errors import require
+
+LEAST_DEVIATION = 1e-6
 
 
 class Normaliser(FixedPrecision):
@@ -20,20 +23,31 @@ class Normaliser(FixedPrecision):
     linearly; an unbounded one by its running mean and standard deviation, as ``tanh(z / 2)``, learnt for life in
     training mode (Welford 1962, Technometrics 4:419).
 
+    With ``adapt_range`` above 0 every dimension is mapped by a mean of the two: that share of [-1, 1] lies where
+    observations are, by their running mean and standard deviation, and the rest is spread evenly over the bounds, or
+    where there are none over what has been seen from the lowest to the highest. So bounds that are far from what is
+    visited cost but a part of the resolution, and neither what has not been visited yet nor what is rare falls onto one
+    place.
+
     Args:
         low: ``[dims]`` lower bounds; infinite where there is none.
         high: ``[dims]`` upper bounds.
         scale: ``[dims]`` distance from the centre that becomes 1.
         centre: ``[dims]``, zero if not given; only with ``scale``.
         squash: ``[dims]`` of booleans.
+        adapt_range: see above, in [0, 1]; without effect where ``scale`` is given.
 
     Raises:
         ConfigError: lists of another length than the observation, or a scale that is not positive.
     """
 
+    FIXED: ClassVar[tuple[str, ...]] = ("adapt_range",)
+
     count: Tensor
     mean: Tensor
     spread: Tensor
+    lowest: Tensor
+    highest: Tensor
 
     def __init__(
         self,
@@ -43,6 +57,7 @@ class Normaliser(FixedPrecision):
         scale: Sequence[float] | None = None,
         centre: Sequence[float] | None = None,
         squash: Sequence[bool] | None = None,
+        adapt_range: float = 0.0,
     ) -> None:
         super().__init__()
         dims = len(low)
@@ -65,7 +80,9 @@ class Normaliser(FixedPrecision):
             middle = np.where(bounded, (np.where(bounded, highest, 0) + np.where(bounded, lowest, 0)) / 2, 0.0)
             reach = np.where(bounded, (np.where(bounded, highest, 1) - np.where(bounded, lowest, -1)) / 2, 1.0)
         self.dims = dims
-        self.adaptive = not bool(bounded.all())
+        require(0 <= adapt_range <= 1, "adapt_range", adapt_range, "in [0, 1]")
+        self.adapt_range = adapt_range if scale is None else 0.0
+        self.adaptive = self.adapt_range > 0 or not bool(bounded.all())
         squashed = np.asarray(squash if squash is not None else np.zeros(dims), dtype=bool)
         for name, array in (("_middle", middle), ("_reach", np.maximum(reach, 1e-9))):
             self.register_buffer(name, torch.as_tensor(array, dtype=torch.float64), persistent=False)
@@ -74,6 +91,9 @@ class Normaliser(FixedPrecision):
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(dims, dtype=torch.float64))
         self.register_buffer("spread", torch.zeros(dims, dtype=torch.float64))
+        if self.adapt_range:
+            self.register_buffer("lowest", torch.full((dims,), torch.inf, dtype=torch.float64))
+            self.register_buffer("highest", torch.full((dims,), -torch.inf, dtype=torch.float64))
 
     @torch.no_grad()
     def _observe(self, x: Tensor) -> None:
@@ -84,6 +104,9 @@ class Normaliser(FixedPrecision):
         self.spread += ((rows - rows.mean(0)) ** 2).sum(0) + shift**2 * self.count * batch / total
         self.mean += shift * batch / total
         self.count.copy_(total)
+        if self.adapt_range:
+            self.lowest.copy_(torch.minimum(self.lowest, rows.amin(0)))
+            self.highest.copy_(torch.maximum(self.highest, rows.amax(0)))
 
     def forward(self, observation: Tensor) -> Tensor:
         """``[batch, dims]`` of any range to ``[batch, dims]`` in [-1, 1]."""
@@ -94,7 +117,25 @@ class Normaliser(FixedPrecision):
         if self.adaptive:
             if self.training:
                 self._observe(x)
-            deviation = torch.sqrt(self.spread / self.count.clamp_min(1)).clamp_min(1e-6)
-            z = ((x - self.mean) / deviation).to(torch.float32)
-            out = torch.where(self.get_buffer("_bounded"), out, torch.tanh(z / 2))
+            deviation = torch.sqrt(self.spread / self.count.clamp_min(1))
+            deviation = torch.maximum(deviation, self._least_deviation())
+            near = torch.tanh(((x - self.mean) / deviation).to(torch.float32) / 2)
+            bounded = self.get_buffer("_bounded")
+            if self.adapt_range:
+                out = torch.lerp(torch.where(bounded, out, self._between_extremes(x)), near, self.adapt_range)
+            else:
+                out = torch.where(bounded, out, near)
         return out
+
+    def _least_deviation(self) -> Tensor:
+        """By which a dimension that hardly varies is divided, ``[dims]``: that of rounding, whatever its unit."""
+        if not self.adapt_range:
+            return torch.full_like(self.mean, LEAST_DEVIATION)
+        return LEAST_DEVIATION * self.mean.abs() + torch.finfo(self.mean.dtype).tiny
+
+    def _between_extremes(self, x: Tensor) -> Tensor:
+        """Linearly from the lowest value seen to the highest; 0 before there are two."""
+        middle, reach = (self.highest + self.lowest) / 2, (self.highest - self.lowest) / 2
+        seen = reach > 0
+        scaled = torch.where(seen, (x - middle) / torch.where(seen, reach, 1.0), 0.0)
+        return scaled.to(torch.float32).clamp(-1, 1)

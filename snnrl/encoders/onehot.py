@@ -41,7 +41,7 @@ class OneHotEncoder(Encoder[OneHotState]):
         require_count("count", count, "an integer of at least 1")
         require_steps(sim_steps)
         require(0 < spikes_per_step <= 1, "spikes_per_step", spikes_per_step, "in (0, 1]")
-        self.size, self.start, self.sim_steps, self.rate = count, start, sim_steps, spikes_per_step
+        self.size, self.start, self.sim_steps, self.total_rate = count, start, sim_steps, spikes_per_step
         train, _ = regular_spikes(torch.full((1, 1), float(spikes_per_step)), torch.zeros((1, 1)), sim_steps)
         self.register_buffer("_train", train, persistent=False)
 

@@ -18,7 +18,7 @@ from snnrl.spaces import Space, number_view
 
 MOST_DIMENSIONS = 4096
 """Place cells tile a vector of at most so many values."""
-USUAL_RATE = 1.5
+USUAL_RATE = 18.0
 """Spikes of all cells in a simulation step where nothing else is said."""
 
 
@@ -87,6 +87,7 @@ class PopulationEncoder(Encoder[PopulationState]):
             spikes_per_step,
             f"above 0 and at most {groups}, one for each group of cells",
         )
+        self.total_rate = spikes_per_step
         self.size = dims * sum(self.lines) + len(pairs) * sum(side**2 for side in self.grids)
         self.register_buffer("_first", torch.tensor([a for a, _ in pairs], dtype=torch.long), persistent=False)
         self.register_buffer("_second", torch.tensor([b for _, b in pairs], dtype=torch.long), persistent=False)
@@ -106,6 +107,7 @@ class PopulationEncoder(Encoder[PopulationState]):
         scale: Sequence[float] | None = None,
         centre: Sequence[float] | None = None,
         squash: Sequence[bool] | None = None,
+        adapt_range: float = 0.5,
     ) -> FittedEncoder:
         """Place cells for all numbers of an observation side by side; see :meth:`Encoder.for_space`.
 
@@ -114,17 +116,18 @@ class PopulationEncoder(Encoder[PopulationState]):
             window: in which a decision is made.
             lines: see the class; ``None`` is as :meth:`resolution` says.
             grids: the same.
-            spikes_per_step: see the class; ``None`` is 1.5, or 1 where there is one group of cells.
+            spikes_per_step: see the class; ``None`` is 18, or one for each group of cells where these are fewer.
             width: see the class.
             scale: see :class:`~snnrl.encoders.normalise.Normaliser`, as for the next two.
             centre: what is in the middle.
             squash: in which dimensions.
+            adapt_range: share of the cells that lie where observations are.
 
         Raises:
             ConfigError: a space of more numbers, or a setting out of range.
         """
         view, low, high = number_view(space, plain=scale is not None or squash is not None, most=MOST_DIMENSIONS)
-        normaliser = Normaliser(low, high, scale=scale, centre=centre, squash=squash)
+        normaliser = Normaliser(low, high, scale=scale, centre=centre, squash=squash, adapt_range=adapt_range)
         usual = cls.resolution(normaliser.dims)
         lines, grids = usual.lines if lines is None else lines, usual.grids if grids is None else grids
         groups = cls.groups(normaliser.dims, lines, grids)

@@ -49,8 +49,8 @@ class Activity(NamedTuple):
 
     preference: Tensor
     """``[batch, actions]``: spikes per neuron of each action's population."""
-    value: Tensor
-    """``[batch]``: the critic's prediction."""
+    level: Tensor
+    """``[batch]``: the critic's mean rate as a share of its highest, in [0, 1]."""
     fired: Mapping[str, Tensor]
     """Spikes of each population of neurons ``[time, batch, *shape]``, or the actor's probabilities of them."""
     seen: Mapping[str, Seen]
@@ -61,8 +61,8 @@ class ActorCritic(Network):
     """Populations ``input``, ``hidden_1`` and so on, ``actor`` and ``critic``, the last two side by side.
 
     The encoder's spikes are the input. The actor has a population of neurons for each action, whose spikes per neuron
-    are the preference for it; the critic's mean rate, between silence and its highest, is a value within
-    ``value_range``. Rules learn when all that followed from a decision is known, see :meth:`changes`.
+    are the preference for it; the critic's mean rate, between silence and its highest, stands for a value. Rules learn
+    when all that followed from a decision is known, see :meth:`changes`.
 
     Behind an encoder of synchronous spikes each window begins anew: neurons and traces of spikes keep nothing of the
     window before. Eligibility lasts from window to window.
@@ -76,7 +76,6 @@ class ActorCritic(Network):
         actor: the neurons of all actions, those of one action side by side.
         critic: the critic's neurons.
         actions: number of populations that share the actor's neurons equally.
-        value_range: values at which the critic is silent and at its highest rate.
         sim_steps: length of a window.
         dt: simulation step in ms.
         fused: ``False`` goes without the fused implementation.
@@ -93,7 +92,6 @@ class ActorCritic(Network):
         critic: Layer,
         *,
         actions: int,
-        value_range: tuple[float, float],
         sim_steps: int,
         dt: float = 1.0,
         fused: bool = True,
@@ -103,7 +101,6 @@ class ActorCritic(Network):
         size = actor.neurons.size
         require(size % actions == 0, "actions", actions, f"a divisor of the {size} neurons of the actor")
         self.encoder, self.actions, self.sim_steps = encoder, actions, sim_steps
-        self.value_low, self.value_high = value_range
         self.add("input", encoder.size)
         last = "input"
         for number, layer in enumerate(hidden, start=1):
@@ -168,8 +165,7 @@ class ActorCritic(Network):
 
     def _activity(self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen]) -> Activity:
         level = fired["critic"].sum(0).mean(-1) / (self.rate_max * self.sim_steps)
-        value = self.value_low + (self.value_high - self.value_low) * level
-        return Activity(population_rates(fired["actor"], self.actions), value, fired, seen)
+        return Activity(population_rates(fired["actor"], self.actions), level, fired, seen)
 
     def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
         """What plastic connections saw in several windows between two changes of weights, each a step of its own."""

@@ -15,6 +15,7 @@ from snnrl.plasticity.first_spike import FirstSpikeState, FirstSpikeSTDP
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
 from snnrl.plasticity.prediction import LinearCritic, LinearCriticState, MovingAverage, TemporalDifference
+from snnrl.plasticity.returns import ReturnScale, ValueRange
 from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, Rmax
 from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
 from snnrl.plasticity.three_factor import EligibilityState, ThreeFactor
@@ -44,6 +45,7 @@ __all__ = [
     "LinearCriticState",
     "MovingAverage",
     "Oja",
+    "ReturnScale",
     "Rmax",
     "Rule",
     "RunningScale",
@@ -54,6 +56,7 @@ __all__ = [
     "ThreeFactor",
     "TripletSTDP",
     "TripletState",
+    "ValueRange",
     "WeightDependentSTDP",
     "WinnerTakeAllSTDP",
     "WinnerTakeAllState",

@@ -1,0 +1,86 @@
+"""Returns: the unit in which an agent measures reward, and the range of values that its critic has to tell apart."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from snnrl.errors import require
+from snnrl.settings import KnownSettings
+
+MARGIN = 0.1
+"""By what share of the returns' range the critic's reaches beyond it, on either side."""
+
+
+class ValueRange(NamedTuple):
+    """Values of a critic that is silent and of one at its highest rate, 0-d tensors."""
+
+    low: Tensor
+    high: Tensor
+
+
+class ReturnScale(KnownSettings, nn.Module):
+    """Lowest and highest discounted sum of past rewards, from which follow the unit of reward and the critic's range.
+
+    For each environment ``G <- gamma G + r``, 0 at the start of an episode. Rewards are divided by the largest ``|G|``,
+    so that returns are within -1 and 1 whatever the task's units are (dividing by the spread of ``G``: Engstrom et al.
+    2020, ICLR, "Implementation matters in deep policy gradients"). Both ends move towards each other by a share of
+    their distance at every step, so that what only a beginner gets does not set the unit for good.
+
+    Args:
+        gamma: discount of one step, in [0, 1].
+        horizon: steps of an environment, summed over all of them, in which a range that is not reached any more shrinks
+            by a factor of ``exp(2)``.
+
+    Raises:
+        ConfigError: a setting out of range.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, gamma: float, *, horizon: int = 100_000) -> None:
+        super().__init__()
+        require(0 <= gamma <= 1, "gamma", gamma, "in [0, 1]")
+        require(horizon >= 1, "horizon", horizon, "at least 1")
+        self.gamma, self.horizon = gamma, horizon
+        self.register_buffer("low", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("high", torch.zeros((), dtype=torch.float64))
+
+    def init_state(self, batch: int) -> Tensor:
+        """``[batch]`` discounted sums at the start of an episode, float64."""
+        return self.low.new_zeros(batch)
+
+    @torch.no_grad()
+    def forward(self, reward: Tensor, began: Tensor, ended: Tensor, sums: Tensor) -> tuple[Tensor, Tensor]:
+        """Take note of a step.
+
+        Args:
+            reward: ``[batch]`` of the step.
+            began: ``[batch]`` bool, whether the step only began an episode.
+            ended: ``[batch]`` bool, whether it ended one.
+            sums: ``[batch]`` before the step, from :meth:`init_state` or the last step.
+
+        Returns:
+            ``reward`` in units of return, 0 where an episode began, and the sums after the step.
+        """
+        sums = (self.gamma * sums + reward).masked_fill(began, 0.0)
+        fading = (self.high - self.low) * min(len(sums) / self.horizon, 0.5)
+        self.low.copy_(torch.minimum(self.low + fading, sums.min()))
+        self.high.copy_(torch.maximum(self.high - fading, sums.max()))
+        return (reward / self.unit).to(reward.dtype).masked_fill(began, 0.0), sums.masked_fill(ended, 0.0)
+
+    @property
+    def unit(self) -> Tensor:
+        """The largest return in size, 0-d; 1 before there was any."""
+        largest = torch.maximum(-self.low, self.high)
+        return torch.where(largest > 0, largest, torch.ones_like(largest))
+
+    def value_range(self) -> ValueRange:
+        """The range of returns, and a tenth of it on either side, in units of return."""
+        low, high = self.low / self.unit, self.high / self.unit
+        margin = MARGIN * (high - low)
+        seen = high > low
+        return ValueRange(torch.where(seen, low - margin, -1.0), torch.where(seen, high + margin, 1.0))
