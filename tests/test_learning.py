@@ -44,3 +44,17 @@ def test_the_same_network_without_plasticity_does_not(name: str, tmp_path: Path)
 @pytest.mark.parametrize("name", TASKS)
 def test_the_same_network_with_its_modulator_shuffled_does_not(name: str, tmp_path: Path) -> None:
     assert trained(name, tmp_path / "run", "experiment=shuffled") < TASKS[name][1]
+
+
+@pytest.mark.slow
+def test_a_hidden_layer_that_learns_answers_what_its_controls_cannot(tmp_path: Path) -> None:
+    """Ten questions of XOR an episode; functions of each number alone answer 7.5 at best, random features some more."""
+    common = ["experiment=hidden_xor", "eval.every=0", "logger=none", "progress=none", "seed=3"]
+    returns = []
+    for number, words in enumerate(([], ["agent.hidden_plasticity=false"], ["agent.network.hidden=[]"])):
+        folder = tmp_path / str(number)
+        assert main([*common, f"run_dir={folder}", *words]) == 0
+        returns.append(float(json.loads((folder / "summary.json").read_text())["eval/return_mean"]))
+    learned, kept, without = returns
+    assert learned > 9.5
+    assert max(kept, without) < 8.5

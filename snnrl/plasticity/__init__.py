@@ -11,6 +11,7 @@ from snnrl.plasticity.base import (
     zero_trace,
 )
 from snnrl.plasticity.delta_rule import DeltaRule, DeltaRuleState
+from snnrl.plasticity.e_prop import EProp, EPropState
 from snnrl.plasticity.first_spike import FirstSpikeState, FirstSpikeSTDP
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
@@ -35,6 +36,8 @@ __all__ = [
     "AnyRule",
     "DeltaRule",
     "DeltaRuleState",
+    "EProp",
+    "EPropState",
     "EligibilityState",
     "FirstSpikeSTDP",
     "FirstSpikeState",
