@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from snnrl.errors import __file__ as errors_file
 from snnrl.learners import make_learner
 from snnrl.loading import checked, make_agent_for
 from snnrl.recipes import choice, compose_run, recipe_names, recipe_paths
+from snnrl.settings import read as read_settings
 from snnrl.training.rollout import Rollout
 from snnrl.training.supervised_config import SupervisedConfig
 
@@ -31,6 +32,7 @@ GRADIENT = [(group, name) for group, name in ALL if name.partition("_")[0] in ("
 OWN_AGENTS = [name for name in SHIPPED["agent"] if ("agent", name) not in GRADIENT]
 OWN_EXPERIMENTS = [name for group, name in ACTING if group == "experiment" and (group, name) not in GRADIENT]
 DIGITS = data_files("MNIST", data_folder())[0].is_file()
+MINATAR = importlib.util.find_spec("minatar") is not None
 BOX2D = importlib.util.find_spec("Box2D") is not None
 
 
@@ -94,6 +96,8 @@ def test_every_environment_recipe_takes_steps_with_its_agent(name: str) -> None:
         pytest.skip("box2d is not installed")
     if name == "MNIST" and not DIGITS:
         pytest.skip("MNIST is not in SNNRL_DATA")
+    if name == "MinAtar" and not MINATAR:
+        pytest.skip("minatar is not installed")
     read = config(f"env={name}")
     steps = 2 * int(read.agent.get("update_every", 1)) + 1
     assert 0 < play(read, steps) <= 2 * steps
@@ -141,6 +145,15 @@ def test_recipes_of_agents_hold_every_setting_of_their_agent() -> None:
 
     for name in ("rstdp", "rstdp_frames"):
         assert set(config("env=CartPole", f"agent={name}").agent) == {"name", *RSTDPConfig.__dataclass_fields__}
+
+
+def test_the_recipe_of_action_values_says_what_are_its_defaults() -> None:
+    from snnrl.agents.sarsa import SarsaConfig
+
+    written = dict(config("env=Pong", "agent=sarsa_frames").agent)
+    assert set(written) == {"name", *SarsaConfig.__dataclass_fields__}
+    found = read_settings(SarsaConfig, {name: value for name, value in written.items() if name != "name"}, "agent")
+    assert replace(found, encoder={}) == SarsaConfig()
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -16,7 +16,7 @@ from snnrl.connections.synapses import random_pairs
 from snnrl.encoders import AnyEncoder
 from snnrl.errors import ConfigError, shown
 from snnrl.networks import ActorCritic, ErrorFeedback, Layer
-from snnrl.neurons import NEURONS, AnyNeuron
+from snnrl.neurons import NEURONS, AnyNeuron, SaturatingIF
 from snnrl.plasticity import RULES, AnyRule, EProp, ThreeFactor
 from snnrl.settings import Part, Settings, accepted, build, part, setting
 from snnrl.types import Setting
@@ -141,6 +141,7 @@ def make_network(
     actions: int,
     sim_steps: int,
     fused: bool = True,
+    graded: bool = False,
 ) -> ActorCritic:
     """The network that a recipe describes.
 
@@ -151,6 +152,7 @@ def make_network(
         actions: number of populations of the actor.
         sim_steps: of one decision.
         fused: ``False`` goes without the fused implementation of the default readouts.
+        graded: see :class:`~snnrl.networks.ActorCritic`.
 
     Raises:
         ConfigError: a part that cannot be made or does not fit, under its name in the recipe.
@@ -171,6 +173,10 @@ def make_network(
     _require_read(config, sections)
     ends = [("actor", config.actor, actions * config.actor.per_action), ("critic", config.critic, config.critic.size)]
     actor, critic = (_layer(layer, common, f"{SECTION}.{name}", shape, (size,)) for name, layer, size in ends)
+    for name, end in (("actor", actor), ("critic", critic)):
+        if graded and not isinstance(end.neurons, SaturatingIF):
+            given = type(end.neurons).__name__
+            raise ConfigError(f"{SECTION}.{name}.neuron={given}: must be saturating_if, whose membranes keep the rest")
     return ActorCritic(
         encoder,
         hidden,
@@ -181,6 +187,7 @@ def make_network(
         dt=common.dt,
         persistent=config.persistent,
         fused=fused,
+        graded=graded,
     )
 
 

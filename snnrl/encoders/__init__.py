@@ -2,6 +2,7 @@
 
 from snnrl.encoders.adaptation import RateAdaptation
 from snnrl.encoders.base import AnyEncoder, Encoder, FittedEncoder, Window, regular_spikes
+from snnrl.encoders.blobs import BlobEncoder, BlobState
 from snnrl.encoders.delta import DeltaEncoder, DeltaState
 from snnrl.encoders.frames import FrameEncoder, FrameState
 from snnrl.encoders.latency import LatencyEncoder, LatencyState
@@ -21,6 +22,8 @@ __all__ = [
     "ENCODERS",
     "AnyEncoder",
     "BernoulliEncoder",
+    "BlobEncoder",
+    "BlobState",
     "DeltaEncoder",
     "DeltaState",
     "Encoder",

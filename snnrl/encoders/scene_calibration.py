@@ -13,6 +13,8 @@ Frames = NDArray[np.uint8]
 
 SAMPLES = 400
 """Frames that the background is taken from."""
+STILL = 0.7
+"""Share of frames in which a pixel of the scenery has its luminance."""
 FEWEST = 200
 """Transitions in which a candidate must have been seen."""
 FARTHEST = 16.0
@@ -77,14 +79,33 @@ def calibrate_scene(frames: Frames, actions: NDArray[np.int64], joined: NDArray[
 
 
 def _background(frames: Frames) -> Frames:
+    return _most_frequent(frames)[0]
+
+
+def scenery(frames: Frames) -> Frames:
+    """What stands still in uint8 frames ``[frames, rows, width]``: a luminance for each pixel, ``[rows, width]``.
+
+    Where no luminance is seen in :data:`STILL` of the frames, things come and go, and what is behind them is taken
+    to be as most of the row is.
+    """
+    level, share = _most_frequent(frames)
+    for row, still in zip(level, share >= STILL, strict=True):
+        row[~still] = np.bincount(row[still] if still.any() else row).argmax()
+    return level
+
+
+def _most_frequent(frames: Frames) -> tuple[Frames, NDArray[np.float64]]:
+    """The most frequent luminance of each pixel and the share of frames in which it has it, ``[rows, width]`` each."""
     sample = frames[:: -(-len(frames) // SAMPLES)]
     out = np.zeros(sample.shape[1:], dtype=np.uint8)
+    share = np.zeros(sample.shape[1:])
     for row in range(sample.shape[1]):
         seen = sample[:, row]
         levels = np.unique(seen)
         counts = np.stack([(seen == level).sum(0) for level in levels])
         out[row] = levels[counts.argmax(0)]
-    return out
+        share[row] = counts.max(0) / len(sample)
+    return out, share
 
 
 def _frequent(frames: Frames, background: Frames) -> list[int]:

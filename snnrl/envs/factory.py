@@ -17,6 +17,7 @@ from snnrl.envs.checked import Checked, numbered
 from snnrl.envs.config import ATARI_PREFIX, AtariConfig, EnvConfig
 from snnrl.envs.emulator import IdleStart, emulator_arguments
 from snnrl.envs.masks import with_masks
+from snnrl.envs.minatar import MINATAR_PREFIX, register_minatar
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.own import OwnEnv
 from snnrl.envs.types import Env, VectorEnv, Wrapper
@@ -161,6 +162,8 @@ def _registered(env_id: str) -> EnvSpec:
             importlib.import_module(module)
         except ModuleNotFoundError as error:
             raise ConfigError(f"env.id={env_id}: the module {module} cannot be imported ({error})") from error
+    if name.startswith(MINATAR_PREFIX):
+        register_minatar(env_id)
     spec = gymnasium.registry.get(name)
     if spec is None:
         known = [

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.connections import Projection
-from snnrl.decoders import population_rates
 from snnrl.encoders import AnyEncoder
 from snnrl.errors import require
 from snnrl.networks.feedback import ErrorFeedback
@@ -19,7 +18,7 @@ from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
 from snnrl.networks.structure import NetworkState
 from snnrl.networks.window_run import Seen, rule_changes
-from snnrl.neurons import AnyNeuron
+from snnrl.neurons import AnyNeuron, SaturatingIF
 from snnrl.plasticity import AnyRule, EligibilityState, EProp, ThirdFactor, ThreeFactor, spike_train
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import State
@@ -90,6 +89,8 @@ class ActorCritic(Network):
         dt: simulation step in ms.
         persistent: whether neurons and traces go on from one window to the next with synchronous spikes as well.
         fused: ``False`` goes without the fused implementation.
+        graded: whether what the membranes of actor and critic have gained counts as a part of a spike, so that their
+            rates resolve less than one; both are :class:`~snnrl.neurons.SaturatingIF` then.
 
     Attributes:
         scaled: plastic connections whose rates may be divided by the length of what reaches them, and the name under
@@ -112,6 +113,7 @@ class ActorCritic(Network):
         dt: float = 1.0,
         persistent: bool = False,
         fused: bool = True,
+        graded: bool = False,
     ) -> None:
         super().__init__(dt=dt)
         require(sim_steps >= 1, "sim_steps", sim_steps, "at least 1")
@@ -131,6 +133,12 @@ class ActorCritic(Network):
         self._add_layer("actor", actor, last)
         self._add_layer("critic", critic, last)
         self.readouts = tuple(self._reading(name) for name in ("actor", "critic"))
+        for name, layer in (("actor", actor), ("critic", critic)):
+            fits = not graded or isinstance(layer.neurons, SaturatingIF)
+            require(
+                fits, f"{name}.neuron", type(layer.neurons).__name__, "saturating_if, whose membranes keep the rest"
+            )
+        self.actor_rate_max, self.graded = _highest_rate(actor.neurons), graded
         self.fused = fused_readouts(self, sim_steps) if fused else None
         self.scaled = self._scaled()
 
@@ -181,10 +189,19 @@ class ActorCritic(Network):
             after = ActorCriticState(encoder_state, state.network._replace(neurons=window.neurons), window.trace)
             return self._activity({"actor": window.actor, "critic": window.critic}, window.seen), after
         fired, observed, network = self.observe(self._input(spikes, expected), state.network)
+        activity = self._activity(fired, observed, self._gained(state.network, network))
         if isinstance(spikes, SparseSpikes):
             network = self.init_activity(spikes.rows[0])
         after = ActorCriticState(encoder_state, network, state.trace)
-        return self._activity(fired, observed), after
+        return activity, after
+
+    def _gained(self, before: NetworkState, after: NetworkState) -> dict[str, Tensor] | None:
+        """What the membranes of actor and critic have gained in a window, in spikes ``[batch, neurons]``."""
+        if not self.graded:
+            return None
+        states = zip(self.neurons, before.neurons, after.neurons, strict=True)
+        ends = {name: (self.neuron(name), old, new) for name, old, new in states if name in ("actor", "critic")}
+        return {name: each.gained(*pair) for name, (each, *pair) in ends.items() if isinstance(each, SaturatingIF)}
 
     def _input(self, spikes: Spikes, expected: bool) -> NetworkInput:
         together = isinstance(spikes, SparseSpikes)
@@ -194,14 +211,18 @@ class ActorCritic(Network):
         length = self.sim_steps if together else 1
         return NetworkInput({"input": given}, {}, {}, {}, self.sim_steps, batch, length, exact)
 
-    def _activity(self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen]) -> Activity:
-        own = {layer: self._level(name, fired[name]) for layer, name in self.own_critics.items()}
-        level = self._level("critic", fired["critic"])
-        return Activity(population_rates(fired["actor"], self.actions), level, own, fired, seen)
+    def _activity(
+        self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen], gained: Mapping[str, Tensor] | None = None
+    ) -> Activity:
+        counts = {name: fired[name].sum(0) for name in ("actor", "critic", *self.own_critics.values())}
+        counts |= {name: counts[name] + gain for name, gain in (gained or {}).items()}
+        own = {layer: self._level(name, counts[name]) for layer, name in self.own_critics.items()}
+        preference = counts["actor"].view(len(counts["actor"]), self.actions, -1).mean(-1)
+        return Activity(preference, self._level("critic", counts["critic"]), own, fired, seen)
 
-    def _level(self, critic: str, spikes: Tensor) -> Tensor:
-        """The mean rate ``[batch]`` of ``spikes`` ``[time, batch, neurons]`` as a share of the critic's highest."""
-        return spikes.sum(0).mean(-1) / (_highest_rate(self.neuron(critic)) * self.sim_steps)
+    def _level(self, critic: str, counts: Tensor) -> Tensor:
+        """The mean rate ``[batch]`` of spike counts ``[batch, neurons]`` as a share of the critic's highest."""
+        return counts.mean(-1) / (_highest_rate(self.neuron(critic)) * self.sim_steps)
 
     def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
         """What plastic connections saw in several windows between two changes of weights, each a step of its own."""

@@ -20,6 +20,7 @@ from snnrl.plasticity.returns import ReturnScale, ValueRange
 from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, Rmax
 from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
 from snnrl.plasticity.three_factor import EligibilityState, ThreeFactor
+from snnrl.plasticity.truncated import TruncatedThreeFactor
 from snnrl.plasticity.winner_take_all import WinnerTakeAllState, WinnerTakeAllSTDP
 from snnrl.settings import Registry
 
@@ -59,6 +60,7 @@ __all__ = [
     "ThreeFactor",
     "TripletSTDP",
     "TripletState",
+    "TruncatedThreeFactor",
     "ValueRange",
     "WeightDependentSTDP",
     "WinnerTakeAllSTDP",

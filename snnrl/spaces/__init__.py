@@ -1,7 +1,16 @@
 """From the spaces of Gymnasium to the plain arrays and numbers that agents take, and back. Knows nothing of spikes."""
 
 from snnrl.spaces.actions import Actions
-from snnrl.spaces.fitting import frame_view, is_small_grey, name_view, names_of, number_view, only_part
+from snnrl.spaces.fitting import (
+    frame_view,
+    is_small_grey,
+    layer_view,
+    name_view,
+    names_of,
+    number_view,
+    only_part,
+    suits_layers,
+)
 from snnrl.spaces.leaves import (
     Leaf,
     Space,
@@ -16,12 +25,13 @@ from snnrl.spaces.leaves import (
     split,
 )
 from snnrl.spaces.pictures import Pictures
-from snnrl.spaces.views import AsItIs, Grey, Seen, Several, Table, Unit, Vector, View, is_offset
+from snnrl.spaces.views import AsItIs, Grey, Layers, Seen, Several, Table, Unit, Vector, View, is_offset
 
 __all__ = [
     "Actions",
     "AsItIs",
     "Grey",
+    "Layers",
     "Leaf",
     "Pictures",
     "Seen",
@@ -40,6 +50,7 @@ __all__ = [
     "frame_view",
     "is_offset",
     "is_small_grey",
+    "layer_view",
     "leaves",
     "name_view",
     "named",
@@ -47,4 +58,5 @@ __all__ = [
     "number_view",
     "only_part",
     "split",
+    "suits_layers",
 ]

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from snnrl.errors import ConfigError
 from snnrl.spaces.leaves import Space, leaves, named
 from snnrl.spaces.pictures import Pictures
-from snnrl.spaces.views import AsItIs, Grey, Table, Vector, View, is_offset
+from snnrl.spaces.views import AsItIs, Grey, Layers, Table, Vector, View, is_offset
 
 
 class NumberView(NamedTuple):
@@ -113,3 +113,20 @@ def frame_view(space: Space, multiple: int = 1, most_pixels: float = math.inf) -
         )
     grey = Grey(part, multiple, most_pixels)
     return AsItIs(part) if grey.space.shape == part.shape else grey
+
+
+def suits_layers(space: Space) -> bool:
+    """Whether a space is one of boolean maps of several layers, as in MinAtar."""
+    part = only_part(space)
+    return isinstance(part, spaces.Box) and part.dtype == np.bool_ and len(part.shape) == 3
+
+
+def layer_view(space: Space) -> Layers:
+    """Boolean maps, channels first.
+
+    Args:
+        space: one of which :func:`suits_layers` is true.
+    """
+    part = only_part(space)
+    assert isinstance(part, spaces.Box)
+    return Layers(part)

@@ -172,6 +172,22 @@ class Grey(View):
         return np.pad(grey, ((0, 0), (0, 0), (0, 0), (0, self._missing)))
 
 
+class Layers(View):
+    """Boolean maps side by side, channels first: ``(layers, height, width)``.
+
+    Args:
+        space: a boolean Box ``(height, width, layers)``, or one with its layers first if they are the fewest.
+    """
+
+    def __init__(self, space: spaces.Box) -> None:
+        self._first = int(np.argmin(space.shape[::-1])) == 2
+        shape = space.shape if self._first else (space.shape[2], *space.shape[:2])
+        self.space = spaces.Box(0, 1, shape, np.bool_)
+
+    def __call__(self, arrays: Arrays) -> NDArray[np.bool_]:
+        return arrays[0] if self._first else np.ascontiguousarray(np.moveaxis(arrays[0], -1, 1))
+
+
 class Several(View):
     """An observation of several arrays as a Dict without further Dicts or Tuples in it.
 

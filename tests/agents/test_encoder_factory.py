@@ -11,6 +11,7 @@ from gymnasium import spaces
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.encoders import (
     ENCODERS,
+    BlobEncoder,
     Encoder,
     FittedEncoder,
     FrameEncoder,
@@ -59,7 +60,7 @@ def test_boxes_are_flattened_to_place_cells_of_the_given_rate(shape: tuple[int, 
 
 def test_bounds_of_a_box_are_its_range() -> None:
     space = spaces.Box(np.array([0.0, -50.0], dtype=np.float32), np.array([10.0, 50.0], dtype=np.float32))
-    code, unit = (encoder(box, adapt_range=False) for box in (space, spaces.Box(-1.0, 1.0, (2,))))
+    code, unit = (encoder(box, adapt_range=0.0) for box in (space, spaces.Box(-1.0, 1.0, (2,))))
     torch.testing.assert_close(code.rates(torch.tensor([[7.5, -50.0]])), unit.rates(torch.tensor([[0.5, -1.0]])))
 
 
@@ -67,7 +68,7 @@ def test_the_recipe_gives_the_range_where_a_box_has_none() -> None:
     settings = {"scale": [2.0, 1.0], "centre": [1.0, 0.0], "squash": [False, True]}
     code, unit = (
         encoder(spaces.Box(-np.inf, np.inf, (2,)), **settings),
-        encoder(spaces.Box(-1.0, 1.0, (2,)), adapt_range=False),
+        encoder(spaces.Box(-1.0, 1.0, (2,)), adapt_range=0.0),
     )
     found = code.rates(torch.tensor([[2.0, 0.5]]))
     torch.testing.assert_close(found, unit.rates(torch.tensor([[0.5, np.tanh(0.5)]], dtype=torch.float32)))
@@ -88,6 +89,13 @@ def test_grey_frames_of_which_nothing_is_told_are_looked_at_by_the_encoder_itsel
     assert (code.top, code.bottom) == (3, 12)
     assert code.size == 16 * 7 + (2 * 16 + 4) * (7 + 8) + 1
     assert isinstance(encoder(frames()), ObjectEncoder), "without settings as well"
+
+
+def test_boolean_maps_are_seen_by_their_cells() -> None:
+    code = encoder(spaces.Box(0, 1, (10, 9, 4), bool), lines=100)
+    assert isinstance(code, BlobEncoder)
+    assert (code.layers, code.height, code.width, code.size) == (4, 10, 9, 101)
+    assert not isinstance(encoder(spaces.Box(0, 1, (10, 9), bool)), BlobEncoder)
 
 
 def test_the_target_rate_reaches_the_frames_adaptation() -> None:
@@ -188,7 +196,7 @@ def test_unbounded_observations_far_from_zero_are_told_apart() -> None:
 def test_a_given_centre_far_from_zero_is_exact() -> None:
     settings = {"scale": [1.0, 1.0], "centre": [1e9 + 0.25, 0.0]}
     code = encoder(spaces.Box(-np.inf, np.inf, (2,), np.float64), **settings)
-    unit = encoder(spaces.Box(-1.0, 1.0, (2,)), adapt_range=False)
+    unit = encoder(spaces.Box(-1.0, 1.0, (2,)), adapt_range=0.0)
     assert isinstance(code, PopulationEncoder)
     assert isinstance(unit, PopulationEncoder)
     found = code.rates(torch.tensor([[1e9 + 0.5, 0.5]], dtype=torch.float64))
@@ -198,6 +206,7 @@ def test_a_given_centre_far_from_zero_is_exact() -> None:
 SPACES = {
     "one_hot": spaces.MultiDiscrete([3, 4]),
     "objects": frames(),
+    "blobs": spaces.Box(0, 1, (6, 7, 3), bool),
     "frames": frames(),
     "patches": frames(),
     **dict.fromkeys(("population", "rank_order", "delta"), spaces.Box(-1.0, 3.0, (5,))),
