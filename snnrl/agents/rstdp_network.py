@@ -151,9 +151,9 @@ def make_network(
         shape = own
     ends = [("actor", config.actor, actions * config.actor.per_action), ("critic", config.critic, config.critic.size)]
     actor, critic = (_layer(layer, common, f"{SECTION}.{name}", shape, (size,)) for name, layer, size in ends)
-    for name, layer in (("actor", actor), ("critic", critic)):
-        if graded and not isinstance(layer.neurons, SaturatingIF):
-            given = type(layer.neurons).__name__
+    for name, end in (("actor", actor), ("critic", critic)):
+        if graded and not isinstance(end.neurons, SaturatingIF):
+            given = type(end.neurons).__name__
             raise ConfigError(f"{SECTION}.{name}.neuron={given}: must be saturating_if, whose membranes keep the rest")
     return ActorCritic(
         encoder,

@@ -19,12 +19,20 @@ from snnrl.types import Action
 CERTAIN = 100.0
 """Temperatures by which a choice that exploration dictates is ahead of the best."""
 
+LARGEST_VALUE = 1.1
+"""Values are told apart up to so many times the largest return."""
+
 
 @dataclass(frozen=True)
 class SarsaConfig(RSTDPConfig):
     """Recipe of :class:`Sarsa`: that of R-STDP, where preferences are values and ``temperature`` has their unit."""
 
     epsilon: float = setting(0.05, "share of decisions that are made at random", at_least=0, at_most=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(self.exploration_bonus == 0, "exploration_bonus", "0: this agent explores by agent.epsilon")
+        self.require(not self.normalise_td, "normalise_td", "false: both ends learn the same value from one error")
 
 
 @register("sarsa")
@@ -56,6 +64,14 @@ class Sarsa(RSTDP):
     ) -> None:
         super().__init__(observation_space, action_space, config, env, seed)
         self._most = self.network.actor_rate_max * config.sim_steps
+
+    def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
+        """Values at both ends of the critic's rates: where they are measured, zero is in the middle.
+
+        A critic that begins in the middle of returns that are all positive would be an optimist, to whom all actions
+        disappoint for a hundred thousand decisions.
+        """
+        return super()._value_range(dtype) if self.returns is None else (-LARGEST_VALUE, LARGEST_VALUE)
 
     def _advantage(self, activity: Activity) -> Tensor:
         """``[batch, populations]``, in units of the value."""

@@ -89,5 +89,6 @@ def _add(connection: Connection, past: Earlier, factor: Tensor, like: Tensor | S
     if isinstance(like, Tensor):
         pre: Tensor | SparseSpikes = past.pre[0]
     else:
-        pre = SparseSpikes(*past.pre, rows=(steps * events, batch), size=like.size)
+        row, index, value = past.pre
+        pre = SparseSpikes(row, index, value, (steps * events, batch), like.size)
     connection.hebbian(scaled(past.post, factor).flatten(0, 2).unsqueeze(1), fold_batch(pre), out=delta)
