@@ -17,7 +17,7 @@ class RSTDPConfig(Settings, section="agent"):
 
     sim_steps: int = setting(20, "simulation steps in one environment step", at_least=1)
     dt: float = setting(1.0, "length of a simulation step in ms", above=0)
-    tau: float = setting(10.0, "time constant of membranes, synaptic currents and presynaptic traces in ms", above=0)
+    tau: float = setting(5.0, "time constant of membranes, synaptic currents and presynaptic traces in ms", above=0)
     encoder: Mapping[str, Setting] | str | None = setting(
         {}, "from observations to spikes: a name, or name and settings", default_text="the one that suits the space"
     )
@@ -35,25 +35,25 @@ class RSTDPConfig(Settings, section="agent"):
     )
     temperature: float = setting(0.5, "of the softmax over the populations' spikes per neuron", above=0)
     gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)
-    trace_lambda: float = setting(0.9, "decay of eligibility beyond the discount", at_least=0, at_most=1)
-    actor_lr: float = setting(3e-3, "learning rate of the actor, and of hidden layers", at_least=0)
-    critic_lr: float = setting(1e-3, "learning rate of the critic", at_least=0)
+    trace_lambda: float = setting(0.95, "decay of eligibility beyond the discount", at_least=0, at_most=1)
+    actor_lr: float = setting(5e-3, "learning rate of the actor, and of hidden layers", at_least=0)
+    critic_lr: float = setting(5e-3, "learning rate of the critic", at_least=0)
     lr_end_factor: float = setting(
         0.1, "what the learning rates are multiplied by at the end; they fall linearly", at_least=0, at_most=1
     )
     lr_per_input: bool = setting(
-        False, "divide the learning rates by the mean squared length of the presynaptic activity"
+        True, "divide the learning rates by the mean squared length of the presynaptic activity"
     )
-    normalise_td: bool = setting(False, "divide the actor's modulator by the running root mean square of the TD error")
+    normalise_td: bool = setting(True, "divide the actor's modulator by the running root mean square of the TD error")
     entropy_coef: float = setting(
-        0.0, "modulator for choosing what is unlikely; keeps the policy from freezing", at_least=0
+        0.03, "modulator for choosing what is unlikely; keeps the policy from freezing", at_least=0
     )
     exploration_bonus: float = setting(
-        0.0, "spikes per neuron by which one action is preferred for a while; 0 for none", at_least=0
+        0.5, "spikes per neuron by which one action is preferred for a while; 0 for none", at_least=0
     )
-    exploration_steps: int = setting(50, "mean length of that while in decisions", at_least=1)
+    exploration_steps: int = setting(10, "mean length of that while in decisions", at_least=1)
     postsynaptic_floor: float = setting(
-        0.0, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
+        0.05, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
     )
     weight_mean: float | None = setting(
         None, "mean of the initial weights", default_text="such that all input together is a current of 0.225"

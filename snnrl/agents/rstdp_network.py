@@ -60,8 +60,8 @@ class ActorConfig(LayerConfig):
 class CriticConfig(LayerConfig):
     """The critic, whose mean rate is the value."""
 
-    size: int = setting(20, "neurons", at_least=1)
-    neuron: Part = part(NEURONS, {"name": "saturating_if", "gain": 0.2, "tonic": 0.0}, "neuron model")
+    size: int = setting(40, "neurons", at_least=1)
+    neuron: Part = part(NEURONS, {"name": "saturating_if", "gain": 0.2, "tonic": 0.5}, "neuron model")
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class InitialWeights(NamedTuple):
 def initial_weights(mean: float | None, std: float | None, encoder: AnyEncoder) -> InitialWeights:
     """First weights by which a neuron's current is the same whatever the encoder, where a recipe does not say any.
 
-    An actor that is nearly silent, or that always fires, does not learn. Behind synchronous spikes, whose number depends
-    on what is seen, weights begin at zero.
+    An actor that is nearly silent, or that always fires, does not learn. Behind synchronous spikes, whose number
+    depends on what is seen, weights begin at zero.
 
     Args:
         mean: of the recipe, or ``None``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,7 +11,6 @@ from torch import Tensor
 
 from snnrl.encoders.base import FixedPrecision, as_values
 from snnrl.errors import require
-
 
 LEAST_DEVIATION = 1e-6
 
@@ -39,6 +39,8 @@ class Normaliser(FixedPrecision):
     Raises:
         ConfigError: lists of another length than the observation, or a scale that is not positive.
     """
+
+    FIXED: ClassVar[tuple[str, ...]] = ("adapt_range",)
 
     count: Tensor
     mean: Tensor

@@ -32,8 +32,31 @@ every_action = pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS)
 ACTOR, CRITIC = (f"network.connections.input to {name}.weight" for name in ("actor", "critic"))
 """Names of weights."""
 NOISY: dict[str, Any] = {"actor": {"neuron": {"name": "escape_noise", "v_threshold": 0.0}}}
+PLAIN: dict[str, Any] = {
+    "sim_steps": 8,
+    "tau": 10.0,
+    "value_range": (-2.0, 2.0),
+    "trace_lambda": 0.9,
+    "actor_lr": 3e-3,
+    "critic_lr": 1e-3,
+    "lr_per_input": False,
+    "normalise_td": False,
+    "entropy_coef": 0.0,
+    "exploration_bonus": 0.0,
+    "exploration_steps": 50,
+    "postsynaptic_floor": 0.0,
+    "weight_mean": 0.15,
+    "weight_std": 0.02,
+}
+"""Settings without what serves learning in the long run, so that each test adds what it is about."""
+QUIET_CRITIC: dict[str, Any] = {"size": 20, "neuron": {"name": "saturating_if", "gain": 0.2, "tonic": 0.0}}
 SILENT = {"weight_mean": 0.0, "weight_std": 0.0, "network": NOISY}
 """The actor fires by noise alone and the critic not at all, so that each value is the lowest of its range."""
+
+
+def plain(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings of which those that are not given are plain."""
+    return {**PLAIN, **config, "network": {"critic": QUIET_CRITIC, **config.get("network", {})}}
 
 
 def make(
@@ -45,7 +68,7 @@ def make(
     **config: Any,
 ) -> RSTDP:
     """An agent, whose encoder need not see random play any more unless it shall."""
-    agent = RSTDP(observation, action, read(RSTDPConfig, {"sim_steps": 8, **config}, "agent"), TOY, seed)
+    agent = RSTDP(observation, action, read(RSTDPConfig, plain(config), "agent"), TOY, seed)
     if calibrate and not agent.network.encoder.calibrated:
         count, frames = 6, seen(observation, 6, 100)
         agent.network.encoder.calibrate(

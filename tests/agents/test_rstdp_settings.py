@@ -18,6 +18,7 @@ from tests.agents.rstdp_toy import (
     SILENT,
     begins,
     make,
+    plain,
     step,
     told,
 )
@@ -67,7 +68,7 @@ def test_settings_out_of_range_are_errors(setting: str, value: Any) -> None:
 
 
 def test_a_silent_critic_has_the_lowest_value_of_its_range() -> None:
-    config = read(RSTDPConfig, {**SILENT, "value_range": (-7.0, 7.0)}, "agent")
+    config = read(RSTDPConfig, plain({**SILENT, "value_range": (-7.0, 7.0)}), "agent")
     agent = RSTDP(OBSERVATIONS["discrete"], ACTIONS["choice"], config, EnvConfig("Toy-v0"))
     _, state, _ = step(agent, [1], begins(1), agent.begin(1))
     _, _, metrics = step(agent, [1], told([0.0]), state)

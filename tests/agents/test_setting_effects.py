@@ -15,12 +15,18 @@ from snnrl.envs import EnvConfig, Feedback
 
 VECTOR = spaces.Box(-1.0, 1.0, (2,))
 CHOICE = spaces.Discrete(2)
-START: dict[str, Any] = {"name": "rstdp", "sim_steps": 8, "exploration_bonus": 0.5, "exploration_steps": 2}
+START: dict[str, Any] = {
+    "name": "rstdp",
+    "sim_steps": 8,
+    "exploration_bonus": 0.5,
+    "exploration_steps": 2,
+    "normalise_td": False,
+}
 
 OTHER: dict[str, Any] = {
     "sim_steps": 9,
     "dt": 2.0,
-    "tau": 5.0,
+    "tau": 3.0,
     "encoder": {"spikes_per_step": 0.5},
     "network": {"critic": {"size": 21}},
     "value_range": [-3.0, 3.0],
@@ -30,7 +36,7 @@ OTHER: dict[str, Any] = {
     "actor_lr": 0.1,
     "critic_lr": 0.1,
     "lr_end_factor": 0.9,
-    "lr_per_input": True,
+    "lr_per_input": False,
     "normalise_td": True,
     "entropy_coef": 0.5,
     "exploration_bonus": 3.0,

@@ -83,7 +83,6 @@ def network(
         actor,
         critic,
         actions=ACTIONS,
-        value_range=(-1.0, 3.0),
         sim_steps=sim_steps,
         fused=fused,
     ).double()
@@ -132,7 +131,7 @@ def test_a_window_of_a_spike_train_follows_a_plain_loop() -> None:
         assert_equal(post(activity, "critic")[step], crossed + 0.1)
 
     assert_equal(activity.preference, torch.stack([fired[:, :3].mean(1), fired[:, 3:].mean(1)], dim=1))
-    assert_equal(activity.value, -1.0 + 4.0 * counted.sum(1) / (CRITIC * STEPS * 0.5))
+    assert_equal(activity.level, counted.sum(1) / (CRITIC * STEPS * 0.5))
     assert_equal(after.trace, trace)
     assert_equal(after.network.neurons[0].u, u_actor)
     assert_equal(after.network.neurons[1].u, u_critic)
@@ -153,7 +152,7 @@ def test_a_volley_is_a_train_that_spikes_at_the_first_step_only(expected: bool) 
     assert isinstance(together, SparseSpikes)
     assert together.shape == (1, batch, SIZE)
     assert_equal(short.preference, long.preference)
-    assert_equal(short.value, long.value)
+    assert_equal(short.level, long.level)
     for name in ("actor", "critic"):
         connection = to(by_train, name)
         product = connection.hebbian(post(long, name), pre(long))
@@ -169,7 +168,7 @@ def test_windows_of_volleys_forget_each_other() -> None:
     after, _ = net(second, carried, expected=True)
     alone, _ = net(second, fresh, expected=True)
     assert torch.equal(after.preference, alone.preference)
-    assert torch.equal(after.value, alone.value)
+    assert torch.equal(after.level, alone.level)
     assert torch.equal(post(after, "actor"), post(alone, "actor"))
     assert fresh.trace.shape == (2, 0)
     assert all(torch.equal(leaf, was) for leaf, was in zip(leaves(carried), leaves(fresh), strict=True))
@@ -186,7 +185,7 @@ def test_windows_of_a_train_go_on_where_the_last_one_ended() -> None:
     assert_equal(torch.cat([post(first, "actor"), post(second, "actor")]), post(long, "actor"))
     assert_equal(torch.cat([post(first, "critic"), post(second, "critic")]), post(long, "critic"))
     assert_equal(first.preference + second.preference, long.preference)
-    assert_equal((first.value + second.value) / 2, long.value)
+    assert_equal((first.level + second.level) / 2, long.level)
     assert_equal(other_end.trace, end.trace)
 
 
@@ -198,7 +197,7 @@ def test_rows_of_a_batch_are_independent(encoder: type[TrainEncoder]) -> None:
     for row in range(3):
         alone, _ = net(observation[row : row + 1], net.begin(1), expected=True)
         assert_equal(alone.preference[0], together.preference[row])
-        assert_equal(alone.value[0], together.value[row])
+        assert_equal(alone.level[0], together.level[row])
         assert_equal(post(alone, "actor")[:, 0], post(together, "actor")[:, row])
         assert_equal(post(alone, "critic")[:, 0], post(together, "critic")[:, row])
         assert_equal(pre(alone)[:, 0], pre(together)[:, row])
@@ -224,13 +223,13 @@ def leaves(state: ActorCriticState) -> tuple[Tensor, ...]:
     return actor.u, critic.u, critic.v, state.trace
 
 
-@pytest.mark.parametrize(("tonic", "value"), [(-5.0, -1.0), (0.0, -1.0), (0.5, 1.0), (1.0, 3.0), (5.0, 3.0)])
-def test_the_value_spans_its_range_from_silence_to_the_highest_rate(tonic: float, value: float) -> None:
-    """At the drive ``d`` of every step the value is ``low + d * (high - low)``, here exact: 6 steps, phases of 1/4."""
+@pytest.mark.parametrize(("tonic", "level"), [(-5.0, 0.0), (0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (5.0, 1.0)])
+def test_the_level_goes_from_silence_to_the_highest_rate(tonic: float, level: float) -> None:
+    """At the drive ``d`` of every step the level is ``d``, here exact: 6 steps, phases of 1/4."""
     net = network()
     net.neuron("critic").tonic = tonic
     activity, _ = net(torch.zeros(1, STEPS, SIZE).double(), net.begin(1))
-    assert activity.value.item() == pytest.approx(value)
+    assert activity.level.item() == pytest.approx(level)
 
 
 def test_the_mean_of_drawn_preferences_is_the_expected_preference() -> None:
@@ -255,7 +254,7 @@ def test_one_seed_gives_the_same_weights_and_spikes_and_another_gives_others() -
         return net(observation, net.begin(2))[0]
 
     assert torch.equal(post(run(1), "actor"), post(run(1), "actor"))
-    assert torch.equal(run(1).value, run(1).value)
+    assert torch.equal(run(1).level, run(1).level)
     assert not torch.equal(post(run(1), "actor"), post(run(2), "actor"))
 
 
@@ -290,7 +289,7 @@ def test_no_tensor_asks_for_a_gradient_after_a_learning_step(encoder: type[Train
     before, connection = to(net, "actor").weight.clone(), to(net, "actor")
     connection.apply_(0.01 * changes["input to actor"])
     assert not torch.equal(connection.weight, before)
-    learned = (*changes.values(), rules[0].eligibility, activity.preference, activity.value, *leaves(state))
+    learned = (*changes.values(), rules[0].eligibility, activity.preference, activity.level, *leaves(state))
     learned = (*learned, *net.parameters())
     assert not any(tensor.requires_grad for tensor in learned)
 
@@ -317,7 +316,7 @@ def test_fused_readouts_are_the_composed_network_in_what_they_fire_and_what_they
                 shape = (batch, SIZE) if encoder.synchronous else (batch, STEPS, SIZE)
                 activity, state = net(spikes(*shape, seed=10 * turn + number), state)
                 seen.append(activity.seen)
-                kept += [activity.preference, activity.value]
+                kept += [activity.preference, activity.level]
             continuing = torch.ones(windows, batch).double()
             continuing[-1, 1] = turn != 1
             critic = ThirdFactor(torch.randn(windows, batch, generator=told).double(), continuing)
