@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -10,11 +11,14 @@ from torch import Tensor
 from snnrl import noise
 from snnrl.agents.rstdp import RSTDP, Decision, surprisal
 from snnrl.agents.rstdp_config import RSTDPConfig
+from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, LayerConfig, NetworkConfig
 from snnrl.envs import EnvConfig
 from snnrl.networks import Activity
-from snnrl.settings import register, setting
+from snnrl.settings import Part, register, setting
 from snnrl.spaces import Space
 from snnrl.types import Action
+
+E = TypeVar("E", bound=LayerConfig)
 
 CERTAIN = 100.0
 """Temperatures by which a choice that exploration dictates is ahead of the best."""
@@ -23,16 +27,41 @@ LARGEST_VALUE = 1.1
 """Values are told apart up to so many times the largest return."""
 
 
+def _end(kind: type[E], **size: int) -> E:
+    """A population of integrate-and-fire neurons, whose rate is half the highest at first."""
+    neuron = Part("saturating_if", {"gain": 0.2, "tonic": 0.5, "rate_max": 1.0})
+    return kind(neuron=neuron, rule=Part("truncated_three_factor", {}), **size)
+
+
 @dataclass(frozen=True)
 class SarsaConfig(RSTDPConfig):
-    """Recipe of :class:`Sarsa`: that of R-STDP, where preferences are values and ``temperature`` has their unit."""
+    """Recipe of :class:`Sarsa`: that of R-STDP with other defaults, where ``temperature`` has the unit of values."""
 
-    epsilon: float = setting(0.05, "share of decisions that are made at random", at_least=0, at_most=1)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(self.exploration_bonus == 0, "exploration_bonus", "0: this agent explores by agent.epsilon")
-        self.require(not self.normalise_td, "normalise_td", "false: both ends learn the same value from one error")
+    sim_steps: int = setting(10, "simulation steps in one environment step", at_least=1)
+    tau: float = setting(10.0, "time constant of synaptic currents and presynaptic traces in ms", above=0)
+    update_every: int = setting(16, "environment steps after which weight changes are applied", at_least=1)
+    network: NetworkConfig = setting(
+        NetworkConfig(actor=_end(ActorConfig, per_action=4), critic=_end(CriticConfig, size=8)),
+        "hidden layers, advantages of actions and the value of the state",
+    )
+    temperature: float = setting(0.001, "of the softmax over values", above=0)
+    epsilon: float = setting(0.04, "share of decisions that are made at random", at_least=0, at_most=1)
+    exploration_steps: int = setting(10, "for how many of them one action is kept, on average", at_least=1)
+    exploration_bonus: float = setting(0.0, "must be 0: epsilon is the share of exploration", at_least=0, at_most=0)
+    trace_lambda: float = setting(0.9, "decay of eligibility beyond the discount", at_least=0, at_most=1)
+    actor_lr: float = setting(7e-3, "learning rate of advantages, and of hidden layers", at_least=0)
+    critic_lr: float = setting(7e-3, "learning rate of the value of the state", at_least=0)
+    lr_per_input: bool = setting(
+        True, "divide the learning rates by the mean squared length of the presynaptic activity"
+    )
+    normalise_td: bool = setting(False, "must be false: value and advantages learn from one error", choices=(False,))
+    entropy_coef: float = setting(0.0, "modulator for choosing what is unlikely", at_least=0)
+    postsynaptic_floor: float = setting(
+        1.0, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
+    )
+    weight_mean: float | None = setting(0.0, "mean of the initial weights")
+    weight_std: float | None = setting(0.0, "standard deviation of the initial weights", at_least=0)
+    weight_bound: float = setting(5.0, "largest absolute weight", above=0)
 
 
 @register("sarsa")
