@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -11,14 +10,12 @@ from torch import Tensor
 from snnrl import noise
 from snnrl.agents.rstdp import RSTDP, Decision, surprisal
 from snnrl.agents.rstdp_config import RSTDPConfig
-from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, LayerConfig, NetworkConfig
+from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, NetworkConfig
 from snnrl.envs import EnvConfig
 from snnrl.networks import Activity
 from snnrl.settings import Part, register, setting
 from snnrl.spaces import Space
 from snnrl.types import Action
-
-E = TypeVar("E", bound=LayerConfig)
 
 CERTAIN = 100.0
 """Temperatures by which a choice that exploration dictates is ahead of the best."""
@@ -27,10 +24,9 @@ LARGEST_VALUE = 1.1
 """Values are told apart up to so many times the largest return."""
 
 
-def _end(kind: type[E], **size: int) -> E:
-    """A population of integrate-and-fire neurons, whose rate is half the highest at first."""
-    neuron = Part("saturating_if", {"gain": 0.2, "tonic": 0.5, "rate_max": 1.0})
-    return kind(neuron=neuron, rule=Part("truncated_three_factor", {}), **size)
+HALF_ACTIVE = Part("saturating_if", {"gain": 0.2, "tonic": 0.5, "rate_max": 1.0})
+"""Integrate-and-fire neurons whose rate is half the highest at first."""
+TRUNCATED = Part("truncated_three_factor", {})
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,10 @@ class SarsaConfig(RSTDPConfig):
     tau: float = setting(10.0, "time constant of synaptic currents and presynaptic traces in ms", above=0)
     update_every: int = setting(16, "environment steps after which weight changes are applied", at_least=1)
     network: NetworkConfig = setting(
-        NetworkConfig(actor=_end(ActorConfig, per_action=4), critic=_end(CriticConfig, size=8)),
+        NetworkConfig(
+            actor=ActorConfig(neuron=HALF_ACTIVE, rule=TRUNCATED, per_action=4),
+            critic=CriticConfig(neuron=HALF_ACTIVE, rule=TRUNCATED, size=8),
+        ),
         "hidden layers, advantages of actions and the value of the state",
     )
     temperature: float = setting(0.001, "of the softmax over values", above=0)
@@ -97,8 +96,8 @@ class Sarsa(RSTDP):
     def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
         """Values at both ends of the critic's rates: where they are measured, zero is in the middle.
 
-        A critic that begins in the middle of returns that are all positive would be an optimist, to whom all actions
-        disappoint for a hundred thousand decisions.
+        Returns of many games are all positive, and a critic that begins in the middle of them expects too much of
+        every action; learning takes many times as long.
         """
         return super()._value_range(dtype) if self.returns is None else (-LARGEST_VALUE, LARGEST_VALUE)
 

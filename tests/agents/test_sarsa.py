@@ -43,6 +43,8 @@ USUAL: dict[str, Any] = {
     "postsynaptic_floor": 1.0,
     "weight_mean": 0.0,
     "weight_std": 0.0,
+    "update_every": 1,
+    "lr_per_input": False,
     "actor_lr": 2e-4,
     "critic_lr": 2e-4,
 }
