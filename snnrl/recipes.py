@@ -27,7 +27,8 @@ from snnrl.types import Setting, Settings
 from snnrl.words import Word, Words, quoted, read_line, value_of
 
 GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "experiments"}
-ANY_GYMNASIUM, ANY_ATARI = "Gymnasium", "Atari"
+ANY_GYMNASIUM = "Gymnasium"
+FAMILIES = {"ALE/": "Atari", "MinAtar/": "MinAtar"}
 
 _DEFAULTS = as_recipe(RLSettings)
 BASE: Settings = {
@@ -271,11 +272,12 @@ def _is_free(key: str, settings: Settings) -> bool:
 
 
 def _implied(words: Words) -> list[str]:
-    """``env.id=X`` without a recipe means the recipe for any environment, or for any Atari game."""
+    """``env.id=X`` without a recipe means the recipe for any environment, or for any game of Atari or MinAtar."""
     env_id = words.texts.get("env.id")
     if env_id is None or "env" in words.choices or words.choices.get("experiment") is not None:
         return []
-    return [f"env={ANY_ATARI if env_id.startswith('ALE/') else ANY_GYMNASIUM}"]
+    family = next((recipe for prefix, recipe in FAMILIES.items() if env_id.startswith(prefix)), ANY_GYMNASIUM)
+    return [f"env={family}"]
 
 
 _KEPT: dict[tuple[object, ...], Recipes] = {}

@@ -32,6 +32,7 @@ GRADIENT = [(group, name) for group, name in ALL if name.partition("_")[0] in ("
 OWN_AGENTS = [name for name in SHIPPED["agent"] if ("agent", name) not in GRADIENT]
 OWN_EXPERIMENTS = [name for group, name in ACTING if group == "experiment" and (group, name) not in GRADIENT]
 DIGITS = data_files("MNIST", data_folder())[0].is_file()
+MINATAR = importlib.util.find_spec("minatar") is not None
 BOX2D = importlib.util.find_spec("Box2D") is not None
 
 
@@ -95,6 +96,8 @@ def test_every_environment_recipe_takes_steps_with_its_agent(name: str) -> None:
         pytest.skip("box2d is not installed")
     if name == "MNIST" and not DIGITS:
         pytest.skip("MNIST is not in SNNRL_DATA")
+    if name == "MinAtar" and not MINATAR:
+        pytest.skip("minatar is not installed")
     read = config(f"env={name}")
     steps = 2 * int(read.agent.get("update_every", 1)) + 1
     assert 0 < play(read, steps) <= 2 * steps

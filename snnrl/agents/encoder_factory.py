@@ -15,7 +15,7 @@ from snnrl.encoders.onehot import MOST_NUMBERS
 from snnrl.errors import ConfigError, did_you_mean, one_line, shown
 from snnrl.legacy import FROM_0_1
 from snnrl.settings import accepted, annotated, check_arguments, missing, of_signature, required
-from snnrl.spaces import Pictures, Space, Vector, check_observations, is_small_grey, names_of, only_part
+from snnrl.spaces import Pictures, Space, Vector, check_observations, is_small_grey, names_of, only_part, suits_layers
 from snnrl.types import Setting, Settings
 
 SETTING = "agent.encoder"
@@ -71,14 +71,14 @@ def usual_encoder(space: Space) -> str:
 
     Numbers with a name are one-hot, a neuron for each combination of their values where these are not too many.
     Pictures (uint8, at least 36 pixels a side, in any layout) are frames of objects that the encoder makes out by
-    itself. Everything else is a vector to place cells.
+    itself, boolean maps of several layers are blobs. Everything else is a vector to place cells.
     """
     part = only_part(space)
     if names_of(part) <= (MOST_NUMBERS if isinstance(part, spaces.Discrete) else MOST_COMBINATIONS):
         return "one_hot"
     if Pictures.suits(part) or (is_small_grey(part) and (part.shape or ())[2] % COLUMNS == 0):
         return "objects"
-    return "population"
+    return "blobs" if suits_layers(part) else "population"
 
 
 def encoder_settings(kind: type[AnyEncoder]) -> tuple[str, ...]:

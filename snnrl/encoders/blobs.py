@@ -19,6 +19,7 @@ from snnrl.kernels.blobs import MOST_BLOBS, WORD, BlobFeatures, frame_blob_event
 from snnrl.settings import is_whole, register
 from snnrl.spaces import Space, frame_view, layer_view, suits_layers
 from snnrl.spikes import SparseSpikes
+from snnrl.types import Array
 
 COLUMNS = 16
 """Frames have a multiple of so many."""
@@ -60,7 +61,8 @@ class BlobEncoder(Encoder[BlobState]):
         rows: first and one past the last row to look at; ``None`` for all.
         tile: rows and columns of a tile; ``None`` is ``[8, 4]`` for frames and ``[1, 1]`` for maps.
         gap: pixels of one luminance are one blob if at most so many rows and columns apart; 1 for neighbours.
-        lines: how many input lines features are hashed to, from 1 to 2^24.
+        lines: how many input lines features are hashed to, from 1 to 2^24; ``None`` is 2^16 for frames and 2^14 for
+            maps, which have fewer offsets.
         pairs: whether there are offsets within a picture.
         moves: whether there are offsets over time.
         target_rate: see :class:`~snnrl.encoders.adaptation.RateAdaptation`.
@@ -84,7 +86,7 @@ class BlobEncoder(Encoder[BlobState]):
         rows: Sequence[int] | None = None,
         tile: Sequence[int] | None = None,
         gap: int = 1,
-        lines: int = 2**16,
+        lines: int | None = None,
         pairs: bool = True,
         moves: bool = True,
         target_rate: float = 0.02,
@@ -96,11 +98,12 @@ class BlobEncoder(Encoder[BlobState]):
         require(layers > 0 or width % WORD == 0, "width", width, f"a multiple of {WORD} columns")
         sides = ((1, 1) if layers else (8, 4)) if tile is None else tuple(tile)
         require(len(sides) == 2 and all(is_whole(side, 1) for side in sides), "tile", tile, "[rows, columns] from 1")
+        lines = (2**14 if layers else 2**16) if lines is None else lines
         require(is_whole(lines, 1) and lines <= MOST_LINES, "lines", lines, f"an integer from 1 to {MOST_LINES}")
         self.gap = require_count("gap", gap, "an integer of at least 1")
         self.height, self.width, self.layers = height, width, layers
         self.top, self.bottom = first, past
-        self.features = BlobFeatures(*sides, lines, pairs, moves)
+        self.features = BlobFeatures(sides[0], sides[1], lines, pairs, moves)
         self.size = lines + 1
         seen = torch.zeros((0 if layers else past - first, width), dtype=torch.uint8)
         self.register_buffer("background", seen)
@@ -116,7 +119,7 @@ class BlobEncoder(Encoder[BlobState]):
         rows: Sequence[int] | None = None,
         tile: Sequence[int] | None = None,
         gap: int = 1,
-        lines: int = 2**16,
+        lines: int | None = None,
         pairs: bool = True,
         moves: bool = True,
         target_rate: float = 0.02,
@@ -159,11 +162,11 @@ class BlobEncoder(Encoder[BlobState]):
         """Whether the background is known; boolean maps have none."""
         return bool(self.get_buffer("_calibrated"))
 
-    def calibrate(self, observations: NDArray[np.uint8], actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> None:
+    def calibrate(self, observations: Array, actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> None:
         """Learn the background, see :func:`~snnrl.encoders.scene_calibration.scenery`.
 
         Args:
-            observations: frames ``[time, batch, 1, height, width]``.
+            observations: frames, uint8 ``[time, batch, 1, height, width]``.
             actions: of no use here.
             joined: of no use here.
         """

@@ -320,7 +320,7 @@ def _grades(pixels: int, side: int) -> NDArray[np.int64]:
 
 
 @compiled()
-def _line(family: int, first: int, second: int, down: int, right: int, lines: int) -> int:
+def _line(family: int, first: int, second: int, down: int, right: int, lines: int) -> np.int64:
     """The line of a feature: a hash of it in ``0 .. lines - 1``.
 
     The mixing is that of SplitMix64 (Steele, Lea & Flood 2014, OOPSLA, "Fast splittable pseudorandom number

@@ -11,6 +11,7 @@ from gymnasium import spaces
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.encoders import (
     ENCODERS,
+    BlobEncoder,
     Encoder,
     FittedEncoder,
     FrameEncoder,
@@ -88,6 +89,13 @@ def test_grey_frames_of_which_nothing_is_told_are_looked_at_by_the_encoder_itsel
     assert (code.top, code.bottom) == (3, 12)
     assert code.size == 16 * 7 + (2 * 16 + 4) * (7 + 8) + 1
     assert isinstance(encoder(frames()), ObjectEncoder), "without settings as well"
+
+
+def test_boolean_maps_are_seen_by_their_cells() -> None:
+    code = encoder(spaces.Box(0, 1, (10, 9, 4), bool), lines=100)
+    assert isinstance(code, BlobEncoder)
+    assert (code.layers, code.height, code.width, code.size) == (4, 10, 9, 101)
+    assert not isinstance(encoder(spaces.Box(0, 1, (10, 9), bool)), BlobEncoder)
 
 
 def test_the_target_rate_reaches_the_frames_adaptation() -> None:
@@ -198,6 +206,7 @@ def test_a_given_centre_far_from_zero_is_exact() -> None:
 SPACES = {
     "one_hot": spaces.MultiDiscrete([3, 4]),
     "objects": frames(),
+    "blobs": spaces.Box(0, 1, (6, 7, 3), bool),
     "frames": frames(),
     "patches": frames(),
     **dict.fromkeys(("population", "rank_order", "delta"), spaces.Box(-1.0, 3.0, (5,))),

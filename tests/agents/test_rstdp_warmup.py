@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from snnrl.agents.rstdp import RSTDP, RSTDPConfig, RSTDPState
-from snnrl.encoders import LatencyEncoder, ObjectEncoder
+from snnrl.encoders import BlobEncoder, LatencyEncoder, ObjectEncoder
 from snnrl.errors import RunError
 from snnrl.kernels.objects import Avatar
 from tests.agents.rstdp_toy import (
@@ -222,6 +222,17 @@ def test_an_agent_with_continuous_actions_looks_around() -> None:
     agent, game = newborn(800, action=spaces.Box(-1.0, 1.0, (1,)), action_bins=3), Paddle(4, start=0)
     go_on(agent, game, agent.begin(4), 200)
     assert figure(agent) == OBEDIENT
+
+
+def test_an_agent_that_sees_blobs_learns_its_background_first_and_then_to_play() -> None:
+    agent, game = newborn(40, encoder="blobs", actor_lr=0.5, critic_lr=0.1), Paddle(4)
+    _, state = go_on(agent, game, agent.begin(4), 10)
+    encoder = agent.network.encoder
+    assert isinstance(encoder, BlobEncoder)
+    assert encoder.calibrated
+    before = snapshot(agent)
+    go_on(agent, game, state, 5)
+    assert {ACTOR, "network.encoder.adaptation.rate"} <= changed(agent, before)
 
 
 @pytest.mark.parametrize("warmup_steps", [1, 4])

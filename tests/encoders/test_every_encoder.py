@@ -13,6 +13,7 @@ from torch import Tensor
 from snnrl.connections import Dense
 from snnrl.encoders import (
     BernoulliEncoder,
+    BlobEncoder,
     DeltaEncoder,
     Encoder,
     FrameEncoder,
@@ -54,6 +55,7 @@ IMAGES: dict[str, Callable[[], Encoder[Any]]] = {
     "frames": lambda: FrameEncoder(24, 32),
     "patches": lambda: PatchEncoder(24, 32),
     "scenes": lambda: ObjectEncoder(24, 32),
+    "blobs": lambda: BlobEncoder(24, 32),
 }
 ONE_HOT: dict[str, Callable[[], Encoder[Any]]] = {"one-hot": lambda: OneHotEncoder(4, sim_steps=7)}
 ALL = VALUES | IMAGES | ONE_HOT
@@ -176,7 +178,7 @@ def test_values_that_a_one_hot_code_does_not_have_are_refused(observation: Tenso
         code(observation, code.init_state(1))
 
 
-@pytest.mark.parametrize("name", ["delta", "place cells", "frames", "scenes"])
+@pytest.mark.parametrize("name", ["delta", "place cells", "frames", "scenes", "blobs"])
 def test_a_state_of_another_number_of_rows_is_refused(name: str) -> None:
     code = ALL[name]()
     seen = torch.cat([observations(name)[0]] * 3)
@@ -224,7 +226,7 @@ def test_a_misspelt_setting_is_named_with_the_right_one(kind: Any, arguments: tu
         kind(*arguments, sim_step=5)
 
 
-@pytest.mark.parametrize("kind", [FrameEncoder, PatchEncoder, ObjectEncoder])
+@pytest.mark.parametrize("kind", [FrameEncoder, PatchEncoder, ObjectEncoder, BlobEncoder])
 def test_a_misspelt_setting_of_an_encoder_of_images_is_named_with_the_right_one(kind: Any) -> None:
     with pytest.raises(ConfigError, match=r"target_rates=0.1: .*did you mean target_rate\?"):
         kind(24, 32, target_rates=0.1)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from snnrl.encoders import ObjectEncoder
-from snnrl.encoders.scene_calibration import Scene, calibrate_scene
+from snnrl.encoders.scene_calibration import STILL, Scene, calibrate_scene, scenery
 from snnrl.envs import EnvConfig, make_envs
 from snnrl.kernels.objects import Avatar
 from snnrl.recipes import compose_run
@@ -334,3 +334,18 @@ def test_the_figure_of_an_atari_game_is_found_in_4096_decisions(game: str, rows:
     assert (avatar.moves_rows, avatar.moves_columns) == (rows, columns)
     across = (avatar.left, avatar.right) if rows else (avatar.top, avatar.bottom)
     assert across[1] - across[0] <= 32, "it keeps to a strip"
+
+
+def test_scenery_is_what_stands_still_and_where_things_come_and_go_what_the_row_is_like() -> None:
+    frames = np.tile(striped(), (100, 1, 1))
+    frames[:60, 2:5, 8:12] = WALKER
+    frames[60:, 2:5, 30:34] = WALKER
+    np.testing.assert_array_equal(scenery(frames), striped())
+    frames[: round(100 * STILL), 20:22, 8:12] = WALKER
+    assert (scenery(frames)[20:22, 8:12] == WALKER).all()
+
+
+def test_a_row_in_which_nothing_stands_still_is_as_most_of_it_is() -> None:
+    frames = np.random.default_rng(0).integers(0, 2, (90, 1, 64), dtype=np.uint8) * 50
+    frames[:, :, ::2] = frames[:, :, ::2] + 1
+    assert len(np.unique(scenery(frames))) == 1

@@ -8,7 +8,7 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from snnrl.spaces import Grey, Pictures, Seen, Several, Table, Vector, split
+from snnrl.spaces import Grey, Layers, Pictures, Seen, Several, Table, Vector, split, suits_layers
 from tests.envs.odd_environments import OBSERVATIONS
 
 SCREEN = np.random.default_rng(0).integers(0, 256, (2, 36, 50, 3), dtype=np.uint8)
@@ -112,6 +112,28 @@ def test_a_grey_frame_is_the_luminance_of_the_newest_picture_with_black_columns_
     luminance = SCREEN @ np.array([0.299, 0.587, 0.114])
     np.testing.assert_allclose(frames[:, 0, :, :50], luminance, atol=0.51)
     assert not frames[..., 50:].any()
+
+
+@pytest.mark.parametrize("shape", [(10, 9, 4), (4, 10, 9), (10, 10, 10)])
+def test_boolean_maps_have_their_layers_moved_to_the_front_the_last_where_it_could_be_either(shape: Any) -> None:
+    space = spaces.Box(0, 1, shape, bool)
+    maps = np.random.default_rng(0).random((2, *shape)) < 0.5
+    view = Layers(space)
+    seen = view(split(space, maps))
+    np.testing.assert_array_equal(seen, maps if shape[0] == 4 else maps.transpose(0, 3, 1, 2))
+    assert view.shape == seen.shape[1:]
+    assert seen.flags.c_contiguous
+
+
+def test_boolean_maps_are_those_with_rows_columns_and_layers() -> None:
+    assert suits_layers(spaces.Box(0, 1, (10, 10, 4), bool))
+    assert suits_layers(spaces.Dict(only=spaces.Box(0, 1, (10, 10, 4), bool)))
+    for other in (
+        spaces.Box(0, 1, (10, 4), bool),
+        spaces.Box(0, 1, (10, 10, 4), np.uint8),
+        spaces.MultiBinary((2, 3, 4)),
+    ):
+        assert not suits_layers(other)
 
 
 def test_of_large_frames_every_second_pixel_is_seen() -> None:

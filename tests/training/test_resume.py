@@ -137,12 +137,16 @@ def test_a_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path) -> 
     check_same_run(killed, straight)
 
 
-@pytest.mark.parametrize("env", ["SpaceInvaders", "Pong"], ids=["told what to see", "calibrates itself"])
-def test_an_atari_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path, env: str) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [("env=SpaceInvaders",), ("env=Pong",), ("env=Pong", "agent.encoder=blobs")],
+    ids=["told what to see", "calibrates itself", "sees blobs"],
+)
+def test_an_atari_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path, words: tuple[str, ...]) -> None:
     straight, killed = tmp_path / "straight", tmp_path / "killed"
-    assert train.main([f"env={env}", *ATARI, f"run_dir={straight}"]) == 0
+    assert train.main([*words, *ATARI, f"run_dir={straight}"]) == 0
     assert any("train/td_error_rms" in row for row in metrics(straight))
-    kill((f"env={env}", *ATARI), killed, lambda run_dir: 300 <= latest_step(run_dir) < last_metrics_step(run_dir))
+    kill((*words, *ATARI), killed, lambda run_dir: 300 <= latest_step(run_dir) < last_metrics_step(run_dir))
     assert 300 <= latest_step(killed) < latest_step(straight)
     finish(killed)
     check_same_run(killed, straight)
