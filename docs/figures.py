@@ -47,7 +47,7 @@ def record(run: Path, decisions: int, skip: int) -> dict[str, Any]:
             critic.append(heard["activity"].fired["critic"][:, 0])
             inputs.append(heard["input"].index.numpy())
             actions.append(int(action))
-            values.append(float(heard["activity"].value[0]))
+            values.append(float(agent.value(heard["activity"].level)[0]))
         observation, _, terminated, truncated, _ = env.step(action)
         if terminated or truncated:
             observation, _ = env.reset()

@@ -99,6 +99,8 @@ _FINE = {
     "weight_mean": 0.05,
     "weight_std": 0.007,
     "critic_neurons": 20,
+    "critic_tonic": 0.0,
+    "trace_lambda": 0.9,
     "action_bins": 9,
     "gamma": 0.98,
     "actor_lr": 0.00035,

@@ -130,13 +130,20 @@ def _changes(words: Words, recipe: Settings) -> list[Settings]:
     """What the command line changes, each setting found to be there."""
     changes: list[Settings] = []
     now = recipe
-    for word in words.all:
+    for word in sorted(words.all, key=lambda word: not _names_a_part(word, words)):
         change = _change(word) if word in words.settings else {}
         _check_word(word, change, recipe, now, words.choices)
         check_own(change.get("agent"))
         changes.append(change)
         now = laid_over(now, change)
     return changes
+
+
+def _names_a_part(word: Word, words: Words) -> bool:
+    """Whether a word chooses the part of which others have settings, which it would take away if it came after them."""
+    part = f"{word.key.removesuffix('.name')}."
+    alone = word.key.endswith(".name") or word.value.lstrip()[:1] not in ("{", "[")
+    return alone and any(each.key.startswith(part) and each is not word for each in words.settings)
 
 
 def _change(word: Word) -> dict[str, Setting]:

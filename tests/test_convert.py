@@ -74,7 +74,7 @@ def test_a_run_that_was_trained_with_spikes_is_counted_and_printed_even_where_no
         (["calibrate=maybe"], "calibrate=maybe: must be true or false"),
         (["simsteps=4"], "did you mean sim_steps"),
         ([], "converted: must be a new folder"),
-        (["run=nowhere"], "there is no config.yaml"),
+        (["run=nowhere"], "there is no such folder"),
     ],
 )
 def test_a_wrong_conversion_is_refused(

@@ -55,7 +55,7 @@ def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path, capsys: pyte
         ((f"run={study}", "out=x"), "must be the run of an agent"),
         ((f"run={run}",), "out is missing: must be a"),
         ((f"run={run}", f"out={run}"), f"out={run}: must be a new folder"),
-        ((f"run={tmp_path / 'none'}", "out=x"), "there is no config.yaml"),
+        ((f"run={tmp_path / 'none'}", "out=x"), "there is no such folder"),
         ((f"run={unfinished}", "out=x"), "finished"),
         ((f"run={run}", "outt=x"), "did you mean out"),
     ):

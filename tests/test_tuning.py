@@ -119,8 +119,6 @@ def test_a_name_of_the_last_release_still_works_and_says_once_what_to_write(
 @pytest.mark.parametrize(
     ("old", "task"),
     [
-        *(("rstdp_fine", "CartPole"), ("rstdp_scaled", "MountainCar"), ("rstdp_dense", "LunarLander")),
-        *(("rstdp_keen", "Acrobot"), ("rstdp_swift", "Pendulum"), ("rstdp_table", "FrozenLake")),
         *(("rstdp_pixels", "Pong"), ("rstdp_agile", "SpaceInvaders"), ("rstdp_restless", "Breakout")),
         *(("rstdp_persistent", "Freeway"), ("rstdp_images", "MNIST")),
     ],

@@ -86,7 +86,7 @@ def test_the_home_folder_may_be_written_as_a_tilde(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HOME", str(tmp_path))
     config = RunConfig.from_mapping(compose_run(["env=CartPole", "run_dir=~/runs/a"]))
     assert config.run_dir == tmp_path / "runs" / "a"
-    with pytest.raises(ConfigError, match="there is no config"):
+    with pytest.raises(ConfigError, match="there is no folder"):
         importlib.import_module("snnrl.loading").load("~/runs/a")
 
 

@@ -221,10 +221,10 @@ class RSTDP(Agent[RSTDPState]):
             bonus = self._exploration_bonus(bonus, activity.preference)
             behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
-        value, credit = self._value(activity.level), self.code.credit(choice, policy)
+        value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, credit, surprisal(choice, policy)), bonus
 
-    def _value(self, level: Tensor) -> Tensor:
+    def value(self, level: Tensor) -> Tensor:
         """What a critic of this rate predicts, ``[batch]``."""
         low, high = self._value_range(level.dtype)
         return low + (high - low) * level

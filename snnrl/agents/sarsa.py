@@ -120,7 +120,7 @@ class Sarsa(RSTDP):
         behaviour = self.code.policy(advantage + ahead * bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         credit = self.code.indicator(choice, advantage.dtype)
-        value = self._value(activity.level) + (advantage * credit).sum(-1)
+        value = self.value(activity.level) + (advantage * credit).sum(-1)
         return choice, Decision(activity, value, credit, surprisal(choice, policy)), bonus
 
     def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:

@@ -24,24 +24,28 @@ class ValueRange(NamedTuple):
 class ReturnScale(KnownSettings, nn.Module):
     """Lowest and highest discounted sum of past rewards, from which follow the unit of reward and the critic's range.
 
-    For each environment ``G <- gamma G + r``, 0 at the start of an episode. Rewards are divided by the largest ``|G|``
-    ever seen, so that returns are within -1 and 1 whatever the task's units are (dividing by the spread of ``G``:
-    Engstrom et al. 2020, ICLR, "Implementation matters in deep policy gradients").
+    For each environment ``G <- gamma G + r``, 0 at the start of an episode. Rewards are divided by the largest ``|G|``,
+    so that returns are within -1 and 1 whatever the task's units are (dividing by the spread of ``G``: Engstrom et al.
+    2020, ICLR, "Implementation matters in deep policy gradients"). Both ends move towards each other by a share of
+    their distance at every step, so that what only a beginner gets does not set the unit for good.
 
     Args:
         gamma: discount of one step, in [0, 1].
+        horizon: steps of an environment, summed over all of them, in which a range that is not reached any more shrinks
+            by a factor of ``exp(2)``.
 
     Raises:
-        ConfigError: ``gamma`` out of range.
+        ConfigError: a setting out of range.
     """
 
     low: Tensor
     high: Tensor
 
-    def __init__(self, gamma: float) -> None:
+    def __init__(self, gamma: float, *, horizon: int = 100_000) -> None:
         super().__init__()
         require(0 <= gamma <= 1, "gamma", gamma, "in [0, 1]")
-        self.gamma = gamma
+        require(horizon >= 1, "horizon", horizon, "at least 1")
+        self.gamma, self.horizon = gamma, horizon
         self.register_buffer("low", torch.zeros((), dtype=torch.float64))
         self.register_buffer("high", torch.zeros((), dtype=torch.float64))
 
@@ -60,12 +64,13 @@ class ReturnScale(KnownSettings, nn.Module):
             sums: ``[batch]`` before the step, from :meth:`init_state` or the last step.
 
         Returns:
-            ``reward`` in units of return, and the sums after the step.
+            ``reward`` in units of return, 0 where an episode began, and the sums after the step.
         """
         sums = (self.gamma * sums + reward).masked_fill(began, 0.0)
-        self.low.copy_(torch.minimum(self.low, sums.min()))
-        self.high.copy_(torch.maximum(self.high, sums.max()))
-        return (reward / self.unit).to(reward.dtype), sums.masked_fill(ended, 0.0)
+        fading = (self.high - self.low) * min(len(sums) / self.horizon, 0.5)
+        self.low.copy_(torch.minimum(self.low + fading, sums.min()))
+        self.high.copy_(torch.maximum(self.high - fading, sums.max()))
+        return (reward / self.unit).to(reward.dtype).masked_fill(began, 0.0), sums.masked_fill(ended, 0.0)
 
     @property
     def unit(self) -> Tensor:

@@ -205,7 +205,9 @@ def _fitted(kind: object, setting: str, value: Setting, declared: Declaration) -
         return dict(value) if isinstance(value, Mapping) else _UNFIT
     if _is_array(kind):
         return value if isinstance(value, kind) or _are_numbers(value) else _UNFIT
-    return value if not isinstance(kind, type) or isinstance(value, kind) else _UNFIT
+    if kind is Setting or not isinstance(kind, type):
+        return value
+    return value if isinstance(value, kind) else _UNFIT
 
 
 def _is_array(kind: object) -> TypeGuard[type]:

@@ -58,6 +58,6 @@ def live(agent: str, env: str, steps: int = 5) -> EnvironmentTask:
     run.begin(0, 0)
     for _ in range(steps):
         run.step()
-    run.evaluate(lambda: None)
+    run.evaluate(lambda note: None)
     run.close()
     return run

@@ -38,7 +38,7 @@ def network(rule: Any, encoder: TrainEncoder) -> ActorCritic:
     hidden = layer(LIF(HIDDEN, tau_mem=5.0, decay_input=False), SIZE, recurrent=True)
     actor = layer(EscapeNoise(4, v_threshold=0.5, generator=seeded(1)), HIDDEN)
     critic = layer(SaturatingIF(3, gain=0.3), HIDDEN)
-    settings: dict[str, Any] = {"actions": 2, "value_range": (-1.0, 1.0), "sim_steps": STEPS}
+    settings: dict[str, Any] = {"actions": 2, "sim_steps": STEPS}
     return ActorCritic(encoder, [hidden], actor, critic, **settings).double()
 
 

@@ -17,7 +17,7 @@ from snnrl.training.files import RunFiles
 from snnrl.training.rl_task import RLTask
 from snnrl.training.trainer import Trainer
 
-WORDS = ["env=CartPole", "num_envs=2", "env_steps=200", "eval.every=0", "eval.episodes=1", "logger=none"]
+WORDS = ["env=CartPole", "num_envs=1", "env_steps=200", "eval.every=0", "eval.episodes=1", "logger=none"]
 
 
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from snnrl.training.checkpoints import CheckpointStore, load_checkpoint, save_ch
 from snnrl.training.rl_task import RLTask
 from snnrl.training.trainer import Trainer
 
-WORDS = ("env=CartPole", "num_envs=2", "env_steps=300", "checkpoint.every=100", "logger=none", "progress=none")
+WORDS = ("env=CartPole", "num_envs=1", "env_steps=300", "checkpoint.every=100", "logger=none", "progress=none")
 EVALUATIONS = ("eval.every=100", "eval.during=1", "eval.episodes=1")
 
 
