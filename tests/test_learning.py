@@ -10,10 +10,10 @@ import pytest
 from snnrl.train import main
 
 TASKS = {
-    "CartPole": (60_000, 400.0),
-    "Acrobot": (200_000, -200.0),
-    "FrozenLake": (150_000, 0.25),
-    "Pendulum": (100_000, -700.0),
+    "env.id=CartPole-v1": (30_000, 400.0),
+    "env.id=Acrobot-v1": (60_000, -200.0),
+    "env=FrozenLake": (150_000, 0.25),
+    "env=Pendulum": (100_000, -700.0),
 }
 """Environment steps, and the return that must be passed; random play gets 21, -497, 0.00 and -1256."""
 
@@ -22,13 +22,18 @@ def trained(name: str, folder: Path, *words: str) -> float:
     """Mean return of 50 episodes that training did not see."""
     steps, _ = TASKS[name]
     common = ["eval.every=0", "eval.episodes=50", "logger=none", "progress=none", "seed=3", f"run_dir={folder}"]
-    assert main([f"env={name}", f"env_steps={steps}", *common, *words]) == 0
+    assert main([name, f"env_steps={steps}", *common, *words]) == 0
     return float(json.loads((folder / "summary.json").read_text())["eval/return_mean"])
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_the_recipe_learns(name: str, tmp_path: Path) -> None:
     assert trained(name, tmp_path / "run") >= TASKS[name][1]
+
+
+def test_rewards_a_thousand_times_as_large_are_learned_from_as_well(tmp_path: Path) -> None:
+    name = "env.id=CartPole-v1"
+    assert trained(name, tmp_path / "run", "env.reward.scale=1000") >= TASKS[name][1]
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -120,7 +120,7 @@ def _as_in_0_1(space: Space, given: Settings) -> tuple[str, dict[str, Setting]]:
             return "patches", of("target_rate", *_PATCHES)
         return ("frames" if of(*_TILES) else "objects"), {**of("target_rate"), **told}
     settings = of("scale", "squash", "spikes_per_step", *(["centre"] if "scale" in given else []))
-    settings["adapt_range"] = False
+    settings["adapt_range"] = 0.0
     if "spikes_per_step" in settings:
         dims = math.prod(Vector(space).shape)
         groups = PopulationEncoder.groups(dims, *PopulationEncoder.resolution(dims))

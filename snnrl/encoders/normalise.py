@@ -23,10 +23,11 @@ class Normaliser(FixedPrecision):
     linearly; an unbounded one by its running mean and standard deviation, as ``tanh(z / 2)``, learnt for life in
     training mode (Welford 1962, Technometrics 4:419).
 
-    With ``adapt_range`` every dimension is mapped by the mean of the two: half of [-1, 1] is spread evenly over the
-    bounds, or where there are none over what has been seen from the lowest to the highest, and the other half lies
-    where observations are. So bounds that are far from what is visited cost at most half of the resolution, and neither
-    what has not been visited yet nor what is rare falls onto one place.
+    With ``adapt_range`` above 0 every dimension is mapped by a mean of the two: that share of [-1, 1] lies where
+    observations are, by their running mean and standard deviation, and the rest is spread evenly over the bounds, or
+    where there are none over what has been seen from the lowest to the highest. So bounds that are far from what is
+    visited cost but a part of the resolution, and neither what has not been visited yet nor what is rare falls onto one
+    place.
 
     Args:
         low: ``[dims]`` lower bounds; infinite where there is none.
@@ -34,7 +35,7 @@ class Normaliser(FixedPrecision):
         scale: ``[dims]`` distance from the centre that becomes 1.
         centre: ``[dims]``, zero if not given; only with ``scale``.
         squash: ``[dims]`` of booleans.
-        adapt_range: see above; without effect where ``scale`` is given.
+        adapt_range: see above, in [0, 1]; without effect where ``scale`` is given.
 
     Raises:
         ConfigError: lists of another length than the observation, or a scale that is not positive.
@@ -56,7 +57,7 @@ class Normaliser(FixedPrecision):
         scale: Sequence[float] | None = None,
         centre: Sequence[float] | None = None,
         squash: Sequence[bool] | None = None,
-        adapt_range: bool = False,
+        adapt_range: float = 0.0,
     ) -> None:
         super().__init__()
         dims = len(low)
@@ -79,8 +80,9 @@ class Normaliser(FixedPrecision):
             middle = np.where(bounded, (np.where(bounded, highest, 0) + np.where(bounded, lowest, 0)) / 2, 0.0)
             reach = np.where(bounded, (np.where(bounded, highest, 1) - np.where(bounded, lowest, -1)) / 2, 1.0)
         self.dims = dims
-        self.adapt_range = adapt_range and scale is None
-        self.adaptive = self.adapt_range or not bool(bounded.all())
+        require(0 <= adapt_range <= 1, "adapt_range", adapt_range, "in [0, 1]")
+        self.adapt_range = adapt_range if scale is None else 0.0
+        self.adaptive = self.adapt_range > 0 or not bool(bounded.all())
         squashed = np.asarray(squash if squash is not None else np.zeros(dims), dtype=bool)
         for name, array in (("_middle", middle), ("_reach", np.maximum(reach, 1e-9))):
             self.register_buffer(name, torch.as_tensor(array, dtype=torch.float64), persistent=False)
@@ -120,7 +122,7 @@ class Normaliser(FixedPrecision):
             near = torch.tanh(((x - self.mean) / deviation).to(torch.float32) / 2)
             bounded = self.get_buffer("_bounded")
             if self.adapt_range:
-                out = (torch.where(bounded, out, self._between_extremes(x)) + near) / 2
+                out = torch.lerp(torch.where(bounded, out, self._between_extremes(x)), near, self.adapt_range)
             else:
                 out = torch.where(bounded, out, near)
         return out

@@ -107,7 +107,7 @@ class PopulationEncoder(Encoder[PopulationState]):
         scale: Sequence[float] | None = None,
         centre: Sequence[float] | None = None,
         squash: Sequence[bool] | None = None,
-        adapt_range: bool = True,
+        adapt_range: float = 0.5,
     ) -> FittedEncoder:
         """Place cells for all numbers of an observation side by side; see :meth:`Encoder.for_space`.
 
@@ -121,7 +121,7 @@ class PopulationEncoder(Encoder[PopulationState]):
             scale: see :class:`~snnrl.encoders.normalise.Normaliser`, as for the next two.
             centre: what is in the middle.
             squash: in which dimensions.
-            adapt_range: whether half of the cells lie where observations are; without effect where ``scale`` is given.
+            adapt_range: share of the cells that lie where observations are.
 
         Raises:
             ConfigError: a space of more numbers, or a setting out of range.

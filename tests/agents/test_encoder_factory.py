@@ -60,7 +60,7 @@ def test_boxes_are_flattened_to_place_cells_of_the_given_rate(shape: tuple[int, 
 
 def test_bounds_of_a_box_are_its_range() -> None:
     space = spaces.Box(np.array([0.0, -50.0], dtype=np.float32), np.array([10.0, 50.0], dtype=np.float32))
-    code, unit = (encoder(box, adapt_range=False) for box in (space, spaces.Box(-1.0, 1.0, (2,))))
+    code, unit = (encoder(box, adapt_range=0.0) for box in (space, spaces.Box(-1.0, 1.0, (2,))))
     torch.testing.assert_close(code.rates(torch.tensor([[7.5, -50.0]])), unit.rates(torch.tensor([[0.5, -1.0]])))
 
 
@@ -68,7 +68,7 @@ def test_the_recipe_gives_the_range_where_a_box_has_none() -> None:
     settings = {"scale": [2.0, 1.0], "centre": [1.0, 0.0], "squash": [False, True]}
     code, unit = (
         encoder(spaces.Box(-np.inf, np.inf, (2,)), **settings),
-        encoder(spaces.Box(-1.0, 1.0, (2,)), adapt_range=False),
+        encoder(spaces.Box(-1.0, 1.0, (2,)), adapt_range=0.0),
     )
     found = code.rates(torch.tensor([[2.0, 0.5]]))
     torch.testing.assert_close(found, unit.rates(torch.tensor([[0.5, np.tanh(0.5)]], dtype=torch.float32)))
@@ -196,7 +196,7 @@ def test_unbounded_observations_far_from_zero_are_told_apart() -> None:
 def test_a_given_centre_far_from_zero_is_exact() -> None:
     settings = {"scale": [1.0, 1.0], "centre": [1e9 + 0.25, 0.0]}
     code = encoder(spaces.Box(-np.inf, np.inf, (2,), np.float64), **settings)
-    unit = encoder(spaces.Box(-1.0, 1.0, (2,)), adapt_range=False)
+    unit = encoder(spaces.Box(-1.0, 1.0, (2,)), adapt_range=0.0)
     assert isinstance(code, PopulationEncoder)
     assert isinstance(unit, PopulationEncoder)
     found = code.rates(torch.tensor([[1e9 + 0.5, 0.5]], dtype=torch.float64))

@@ -125,6 +125,45 @@ def test_a_dimension_that_never_varies_gives_a_finite_number() -> None:
     assert out.tolist() == [[0.0], [0.0]]
 
 
+def test_half_of_an_adapted_range_is_that_of_the_bounds_and_half_what_was_visited() -> None:
+    plain, adapted = (Normaliser([-10.0], [10.0], adapt_range=share).train() for share in (0.0, 0.5))
+    for normaliser in (plain, adapted):
+        normaliser(torch.linspace(-0.5, 0.5, 100)[:, None])
+        normaliser.eval()
+    ends = torch.tensor([[-10.0], [-0.5], [0.0], [0.5], [10.0]])
+    steep, flat = adapted(ends).flatten(), plain(ends).flatten()
+    assert steep[3] - steep[1] > 7 * (flat[3] - flat[1])
+    assert (steep.diff() > 0).all()
+    assert steep[4] - steep[3] >= 0.45 * (flat[4] - flat[3])
+
+
+def test_an_adapted_range_without_bounds_reaches_from_the_lowest_to_the_highest_value() -> None:
+    normaliser = Normaliser([-INF], [INF], adapt_range=0.5).train()
+    normaliser(torch.tensor([[3.0], [5.0], [4.0]]))
+    low, middle, high, beyond = normaliser.eval()(torch.tensor([[3.0], [4.0], [5.0], [50.0]])).flatten()
+    assert middle == pytest.approx(0.0, abs=1e-6)
+    assert low == pytest.approx(-high.item())
+    assert high < beyond <= 1
+
+
+@pytest.mark.parametrize(("unit", "shift"), [(128.0, 0.0), (2.0**-20, 0.0), (1.0, 512.0)])
+def test_an_adapted_range_does_not_depend_on_unit_or_origin(unit: float, shift: float) -> None:
+    def seen(unit: float, shift: float) -> torch.Tensor:
+        normaliser = Normaliser([-INF, -4.0 * unit + shift], [INF, 4.0 * unit + shift], adapt_range=0.5).train()
+        drawn = torch.randint(-8, 8, (50, 2), generator=torch.Generator().manual_seed(0)).double() / 4
+        return torch.flatten(normaliser(drawn * unit + shift))
+
+    torch.testing.assert_close(seen(unit, shift), seen(1.0, 0.0), rtol=0, atol=1e-6)
+
+
+def test_an_adapted_range_is_part_of_what_is_saved() -> None:
+    one, other = (Normaliser([-INF], [INF], adapt_range=0.5) for _ in range(2))
+    one.train()(torch.tensor([[3.0], [5.0], [9.0]]))
+    other.load_state_dict(one.state_dict())
+    asked = torch.tensor([[4.0], [8.0]])
+    assert torch.equal(one.eval()(asked), other.eval()(asked))
+
+
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
@@ -133,6 +172,7 @@ def test_a_dimension_that_never_varies_gives_a_finite_number() -> None:
         ({"scale": [1.0, 1.0], "squash": [True] * 3}, "squash"),
         ({"scale": [1.0, 0.0]}, "scale"),
         ({"scale": [1.0, -1.0]}, "scale"),
+        ({"adapt_range": 1.5}, "adapt_range"),
     ],
 )
 def test_lists_of_the_wrong_length_and_scales_that_are_not_positive_are_errors(
