@@ -164,6 +164,7 @@ def check_tuned(env: str, written: Settings, agents: Collection[str]) -> None:
         if agent not in agents:
             raise ConfigError(f"env={env}: {SECTION}.{agent}: there is no such agent; {did_you_mean(agent, agents)}")
         require(isinstance(settings, Mapping), f"env={env}: {SECTION}.{agent}", settings, "a mapping of settings")
+        check_own(settings)
 
 
 def check_own(agent: object) -> None:

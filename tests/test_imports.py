@@ -54,7 +54,7 @@ NARROWER: dict[str, set[str]] = {
     "connections": {"errors", "noise", "traces", "spikes", "kernels"},
     "encoders": {"errors", "noise", "traces", "spaces", "spikes", "state", "kernels"},
     "decoders": {"errors", "noise", "traces", "spikes", "spaces"},
-    "plasticity": {"errors", "noise", "traces", "spikes", "state", "kernels", "connections"},
+    "plasticity": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels", "connections"},
     "envs": {"errors", "datafiles", "spaces", "run_settings"},
     "words": {"errors", "textfiles"},
     "trust": {"errors"},
@@ -243,7 +243,8 @@ def test_nothing_is_learnt_by_backpropagation(module: str) -> None:
     assert uses_of_autograd(MODULES[module]) == []
 
 
-def test_a_spiking_agent_learns_where_no_gradient_can_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("words", ["env=CartPole", "experiment=hidden_tmaze"])
+def test_a_spiking_agent_learns_where_no_gradient_can_be_taken(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from snnrl.agents import make_agent
@@ -256,7 +257,7 @@ def test_a_spiking_agent_learns_where_no_gradient_can_be_taken(monkeypatch: pyte
 
     monkeypatch.setattr(torch.autograd, "backward", refuse)
     monkeypatch.setattr(torch.autograd, "grad", refuse)
-    settings = compose_run(["env=CartPole"])
+    settings = compose_run([words])
     env = EnvConfig.from_mapping(settings["env"])
     envs = make_envs(env, 2)
     agent = make_agent(settings["agent"], envs.single_observation_space, envs.single_action_space, env, seed=0)

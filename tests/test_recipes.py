@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from snnrl.errors import __file__ as errors_file
 from snnrl.learners import make_learner
 from snnrl.loading import checked, make_agent_for
 from snnrl.recipes import choice, compose_run, recipe_names, recipe_paths
+from snnrl.settings import read as read_settings
 from snnrl.training.rollout import Rollout
 from snnrl.training.supervised_config import SupervisedConfig
 
@@ -144,6 +145,15 @@ def test_recipes_of_agents_hold_every_setting_of_their_agent() -> None:
 
     for name in ("rstdp", "rstdp_frames"):
         assert set(config("env=CartPole", f"agent={name}").agent) == {"name", *RSTDPConfig.__dataclass_fields__}
+
+
+def test_the_recipe_of_action_values_says_what_are_its_defaults() -> None:
+    from snnrl.agents.sarsa import SarsaConfig
+
+    written = dict(config("env=Pong", "agent=sarsa_frames").agent)
+    assert set(written) == {"name", *SarsaConfig.__dataclass_fields__}
+    found = read_settings(SarsaConfig, {name: value for name, value in written.items() if name != "name"}, "agent")
+    assert replace(found, encoder={}) == SarsaConfig()
 
 
 @pytest.mark.parametrize("name", STUDIES)

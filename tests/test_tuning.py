@@ -84,6 +84,10 @@ def test_what_a_task_tunes_of_an_encoder_does_not_reach_another_that_an_agent_na
     [
         ("id: A-v0\ntuned: [1]\n", r"env=Mine: tuned=\[1\]: must be a mapping of agents to settings"),
         ("id: A-v0\ntuned:\n  rstdpp: {}\n", r"env=Mine: tuned\.rstdpp: there is no such agent; did you mean rstdp"),
+        (
+            "id: A-v0\ntuned:\n  rstdp:\n    encoder: {from_0_1: true}\n",
+            r"agent\.encoder\.from_0_1=true: there is no such setting",
+        ),
         ("id: A-v0\ntuned:\n  rstdp: 3\n", r"env=Mine: tuned\.rstdp=3: must be a mapping of settings"),
     ],
 )

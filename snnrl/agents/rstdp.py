@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
 from snnrl.networks import Activity, ActorCriticState, Seen
-from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor, ThreeFactor
+from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
 from snnrl.spaces import Space, as_batch, first, split
 from snnrl.state import State, reset_rows
@@ -41,9 +41,15 @@ class Decision(NamedTuple):
 
     activity: Activity
     value: Tensor
+<<<<<<< HEAD
+    """``[batch]``: the return that is predicted."""
+=======
     """``[batch]``: the critic's prediction."""
+    own_values: Mapping[str, Tensor]
+    """``[batch]``: that of each hidden layer that has a critic of its own, by the layer's name."""
+>>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
     credit: Tensor
-    """``[batch, populations]``: see :meth:`~snnrl.decoders.ActionCode.credit`."""
+    """``[batch, populations]``: the share of each action's population in the outcome."""
     surprisal: Tensor
     """``[batch]``: how much less likely than usual the choice was, ``-log p - entropy``."""
 
@@ -59,6 +65,8 @@ class Outcome(NamedTuple):
     """``[batch]``: 1, but 0 where the observation only began an episode."""
     continuing: Tensor
     surprisal: Tensor
+    own_errors: Mapping[str, Tensor]
+    """``[batch]``, temporal-difference errors of hidden layers that have a critic of their own."""
 
 
 class Glimpse(NamedTuple):
@@ -96,7 +104,8 @@ class RSTDP(Agent[RSTDPState]):
     all synapses as the modulator (Frémaux, Sprekeler & Gerstner 2013, PLoS Comput. Biol. 9:e1003024). An actor
     synapse's coincidences are multiplied by ``1[its action was taken] - probability``, a centred efference copy: the
     mean of its trace is zero, and only what follows the choice, not what precedes it, moves the weight. Hidden layers
-    learn from the actor's modulator without that copy.
+    learn from the actor's modulator without that copy, or by ``e_prop`` from the errors of actions and value, which
+    reach each neuron through feedback weights of its own; one with a critic of its own learns from that critic's error.
 
     Args:
         observation_space: any made of numbers: vectors, pictures, numbers with a name, Tuples and Dicts of them.
@@ -110,6 +119,8 @@ class RSTDP(Agent[RSTDPState]):
     """
 
     Config = RSTDPConfig
+    GRADED: ClassVar[bool] = False
+    """Whether rates are resolved beyond whole spikes, see :class:`~snnrl.networks.ActorCritic`."""
     takes_masks = True
 
     def __init__(
@@ -137,17 +148,18 @@ class RSTDP(Agent[RSTDPState]):
             self.generator,
         )
         self.network = make_network(
-            config.network,
+            config.network if config.hidden_plasticity else config.network.with_fixed_hidden(),
             common,
             encoder,
             actions=self.code.populations,
             sim_steps=config.sim_steps,
+            graded=self.GRADED,
         )
         self.td_error = TemporalDifference(config.gamma)
         self.returns = ReturnScale(config.gamma) if config.value_range is None else None
         self.td_scale = RunningScale()
-        scaled = {edge.pre for edge in self.network.plastic() if isinstance(self.network.rule(edge), ThreeFactor)}
-        self.input_scales = nn.ModuleDict({name: RunningScale() for name in sorted(scaled)})
+        scaled = sorted(set(self.network.scaled.values()))
+        self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
         self.train()
@@ -195,13 +207,22 @@ class RSTDP(Agent[RSTDPState]):
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
         activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
+<<<<<<< HEAD
+        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
+        window, returns = state.window, state.returns
+=======
         window, returns, value = state.window, state.returns, self.value(activity.level)
+        own_values = {name: self.value(level) for name, level in activity.own_levels.items()}
+>>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
         if state.decision is not None:
             if self.returns is not None:
                 ended = signal.terminated | signal.truncated
                 reward, returns = self.returns(signal.reward, signal.reset, ended, returns)
                 signal = signal._replace(reward=reward)
-            window = (*window, self._outcome(state.decision, signal, value))
+<<<<<<< HEAD
+            window = (*window, self._outcome(state.decision, signal, decision.value))
+=======
+            window = (*window, self._outcome(state.decision, signal, value, own_values))
         temperature = self.config.temperature
         policy = self.code.policy(activity.preference, temperature, permitted)
         bonus, behaviour = state.exploration_bonus, policy
@@ -209,20 +230,39 @@ class RSTDP(Agent[RSTDPState]):
             bonus = self._exploration_bonus(bonus, activity.preference)
             behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
-        decision = Decision(activity, value, self.code.credit(choice, policy), _surprisal(choice, policy))
+        credit, surprisal = self.code.credit(choice, policy), _surprisal(choice, policy)
+        decision = Decision(activity, value, own_values, credit, surprisal)
+>>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
         after = state._replace(
             network=network, decision=decision, window=window, exploration_bonus=bonus, returns=returns
         )
         return self.code.chosen(choice), after
 
+    def _decide(
+        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
+    ) -> tuple[Tensor, Decision, Tensor | None]:
+        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus."""
+        temperature = self.config.temperature
+        policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
+        if self.config.exploration_bonus:
+            bonus = self._exploration_bonus(bonus, activity.preference)
+            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
+        choice = self.code.explore(behaviour, self.generator, permitted)
+        value, credit = self.value(activity.level), self.code.credit(choice, policy)
+        return choice, Decision(activity, value, credit, surprisal(choice, policy)), bonus
+
     def value(self, level: Tensor) -> Tensor:
         """What a critic of this rate predicts, ``[batch]``."""
+        low, high = self._value_range(level.dtype)
+        return low + (high - low) * level
+
+    def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
+        """Values of a silent critic and of one at its highest rate."""
         if self.config.value_range is not None:
-            low, high = self.config.value_range
-            return low + (high - low) * level
+            return self.config.value_range
         assert self.returns is not None
-        lowest, highest = (end.to(level.dtype) for end in self.returns.value_range())
-        return lowest + (highest - lowest) * level
+        low, high = self.returns.value_range()
+        return low.to(dtype), high.to(dtype)
 
     def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """The bonus of all rows, now and then drawn anew: a preference for a random choice of each dimension.
@@ -264,19 +304,23 @@ class RSTDP(Agent[RSTDPState]):
             raise RunError(f"{type(encoder).__name__}.calibrated is still false after calibrate: must be true")
         return action, state._replace(network=self.network.begin(batch), glimpses=())
 
-    def _outcome(self, decision: Decision, signal: Signal, value: Tensor) -> Outcome:
+    def _outcome(self, decision: Decision, signal: Signal, value: Tensor, own_values: Mapping[str, Tensor]) -> Outcome:
         """Close a decision: its temporal-difference error, and traces that end where the episode did."""
         decided = ~signal.reset
         td_error = self.td_error(signal.reward, decision.value, value, signal.terminated) * decided
+        own_errors = {
+            name: self.td_error(signal.reward, before, own_values[name], signal.terminated) * decided
+            for name, before in decision.own_values.items()
+        }
         continuing = (decided & ~signal.terminated & ~signal.truncated).to(value.dtype)
         surprisal = decision.surprisal * decided
-        return Outcome(decision.activity.seen, decision.credit, td_error, decided, continuing, surprisal)
+        return Outcome(decision.activity.seen, decision.credit, td_error, decided, continuing, surprisal, own_errors)
 
     @torch.no_grad()
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
         if len(state.window) < self.config.update_every:
             return state, {}
-        seen, credits, td_errors, decided, continuing, surprisals = zip(*state.window, strict=True)
+        seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)
         scale = self.td_scale(td_error)
         metrics = {"train/td_error_rms": td_error.square().mean().sqrt(), "train/value_mean": self._mean_value(state)}
@@ -285,14 +329,20 @@ class RSTDP(Agent[RSTDPState]):
             return state._replace(window=()), metrics
 
         instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
-        gate = _stack(credits).repeat_interleave(self.config.network.actor.per_action, dim=-1)
+        credit = _stack(credits)
+        gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
         policy = ThirdFactor(scaled, _stack(continuing), instant, activity_continuing=_stack(decided))
         value = policy._replace(modulator=modulator, instant=None)
-        third = {
-            edge.key: {"actor": policy._replace(gate=gate), "critic": value}.get(edge.post, policy)
-            for edge in self.network.plastic()
-        }
+        told = {"actor": policy._replace(gate=gate), "critic": value}
+        for name, critic in self.network.own_critics.items():
+            own = _stack(tuple(errors[name] for errors in own_errors))
+            own = own if self.shuffler is None else self.shuffler(own) * _stack(decided)
+            told[name] = policy._replace(modulator=own / scale if self.config.normalise_td else own)
+            told[critic] = value._replace(modulator=own)
+        for name, each in self.network.learning_signals(credit).items():
+            told[name] = told.get(name, policy)._replace(gate=each)
+        third = {edge.key: told.get(edge.post, policy) for edge in self.network.plastic()}
         return state._replace(rules=self._learn(seen, third, state.rules), window=()), metrics
 
     def _learn(self, windows: Sequence[Mapping[str, Seen]], third: Mapping[str, ThirdFactor], rules: State) -> State:
@@ -300,8 +350,10 @@ class RSTDP(Agent[RSTDPState]):
         seen = self.network.joined(windows)
         rates = self._rates(seen, third, rules)
         changes, rules = self.network.changes(seen, third, rules)
+        changes = {key: rates[key] * change for key, change in changes.items()}
         for edge in self.network.plastic():
-            self.network.connection(edge).apply_(rates[edge.key] * changes[edge.key])
+            self.network.connection(edge).apply_(changes[edge.key])
+        self.network.change_feedback(changes)
         return rules
 
     def _mean_value(self, state: RSTDPState) -> Tensor:
@@ -319,11 +371,12 @@ class RSTDP(Agent[RSTDPState]):
             for name, power in self.network.input_powers(seen, third, rules).items():
                 shared[name] = left / self.input_scales[name](power.sqrt().unsqueeze(0)) ** 2
         own = {"actor": self.config.actor_lr, "critic": self.config.critic_lr}
-        rates = {}
-        for edge in self.network.plastic():
-            gathers = isinstance(self.network.rule(edge), ThreeFactor)
-            rates[edge.key] = own.get(edge.post, 1.0) * (shared.get(edge.pre, left) if gathers else left)
-        return rates
+        own |= dict.fromkeys(self.network.own_critics.values(), self.config.critic_lr)
+        scaled = self.network.scaled
+        return {
+            edge.key: own.get(edge.post, 1.0) * shared.get(scaled.get(edge.key, ""), left)
+            for edge in self.network.plastic()
+        }
 
     @torch.no_grad()
     def predict(
@@ -345,12 +398,15 @@ class RSTDP(Agent[RSTDPState]):
             rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
             network = reset_rows(network, fresh, rows)
         activity, network = self.network(torch.as_tensor(seen, device=self.device), network, expected=deterministic)
+        action = self._play(activity, permitted, deterministic=deterministic)
+        return (action if batched else first(self.action_space, action)), network
+
+    def _play(self, activity: Activity, permitted: Tensor | None, *, deterministic: bool) -> Action:
+        """The actions of an agent that does not learn."""
         policy = self.code.policy(activity.preference, self.config.temperature, permitted)
         if deterministic:
-            action = self.code.best(policy)
-        else:
-            action = self.code.chosen(self.code.explore(policy, self.generator, permitted))
-        return (action if batched else first(self.action_space, action)), network
+            return self.code.best(policy)
+        return self.code.chosen(self.code.explore(policy, self.generator, permitted))
 
 
 def _stack(parts: tuple[Tensor, ...]) -> Tensor:
@@ -358,7 +414,7 @@ def _stack(parts: tuple[Tensor, ...]) -> Tensor:
     return parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(parts)
 
 
-def _surprisal(choice: Tensor, policy: Tensor) -> Tensor:
+def surprisal(choice: Tensor, policy: Tensor) -> Tensor:
     """``-log p(choice) - entropy``, summed over action dimensions, ``[batch]``."""
     log_policy = torch.log(policy.clamp_min(1e-8))
     taken = log_policy.gather(-1, choice.unsqueeze(-1)).squeeze(-1)

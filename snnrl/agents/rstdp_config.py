@@ -64,6 +64,9 @@ class RSTDPConfig(Settings, section="agent"):
     weight_bound: float = setting(2.0, "largest absolute weight", above=0)
     update_every: int = setting(1, "environment steps after which weight changes are applied", at_least=1)
     plasticity: bool = setting(True, "whether weights change at all; false is a control")
+    hidden_plasticity: bool = setting(
+        True, "whether hidden layers learn; false is a control, in which they keep their random weights"
+    )
     modulator: str = setting(
         "td", "td, or as a control shuffled: TD errors of other times and environments", choices=("td", "shuffled")
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -14,9 +15,15 @@ from snnrl.connections import CONNECTIONS, Projection, Sparse
 from snnrl.connections.synapses import random_pairs
 from snnrl.encoders import AnyEncoder
 from snnrl.errors import ConfigError, shown
+<<<<<<< HEAD
 from snnrl.networks import ActorCritic, Layer
-from snnrl.neurons import NEURONS, AnyNeuron
+from snnrl.neurons import NEURONS, AnyNeuron, SaturatingIF
 from snnrl.plasticity import RULES, AnyRule, ThreeFactor
+=======
+from snnrl.networks import ActorCritic, ErrorFeedback, Layer
+from snnrl.neurons import NEURONS, AnyNeuron
+from snnrl.plasticity import RULES, AnyRule, EProp, ThreeFactor
+>>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
 from snnrl.settings import Part, Settings, accepted, build, part, setting
 from snnrl.types import Setting
 
@@ -40,15 +47,6 @@ class LayerConfig(Settings):
 
 
 @dataclass(frozen=True)
-class HiddenConfig(LayerConfig):
-    """A hidden layer."""
-
-    size: int | tuple[int, ...] = setting(100, "neurons, or the shape of their population", at_least=1)
-    rule: Part | None = part(RULES, None, "plasticity rule of its connections; null for fixed weights")
-    recurrent: Part | None = part(CONNECTIONS, None, "connection of the population with itself; null for none")
-
-
-@dataclass(frozen=True)
 class ActorConfig(LayerConfig):
     """The actor: a population for each action."""
 
@@ -65,6 +63,20 @@ class CriticConfig(LayerConfig):
 
 
 @dataclass(frozen=True)
+class HiddenConfig(LayerConfig):
+    """A hidden layer."""
+
+    size: int | tuple[int, ...] = setting(100, "neurons, or the shape of their population", at_least=1)
+    rule: Part | None = part(RULES, None, "plasticity rule of its connections; null for fixed weights")
+    recurrent: Part | None = part(CONNECTIONS, None, "connection of the population with itself; null for none")
+    critic: CriticConfig | None = setting(
+        None,
+        "a population that predicts reward from this layer alone, and from whose TD error the layer learns in place of "
+        "the agent's; null for none",
+    )
+
+
+@dataclass(frozen=True)
 class NetworkConfig(Settings, section=SECTION):
     """The populations between the encoder and what is decided."""
 
@@ -74,6 +86,15 @@ class NetworkConfig(Settings, section=SECTION):
     )
     actor: ActorConfig = setting(ActorConfig(), "prefers actions")
     critic: CriticConfig = setting(CriticConfig(), "predicts reward")
+    persistent: bool = setting(
+        False,
+        "whether neurons keep what they know from one decision to the next where the encoder's spikes are synchronous "
+        "(objects, frames, patches), as they always do elsewhere",
+    )
+
+    def with_fixed_hidden(self) -> NetworkConfig:
+        """The same network with hidden layers that do not learn."""
+        return replace(self, hidden=tuple(replace(layer, rule=None) for layer in self.hidden))
 
 
 class Common(NamedTuple):
@@ -126,6 +147,7 @@ def make_network(
     actions: int,
     sim_steps: int,
     fused: bool = True,
+    graded: bool = False,
 ) -> ActorCritic:
     """The network that a recipe describes.
 
@@ -136,6 +158,7 @@ def make_network(
         actions: number of populations of the actor.
         sim_steps: of one decision.
         fused: ``False`` goes without the fused implementation of the default readouts.
+        graded: see :class:`~snnrl.networks.ActorCritic`.
 
     Raises:
         ConfigError: a part that cannot be made or does not fit, under its name in the recipe.
@@ -145,10 +168,21 @@ def make_network(
     for number, layer in enumerate(config.hidden):
         sections.append(f"{SECTION}.hidden[{number}]")
         own = (layer.size,) if isinstance(layer.size, int) else layer.size
-        hidden.append(_layer(layer, common, sections[-1], shape, own, layer.recurrent))
+        made = _layer(layer, common, sections[-1], shape, own, layer.recurrent)
+        if isinstance(made.rule, EProp):
+            made = made._replace(feedback=_feedback(made.rule, common, own, actions))
+        if layer.critic is not None:
+            critic = _layer(layer.critic, common, f"{sections[-1]}.critic", own, (layer.critic.size,))
+            made = made._replace(critic=critic)
+        hidden.append(made)
         shape = own
+    _require_read(config, sections)
     ends = [("actor", config.actor, actions * config.actor.per_action), ("critic", config.critic, config.critic.size)]
     actor, critic = (_layer(layer, common, f"{SECTION}.{name}", shape, (size,)) for name, layer, size in ends)
+    for name, end in (("actor", actor), ("critic", critic)):
+        if graded and not isinstance(end.neurons, SaturatingIF):
+            given = type(end.neurons).__name__
+            raise ConfigError(f"{SECTION}.{name}.neuron={given}: must be saturating_if, whose membranes keep the rest")
     return ActorCritic(
         encoder,
         hidden,
@@ -157,7 +191,9 @@ def make_network(
         actions=actions,
         sim_steps=sim_steps,
         dt=common.dt,
+        persistent=config.persistent,
         fused=fused,
+        graded=graded,
     )
 
 
@@ -168,12 +204,41 @@ def _layer(
     neurons = _neurons(config.neuron, common, f"{section}.neuron", own, hidden=hidden)
     rules = [_rule(config.rule, common, f"{section}.rule", neurons, hidden=hidden) for _ in range(2)]
     connection = _connection(config.connection, common, f"{section}.connection", pre, own)
-    _require_learnable(config.rule, rules[0], connection, neurons, section)
+    _require_learnable(config.rule, rules[0], connection, neurons, section, pre)
     if recurrent is None:
         return Layer(neurons, connection, rules[0])
     around = _connection(recurrent, common, f"{section}.recurrent", own, own)
-    _require_learnable(config.rule, rules[1], around, neurons, section)
+    _require_learnable(config.rule, rules[1], around, neurons, section, own)
     return Layer(neurons, connection, rules[0], around, rules[1])
+
+
+def _require_read(config: NetworkConfig, sections: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` for feedback that follows readouts which do not read the layer, or not one by one."""
+    for layer, section in zip(config.hidden, sections, strict=True):
+        kind = None if layer.rule is None else layer.rule.settings.get("feedback")
+        own = None if layer.critic is None else layer.critic.connection.name
+        if layer.rule is not None and layer.rule.name == "e_prop" and own not in (None, "dense"):
+            raise ConfigError(f"{section}.critic.connection={own}: must be dense where the layer learns by e_prop")
+        if kind not in ("symmetric", "adaptive"):
+            continue
+        if section != sections[-1]:
+            raise ConfigError(f"{section}.rule.feedback={kind}: must be random, the readouts read the last layer alone")
+        for name, readout in (("actor", config.actor), ("critic", config.critic)):
+            if readout.connection.name != "dense":
+                raise ConfigError(
+                    f"{section}.rule.feedback={kind}: must be random where {SECTION}.{name}.connection is not dense"
+                )
+
+
+def _feedback(rule: EProp, common: Common, shape: Shape, actions: int) -> ErrorFeedback:
+    return ErrorFeedback(
+        shape,
+        actions,
+        kind=rule.feedback,
+        std=rule.feedback_std,
+        value=rule.value_feedback,
+        generator=common.generator,
+    )
 
 
 def _neurons(part: Part, common: Common, section: str, shape: Shape, *, hidden: bool) -> AnyNeuron:
@@ -192,10 +257,24 @@ def _rule(part: Part | None, common: Common, section: str, neurons: AnyNeuron, *
         return None
     kind = RULES.find(part.name, section)
     usual: dict[str, Setting] = {"tau_pre": common.tau, "tau_mem": getattr(neurons, "tau_mem", common.tau)}
-    usual |= {"decay": common.decay, "postsynaptic_floor": common.postsynaptic_floor}
-    if hidden and kind is ThreeFactor:
+    usual |= {"decay": common.decay, "postsynaptic_floor": common.postsynaptic_floor, "tau_readout": common.tau}
+    usual |= {name: getattr(neurons, name) for name in ("tau_adaptation", "threshold_rise") if hasattr(neurons, name)}
+    if issubclass(kind, EProp):
+        _require_alike(part, neurons, section.removesuffix(".rule"))
+    if hidden and kind in (ThreeFactor, EProp):
         usual["learning_rate"] = common.hidden_lr
     return build(RULES, _with_usual(kind, part, usual), section, dt=common.dt)
+
+
+def _require_alike(part: Part, neurons: AnyNeuron, section: str) -> None:
+    """Raise :class:`ConfigError` for neurons that differ in what the rule must know of them."""
+    for name in ("tau_mem", "tau_adaptation", "increment", "beta"):
+        value = getattr(neurons, name, 0.0)
+        if isinstance(value, Tensor) and value.dim():
+            raise ConfigError(
+                f"{section}.neuron.{name}={list(value.shape)}: must be one number, the same for all neurons that "
+                f"learn by {part.name}"
+            )
 
 
 def _connection(part: Part, common: Common, section: str, pre: Shape, post: Shape) -> Projection:
@@ -250,7 +329,7 @@ def _with_usual(kind: type, part: Part, usual: Mapping[str, Setting]) -> Part:
 
 
 def _require_learnable(
-    part: Part | None, rule: AnyRule | None, connection: Projection, neurons: AnyNeuron, section: str
+    part: Part | None, rule: AnyRule | None, connection: Projection, neurons: AnyNeuron, section: str, pre: Shape
 ) -> None:
     """Raise :class:`ConfigError` for a rule that does not fit what it shall change."""
     if part is None or rule is None:
@@ -262,8 +341,15 @@ def _require_learnable(
             f"{section}.rule={part.name}: needs the score of stochastic neurons; {section}.neuron must have one, as "
             "escape_noise and srm0 do"
         )
+    if rule.uses_excess and not hasattr(neurons, "above_threshold"):
+        raise ConfigError(
+            f"{section}.rule={part.name}: needs leaky membranes with a threshold; {section}.neuron must be one, as "
+            "lif, adaptive_lif and lsnn are"
+        )
     with _said_of(f"{section}.rule", part.name):
-        rule.init_state(connection, (1,), neurons.shape, 1)  # type: ignore[arg-type]
+        shape = (math.prod(pre),) if connection.TAKES_FLAT else pre
+        post = tuple(connection(torch.zeros((1, *shape))).shape[1:])
+        rule.init_state(connection, shape, post, 1)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -110,6 +110,15 @@ class Connection(Weights, Projection):
         """The sum over rows of ``factor`` ``[batch]`` times ``eligibility`` ``[batch, *weight.shape]``."""
         return (as_dtype(factor, eligibility.dtype, "factor") @ eligibility.flatten(1)).view_as(self.weight)
 
+    def at_synapses(self, post: Tensor, pre_shape: tuple[int, ...]) -> Tensor:
+        """Numbers of postsynaptic neurons ``[batch, *post_shape]`` at each of their synapses.
+
+        Returns:
+            What broadcasts to ``[batch, *weight.shape]``; of a weight that several synapses share, their sum.
+        """
+        ones = post.new_ones((1, 1, *pre_shape)).expand(1, len(post), *pre_shape)
+        return self.hebbian(post.unsqueeze(0), ones)
+
     def _factors(self, post: Tensor, pre: Tensor | SparseSpikes) -> tuple[Tensor, Tensor]:
         """The two factors of :meth:`hebbian` as tensors in :attr:`compute_dtype`."""
         dense = pre if isinstance(pre, Tensor) else pre.dense()

@@ -67,6 +67,9 @@ class Dense(Connection):
         by_pre = eligibility.transpose(1, 2)
         return (as_dtype(factor, by_pre.dtype, "factor") @ by_pre.flatten(1)).view(by_pre.shape[1:]).t()
 
+    def at_synapses(self, post: Tensor, pre_shape: tuple[int, ...]) -> Tensor:
+        return post.unsqueeze(-1)
+
     def hebbian(self, post: Tensor, pre: Tensor | SparseSpikes, out: Tensor | None = None) -> Tensor:
         out = self.new_eligibility(post.shape[1]) if out is None else out
         by_pre, post = out.transpose(1, 2), as_dtype(post, out.dtype, "post")

@@ -9,10 +9,12 @@ from snnrl.envs.limits import LONGEST, for_evaluation, has_limit
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.own import OwnEnv, OwnSource, StandIn, is_registered, name_of
 from snnrl.envs.seeding import env_seeds
+from snnrl.envs.small_tasks import XOR, TMaze, cart_pole_partial
 from snnrl.envs.types import Env, VectorEnv
 
 __all__ = [
     "LONGEST",
+    "XOR",
     "AtariConfig",
     "AtariEnv",
     "Checked",
@@ -27,11 +29,13 @@ __all__ = [
     "OwnSource",
     "RewardConfig",
     "StandIn",
+    "TMaze",
     "VectorAtari",
     "VectorEnv",
     "VectorMNIST",
     "action_mask",
     "as_one_row",
+    "cart_pole_partial",
     "env_seeds",
     "for_evaluation",
     "has_limit",

@@ -186,6 +186,8 @@ def _construction(config: EnvConfig, spec: EnvSpec) -> Iterator[None]:
     """Tell what a recipe can mend from other errors while its environment is created."""
     try:
         yield
+    except ConfigError:  # which says all there is to say
+        raise
     except (DependencyNotInstalled, ImportError) as error:
         box2d = "box2d" in str(spec.entry_point)
         remedy = 'install it by `pip install "snnrl[box2d]"`' if box2d else str(error)

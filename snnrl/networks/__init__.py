@@ -1,6 +1,7 @@
 """Networks: populations and connections composed."""
 
 from snnrl.networks.actor_critic import Activity, ActorCritic, ActorCriticState, Layer
+from snnrl.networks.feedback import ErrorFeedback
 from snnrl.networks.network import Network
 from snnrl.networks.recording import Recording
 from snnrl.networks.structure import NetworkState, Structure
@@ -10,6 +11,7 @@ __all__ = [
     "Activity",
     "ActorCritic",
     "ActorCriticState",
+    "ErrorFeedback",
     "Layer",
     "Network",
     "NetworkState",

@@ -6,19 +6,25 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snnrl.connections import Projection
-from snnrl.decoders import population_rates
 from snnrl.encoders import AnyEncoder
 from snnrl.errors import require
+from snnrl.networks.feedback import ErrorFeedback
 from snnrl.networks.fused_readouts import fused_readouts
+from snnrl.networks.graph import Edge
 from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
 from snnrl.networks.structure import NetworkState
 from snnrl.networks.window_run import Seen, rule_changes
-from snnrl.neurons import AnyNeuron
+<<<<<<< HEAD
+from snnrl.neurons import AnyNeuron, SaturatingIF
 from snnrl.plasticity import AnyRule, EligibilityState, ThirdFactor, ThreeFactor
+=======
+from snnrl.neurons import AnyNeuron
+from snnrl.plasticity import AnyRule, EligibilityState, EProp, ThirdFactor, ThreeFactor, spike_train
+>>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import State
 
@@ -33,6 +39,10 @@ class Layer(NamedTuple):
     recurrent: Projection | None = None
     """From the population itself; it learns by a rule of its own."""
     recurrent_rule: AnyRule | None = None
+    feedback: ErrorFeedback | None = None
+    """Of a hidden layer that is told what the readouts got wrong."""
+    critic: Layer | None = None
+    """Of a hidden layer that predicts reward by itself."""
 
 
 class ActorCriticState(NamedTuple):
@@ -51,6 +61,8 @@ class Activity(NamedTuple):
     """``[batch, actions]``: spikes per neuron of each action's population."""
     level: Tensor
     """``[batch]``: the critic's mean rate as a share of its highest, in [0, 1]."""
+    own_levels: Mapping[str, Tensor]
+    """``[batch]``: that of each hidden layer's own critic, by the layer's name."""
     fired: Mapping[str, Tensor]
     """Spikes of each population of neurons ``[time, batch, *shape]``, or the actor's probabilities of them."""
     seen: Mapping[str, Seen]
@@ -64,8 +76,10 @@ class ActorCritic(Network):
     are the preference for it; the critic's mean rate, between silence and its highest, stands for a value. Rules learn
     when all that followed from a decision is known, see :meth:`changes`.
 
-    Behind an encoder of synchronous spikes each window begins anew: neurons and traces of spikes keep nothing of the
-    window before. Eligibility lasts from window to window.
+    Behind an encoder of synchronous spikes each window begins anew, unless the network is ``persistent``: neurons and
+    traces of spikes keep nothing of the window before. With any other they go on, so that what was seen earlier in an
+    episode has an effect as long as membranes, adaptation and recurrent spikes last. Eligibility always lasts from
+    window to window.
 
     Where there is no hidden layer and actor and critic are the default ones, windows are run and learned from by
     :class:`~snnrl.networks.fused_readouts.FusedReadouts`, which gives the same.
@@ -78,7 +92,15 @@ class ActorCritic(Network):
         actions: number of populations that share the actor's neurons equally.
         sim_steps: length of a window.
         dt: simulation step in ms.
+        persistent: whether neurons and traces go on from one window to the next with synchronous spikes as well.
         fused: ``False`` goes without the fused implementation.
+        graded: whether what the membranes of actor and critic have gained counts as a part of a spike, so that their
+            rates resolve less than one; both are :class:`~snnrl.neurons.SaturatingIF` then.
+
+    Attributes:
+        scaled: plastic connections whose rates may be divided by the length of what reaches them, and the name under
+            which that is kept: of three-factor rules the presynaptic population, of whose connections the first one
+            counts; of e-prop, which filters spikes as the neurons do, the connection.
 
     Raises:
         ConfigError: a window without steps, actors that are no multiple of the actions, parts that do not fit.
@@ -94,21 +116,44 @@ class ActorCritic(Network):
         actions: int,
         sim_steps: int,
         dt: float = 1.0,
+        persistent: bool = False,
         fused: bool = True,
+        graded: bool = False,
     ) -> None:
         super().__init__(dt=dt)
         require(sim_steps >= 1, "sim_steps", sim_steps, "at least 1")
         size = actor.neurons.size
         require(size % actions == 0, "actions", actions, f"a divisor of the {size} neurons of the actor")
-        self.encoder, self.actions, self.sim_steps = encoder, actions, sim_steps
+        self.encoder, self.actions, self.sim_steps, self.persistent = encoder, actions, sim_steps, persistent
         self.add("input", encoder.size)
+        self.feedback = nn.ModuleDict()
+        self.own_critics: dict[str, str] = {}
         last = "input"
         for number, layer in enumerate(hidden, start=1):
             last = self._add_layer(f"hidden_{number}", layer, last)
+            if layer.feedback is not None:
+                self.feedback[last] = layer.feedback
+            if layer.critic is not None:
+                self.own_critics[last] = self._add_layer(f"{last}_critic", layer.critic, last)
         self._add_layer("actor", actor, last)
         self._add_layer("critic", critic, last)
-        self.rate_max = _highest_rate(critic.neurons)
+<<<<<<< HEAD
+        for name, layer in (("actor", actor), ("critic", critic)):
+            fits = not graded or isinstance(layer.neurons, SaturatingIF)
+            require(
+                fits, f"{name}.neuron", type(layer.neurons).__name__, "saturating_if, whose membranes keep the rest"
+            )
+        self.rate_max, self.actor_rate_max = _highest_rate(critic.neurons), _highest_rate(actor.neurons)
+        self.graded = graded
+=======
+        self.readouts = tuple(self._reading(name) for name in ("actor", "critic"))
+>>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
         self.fused = fused_readouts(self, sim_steps) if fused else None
+        self.scaled = self._scaled()
+
+    def _reading(self, name: str) -> Edge:
+        """By which a population reads the one before."""
+        return next(edge for edge in self.edges if edge.post == name)
 
     def _add_layer(self, name: str, layer: Layer, pre: str) -> str:
         self.add(name, layer.neurons)
@@ -119,7 +164,8 @@ class ActorCritic(Network):
 
     def begin(self, batch: int) -> ActorCriticState:
         """The state at the start of an episode, for ``batch`` rows."""
-        size = self.encoder.size if self.fused is not None and not self.encoder.synchronous else 0
+        anew = self.encoder.synchronous and not self.persistent
+        size = self.encoder.size if self.fused is not None and not anew else 0
         activity = self.init_activity(batch)
         like: Tensor = activity.neurons[0][0]
         return ActorCriticState(self.encoder.init_state(batch), activity, like.new_zeros((batch, size)))
@@ -144,16 +190,27 @@ class ActorCritic(Network):
             The activity and the state after the window.
         """
         spikes, encoder_state = self.encoder(observation, state.encoder)
+        if self.persistent and isinstance(spikes, SparseSpikes):
+            spikes = spike_train(spikes.reshape_rows(1, len(observation)), self.sim_steps)
         if self.fused is not None:
             actor, critic = state.network.neurons
             window = self.fused.run(spikes, (actor, critic), state.trace, expected=expected, learning=self.training)
             after = ActorCriticState(encoder_state, state.network._replace(neurons=window.neurons), window.trace)
             return self._activity({"actor": window.actor, "critic": window.critic}, window.seen), after
         fired, observed, network = self.observe(self._input(spikes, expected), state.network)
+        activity = self._activity(fired, observed, self._gained(state.network, network))
         if isinstance(spikes, SparseSpikes):
             network = self.init_activity(spikes.rows[0])
         after = ActorCriticState(encoder_state, network, state.trace)
-        return self._activity(fired, observed), after
+        return activity, after
+
+    def _gained(self, before: NetworkState, after: NetworkState) -> dict[str, Tensor] | None:
+        """What the membranes of actor and critic have gained in a window, in spikes ``[batch, neurons]``."""
+        if not self.graded:
+            return None
+        states = zip(self.neurons, before.neurons, after.neurons, strict=True)
+        ends = {name: (self.neuron(name), old, new) for name, old, new in states if name in ("actor", "critic")}
+        return {name: each.gained(*pair) for name, (each, *pair) in ends.items() if isinstance(each, SaturatingIF)}
 
     def _input(self, spikes: Spikes, expected: bool) -> NetworkInput:
         together = isinstance(spikes, SparseSpikes)
@@ -163,9 +220,25 @@ class ActorCritic(Network):
         length = self.sim_steps if together else 1
         return NetworkInput({"input": given}, {}, {}, {}, self.sim_steps, batch, length, exact)
 
+<<<<<<< HEAD
+    def _activity(
+        self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen], gained: Mapping[str, Tensor] | None = None
+    ) -> Activity:
+        actor, critic = fired["actor"].sum(0), fired["critic"].sum(0)
+        if gained is not None:
+            actor, critic = actor + gained["actor"], critic + gained["critic"]
+        level = critic.mean(-1) / (self.rate_max * self.sim_steps)
+        return Activity(actor.view(len(actor), self.actions, -1).mean(-1), level, fired, seen)
+=======
     def _activity(self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen]) -> Activity:
-        level = fired["critic"].sum(0).mean(-1) / (self.rate_max * self.sim_steps)
-        return Activity(population_rates(fired["actor"], self.actions), level, fired, seen)
+        own = {layer: self._level(name, fired[name]) for layer, name in self.own_critics.items()}
+        level = self._level("critic", fired["critic"])
+        return Activity(population_rates(fired["actor"], self.actions), level, own, fired, seen)
+
+    def _level(self, critic: str, spikes: Tensor) -> Tensor:
+        """The mean rate ``[batch]`` of ``spikes`` ``[time, batch, neurons]`` as a share of the critic's highest."""
+        return spikes.sum(0).mean(-1) / (_highest_rate(self.neuron(critic)) * self.sim_steps)
+>>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
 
     def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
         """What plastic connections saw in several windows between two changes of weights, each a step of its own."""
@@ -192,30 +265,61 @@ class ActorCritic(Network):
             return self.fused.changes(seen, third, rules)
         return rule_changes(self, seen, self._with_windows(seen, third), rules)
 
+    def learning_signals(self, credit: Tensor) -> dict[str, Tensor]:
+        """What each hidden layer that has feedback is told, ``[steps, batch, *shape]`` by its name.
+
+        Args:
+            credit: ``[steps, batch, actions]``: see :meth:`~snnrl.decoders.ActionCode.credit`.
+        """
+        signals = {}
+        for name, feedback in self.feedback.items():
+            assert isinstance(feedback, ErrorFeedback)
+            own = self.own_critics.get(name)
+            if feedback.kind == "symmetric":
+                feedback.read_actions(self.connection(self.readouts[0]).weight)
+            if feedback.kind == "symmetric" or own is not None:
+                reading = self.readouts[1] if own is None else self._reading(own)
+                feedback.read_value(self.connection(reading).weight)
+            signals[name] = feedback(credit)
+        return signals
+
+    def change_feedback(self, changes: Mapping[str, Tensor]) -> None:
+        """Tell adaptive feedback how the weights of plastic connections have been changed, by their keys."""
+        actor, critic = (changes.get(edge.key) for edge in self.readouts)
+        for feedback in self.feedback.values():
+            assert isinstance(feedback, ErrorFeedback)
+            feedback.change(actor, critic)
+
     def input_powers(
         self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State
     ) -> dict[str, Tensor]:
         """The mean squared length of what rules with eligibility multiply postsynaptic activity by, 0-d tensors.
 
-        Arguments are those of :meth:`changes`; keys of the result are presynaptic populations, of whose connections the
-        first one counts.
+        Arguments are those of :meth:`changes`; keys of the result are the names in :attr:`scaled`.
         """
         powers: dict[str, Tensor] = {}
         third = third if self.fused is not None else self._with_windows(seen, third)
         for edge, state in zip(self.plastic(), rules, strict=True):
-            rule = self.rule(edge)
-            if edge.pre in powers or not isinstance(rule, ThreeFactor):
+            rule, name = self.rule(edge), self.scaled.get(edge.key)
+            if name is None or name in powers or not isinstance(rule, ThreeFactor | EProp):
                 continue
             pre, post = seen[edge.key]
             pre = pre if self.fused is not None else rule.presynaptic(pre, post, state, third[edge.key])
             values = pre.value if isinstance(pre, SparseSpikes) else pre
             events = pre.row_count if isinstance(pre, SparseSpikes) else pre[..., 0].numel()
-            powers[edge.pre] = values.square().sum() / events
+            powers[name] = values.square().sum() / events
         return powers
+
+    def _scaled(self) -> dict[str, str]:
+        names = {}
+        for edge in self.plastic():
+            if isinstance(self.rule(edge), ThreeFactor | EProp):
+                names[edge.key] = edge.pre if isinstance(self.rule(edge), ThreeFactor) else edge.key
+        return names
 
     def _with_windows(self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor]) -> dict[str, ThirdFactor]:
         """``third``, and that neurons begin anew after every window of synchronous spikes, and traces with them."""
-        if not self.encoder.synchronous:
+        if not self.encoder.synchronous or self.persistent:
             return dict(third)
         known = {}
         for key, each in third.items():

@@ -110,6 +110,8 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
             require(rule.dt == self.dt, f"{learner}.dt", rule.dt, f"the network's {self.dt}")
             can_score = not rule.uses_score or hasattr(self.neurons[post], "score")
             require(can_score, "rule", learner, f"one that does without the score of stochastic neurons in {post}")
+            has_excess = not rule.uses_excess or hasattr(self.neurons[post], "above_threshold")
+            require(has_excess, "rule", learner, f"another, the neurons in {post} are no leaky membranes")
         count = sum((edge.pre, edge.post) == (pre, post) for edge in self.edges)
         key = f"{pre} to {post}" + (f" {count + 1}" if count else "")
         seen = _shapes_seen(key, connection, self.shapes[pre], self.shapes[post])

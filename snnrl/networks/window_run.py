@@ -26,7 +26,7 @@ class Seen(NamedTuple):
     pre: Spikes
     """``[time, batch, *pre_shape]``, or sparse with rows ``(steps, batch)``."""
     post: Tensor
-    """``[time, batch, *post_shape]`` spikes, or scores for a rule that needs them."""
+    """``[time, batch, *post_shape]`` spikes, or scores or excesses for a rule that needs those."""
 
 
 def rule_changes(
@@ -79,9 +79,11 @@ class WindowRun:
         self.spikes: dict[str, Tensor] = {}
         self.arrived: dict[str, Spikes] = {}
         self.scores: dict[str, Tensor] = {}
+        self.excesses: dict[str, Tensor] = {}
         self.weights: dict[str, Tensor] = {}
         plastic = network.plastic() if learning else []
         self.scored = {edge.post for edge in plastic if network.rule(edge).uses_score}
+        self.measured = {edge.post for edge in plastic if network.rule(edge).uses_excess}
         self.changing = {edge.key for edge in plastic} if torch.is_grad_enabled() else set()
 
     def run(self, loops: list[Loop]) -> None:
@@ -107,7 +109,8 @@ class WindowRun:
         rule, pre = self.network.rule(edge), self.arrived[edge.key]
         if isinstance(pre, SparseSpikes) and self.given.length == 1:  # one step after the other, as any spike train
             pre = pre.dense()
-        post = (self.scores if rule.uses_score else self.spikes)[edge.post]
+        told = self.scores if rule.uses_score else self.excesses if rule.uses_excess else self.spikes
+        post = told[edge.post]
         return Seen(
             pre if isinstance(pre, SparseSpikes) else _viewed(pre, edge.pre_shape), _viewed(post, edge.post_shape)
         )
@@ -126,9 +129,8 @@ class WindowRun:
             if held is None and not gives_new_memory(self.network.connection(edge)):
                 shared.add(edge.post)
         whole = {name: self._silence(name) if value is None else value for name, value in current.items()}
-        by_steps = loop.inside or any(
-            name in self.given.inject or name in self.scored or self.recorder.wants_state(name) for name in names
-        )
+        watched = self.scored | self.measured | set(self.given.inject)
+        by_steps = loop.inside or any(name in watched or self.recorder.wants_state(name) for name in names)
         if by_steps:
             self._step(loop.inside, names, whole)
             return
@@ -176,6 +178,7 @@ class WindowRun:
         heard: dict[str, list[Tensor]] = {edge.key: [] for edge in inside}
         fired: dict[str, list[Tensor]] = {name: [] for name in names}
         scores: dict[str, list[Tensor]] = {name: [] for name in names if name in self.scored}
+        excesses: dict[str, list[Tensor]] = {name: [] for name in names if name in self.measured}
         for step in range(self.given.time):
             now = {name: current[name][step] for name in names}
             for edge in inside:
@@ -188,6 +191,8 @@ class WindowRun:
                     potential = "v" if hasattr(before, "v") else before._fields[0]
                     raised = getattr(before, potential) + self.given.inject[name][step]
                     before = before._replace(**{potential: raised})
+                if name in excesses:
+                    excesses[name].append(neuron.above_threshold(now[name], before))
                 if name in self.given.expected:
                     out, after = neuron.expect(now[name].unsqueeze(0), before)
                     out = out[0]
@@ -205,6 +210,7 @@ class WindowRun:
         for name in names:
             self.spikes[name] = torch.stack(fired[name])
         self.scores.update({name: torch.stack(score) for name, score in scores.items()})
+        self.excesses.update({name: torch.stack(excess) for name, excess in excesses.items()})
         for edge in inside:
             self.arrived[edge.key] = torch.stack(heard[edge.key])
             self.under_way[edge.key] = torch.stack(past[edge.key][self.given.time :], dim=1)

@@ -63,6 +63,11 @@ class AdaptiveLIF(LeakyMembrane[AdaptiveLIFState]):
     def limits(self, name: str) -> Limits:
         return at_least(0) if name in ("increment", "beta") else super().limits(name)
 
+    @property
+    def threshold_rise(self) -> Value:
+        """By how much a spike raises the threshold of the next step."""
+        return self.value("increment") * self.decay_of("tau_adaptation")
+
     def init_state(self, batch: int) -> AdaptiveLIFState:
         return AdaptiveLIFState(
             v=self.zeros(batch) + self.v_rest, adaptation=self.zeros(batch), **self.shared_leaves(batch)
@@ -111,6 +116,11 @@ class LSNN(AdaptiveLIF):
         LeakyMembrane.__init__(self, shape, reset="soft", **settings)
         self.set_value("tau_adaptation", tau_adaptation)
         self.set_value("beta", beta)
+
+    @property
+    def threshold_rise(self) -> Value:
+        """By how much a spike raises the threshold of the next step."""
+        return self.value("beta") * self.loss_of("tau_adaptation")
 
     def charge(self, current: Tensor, state: AdaptiveLIFState) -> AdaptiveLIFState:
         return state._replace(v=self._charged(state.v, current))

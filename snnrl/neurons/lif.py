@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from snnrl.errors import require
 from snnrl.kernels import LIFWindow, lif_scan
 from snnrl.kernels.plain import needs_torch
-from snnrl.neurons.base import S, SpikingNeuron, steps_like, window_of
+from snnrl.neurons.base import S, SpikingNeuron, step_of, steps_like, window_of
 from snnrl.neurons.settings import POTENTIAL, Limits, Value, above, below, larger
 from snnrl.settings import register
 from snnrl.traces import scan_trace
@@ -109,6 +109,15 @@ class LeakyMembrane(SpikingNeuron[S]):
         """The potential ``v`` after ``spikes``."""
         lowered = v - (self.value("v_threshold") - self.v_rest) if self.soft_reset else self.v_reset
         return torch.where(spikes > 0, lowered, v)
+
+    def above_threshold(self, current: Tensor, state: S) -> Tensor:
+        """How far above threshold ``current`` takes it in this step, ``[batch, *shape]``; -inf while refractory.
+
+        For rules that weigh by how near a neuron was to a spike; :meth:`forward` fires where it is 0 or more.
+        """
+        before: Any = state  # whose leaves a NamedTuple of any kind does not tell
+        excess = self.excess(self.charge(step_of(current, state), state))
+        return excess.masked_fill(before.refractory > 0, -torch.inf) if self.refractory_steps else excess
 
     def _window(self, model: type) -> LIFWindow | None:
         """The settings as compiled loops for ``model`` take them.

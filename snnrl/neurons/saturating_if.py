@@ -81,6 +81,13 @@ class SaturatingIF(Neuron[SaturatingIFState]):
     def init_state(self, batch: int) -> SaturatingIFState:
         return SaturatingIFState(u=self.zeros(batch), v=self.zeros(batch) + self.phase)
 
+    def gained(self, before: SaturatingIFState, after: SaturatingIFState) -> Tensor:
+        """What the membranes have gained from one state to another, in parts of a spike ``[batch, *shape]``.
+
+        Together with the spikes fired meanwhile this is the integral of the drive, exactly.
+        """
+        return after.v - before.v
+
     def _drive(self, u: Tensor) -> Tensor:
         return self.rate_max * (self.tonic + self.gain * u).clamp(0, 1)
 

@@ -11,6 +11,7 @@ from snnrl.plasticity.base import (
     zero_trace,
 )
 from snnrl.plasticity.delta_rule import DeltaRule, DeltaRuleState
+from snnrl.plasticity.e_prop import EProp, EPropState
 from snnrl.plasticity.first_spike import FirstSpikeState, FirstSpikeSTDP
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
@@ -19,6 +20,7 @@ from snnrl.plasticity.returns import ReturnScale, ValueRange
 from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, Rmax
 from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
 from snnrl.plasticity.three_factor import EligibilityState, ThreeFactor
+from snnrl.plasticity.truncated import TruncatedThreeFactor
 from snnrl.plasticity.winner_take_all import WinnerTakeAllState, WinnerTakeAllSTDP
 from snnrl.settings import Registry
 
@@ -34,6 +36,8 @@ __all__ = [
     "AnyRule",
     "DeltaRule",
     "DeltaRuleState",
+    "EProp",
+    "EPropState",
     "EligibilityState",
     "FirstSpikeSTDP",
     "FirstSpikeState",
@@ -56,6 +60,7 @@ __all__ = [
     "ThreeFactor",
     "TripletSTDP",
     "TripletState",
+    "TruncatedThreeFactor",
     "ValueRange",
     "WeightDependentSTDP",
     "WinnerTakeAllSTDP",

@@ -72,6 +72,8 @@ class Rule(FixedSettings, KnownSettings, nn.Module, ABC, Generic[S]):
     Attributes:
         uses_modulator: whether the rule needs a third factor.
         uses_score: whether ``post`` is the score of stochastic neurons in place of their spikes.
+        uses_excess: whether ``post`` is how far the neurons were above threshold in place of their spikes, as
+            :meth:`~snnrl.neurons.lif.LeakyMembrane.above_threshold` says.
         dt: simulation step in ms for which its constants were made.
     """
 
@@ -80,6 +82,7 @@ class Rule(FixedSettings, KnownSettings, nn.Module, ABC, Generic[S]):
 
     uses_modulator: ClassVar[bool] = False
     uses_score: ClassVar[bool] = False
+    uses_excess: ClassVar[bool] = False
 
     def __call__(
         self,
@@ -109,7 +112,8 @@ class Rule(FixedSettings, KnownSettings, nn.Module, ABC, Generic[S]):
             connection: the synapses.
             pre: ``[time, batch, *pre_shape]`` presynaptic spikes; or sparse ones with rows ``(steps, batch)``, which
                 are fired together at the beginning of each step of the third factor, and whose trace ends with it.
-            post: ``[time, batch, *post_shape]`` postsynaptic spikes; ``time`` is a multiple of ``steps``.
+            post: ``[time, batch, *post_shape]`` postsynaptic spikes, or what :attr:`uses_score` and :attr:`uses_excess`
+                say; ``time`` is a multiple of ``steps``.
             state: from :meth:`init_state` or the last window; eligibility is updated in place.
             third: the third factor, ``steps`` of them.
 

@@ -22,6 +22,32 @@ class EligibilityState(NamedTuple):
     """Of the spikes: ``[batch, *pre_shape]``, and for rules that need it ``[batch, *post_shape]``."""
     eligibility: Tensor
     """``[batch, *weight.shape]``, already decayed to the step that comes next."""
+    earlier: tuple[Earlier, ...] = ()
+    """Of rules that keep the coincidences themselves: those of windows before, the oldest first."""
+
+
+class Earlier(NamedTuple):
+    """The coincidences of a window before, see :class:`~snnrl.plasticity.TruncatedThreeFactor`."""
+
+    pre: tuple[Tensor, ...]
+    """``[steps * events, batch, *pre_shape]``, or row, neuron and amplitude of sparse events."""
+    post: Tensor
+    """``[steps, events, batch, *post_shape]``, times its gate."""
+    left: Tensor
+    """``[steps, batch]``: what is left of each step's eligibility."""
+
+
+class Returns(NamedTuple):
+    """What the third factor makes of the steps of a window."""
+
+    share: Tensor
+    """``[steps, batch]``: what the coincidences of each step earn within the window."""
+    reach: Tensor
+    """``[steps, batch]``: what is left of them after it."""
+    waiting: Tensor
+    """``[batch]``: what the eligibility from before the window earns."""
+    through: Tensor
+    """``[batch]``: what is left of that after the window."""
 
 
 class Coincidences(NamedTuple):
@@ -182,6 +208,21 @@ class ThreeFactor(Rule[EligibilityState]):
         Returns:
             The change ``[*weight.shape]`` summed over steps and batch.
         """
+        found = self.returns(third, length)
+        post = post if third.gate is None else post * third.gate.unsqueeze(1)
+        steps, events, batch = post.shape[:3]
+        flat_pre = pre.flatten(0, 1) if isinstance(pre, Tensor) else pre.reshape_rows(steps * events, batch)
+
+        delta = connection.sum_rows(eligibility, found.waiting)
+        earned = scaled(post, found.share).flatten(0, 2).unsqueeze(1)
+        delta = delta + connection.hebbian(earned, fold_batch(flat_pre))[0]
+
+        eligibility.mul_(per_row(found.through, eligibility))
+        connection.hebbian(scaled(post, found.reach).flatten(0, 1), flat_pre, out=eligibility)
+        return delta
+
+    def returns(self, third: ThirdFactor, length: int = 1) -> Returns:
+        """What steps of ``length`` simulation steps earn."""
         modulator, instant = required(third.modulator), third.instant
         if self.learning_rate != 1:
             modulator = self.learning_rate * modulator
@@ -190,18 +231,8 @@ class ThreeFactor(Rule[EligibilityState]):
         going_on = torch.ones_like(modulator) if third.continuing is None else third.continuing
         carry = (self.decay**length if spread else self.decay) * going_on
         earned, reach, through = _returns(modulator, carry, self.decay * going_on if spread else carry)
-        share = earned if instant is None else earned + instant
-        post = post if third.gate is None else post * third.gate.unsqueeze(1)
-        steps, events, batch = post.shape[:3]
-        flat_pre = pre.flatten(0, 1) if isinstance(pre, Tensor) else pre.reshape_rows(steps * events, batch)
-
         waiting = self.decay ** (length - 1) * earned[0] if spread else earned[0]
-        delta = connection.sum_rows(eligibility, waiting)
-        delta = delta + connection.hebbian(_scaled(post, share).flatten(0, 2).unsqueeze(1), _fold_batch(flat_pre))[0]
-
-        eligibility.mul_(per_row(through, eligibility))
-        connection.hebbian(_scaled(post, reach).flatten(0, 1), flat_pre, out=eligibility)
-        return delta
+        return Returns(earned if instant is None else earned + instant, reach, waiting, through)
 
 
 def required(modulator: Tensor | None) -> Tensor:
@@ -228,12 +259,12 @@ def _returns(modulator: Tensor, carry: Tensor, last: Tensor) -> tuple[Tensor, Te
     return earned, reach, onward
 
 
-def _scaled(post: Tensor, factor: Tensor) -> Tensor:
+def scaled(post: Tensor, factor: Tensor) -> Tensor:
     """``post`` ``[steps, events, batch, ...]`` times ``factor`` ``[steps, batch]``."""
     return post * per_row(factor.unsqueeze(1), post)
 
 
-def _fold_batch(activity: Tensor | SparseSpikes) -> Tensor | SparseSpikes:
+def fold_batch(activity: Tensor | SparseSpikes) -> Tensor | SparseSpikes:
     """``[events, batch, ...]`` as ``[events * batch, 1, ...]``: the sum over rows is a sum over events."""
     if isinstance(activity, Tensor):
         return activity.flatten(0, 1).unsqueeze(1)

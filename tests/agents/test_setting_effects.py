@@ -53,9 +53,10 @@ OTHER: dict[str, Any] = {
 
 ELSEWHERE = {
     "action_bins": "a Box of actions alone has bins",
+    "hidden_plasticity": "networks with hidden layers alone have something that it keeps from learning",
     "warmup_steps": "an encoder that has to see random play first, as that of pictures, alone has a warm-up",
 }
-"""Settings that count only for other spaces, and why."""
+"""Settings that count only for other spaces or networks, and why."""
 
 
 def trained(
@@ -104,3 +105,14 @@ def test_bins_count_where_actions_are_continuous_and_a_warm_up_where_pictures_ar
     pictures = spaces.Box(0, 255, (1, 48, 48), np.uint8)
     waits = [trained({"warmup_steps": steps}, pictures)["waits"] for steps in (8, 100)]
     assert waits == [[1.0], [0.0]]
+
+
+def test_whether_hidden_layers_learn_counts_where_there_are_some() -> None:
+    connection = {"name": "dense", "weight_mean": 0.5, "weight_std": 0.1}
+    hidden = {"network": {"hidden": [{"size": 5, "rule": "three_factor", "connection": connection}]}}
+    learned, kept, first = (
+        trained({**hidden, "hidden_plasticity": learns, "plasticity": plastic})
+        for learns, plastic in ((True, True), (False, True), (True, False))
+    )
+    weight = "network.connections.input to hidden_1.weight"
+    assert learned[weight] != first[weight] == kept[weight]

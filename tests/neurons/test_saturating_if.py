@@ -155,3 +155,15 @@ def test_a_neuron_has_nothing_to_save_or_learn() -> None:
 def test_a_wrong_setting_is_named_with_what_would_be_right(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         SaturatingIF(1, **settings)
+
+
+def test_spikes_and_what_membranes_have_gained_are_the_integral_of_the_drive() -> None:
+    neuron = SaturatingIF(5, gain=0.2, tonic=0.5, rate_max=1.0)
+    current = torch.randn((8, 3, 5), generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    before = neuron.init_state(3)
+    spikes, after = neuron.scan(current, before)
+    state, integral = before, torch.zeros(3, 5)
+    for step in current:
+        _, state = neuron(step, state)
+        integral += (0.5 + 0.2 * state.u).clamp(0, 1)
+    torch.testing.assert_close(spikes.sum(0) + neuron.gained(before, after), integral)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ from snnrl.plasticity import (
     STDP,
     TDSTDP,
     DeltaRule,
+    EProp,
     FirstSpikeSTDP,
     Hebbian,
     Homeostasis,
@@ -63,6 +65,7 @@ RULES: dict[str, Callable[[], Rule[Any]]] = {
     "FirstSpikeSTDP": lambda: FirstSpikeSTDP(a_plus=0.3, a_minus=0.2),
     "WinnerTakeAllSTDP": lambda: WinnerTakeAllSTDP(learning_rate=0.1, depression=0.3, w_max=0.8, tau_pre=5.0),
     "DeltaRule": lambda: DeltaRule(learning_rate=0.1, momentum=0.5),
+    "EProp": lambda: EProp(0.8, tau_mem=5.0, tau_readout=4.0, tau_adaptation=9.0, threshold_rise=0.3),
 }
 MODULATED = [name for name, make in RULES.items() if make().uses_modulator]
 READ_WEIGHTS = ("WeightDependentSTDP", "Oja", "Homeostasis", "FirstSpikeSTDP", "WinnerTakeAllSTDP")
@@ -87,7 +90,14 @@ KINDS: dict[str, tuple[Callable[..., Connection], tuple[int, ...]]] = {
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_rule = pytest.mark.parametrize("name", RULES)
-additive_rule = pytest.mark.parametrize("name", ADDITIVE)
+
+
+def on_kinds(names: Iterable[str]) -> pytest.MarkDecorator:
+    """Rules on all kinds of connections, but e-prop where several synapses share a weight, which it refuses."""
+    pairs = product(names, KINDS)
+    return pytest.mark.parametrize(
+        ("name", "kind"), [pair for pair in pairs if not (pair[0] == "EProp" and pair[1].startswith("convolution"))]
+    )
 
 
 def assert_equal(actual: Tensor, expected: Tensor) -> None:
@@ -132,8 +142,7 @@ class Case:
         return self.rule(self.connection, pre, post, self.start(pre.shape[1]) if state is None else state, third)
 
 
-@every_rule
-@every_kind
+@on_kinds(RULES)
 def test_a_change_is_finite_in_the_shape_of_the_weights_and_not_nothing(name: str, kind: str) -> None:
     for batch in (1, 4):
         case = Case(name, kind, batch)
@@ -145,8 +154,7 @@ def test_a_change_is_finite_in_the_shape_of_the_weights_and_not_nothing(name: st
         assert not change.requires_grad
 
 
-@additive_rule
-@every_kind
+@on_kinds(ADDITIVE)
 def test_the_change_of_a_batch_is_the_sum_of_its_rows_changes(name: str, kind: str) -> None:
     case = Case(name, kind, 4)
     together, after = case.change()
@@ -157,8 +165,7 @@ def test_the_change_of_a_batch_is_the_sum_of_its_rows_changes(name: str, kind: s
             assert_equal(mine, of_all[row : row + 1])
 
 
-@additive_rule
-@every_kind
+@on_kinds(ADDITIVE)
 def test_a_window_equals_its_steps_one_by_one_while_weights_stand_still(name: str, kind: str) -> None:
     for batch in (1, 4):
         case = Case(name, kind, batch)
@@ -185,8 +192,7 @@ def unfolding(kind: str) -> Tensor:
     return torch.stack(current)
 
 
-@additive_rule
-@every_kind
+@on_kinds(ADDITIVE)
 def test_a_change_is_that_of_the_dense_connection_that_transmits_the_same(name: str, kind: str) -> None:
     """Dense weights ``W(w)`` are what each neuron alone evokes; ``dw`` is ``dW`` pulled back through that map.
 
@@ -214,8 +220,7 @@ def test_a_change_is_that_of_the_dense_connection_that_transmits_the_same(name: 
         assert_equal(change.flatten(), torch.einsum("wji,ji->w", unfolded, dense_change))
 
 
-@pytest.mark.parametrize("name", MODULATED)
-@every_kind
+@on_kinds(MODULATED)
 def test_a_zero_modulator_changes_nothing_and_yet_the_state_goes_on(name: str, kind: str) -> None:
     case = Case(name, kind, 4)
     _, told = case.change()
@@ -244,8 +249,7 @@ def test_a_missing_modulator_is_named(name: str) -> None:
         case.change()
 
 
-@pytest.mark.parametrize("name", [name for name in RULES if name != "Homeostasis"])
-@every_kind
+@on_kinds(name for name in RULES if name != "Homeostasis")
 def test_without_spikes_nothing_changes(name: str, kind: str) -> None:
     case = Case(name, kind, 4)
     case.pre.zero_()
@@ -265,8 +269,7 @@ def test_without_spikes_homeostasis_makes_every_weight_larger(kind: str) -> None
     assert_equal(change, 0.01 * lack * times * case.connection.weight)
 
 
-@every_rule
-@every_kind
+@on_kinds(RULES)
 def test_changes_that_are_applied_leave_weights_in_bounds(name: str, kind: str) -> None:
     case = Case(name, kind, 4)
     change, _ = case.change()
@@ -292,8 +295,7 @@ def test_a_rule_has_nothing_to_save(name: str) -> None:
     assert RULES[name]().state_dict() == {}
 
 
-@every_rule
-@pytest.mark.parametrize("kind", ["dense", "sparse", "convolution", "local", "one to one", "mean field"])
+@on_kinds(RULES)
 def test_bfloat16_weights_are_changed_as_float32_ones_of_the_same_value(name: str, kind: str) -> None:
     case = Case(name, kind, 4)
     make, _ = KINDS[kind]
@@ -315,8 +317,7 @@ DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.boo
 """In which spikes may come."""
 
 
-@every_rule
-@every_kind
+@on_kinds(RULES)
 def test_spikes_of_every_dtype_are_learned_from_by_weights_of_every_dtype(name: str, kind: str) -> None:
     """The scores of stochastic neurons are no whole numbers: those are given in floating-point types alone."""
     case = Case(name, kind, 2)

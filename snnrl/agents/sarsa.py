@@ -1,0 +1,137 @@
+"""Spiking action values, learned by Sarsa(lambda) with a three-factor rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from snnrl import noise
+from snnrl.agents.rstdp import RSTDP, Decision, surprisal
+from snnrl.agents.rstdp_config import RSTDPConfig
+from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, NetworkConfig
+from snnrl.envs import EnvConfig
+from snnrl.networks import Activity
+from snnrl.settings import Part, register, setting
+from snnrl.spaces import Space
+from snnrl.types import Action
+
+CERTAIN = 100.0
+"""Temperatures by which a choice that exploration dictates is ahead of the best."""
+
+LARGEST_VALUE = 1.1
+"""Values are told apart up to so many times the largest return."""
+
+
+HALF_ACTIVE = Part("saturating_if", {"gain": 0.2, "tonic": 0.5, "rate_max": 1.0})
+"""Integrate-and-fire neurons whose rate is half the highest at first."""
+TRUNCATED = Part("truncated_three_factor", {})
+
+
+@dataclass(frozen=True)
+class SarsaConfig(RSTDPConfig):
+    """Recipe of :class:`Sarsa`: that of R-STDP with other defaults, where ``temperature`` has the unit of values."""
+
+    sim_steps: int = setting(10, "simulation steps in one environment step", at_least=1)
+    tau: float = setting(10.0, "time constant of synaptic currents and presynaptic traces in ms", above=0)
+    update_every: int = setting(16, "environment steps after which weight changes are applied", at_least=1)
+    network: NetworkConfig = setting(
+        NetworkConfig(
+            actor=ActorConfig(neuron=HALF_ACTIVE, rule=TRUNCATED, per_action=4),
+            critic=CriticConfig(neuron=HALF_ACTIVE, rule=TRUNCATED, size=8),
+        ),
+        "hidden layers, advantages of actions and the value of the state",
+    )
+    temperature: float = setting(0.001, "of the softmax over values", above=0)
+    epsilon: float = setting(0.04, "share of decisions that are made at random", at_least=0, at_most=1)
+    exploration_steps: int = setting(10, "for how many of them one action is kept, on average", at_least=1)
+    exploration_bonus: float = setting(0.0, "must be 0: epsilon is the share of exploration", at_least=0, at_most=0)
+    trace_lambda: float = setting(0.9, "decay of eligibility beyond the discount", at_least=0, at_most=1)
+    actor_lr: float = setting(7e-3, "learning rate of advantages, and of hidden layers", at_least=0)
+    critic_lr: float = setting(7e-3, "learning rate of the value of the state", at_least=0)
+    lr_per_input: bool = setting(
+        True, "divide the learning rates by the mean squared length of the presynaptic activity"
+    )
+    normalise_td: bool = setting(False, "must be false: value and advantages learn from one error", choices=(False,))
+    entropy_coef: float = setting(0.0, "modulator for choosing what is unlikely", at_least=0)
+    postsynaptic_floor: float = setting(
+        1.0, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
+    )
+    weight_mean: float | None = setting(0.0, "mean of the initial weights")
+    weight_std: float | None = setting(0.0, "standard deviation of the initial weights", at_least=0)
+    weight_bound: float = setting(5.0, "largest absolute weight", above=0)
+
+
+@register("sarsa")
+class Sarsa(RSTDP):
+    r"""Populations whose rate is the value of an action, ``Q(s, a) = V(s) + A(s, a)``, learned by Sarsa(lambda).
+
+    The network is that of :class:`~snnrl.agents.rstdp.RSTDP`, with deterministic neurons at both ends: the critic's
+    rate is the value ``V`` of the state, shared by all actions, and the rate of an action's population, less half the
+    highest, its advantage ``A`` (dueling network: Wang et al. 2016, ICML). Rates are those of integrate-and-fire
+    neurons with a soft reset, and what their membranes have gained counts as a part of a spike: actions differ by
+    hundredths of a value, fewer than the spikes of a window can tell.
+
+    The modulator is the error ``r + gamma Q(s', a') - Q(s, a)`` of Sarsa(lambda) (Rummery & Niranjan 1994; Sutton &
+    Barto 2018, Reinforcement Learning, sec. 12.7), broadcast to all synapses; those of the critic learn from every
+    decision, those of an action's population from the decisions for it. Actions are drawn from the softmax of
+    their values; ``epsilon`` of the time all are alike, and then one is kept for ``exploration_steps`` decisions on
+    average (Dabney, Ostrovski & Barreto 2021, ICLR). Where an action is made of several numbers, each has advantages of
+    its own, which add up.
+
+    Args and errors are those of :class:`~snnrl.agents.rstdp.RSTDP`.
+    """
+
+    Config = SarsaConfig
+    GRADED = True
+    config: SarsaConfig
+
+    def __init__(
+        self, observation_space: Space, action_space: Space, config: SarsaConfig, env: EnvConfig, seed: int = 0
+    ) -> None:
+        super().__init__(observation_space, action_space, config, env, seed)
+        self._most = self.network.actor_rate_max * config.sim_steps
+
+    def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
+        """Values at both ends of the critic's rates: where they are measured, zero is in the middle.
+
+        Returns of many games are all positive, and a critic that begins in the middle of them expects too much of
+        every action; learning takes many times as long.
+        """
+        return super()._value_range(dtype) if self.returns is None else (-LARGEST_VALUE, LARGEST_VALUE)
+
+    def _advantage(self, activity: Activity) -> Tensor:
+        """``[batch, populations]``, in units of the value."""
+        return self._span(activity) * (activity.preference / self._most - 0.5)
+
+    def _span(self, activity: Activity) -> Tensor | float:
+        """By how much values can differ."""
+        low, high = self._value_range(activity.preference.dtype)
+        return high - low
+
+    def _decide(
+        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
+    ) -> tuple[Tensor, Decision, Tensor | None]:
+        advantage, temperature = self._advantage(activity), self.config.temperature
+        policy = self.code.policy(advantage, temperature, permitted)
+        bonus = self._exploration_bonus(bonus, advantage)
+        ahead = self._span(activity) + CERTAIN * temperature
+        behaviour = self.code.policy(advantage + ahead * bonus, temperature, permitted)
+        choice = self.code.explore(behaviour, self.generator, permitted)
+        credit = self.code.indicator(choice, advantage.dtype)
+        value = self.value(activity.level) + (advantage * credit).sum(-1)
+        return choice, Decision(activity, value, credit, surprisal(choice, policy)), bonus
+
+    def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
+        """1 for the choices of rows that explore now, else 0; now and then drawn anew."""
+        batch = len(preference)
+        choice = self.code.at_random(batch, self.device, self.generator)
+        chance, anew = noise.uniform((2, batch, 1), preference, self.generator)
+        drawn = self.code.indicator(choice, preference.dtype) * (chance < self.config.epsilon)
+        return drawn if bonus is None else torch.where(anew < 1 / self.config.exploration_steps, drawn, bonus)
+
+    def _play(self, activity: Activity, permitted: Tensor | None, *, deterministic: bool) -> Action:
+        return super()._play(
+            activity._replace(preference=self._advantage(activity)), permitted, deterministic=deterministic
+        )

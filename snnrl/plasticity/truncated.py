@@ -1,0 +1,94 @@
+"""The three-factor rule with truncated traces: recent coincidences in place of an eligibility at each synapse."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from snnrl.connections.base import Connection
+from snnrl.errors import require
+from snnrl.plasticity.base import Shape, ThirdFactor, zero_trace
+from snnrl.plasticity.three_factor import Earlier, EligibilityState, ThreeFactor, fold_batch, scaled
+from snnrl.settings import register
+from snnrl.spikes import SparseSpikes
+
+
+@register("truncated_three_factor")
+class TruncatedThreeFactor(ThreeFactor):
+    r"""The change of :class:`~snnrl.plasticity.ThreeFactor`, where eligibility that has become small is forgotten.
+
+    A synapse's eligibility is a decaying sum of its coincidences. Here the coincidences themselves are kept, window by
+    window, until ``decay`` has left less than ``cutoff`` of them. Memory and work follow the number of spikes and not
+    that of synapses: with thousands of inputs of which few spike, this is many times faster. Such truncated traces are
+    usual with sparse features (Cichosz 1995, J. Artif. Intell. Res. 2:287; Liang, Machado, Talvitie & Bowling 2016,
+    AAMAS). Episodes that end are told by ``continuing`` alone: rows of the state cannot be reset.
+
+    Args:
+        decay: factor by which eligibility shrinks from one step of the third factor to the next, in [0, 1].
+        tau_pre: time constant of the presynaptic trace in ms.
+        postsynaptic_floor: added to postsynaptic spikes, so that the synapses of silent neurons learn as well.
+        learning_rate: by which changes are multiplied.
+        cutoff: share of a coincidence below which it is forgotten, in (0, 1].
+        dt: simulation step in ms.
+
+    Raises:
+        ConfigError: a setting out of range, or a time constant shorter than ``dt``.
+    """
+
+    def __init__(
+        self,
+        decay: float = 0.9,
+        *,
+        tau_pre: float = 10.0,
+        postsynaptic_floor: float = 0.0,
+        learning_rate: float = 1.0,
+        cutoff: float = 0.02,
+        dt: float = 1.0,
+    ) -> None:
+        super().__init__(
+            decay, tau_pre=tau_pre, postsynaptic_floor=postsynaptic_floor, learning_rate=learning_rate, dt=dt
+        )
+        require(0 < cutoff <= 1, "cutoff", cutoff, "in (0, 1]")
+        self.cutoff = cutoff
+
+    def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EligibilityState:
+        return EligibilityState((zero_trace(connection, batch, pre_shape),), zero_trace(connection, batch, (0,)))
+
+    @torch.no_grad()
+    def forward(
+        self,
+        connection: Connection,
+        pre: Tensor | SparseSpikes,
+        post: Tensor,
+        state: EligibilityState,
+        third: ThirdFactor,
+    ) -> tuple[Tensor, EligibilityState]:
+        window = self._window(post, third)
+        found = self.coincidences(pre, post, state.traces, window)
+        returns = self.returns(third)
+        gated = found.post if third.gate is None else found.post * third.gate.unsqueeze(1)
+        now = Earlier(_parts(found.pre), gated, returns.reach)
+        delta = connection.new_eligibility(1)
+        earlier, age = [now], window.steps
+        for past in reversed(state.earlier):
+            _add(connection, past, past.left * returns.waiting, found.pre, delta)
+            if self.decay**age >= self.cutoff:
+                earlier.append(past._replace(left=past.left * returns.through))
+            age += len(past.left)
+        _add(connection, now, returns.share, found.pre, delta)
+        return delta[0], EligibilityState(found.traces, state.eligibility, tuple(reversed(earlier)))
+
+
+def _parts(pre: Tensor | SparseSpikes) -> tuple[Tensor, ...]:
+    return (pre.flatten(0, 1),) if isinstance(pre, Tensor) else (pre.row, pre.index, pre.value)
+
+
+def _add(connection: Connection, past: Earlier, factor: Tensor, like: Tensor | SparseSpikes, delta: Tensor) -> None:
+    """Add a window's coincidences times ``factor`` ``[steps, batch]`` to ``delta`` ``[1, *weight.shape]``."""
+    steps, events, batch = past.post.shape[:3]
+    if isinstance(like, Tensor):
+        pre: Tensor | SparseSpikes = past.pre[0]
+    else:
+        row, index, value = past.pre
+        pre = SparseSpikes(row, index, value, (steps * events, batch), like.size)
+    connection.hebbian(scaled(past.post, factor).flatten(0, 2).unsqueeze(1), fold_batch(pre), out=delta)
