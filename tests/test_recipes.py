@@ -379,12 +379,8 @@ def test_a_recipe_can_begin_with_another(tmp_path: Path, monkeypatch: pytest.Mon
     )
 
 
-def test_a_setting_of_an_agent_of_ones_own_says_how_it_is_added(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "agents").mkdir()
-    (tmp_path / "agents" / "Mine.yaml").write_text("name: my_module:MyAgent\n")
-    monkeypatch.chdir(tmp_path)
+def test_a_setting_of_an_agent_of_ones_own_says_how_it_is_added() -> None:
+    write("agents/Mine.yaml", "name: my_module:MyAgent\n")
     with pytest.raises(ConfigError, match=r"agent\.greed=0\.7: .* is added by \+agent\.greed=0\.7"):
         compose_run(["env=CartPole", "agent=Mine", "agent.greed=0.7"])
     assert compose_run(["env=CartPole", "agent=Mine", "+agent.greed=0.7"])["agent"]["greed"] == 0.7

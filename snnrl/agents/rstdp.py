@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from snnrl.agents.base import Agent, Metrics
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
+from snnrl.agents.rstdp_state import Decision, Glimpse, Outcome, RSTDPState, Signal
 from snnrl.decoders import ActionCode
 from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
@@ -25,74 +26,6 @@ from snnrl.settings import register
 from snnrl.spaces import Space, as_batch, first, split
 from snnrl.state import State, reset_rows
 from snnrl.types import Action, Array, Observation, PolicyState
-
-
-class Signal(NamedTuple):
-    """:class:`~snnrl.envs.Feedback` where the weights are."""
-
-    reward: Tensor
-    terminated: Tensor
-    truncated: Tensor
-    reset: Tensor
-
-
-class Decision(NamedTuple):
-    """A decision whose outcome is not known yet."""
-
-    activity: Activity
-    value: Tensor
-<<<<<<< HEAD
-    """``[batch]``: the return that is predicted."""
-=======
-    """``[batch]``: the critic's prediction."""
-    own_values: Mapping[str, Tensor]
-    """``[batch]``: that of each hidden layer that has a critic of its own, by the layer's name."""
->>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
-    credit: Tensor
-    """``[batch, populations]``: the share of each action's population in the outcome."""
-    surprisal: Tensor
-    """``[batch]``: how much less likely than usual the choice was, ``-log p - entropy``."""
-
-
-class Outcome(NamedTuple):
-    """A decision and what came of it: one step of the third factor."""
-
-    seen: Mapping[str, Seen]
-    """What each plastic connection saw, by its key."""
-    credit: Tensor
-    td_error: Tensor
-    decided: Tensor
-    """``[batch]``: 1, but 0 where the observation only began an episode."""
-    continuing: Tensor
-    surprisal: Tensor
-    own_errors: Mapping[str, Tensor]
-    """``[batch]``, temporal-difference errors of hidden layers that have a critic of their own."""
-
-
-class Glimpse(NamedTuple):
-    """One step of the random play by which an encoder is calibrated."""
-
-    observation: Array
-    action: NDArray[np.int64]
-    """``[batch]``, a number for each combination of choices."""
-    reset: NDArray[np.bool_]
-
-
-class RSTDPState(NamedTuple):
-    """Training state of :class:`RSTDP`."""
-
-    network: ActorCriticState
-    rules: State
-    """State of each plastic connection's rule."""
-    decision: Decision | None
-    window: tuple[Outcome, ...]
-    """Decisions since the last change of weights."""
-    glimpses: tuple[Glimpse, ...]
-    """What has been seen during the warm-up; empty afterwards."""
-    exploration_bonus: Tensor | None
-    """``[batch, populations]``, added to preferences while exploring."""
-    returns: Tensor
-    """``[batch]`` discounted sums of past rewards; empty where the critic's range is given."""
 
 
 @register("rstdp")
@@ -207,32 +140,14 @@ class RSTDP(Agent[RSTDPState]):
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
         activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
-<<<<<<< HEAD
         choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
         window, returns = state.window, state.returns
-=======
-        window, returns, value = state.window, state.returns, self.value(activity.level)
-        own_values = {name: self.value(level) for name, level in activity.own_levels.items()}
->>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
         if state.decision is not None:
             if self.returns is not None:
                 ended = signal.terminated | signal.truncated
                 reward, returns = self.returns(signal.reward, signal.reset, ended, returns)
                 signal = signal._replace(reward=reward)
-<<<<<<< HEAD
-            window = (*window, self._outcome(state.decision, signal, decision.value))
-=======
-            window = (*window, self._outcome(state.decision, signal, value, own_values))
-        temperature = self.config.temperature
-        policy = self.code.policy(activity.preference, temperature, permitted)
-        bonus, behaviour = state.exploration_bonus, policy
-        if self.config.exploration_bonus:
-            bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
-        choice = self.code.explore(behaviour, self.generator, permitted)
-        credit, surprisal = self.code.credit(choice, policy), _surprisal(choice, policy)
-        decision = Decision(activity, value, own_values, credit, surprisal)
->>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
+            window = (*window, self._outcome(state.decision, signal, decision))
         after = state._replace(
             network=network, decision=decision, window=window, exploration_bonus=bonus, returns=returns
         )
@@ -249,12 +164,16 @@ class RSTDP(Agent[RSTDPState]):
             behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
-        return choice, Decision(activity, value, credit, surprisal(choice, policy)), bonus
+        return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
 
     def value(self, level: Tensor) -> Tensor:
         """What a critic of this rate predicts, ``[batch]``."""
         low, high = self._value_range(level.dtype)
         return low + (high - low) * level
+
+    def _own_values(self, activity: Activity) -> dict[str, Tensor]:
+        """What hidden layers that have a critic of their own predict."""
+        return {name: self.value(level) for name, level in activity.own_levels.items()}
 
     def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
         """Values of a silent critic and of one at its highest rate."""
@@ -304,15 +223,15 @@ class RSTDP(Agent[RSTDPState]):
             raise RunError(f"{type(encoder).__name__}.calibrated is still false after calibrate: must be true")
         return action, state._replace(network=self.network.begin(batch), glimpses=())
 
-    def _outcome(self, decision: Decision, signal: Signal, value: Tensor, own_values: Mapping[str, Tensor]) -> Outcome:
+    def _outcome(self, decision: Decision, signal: Signal, after: Decision) -> Outcome:
         """Close a decision: its temporal-difference error, and traces that end where the episode did."""
         decided = ~signal.reset
-        td_error = self.td_error(signal.reward, decision.value, value, signal.terminated) * decided
+        td_error = self.td_error(signal.reward, decision.value, after.value, signal.terminated) * decided
         own_errors = {
-            name: self.td_error(signal.reward, before, own_values[name], signal.terminated) * decided
+            name: self.td_error(signal.reward, before, after.own_values[name], signal.terminated) * decided
             for name, before in decision.own_values.items()
         }
-        continuing = (decided & ~signal.terminated & ~signal.truncated).to(value.dtype)
+        continuing = (decided & ~signal.terminated & ~signal.truncated).to(after.value.dtype)
         surprisal = decision.surprisal * decided
         return Outcome(decision.activity.seen, decision.credit, td_error, decided, continuing, surprisal, own_errors)
 

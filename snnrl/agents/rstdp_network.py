@@ -15,15 +15,9 @@ from snnrl.connections import CONNECTIONS, Projection, Sparse
 from snnrl.connections.synapses import random_pairs
 from snnrl.encoders import AnyEncoder
 from snnrl.errors import ConfigError, shown
-<<<<<<< HEAD
-from snnrl.networks import ActorCritic, Layer
-from snnrl.neurons import NEURONS, AnyNeuron, SaturatingIF
-from snnrl.plasticity import RULES, AnyRule, ThreeFactor
-=======
 from snnrl.networks import ActorCritic, ErrorFeedback, Layer
-from snnrl.neurons import NEURONS, AnyNeuron
+from snnrl.neurons import NEURONS, AnyNeuron, SaturatingIF
 from snnrl.plasticity import RULES, AnyRule, EProp, ThreeFactor
->>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
 from snnrl.settings import Part, Settings, accepted, build, part, setting
 from snnrl.types import Setting
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from snnrl import noise
-from snnrl.agents.rstdp import RSTDP, Decision, surprisal
+from snnrl.agents.rstdp import RSTDP, surprisal
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, NetworkConfig
+from snnrl.agents.rstdp_state import Decision
 from snnrl.envs import EnvConfig
 from snnrl.networks import Activity
 from snnrl.settings import Part, register, setting
@@ -121,7 +122,7 @@ class Sarsa(RSTDP):
         choice = self.code.explore(behaviour, self.generator, permitted)
         credit = self.code.indicator(choice, advantage.dtype)
         value = self.value(activity.level) + (advantage * credit).sum(-1)
-        return choice, Decision(activity, value, credit, surprisal(choice, policy)), bonus
+        return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
 
     def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """1 for the choices of rows that explore now, else 0; now and then drawn anew."""

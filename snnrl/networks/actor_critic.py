@@ -18,13 +18,8 @@ from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
 from snnrl.networks.structure import NetworkState
 from snnrl.networks.window_run import Seen, rule_changes
-<<<<<<< HEAD
 from snnrl.neurons import AnyNeuron, SaturatingIF
-from snnrl.plasticity import AnyRule, EligibilityState, ThirdFactor, ThreeFactor
-=======
-from snnrl.neurons import AnyNeuron
 from snnrl.plasticity import AnyRule, EligibilityState, EProp, ThirdFactor, ThreeFactor, spike_train
->>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import State
 
@@ -137,17 +132,13 @@ class ActorCritic(Network):
                 self.own_critics[last] = self._add_layer(f"{last}_critic", layer.critic, last)
         self._add_layer("actor", actor, last)
         self._add_layer("critic", critic, last)
-<<<<<<< HEAD
+        self.readouts = tuple(self._reading(name) for name in ("actor", "critic"))
         for name, layer in (("actor", actor), ("critic", critic)):
             fits = not graded or isinstance(layer.neurons, SaturatingIF)
             require(
                 fits, f"{name}.neuron", type(layer.neurons).__name__, "saturating_if, whose membranes keep the rest"
             )
-        self.rate_max, self.actor_rate_max = _highest_rate(critic.neurons), _highest_rate(actor.neurons)
-        self.graded = graded
-=======
-        self.readouts = tuple(self._reading(name) for name in ("actor", "critic"))
->>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
+        self.actor_rate_max, self.graded = _highest_rate(actor.neurons), graded
         self.fused = fused_readouts(self, sim_steps) if fused else None
         self.scaled = self._scaled()
 
@@ -220,25 +211,18 @@ class ActorCritic(Network):
         length = self.sim_steps if together else 1
         return NetworkInput({"input": given}, {}, {}, {}, self.sim_steps, batch, length, exact)
 
-<<<<<<< HEAD
     def _activity(
         self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen], gained: Mapping[str, Tensor] | None = None
     ) -> Activity:
-        actor, critic = fired["actor"].sum(0), fired["critic"].sum(0)
-        if gained is not None:
-            actor, critic = actor + gained["actor"], critic + gained["critic"]
-        level = critic.mean(-1) / (self.rate_max * self.sim_steps)
-        return Activity(actor.view(len(actor), self.actions, -1).mean(-1), level, fired, seen)
-=======
-    def _activity(self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen]) -> Activity:
-        own = {layer: self._level(name, fired[name]) for layer, name in self.own_critics.items()}
-        level = self._level("critic", fired["critic"])
-        return Activity(population_rates(fired["actor"], self.actions), level, own, fired, seen)
+        counts = {name: fired[name].sum(0) for name in ("actor", "critic", *self.own_critics.values())}
+        counts |= {name: counts[name] + gain for name, gain in (gained or {}).items()}
+        own = {layer: self._level(name, counts[name]) for layer, name in self.own_critics.items()}
+        preference = counts["actor"].view(len(counts["actor"]), self.actions, -1).mean(-1)
+        return Activity(preference, self._level("critic", counts["critic"]), own, fired, seen)
 
-    def _level(self, critic: str, spikes: Tensor) -> Tensor:
-        """The mean rate ``[batch]`` of ``spikes`` ``[time, batch, neurons]`` as a share of the critic's highest."""
-        return spikes.sum(0).mean(-1) / (_highest_rate(self.neuron(critic)) * self.sim_steps)
->>>>>>> ff54033dc03229fe20bf275784cd41f5e90552d8
+    def _level(self, critic: str, counts: Tensor) -> Tensor:
+        """The mean rate ``[batch]`` of spike counts ``[batch, neurons]`` as a share of the critic's highest."""
+        return counts.mean(-1) / (_highest_rate(self.neuron(critic)) * self.sim_steps)
 
     def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
         """What plastic connections saw in several windows between two changes of weights, each a step of its own."""

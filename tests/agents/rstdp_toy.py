@@ -13,7 +13,8 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
-from snnrl.agents.rstdp import RSTDP, RSTDPConfig, RSTDPState
+from snnrl.agents.rstdp import RSTDP, RSTDPConfig
+from snnrl.agents.rstdp_state import RSTDPState
 from snnrl.connections import Connection
 from snnrl.envs import EnvConfig, Feedback, FeedbackBuilder
 from snnrl.settings import read

@@ -18,8 +18,10 @@ TO_SELF = "network.connections.hidden_1 to hidden_1.weight"
 FEEDBACK = "network.feedback.hidden_1.weight"
 
 
-def layer(neuron: Any = "lsnn", size: int = 12, recurrent: Any = None, **rule: Any) -> dict[str, Any]:
-    weights = {"weight_mean": 0.3, "weight_std": 0.2}
+def layer(
+    neuron: Any = "lsnn", size: int = 12, recurrent: Any = None, weight: float = 0.06, **rule: Any
+) -> dict[str, Any]:
+    weights = {"weight_mean": weight, "weight_std": 0.6 * weight}
     rule = {"name": "e_prop", **rule}
     return {
         "size": size,
@@ -129,7 +131,7 @@ def test_without_plasticity_and_while_a_shuffler_fills_nothing_changes() -> None
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_persistent_network_remembers_what_was_seen_before(persistent: bool, hidden: bool) -> None:
     """Two rows see different things and then the same; with synchronous spikes each window else begins anew."""
-    network = {"persistent": persistent, "hidden": [layer()] if hidden else []}
+    network = {"persistent": persistent, "hidden": [layer(weight=0.3)] if hidden else []}
     agent = make(OBSERVATIONS["frames"], network=network, weight_mean=0.05)
     agent.eval()
     first, then = (torch.as_tensor(seen(OBSERVATIONS["frames"], 2, seed)) for seed in (1, 2))
@@ -140,7 +142,7 @@ def test_a_persistent_network_remembers_what_was_seen_before(persistent: bool, h
 
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_persistent_network_learns_from_synchronous_spikes(hidden: bool) -> None:
-    network = {"persistent": True, "hidden": [layer(recurrent="dense")] if hidden else []}
+    network = {"persistent": True, "hidden": [layer(recurrent="dense", weight=0.3)] if hidden else []}
     agent = make(OBSERVATIONS["frames"], network=network)
     before = snapshot(agent)
     practise(agent)
@@ -183,7 +185,7 @@ def test_what_cannot_learn_by_e_prop_is_named(network: dict[str, Any], words: st
 
 def test_observations_of_every_kind_reach_a_layer_that_learns_by_e_prop() -> None:
     for observation in (OBSERVATIONS["discrete"], OBSERVATIONS["frames"]):
-        agent = make(observation, network={"hidden": [layer(recurrent="dense")]})
+        agent = make(observation, network={"hidden": [layer(recurrent="dense", weight=0.3)]})
         before = snapshot(agent)
         practise(agent)
         assert HIDDEN in changed(agent, before)

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 import snnrl
-from snnrl.agents.rstdp import RSTDP, RSTDPState
+from snnrl.agents.rstdp import RSTDP
+from snnrl.agents.rstdp_state import RSTDPState
 from snnrl.envs import FeedbackBuilder
 from snnrl.errors import ConfigError
 from snnrl.neurons import NEURONS

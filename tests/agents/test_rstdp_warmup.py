@@ -10,7 +10,8 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from snnrl.agents.rstdp import RSTDP, RSTDPConfig, RSTDPState
+from snnrl.agents.rstdp import RSTDP, RSTDPConfig
+from snnrl.agents.rstdp_state import RSTDPState
 from snnrl.encoders import BlobEncoder, LatencyEncoder, ObjectEncoder
 from snnrl.errors import RunError
 from snnrl.kernels.objects import Avatar

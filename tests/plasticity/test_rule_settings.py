@@ -26,7 +26,7 @@ def make(kind: type[Rule[Any]]) -> Rule[Any]:
 
 
 def test_the_table_has_every_rule() -> None:
-    assert len(KINDS) == 15
+    assert len(KINDS) == 16
 
 
 @pytest.mark.parametrize(("kind", "name"), SETTINGS, ids=[f"{kind.__name__}-{name}" for kind, name in SETTINGS])
