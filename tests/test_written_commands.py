@@ -24,7 +24,7 @@ RECIPES = [*ROOT.glob("agents/*.yaml"), *ROOT.glob("envs/*.yaml"), *ROOT.glob("e
 OWN_RECIPES = {"env=Mine", "agent=early"}
 """These need recipes that their pages show; test_readme.py composes them, test_extending.py runs those of its page."""
 PAGES = {
-    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8").replace("\\\n", "")
     for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md"), *RECIPES])
     if path.name != "extending.md"
 }
