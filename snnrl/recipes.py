@@ -279,12 +279,25 @@ def _is_free(key: str, settings: Settings) -> bool:
 
 
 def _implied(words: Words) -> list[str]:
-    """``env.id=X`` without a recipe means the recipe for any environment, or for any game of Atari or MinAtar."""
-    env_id = words.texts.get("env.id")
-    if env_id is None or "env" in words.choices or words.choices.get("experiment") is not None:
+    """``env.id=X`` without a recipe means the recipe for any environment, or for any game of Atari or MinAtar.
+
+    An experiment that names an environment keeps it.
+    """
+    env_id, experiment = words.texts.get("env.id"), words.choices.get("experiment")
+    if env_id is None or "env" in words.choices or (experiment is not None and _has_env(experiment)):
         return []
     family = next((recipe for prefix, recipe in FAMILIES.items() if env_id.startswith(prefix)), ANY_GYMNASIUM)
     return [f"env={family}"]
+
+
+def _has_env(experiment: str) -> bool:
+    """Whether an experiment, or one that it begins with, names an environment."""
+    paths = recipe_paths("experiment")
+    if experiment not in paths:
+        return True
+    written = _read(paths[experiment], f"experiment={experiment}")
+    chosen = [key.split()[-1] for each in written.get("defaults") or [] if isinstance(each, Mapping) for key in each]
+    return "/env" in chosen or "env" in written or any(_has_env(name) for name in parents(written))
 
 
 _KEPT: dict[tuple[object, ...], Recipes] = {}

@@ -112,7 +112,7 @@ def test_what_is_no_folder_of_a_run_is_named(folder: str, capsys: pytest.Capture
         given = [f"{words[0].partition('=')[0]}={folder}", *words[1:]]
         assert importlib.import_module(f"snnrl.{command}").main(given) == 2
         assert capsys.readouterr().err.count("\n") == 1
-    with pytest.raises(ConfigError, match=r"^run="):
+    with pytest.raises(ConfigError, match=r"^path="):
         snnrl.load(folder)
 
 

@@ -309,7 +309,7 @@ def test_an_unknown_key_in_them_is_refused_by_who_takes_it(words: list[str], mes
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("env=cartpole", "did you mean CartPole?"),
+        ("env=cartpole", "did you mean CartPole"),
         ("agent=rstdp_frame", "did you mean rstdp_frames"),
         ("env.rewards.scale=1", "did you mean env.reward.scale"),
         ("env.reward.scal=1", "did you mean env.reward.scale"),

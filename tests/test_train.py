@@ -203,7 +203,7 @@ WRONG = {
     "~agent": "~agent: a setting cannot be left out",
     "eval=3": "eval=3: must be a mapping of settings",
     "seed=18446744073709551616": "seed=18446744073709551616: must be an integer from 0",
-    "agent.encoder.scale=3": "agent.encoder={'spikes_per_step': 4.5, 'scale': 3,.*another kind",
+    "agent.encoder.scale=3": "agent.encoder.scale=3: must be a list of numbers, or null",
     "env.reward.life_loss_ends=true": "env.reward.life_loss_ends=true: must be false",
     "agent.weight_mean=nan": "agent.weight_mean=nan: must be finite",
     "sed=1": "sed=1: there is no such setting; did you mean seed?",
@@ -232,7 +232,7 @@ WRONG = {
     "env.value_range=[1,2]": "env.value_range=[1,2]: there is no such setting; it is now agent.value_range",
     "env.frames.rows=[1,2]": "env.frames.rows=[1,2]: there is no such setting; it is now agent.encoder",
     "agent.encoder.spikes_per_step=11": "agent.encoder.spikes_per_step=11.*: must be above 0 and at most 10",
-    "CartPole": "CartPole: must be key=value",
+    "CartPole": "CartPole: must be env=CartPole",
     "--steps": "--steps: must be key=value",
 }
 
@@ -325,7 +325,7 @@ def test_a_misspelt_recipe_is_answered_before_torch_is_imported() -> None:
     )
     assert done.returncode == 2
     assert done.stdout == "False False\n"
-    assert done.stderr == "error: env=CartPol: there is no such recipe; did you mean CartPole?\n"
+    assert done.stderr == "error: env=CartPol: there is no such recipe; did you mean CartPole or CartPolePartial?\n"
 
 
 def wandb_records(path: Path) -> list[Any]:

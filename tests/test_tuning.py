@@ -158,3 +158,12 @@ def test_an_encoder_named_on_the_command_line_leaves_the_settings_of_the_recipes
     assert agent("env=CartPole", "agent.encoder.name=my_package.codes:Mine")["encoder"] == {
         "name": "my_package.codes:Mine"
     }
+
+
+@pytest.mark.parametrize(
+    ("experiment", "id_"), [("plasticity_off", "Acrobot-v1"), ("shuffled", "ALE/Pong-v5"), ("sac_pendulum", "Other-v0")]
+)
+def test_an_experiment_without_an_environment_is_made_in_the_one_of_an_id(experiment: str, id_: str) -> None:
+    found = compose_run([f"env.id={id_}", f"experiment={experiment}"])["env"]
+    assert found["id"] == id_
+    assert (found["atari"] is not None) == id_.startswith("ALE/")
