@@ -52,5 +52,5 @@ def test_every_setting_of_a_recipe_is_explained(words: list[str], capsys: pytest
     lines = capsys.readouterr().out.partition("Settings of ")[2].splitlines()[2:]
     settings = [line for line in lines if re.match(r"  \w", line)]
     assert len(settings) > 10
-    assert [line for line in settings if not re.match(r"  [\w.]+ +\w", line)] == []
+    assert [line for line in settings if not re.match(r"  [\w.\[\]]+ +\w", line)] == []
     assert "None" not in "".join(lines)

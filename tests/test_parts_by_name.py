@@ -13,7 +13,7 @@ from snnrl.agents import AGENTS
 from snnrl.agents.encoder_factory import SETTING
 from snnrl.encoders import ENCODERS
 from snnrl.errors import ConfigError
-from snnrl.recipes import compose_run
+from snnrl.recipes import compose_run, recipe_names
 from snnrl.settings import Settings, declarations
 from snnrl.settings.declared import entries_of
 from snnrl.textfiles import write_yaml
@@ -37,7 +37,8 @@ def places(config: type, section: str = "") -> Iterator[tuple[str, Any]]:
 
 AGENT_PLACES = {agent: dict(places(AGENTS.find(agent, "agent.name").Config)) for agent in AGENTS.names()}
 AGENT_PLACES["rstdp"] |= {SETTING.removeprefix("agent."): ENCODERS}
-WITH_PARTS = [agent for agent, found in AGENT_PLACES.items() if found]
+WITH_PARTS = [agent for agent, found in AGENT_PLACES.items() if found and agent in recipe_names("agent")]
+"""Agents that have parts, and a recipe by their own name."""
 
 
 def said(agent: str, which: int, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
