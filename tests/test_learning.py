@@ -10,7 +10,7 @@ import pytest
 from snnrl.train import main
 
 TASKS = {
-    "env.id=CartPole-v1": (40_000, 400.0),
+    "env.id=CartPole-v1": (60_000, 400.0),
     "env.id=Acrobot-v1": (60_000, -200.0),
     "env=FrozenLake": (150_000, 0.25),
     "env=Pendulum": (100_000, -700.0),
