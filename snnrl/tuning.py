@@ -94,7 +94,8 @@ def _replaced(old: Setting, new: Setting, parts: bool, top: bool = False) -> Set
         top: of a whole section, whose name is that of its class: another class may take the same settings.
     """
     if isinstance(old, list) and isinstance(new, Mapping) and _are_places(new, old):
-        return [_replaced(entry, new[str(n)], parts) if str(n) in new else entry for n, entry in enumerate(old)]
+        given = {str(place): entry for place, entry in new.items()}
+        return [_replaced(entry, given[str(n)], parts) if str(n) in given else entry for n, entry in enumerate(old)]
     if parts and not top:
         if isinstance(new, str) and isinstance(old, Mapping) and old.get("name") == new:
             return old
@@ -112,8 +113,8 @@ def _replaced(old: Setting, new: Setting, parts: bool, top: bool = False) -> Set
 
 
 def _are_places(names: Iterable[object], entries: Sequence[object]) -> bool:
-    """Whether names are numbers of entries that a list has."""
-    return all(str(name).isdecimal() and int(str(name)[:9]) < len(entries) for name in names)
+    """Whether names are numbers of entries that a list has, as words or, from YAML and Python, as integers."""
+    return {str(name) for name in names} <= {str(place) for place in range(len(entries))}
 
 
 def is_part(settings: Settings, key: str) -> bool:

@@ -9,6 +9,7 @@ from snnrl import recipes
 from snnrl.errors import ConfigError
 from snnrl.legacy import AGENTS
 from snnrl.recipes import compose_run, recipe_names
+from snnrl.tuning import changed
 
 TASK = "id: Acrobot-v1\ntuned:\n  rstdp:\n    gamma: 0.5\n    tau: 7.0\n"
 
@@ -167,3 +168,15 @@ def test_an_experiment_without_an_environment_is_made_in_the_one_of_an_id(experi
     found = compose_run([f"env.id={id_}", f"experiment={experiment}"])["env"]
     assert found["id"] == id_
     assert (found["atari"] is not None) == id_.startswith("ALE/")
+
+
+@pytest.mark.parametrize("place", ["1", 1])
+def test_an_entry_of_a_list_is_named_by_its_number_as_a_word_or_as_an_integer(place: object) -> None:
+    found = changed({"hidden": [{"size": 3}, {"size": 4}]}, {"hidden": {place: {"size": 9}}})
+    assert found == {"hidden": [{"size": 3}, {"size": 9}]}
+
+
+@pytest.mark.parametrize("place", ["01", "2", "-1", "\u0661", 2])
+def test_a_number_that_no_entry_of_a_list_has_is_not_passed_over(place: object) -> None:
+    found = changed({"hidden": [{"size": 3}, {"size": 4}]}, {"hidden": {place: {"size": 9}}})
+    assert found == {"hidden": {place: {"size": 9}}}

@@ -17,7 +17,7 @@ from snnrl.encoders import AnyEncoder
 from snnrl.errors import ConfigError, shown
 from snnrl.networks import ActorCritic, ErrorFeedback, Layer
 from snnrl.neurons import NEURONS, AnyNeuron, SaturatingIF
-from snnrl.plasticity import RULES, AnyRule, EProp, ThreeFactor
+from snnrl.plasticity import RULES, AnyRule, EProp, ThreeFactor, TruncatedThreeFactor
 from snnrl.settings import Part, Settings, accepted, build, part, setting
 from snnrl.types import Setting
 
@@ -255,7 +255,7 @@ def _rule(part: Part | None, common: Common, section: str, neurons: AnyNeuron, *
     usual |= {name: getattr(neurons, name) for name in ("tau_adaptation", "threshold_rise") if hasattr(neurons, name)}
     if issubclass(kind, EProp):
         _require_alike(part, neurons, section.removesuffix(".rule"))
-    if hidden and kind in (ThreeFactor, EProp):
+    if hidden and kind in (ThreeFactor, TruncatedThreeFactor, EProp):
         usual["learning_rate"] = common.hidden_lr
     return build(RULES, _with_usual(kind, part, usual), section, dt=common.dt)
 

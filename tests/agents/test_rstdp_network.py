@@ -213,6 +213,12 @@ def test_images_are_convolved_between_hidden_layers() -> None:
     assert "network.connections.hidden_1 to hidden_2.weight" in changed(agent, before)
 
 
+@pytest.mark.parametrize("rule", ["three_factor", "truncated_three_factor"])
+def test_hidden_layers_learn_at_the_rate_of_the_agent(rule: str) -> None:
+    agent = make(OBSERVATIONS["vector"], network={"hidden": [hidden(rule=rule)]}, actor_lr=0.01)
+    assert agent.network.rule(agent.network.plastic()[0]).learning_rate == 0.01
+
+
 def test_a_part_says_otherwise_than_the_agent() -> None:
     layer = hidden({"name": "lif", "tau_mem": 3.0}, {"name": "three_factor", "learning_rate": 0.5})
     agent = make(OBSERVATIONS["vector"], network={"hidden": [layer, hidden()]}, tau=7.0, actor_lr=0.01)
