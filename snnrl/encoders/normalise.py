@@ -84,7 +84,7 @@ class Normaliser(FixedPrecision):
         self.adapt_range = adapt_range if scale is None else 0.0
         self.adaptive = self.adapt_range > 0 or not bool(bounded.all())
         squashed = np.asarray(squash if squash is not None else np.zeros(dims), dtype=bool)
-        for name, array in (("_middle", middle), ("_reach", np.maximum(reach, 1e-9))):
+        for name, array in (("_middle", middle), ("_reach", np.maximum(reach, np.finfo(np.float32).tiny))):
             self.register_buffer(name, torch.as_tensor(array, dtype=torch.float64), persistent=False)
         for name, flags in (("_bounded", bounded), ("_squash", squashed)):
             self.register_buffer(name, torch.as_tensor(flags), persistent=False)
