@@ -80,7 +80,8 @@ class ReturnScale(KnownSettings, nn.Module):
 
     def value_range(self) -> ValueRange:
         """The range of returns, and a tenth of it on either side, in units of return."""
-        low, high = self.low / self.unit, self.high / self.unit
+        unit = self.unit
+        low, high = self.low / unit, self.high / unit
         margin = MARGIN * (high - low)
         seen = high > low
         return ValueRange(torch.where(seen, low - margin, -1.0), torch.where(seen, high + margin, 1.0))
