@@ -135,11 +135,11 @@ class RSTDP(Agent[RSTDPState]):
         permitted = self._permitted(feedback.action_mask)
         if not self.can_checkpoint:
             return self._warm_up(seen, feedback, permitted, state)
-        signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback[: len(Signal._fields)]))
+        signal = Signal.of(feedback, self.device)
         network = state.network
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
-        activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
+        activity, network = self.network(self.network.encoder.placed(seen, self.device), network)
         choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
         window, returns = state.window, state.returns
         if state.decision is not None:
@@ -316,7 +316,9 @@ class RSTDP(Agent[RSTDPState]):
         if episode_start is not None and state is not None and np.any(episode_start):
             rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
             network = reset_rows(network, fresh, rows)
-        activity, network = self.network(torch.as_tensor(seen, device=self.device), network, expected=deterministic)
+        activity, network = self.network(
+            self.network.encoder.placed(seen, self.device), network, expected=deterministic
+        )
         action = self._play(activity, permitted, deterministic=deterministic)
         return (action if batched else first(self.action_space, action)), network
 
