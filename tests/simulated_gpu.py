@@ -1,7 +1,7 @@
 """A GPU that is simulated on the CPU, so that what runs on a GPU is tested where there is none.
 
-Inside :func:`simulated_gpu` tensors can be put on ``cuda``. Their values lie in memory of the CPU, where every operation
-is computed, after the rules of a real GPU were applied to it: tensors of two devices are not mixed (but for 0-d ones of
+Inside :func:`simulated_gpu` tensors can be put on ``cuda``. Their values lie in memory of the CPU, where each operation
+is computed after the rules of a real GPU were applied to it: tensors of two devices are not mixed (but for 0-d ones of
 the CPU in pointwise operations, and indices), NumPy does not see them, and random draws need a generator of their own
 device. What a GPU is slow at is counted: kernels, copies, and the host's waits for a value. The Triton kernels are
 replaced by the CPU's compiled loops, each one launch.
@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -29,7 +29,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 import snnrl
+from snnrl import traces
 from snnrl.kernels import competition, competition_triton, lif, lif_triton
+from snnrl.training import checkpoints
 
 GPU = torch.device("cuda:0")
 MEMORY = 80 * 10**9
@@ -48,8 +50,17 @@ _TAKES_SCALARS = {"fill_", "masked_fill", "masked_fill_", "where", *_TAKES_INDIC
 """Operations besides pointwise ones that take 0-d tensors of the CPU."""
 
 
-class WrongDevice(RuntimeError):
+class WrongDeviceError(RuntimeError):
     """Tensors, or a generator, of two devices in one operation."""
+
+
+class Cost(NamedTuple):
+    """What a step on a GPU comes to; see :class:`Counts`."""
+
+    launches: float
+    to_gpu: float = 0
+    to_host: float = 0
+    waits: float = 0
 
 
 @dataclass
@@ -72,13 +83,19 @@ class Counts:
         self.places.clear()
 
     def note(self, what: str, waits: bool = False) -> None:
-        setattr(self, what, getattr(self, what) + 1)
-        self.waits += waits
-        self.places[f"{what} {_place()}"] += 1
+        place = _place()
+        for kind in (what, *(["waits"] if waits and what != "waits" else [])):
+            setattr(self, kind, getattr(self, kind) + 1)
+            self.places[f"{kind} {place}"] += 1
 
-    def per(self, steps: int) -> tuple[float, float, float, float]:
-        """Launches, copies from and to the host, and waits for each of so many steps."""
-        return tuple(count / steps for count in (self.launches, self.to_gpu, self.to_host, self.waits))  # type: ignore
+    def per(self, steps: int) -> Cost:
+        """What one of so many steps came to."""
+        return Cost(*(count / steps for count in (self.launches, self.to_gpu, self.to_host, self.waits)))
+
+    def check(self, most: Cost, steps: int = 1) -> None:
+        """Fail where a step comes to more than ``most``, and say where."""
+        for name, found, allowed in zip(Cost._fields, self.per(steps), most, strict=True):
+            assert found <= allowed, f"{found:.1f} {name} a step, {allowed} are allowed:\n{self.where(name)}"
 
     def where(self, *kinds: str) -> str:
         """The places of some kinds, most frequent first."""
@@ -94,7 +111,7 @@ def _place() -> str:
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(_PACKAGE):
+        if file.startswith(_PACKAGE) and not file.endswith("devices.py"):
             return f"{file[len(_PACKAGE) + 1 :]}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return "outside"
@@ -205,8 +222,7 @@ def _run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if to_host:
         return func(*tree_map(values_of, args), **tree_map(values_of, kwargs))
     if name in _WAITS or (name == "repeat_interleave" and kwargs.get("output_size") is None):
-        _now.waits += 1
-        _now.places[f"waits {_place()}"] += 1
+        _now.note("waits")
     if name not in _WITHOUT_KERNEL:
         _now.note("launches")
     given = {**kwargs, "device": torch.device("cpu")} if to_gpu else kwargs
@@ -249,10 +265,10 @@ def _copied(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
 
 
 def _check(func: Any, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], tensors: Sequence[Tensor]) -> None:
-    """Raise WrongDevice where a real GPU would raise an error."""
+    """Raise WrongDeviceError where a real GPU would raise an error."""
     generator = kwargs.get("generator")
     if generator is not None and generator.device.type == "cpu":
-        raise WrongDevice(f"{name}: expected a cuda generator, found one of the cpu [{_place()}]")
+        raise WrongDeviceError(f"{name}: expected a cuda generator, found one of the cpu [{_place()}]")
     if name in _TAKES_INDICES:
         _check_index(name, args)
         tensors = [leaf for leaf in tree_flatten((args[:1], args[2:]))[0] if isinstance(leaf, Tensor)]
@@ -262,22 +278,21 @@ def _check(func: Any, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any
     scalars = torch.Tag.pointwise in func.tags or name in _TAKES_SCALARS
     if any(tensor.dim() > 0 for tensor in foreign) or not scalars:
         shapes = ", ".join(f"{tensor.device.type} {list(tensor.shape)}" for tensor in tensors)
-        raise WrongDevice(f"{name}: expected all tensors on one device, found {shapes} [{_place()}]")
+        raise WrongDeviceError(f"{name}: expected all tensors on one device, found {shapes} [{_place()}]")
     if name.endswith("_") and not isinstance(args[0], OnGPU):
-        raise WrongDevice(f"{name}: in place on a tensor of the cpu, with one of cuda [{_place()}]")
+        raise WrongDeviceError(f"{name}: in place on a tensor of the cpu, with one of cuda [{_place()}]")
 
 
 def _check_index(name: str, args: tuple[Any, ...]) -> None:
     """Indices may lie on the host, from where they are copied; those of a tensor on the host must."""
     indices = [index for index in args[1] if index is not None]
     if not isinstance(args[0], OnGPU):
-        raise WrongDevice(f"{name}: indices on cuda, of a tensor on the cpu [{_place()}]")
+        raise WrongDeviceError(f"{name}: indices on cuda, of a tensor on the cpu [{_place()}]")
     for index in indices:
         if not isinstance(index, OnGPU):
             _now.note("to_gpu", waits=True)
         if index.dtype in (torch.bool, torch.uint8):
-            _now.waits += 1
-            _now.places[f"waits {_place()}"] += 1
+            _now.note("waits")
 
 
 class _Mode(TorchDispatchMode):
@@ -333,6 +348,11 @@ def _compete(current: Tensor, threshold: Tensor, winners: Tensor, *rules: float)
     values_of(winners).copy_(found(values_of(current), values_of(threshold)))
 
 
+def _check_plain(payload: Any, *rest: Any, check: Callable[..., None] = checkpoints.check_plain) -> None:
+    """Tensors of a real GPU are plain tensors."""
+    check(tree_map(values_of, payload), *rest)
+
+
 @contextmanager
 def simulated_gpu() -> Iterator[Counts]:
     """Everything inside may put tensors on ``cuda``; gives what is counted."""
@@ -353,11 +373,13 @@ def simulated_gpu() -> Iterator[Counts]:
         stack.enter_context(mock.patch.multiple(lif_triton, **kernels))
         competing = {"available": lambda neurons: True, "compete": _compete}
         stack.enter_context(mock.patch.multiple(competition_triton, **competing))
+        stack.enter_context(mock.patch.object(checkpoints, "check_plain", _check_plain))
         torch._C._set_only_lift_cpu_tensors(True)
         torch.__future__.set_swap_module_params_on_conversion(True)
         stack.callback(torch._C._set_only_lift_cpu_tensors, False)
         stack.callback(torch.__future__.set_swap_module_params_on_conversion, swaps)
         stack.callback(setattr, torch.backends.cudnn, "deterministic", deterministic)
+        stack.callback(traces._decays.cache_clear)  # which would hand its tensors on to a real GPU
         _now.reset()
         stack.enter_context(_Mode())
         yield _now

@@ -192,7 +192,7 @@ class HostEncoder(Encoder[S]):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         for part in self.children():
-            part._apply(fn, recurse)  # type: ignore[no-untyped-call]
+            part._apply(fn, recurse)
         return self
 
     def placed(self, observation: Array, device: torch.device) -> Tensor:

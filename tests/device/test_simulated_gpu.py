@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.simulated_gpu import Counts, OnGPU, WrongDevice, simulated_gpu
+from snnrl.traces import decay_trace
+from tests.simulated_gpu import Cost, OnGPU, WrongDeviceError, simulated_gpu
 
 REFUSED: dict[str, Callable[[Tensor], object]] = {
     "a sum with a tensor of the host": lambda here: here + torch.ones(3),
@@ -23,7 +24,7 @@ REFUSED: dict[str, Callable[[Tensor], object]] = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_tensors_of_two_devices_are_not_mixed(what: str) -> None:
-    with simulated_gpu(), pytest.raises(WrongDevice):
+    with simulated_gpu(), pytest.raises(WrongDeviceError):
         REFUSED[what](torch.ones(3, device="cuda"))
 
 
@@ -64,6 +65,16 @@ def test_kernels_copies_and_waits_are_counted(what: str) -> None:
         assert counts.per(1) == expected, counts.where("")
 
 
+def test_a_step_that_comes_to_more_fails_and_is_named() -> None:
+    with simulated_gpu() as counts:
+        here = torch.ones(3, device="cuda")
+        counts.reset()
+        decay_trace(here, here, 0.5)
+        counts.check(Cost(launches=2))
+        with pytest.raises(AssertionError, match=r"2\.0 launches a step, 1 are allowed:\n +2 launches traces.py:"):
+            counts.check(Cost(launches=1))
+
+
 def test_a_module_moves_learns_and_is_saved_as_on_the_cpu() -> None:
     torch.manual_seed(0)
     module, given = nn.Linear(3, 2), torch.randn(4, 3)
@@ -83,20 +94,9 @@ def test_a_module_moves_learns_and_is_saved_as_on_the_cpu() -> None:
     assert torch.equal(module.weight, values)
 
 
-def test_the_place_in_snnrl_is_named() -> None:
-    from snnrl.traces import decay_trace
-
-    with simulated_gpu() as counts:
-        here = torch.ones(3, device="cuda")
-        counts.reset()
-        decay_trace(here, here, 0.5)
-        assert "traces.py:" in counts.where("launches")
-
-
 def test_outside_all_is_as_it_was() -> None:
-    available, forward = torch.cuda.is_available(), Counts
+    available = torch.cuda.is_available()
     with simulated_gpu():
         assert torch.cuda.is_available()
     assert torch.cuda.is_available() == available
-    assert forward is Counts
     assert type(torch.ones(2) + 1) is Tensor
