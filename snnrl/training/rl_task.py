@@ -76,7 +76,7 @@ class RLTask(EnvironmentTask[AnyAgent]):
         self.device = choose_device(config.device)
         self.model = self.make_model(config, self.device) if agent is None else agent.to(self.device)
         self._check_memory(config)
-        self.envs = self.model.envs = make_envs(config.env, config.num_envs)
+        self.envs = self.model.envs = make_envs(config.env, config.num_envs, device=str(self.device))
 
     @classmethod
     def make_agent(
