@@ -23,7 +23,7 @@ from snnrl.types import Setting
 from snnrl.words import as_text, split
 
 if TYPE_CHECKING:
-    from snnrl.training.task import RunSettings
+    from snnrl.training.task import AnyTask, RunSettings
 
 HEAD = """
 usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value ...]
@@ -113,7 +113,7 @@ def train(words: Sequence[str]) -> int:
     task = task_of(settings)
     run_dir = _new_run_dir(task.config) if resumed is None else resumed
     trainer = Trainer(task, run_dir, resume=False if resumed is None else about.checkpoint or True)
-    _announce(task.config, run_dir, settings, trainer.steps)
+    _announce(task, run_dir, settings, trainer.steps)
     run = trainer.train()
     if run.summary is None:
         reached, again = f"{run.steps:,} {task.unit}", resume_line(run_dir, settings)
@@ -170,16 +170,16 @@ def _new_run_dir(config: RunSettings) -> Path:
     return config.run_dir
 
 
-def _announce(config: RunSettings, run_dir: Path, settings: Mapping[str, Setting], steps: int) -> None:
+def _announce(task: AnyTask, run_dir: Path, settings: Mapping[str, Setting], steps: int) -> None:
     from snnrl.training.folder import resume_line
 
-    print(
-        f"{config.announcement(steps)}\n"
-        f"writing to {run_dir}\n"
+    lines = [
+        task.config.announcement(steps),
+        task.device_line,
+        f"writing to {run_dir}",
         f"Ctrl-C saves and stops; go on with: {resume_line(run_dir, settings)}",
-        file=sys.stderr,
-        flush=True,
-    )
+    ]
+    print(*filter(None, lines), sep="\n", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
