@@ -34,6 +34,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("trials",),
     ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
+    ("completion",),
+    ("__main__",),
 )
 """A room may import from itself and from the rows above its own."""
 

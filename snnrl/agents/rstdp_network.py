@@ -222,6 +222,11 @@ def _require_read(config: NetworkConfig, sections: Sequence[str]) -> None:
                 raise ConfigError(
                     f"{section}.rule.feedback={kind}: must be random where {SECTION}.{name}.connection is not dense"
                 )
+            if kind == "adaptive" and readout.rule is None:
+                raise ConfigError(
+                    f"{section}.rule.feedback=adaptive: must be random or symmetric where {SECTION}.{name}.rule is "
+                    "null, as it follows what the readouts learn"
+                )
 
 
 def _feedback(rule: EProp, common: Common, shape: Shape, actions: int) -> ErrorFeedback:

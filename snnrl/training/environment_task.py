@@ -13,6 +13,7 @@ import torch
 from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, for_evaluation
+from snnrl.training.checkpoints import taking_over
 from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, evaluate
 from snnrl.training.progress import evaluating_note
 from snnrl.training.summary import Summary, bootstrap_interval
@@ -62,6 +63,13 @@ class EnvironmentTask(Task[A]):
     @classmethod
     def make_model(cls, config: RunConfig, device: torch.device, saved: Saved | None = None) -> A:
         return cls.make_agent(config.agent, config.env, config.seed, device, config.num_envs if saved is None else 1)
+
+    @classmethod
+    def load_model(cls, config: RunConfig, saved: Saved, device: str = "auto") -> A:
+        agent = super().load_model(config, saved, device)
+        with taking_over():
+            agent.num_timesteps, agent.epoch = int(saved["steps"]), int(saved.get("epoch", 0))
+        return agent
 
     def note(self, return_: float, length: int) -> None:
         """Take down an episode of training that ended."""
