@@ -140,8 +140,10 @@ def test_a_program_names_the_settings_of_an_agent_of_its_own(tmp_path: Path, mon
     (tmp_path / "own_agents.py").write_text(
         "from snnrl.agents.constant import Constant\nclass Mine(Constant):\n    pass\n"
     )
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "Mine.yaml").write_text("name: own_agents:Mine\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    words = ["env=CartPole", "env_steps=16", "eval.episodes=1", "agent.name=own_agents:Mine", *QUIET, "run_dir=run"]
+    words = ["env=CartPole", "env_steps=16", "eval.episodes=1", "agent=Mine", *QUIET, "run_dir=run"]
     assert train([*words, "agent.action=1"]) == 0
-    assert snnrl.load("run").config.action == 1
+    assert snnrl.load("run").predict([0.0] * 4)[0] == 1

@@ -105,8 +105,10 @@ def _text(value: object) -> str:
         return f"<{tuple(value)}>"
     if isinstance(value, plain) or (isinstance(value, tuple) and all(isinstance(each, plain) for each in value)):
         return repr(value)
-    shape = getattr(value, "shape", None)
-    return "" if shape is None else f"<{tuple(shape)}>" if len(shape) else f"{value.item():g}"
+    shape, number = getattr(value, "shape", None), getattr(value, "item", None)
+    if shape is None or number is None:
+        return ""
+    return f"<{tuple(shape)}>" if len(shape) else f"{number():g}"
 
 
 class _Shape(tuple[int, ...]):
