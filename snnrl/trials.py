@@ -23,7 +23,7 @@ from snnrl.training.summary import bootstrap_interval, write_json
 from snnrl.training.trainer import Trainer
 from snnrl.types import Array, Setting, Settings
 
-NO_MATTER = ("logger", "progress", "run_dir", "resume", "eval.episodes")
+NO_MATTER = ("logger", "progress", "run_dir", "resume", "eval.episodes", "wandb")
 """Settings that change nothing in what a run learns."""
 
 
@@ -54,7 +54,7 @@ def _plain(settings: Settings, prefix: str = "") -> Iterator[tuple[str, str]]:
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
             yield from _plain(value, f"{name}.")
-        elif name not in NO_MATTER:
+        elif not any(f"{name}.".startswith(f"{each}.") for each in NO_MATTER):
             yield name, json.dumps(value)
 
 

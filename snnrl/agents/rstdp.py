@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from snnrl import noise
 from snnrl.agents.base import Agent, Metrics
 from snnrl.agents.encoder_factory import make_encoder
+from snnrl.agents.look import Look, critic_range, firing, sampled
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
 from snnrl.agents.rstdp_state import Decision, Glimpse, Outcome, RSTDPState, Signal
@@ -21,11 +23,15 @@ from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
 from snnrl.networks import Activity, ActorCriticState, Seen
+from snnrl.networks.actor_critic import highest_rate
 from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
 from snnrl.spaces import Space, as_batch, first, split
 from snnrl.state import State, reset_rows
 from snnrl.types import Action, Array, Observation, PolicyState
+
+LATELY = 64
+"""Updates that :meth:`RSTDP.look` looks back at."""
 
 
 @register("rstdp")
@@ -95,6 +101,7 @@ class RSTDP(Agent[RSTDPState]):
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
+        self._lately: deque[tuple[Tensor, Tensor]] = deque(maxlen=LATELY)
         self.train()
 
     @property
@@ -107,6 +114,7 @@ class RSTDP(Agent[RSTDPState]):
         return self.network.encoder.calibrated
 
     def begin(self, num_envs: int) -> RSTDPState:
+        self._lately.clear()
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
         returns = torch.zeros(0, device=self.device) if self.returns is None else self.returns.init_state(num_envs)
         return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None, returns)
@@ -241,8 +249,13 @@ class RSTDP(Agent[RSTDPState]):
             return state, {}
         seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)
+        assert state.decision is not None
+        self._lately.append((td_error, state.decision.activity.level))
         scale = self.td_scale(td_error)
-        metrics = {"train/td_error_rms": td_error.square().mean().sqrt(), "train/value_mean": self._mean_value(state)}
+        metrics = {
+            "train/td_error_rms": td_error.square().mean().sqrt(),
+            "train/value_mean": state.decision.value.mean(),
+        }
         modulator = td_error if self.shuffler is None else self.shuffler(td_error) * _stack(decided)
         if not self.config.plasticity:
             return state._replace(window=()), metrics
@@ -275,9 +288,24 @@ class RSTDP(Agent[RSTDPState]):
         self.network.change_feedback(changes)
         return rules
 
-    def _mean_value(self, state: RSTDPState) -> Tensor:
-        assert state.decision is not None
-        return state.decision.value.mean()
+    def look(self, state: object = None) -> Look:
+        """Of the last decisions: rates of all populations, eligibilities, TD errors, and the critic's range."""
+        weights = super().look().values
+        if not isinstance(state, RSTDPState) or state.decision is None or not self._lately:
+            return Look({}, weights)
+        metrics, values = {}, dict(weights)
+        fired = state.decision.activity.fired
+        for name in (name for name in self.network.neurons if name in fired):
+            shares, values[f"rates/{name}"] = firing(name, fired[name], highest_rate(self.network.neuron(name)))
+            metrics |= shares
+        for edge, rule in zip(self.network.plastic(), state.rules, strict=False):
+            eligibility = getattr(rule, "eligibility", None)
+            if isinstance(eligibility, Tensor) and eligibility.numel():
+                values[f"eligibility/{edge.key}"] = sampled(eligibility)
+        td_errors, levels = zip(*self._lately, strict=True)
+        values["td_error"] = sampled(torch.cat([each.flatten() for each in td_errors]))
+        ends, warnings = critic_range(torch.cat(levels))
+        return Look({**metrics, **ends}, values, warnings)
 
     def _rates(self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State) -> dict[str, Tensor]:
         """By what the change of each connection is multiplied.

@@ -138,7 +138,7 @@ class ActorCritic(Network):
             require(
                 fits, f"{name}.neuron", type(layer.neurons).__name__, "saturating_if, whose membranes keep the rest"
             )
-        self.actor_rate_max, self.graded = _highest_rate(actor.neurons), graded
+        self.actor_rate_max, self.graded = highest_rate(actor.neurons), graded
         self.fused = fused_readouts(self, sim_steps) if fused else None
         self.scaled = self._scaled()
 
@@ -222,7 +222,7 @@ class ActorCritic(Network):
 
     def _level(self, critic: str, counts: Tensor) -> Tensor:
         """The mean rate ``[batch]`` of spike counts ``[batch, neurons]`` as a share of the critic's highest."""
-        return counts.mean(-1) / (_highest_rate(self.neuron(critic)) * self.sim_steps)
+        return counts.mean(-1) / (highest_rate(self.neuron(critic)) * self.sim_steps)
 
     def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
         """What plastic connections saw in several windows between two changes of weights, each a step of its own."""
@@ -334,7 +334,7 @@ def _in_a_row(parts: list[Seen]) -> Seen:
     return Seen(torch.cat([part.pre for part in parts if isinstance(part.pre, Tensor)]), post)
 
 
-def _highest_rate(neurons: AnyNeuron) -> float:
+def highest_rate(neurons: AnyNeuron) -> float:
     """The most spikes that a neuron can fire in a simulation step, on average."""
     highest = getattr(neurons, "rate_max", None)
     return 1 / (1 + getattr(neurons, "refractory_steps", 0)) if highest is None else float(highest)

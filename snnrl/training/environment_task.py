@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
@@ -88,6 +89,8 @@ class EnvironmentTask(Task[A]):
             "rollout/return_mean": float(np.mean(returns)),
             "rollout/length_mean": float(np.mean(lengths)),
             "rollout/episodes": float(self.episodes),
+            **_spread("rollout/return", returns),
+            **_spread("rollout/length", lengths),
         }
 
     def check_evaluation(self) -> None:
@@ -158,10 +161,21 @@ def _success(found: Evaluation, above: float | None) -> dict[str, float]:
     return {} if above is None else {"eval/success_rate": float((found.returns > above).mean())}
 
 
+def _spread(name: str, values: Sequence[float] | NDArray[np.float64] | NDArray[np.int64]) -> dict[str, float]:
+    """The tenth, half and nine tenths of values."""
+    found = np.percentile(values, _SHARES)
+    return {f"{name}_p{share}": float(value) for share, value in zip(_SHARES, found, strict=True)}
+
+
+_SHARES = (10, 50, 90)
+
+
 def _metrics(found: Evaluation) -> dict[str, float]:
     return {
         "eval/return_mean": float(found.returns.mean()),
         "eval/return_std": float(found.returns.std()),
         "eval/length_mean": float(found.lengths.mean()),
+        **_spread("eval/return", found.returns),
+        **_spread("eval/length", found.lengths),
         **({"eval/cut_episodes": float(found.cut)} if found.cut else {}),
     }

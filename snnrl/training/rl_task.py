@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from snnrl.agents import AnyAgent, make_agent
+from snnrl.agents.look import Look
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, env_seeds, make_envs, spaces_of
 from snnrl.spaces.leaves import Space
@@ -86,6 +87,9 @@ class RLTask(EnvironmentTask[AnyAgent]):
 
     def row(self) -> Mapping[str, float]:
         return {**super().row(), **self.model.logger.take()}
+
+    def look(self) -> Look:
+        return self.model.look(self._rollout.state)
 
     def _check_memory(self, config: RunConfig) -> None:
         """Raise a ConfigError where so many environments, or the agent's state for them, do not fit into memory."""
