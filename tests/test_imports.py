@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("agent_files",),
     ("loading",),
     ("api",),
-    ("trials",),
+    ("trials", "model_card"),
     ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
     ("completion",),
     ("__main__",),
