@@ -100,6 +100,7 @@ class ActorCriticAgent(Agent[RSTDPState]):
     ) -> tuple[Action, PolicyState, Readings]:
         measured: dict[str, Tensor] = {}
         if potentials:
+            self.eval()
             with undone(self):
                 seen, network = self._see(observation, state, episode_start)[:2]
                 measured = self.network.potentials(seen, network, expected=deterministic)
@@ -138,9 +139,9 @@ class ActorCriticAgent(Agent[RSTDPState]):
         exact = {"actor": fired.pop("actor")} if expected and hasattr(self.network.neurons["actor"], "expect") else {}
         return Readings({"input": entering, **fired}, exact, potentials, self._preference(activity), value)
 
-    def prediction_error(self, reward: float, value: float, next_value: float) -> float:
+    def prediction_error(self, raw: float, learned: float, value: float, next_value: float) -> float:
         unit = 1.0 if self.returns is None else float(self.returns.unit)
-        return reward / unit + self.config.gamma * next_value - value
+        return learned / unit + self.config.gamma * next_value - value
 
     def layout(self) -> Layout:
         return Layout(dict(self.network.shapes), self.code.names(), self.config.sim_steps, self.config.dt)
