@@ -117,7 +117,8 @@ class ActorCriticAgent(Agent[RSTDPState]):
         measured: dict[str, Tensor] = {}
         if potentials and self.can_checkpoint:
             with undone(self):
-                seen = torch.as_tensor(self.view(split(self.observation_space, observation)), device=self.device)
+                arrays = self.view(split(self.observation_space, observation))
+                seen = self.network.encoder.placed(arrays, self.device)
                 began = torch.as_tensor(feedback.reset, device=self.device)
                 network = reset_rows(state.network, self.network.begin(len(seen)), began)
                 measured = self.network.potentials(seen, network)
@@ -174,7 +175,7 @@ class ActorCriticAgent(Agent[RSTDPState]):
         if episode_start is not None and state is not None and np.any(episode_start):
             rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
             network = reset_rows(network, fresh, rows)
-        return torch.as_tensor(seen, device=self.device), network, batched
+        return self.network.encoder.placed(seen, self.device), network, batched
 
     def _preference(self, activity: Activity) -> Tensor:
         """``[batch, populations]``: what an agent that does not learn chooses by."""

@@ -138,11 +138,11 @@ class RSTDP(ActorCriticAgent):
         permitted = self._permitted(feedback.action_mask)
         if not self.can_checkpoint:
             return self._warm_up(seen, feedback, permitted, state)
-        signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback[: len(Signal._fields)]))
+        signal = Signal.of(feedback, self.device)
         network = state.network
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
-        activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
+        activity, network = self.network(self.network.encoder.placed(seen, self.device), network)
         choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
         window, returns = state.window, state.returns
         if state.decision is not None:
