@@ -21,7 +21,7 @@ from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
 from snnrl.networks import Activity, ActorCriticState, Seen
-from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
+from snnrl.plasticity import LARGEST_VALUE, ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
 from snnrl.spaces import Space, as_batch, first, split
 from snnrl.state import State, reset_rows
@@ -95,6 +95,7 @@ class RSTDP(Agent[RSTDPState]):
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
+        self._exploring = 1.0
         self.train()
 
     @property
@@ -126,6 +127,7 @@ class RSTDP(Agent[RSTDPState]):
     def anneal(self, progress: float) -> None:
         left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
+        self._exploring = 1 - progress * (1 - self.config.exploration_end_factor)
 
     @torch.no_grad()
     def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Action, RSTDPState]:
@@ -161,7 +163,7 @@ class RSTDP(Agent[RSTDPState]):
         policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
         if self.config.exploration_bonus:
             bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
+            behaviour = self.code.policy(activity.preference + self._exploring * bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
@@ -180,6 +182,8 @@ class RSTDP(Agent[RSTDPState]):
         if self.config.value_range is not None:
             return self.config.value_range
         assert self.returns is not None
+        if self.config.value_centre == "zero":
+            return -LARGEST_VALUE, LARGEST_VALUE
         low, high = self.returns.value_range()
         return low.to(dtype), high.to(dtype)
 
@@ -247,7 +251,8 @@ class RSTDP(Agent[RSTDPState]):
         if not self.config.plasticity:
             return state._replace(window=()), metrics
 
-        instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
+        entropy_coef = self._exploring * self.config.entropy_coef
+        instant = entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
         credit = _stack(credits)
         gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
