@@ -18,7 +18,7 @@ from snnrl.agents.trainable import Layout, Readings
 from snnrl.decoders import ActionCode
 from snnrl.envs import Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
-from snnrl.plasticity import ReturnScale, spike_train
+from snnrl.plasticity import LARGEST_VALUE, ReturnScale, spike_train
 from snnrl.spaces import View, as_batch, first, split
 from snnrl.spikes import SparseSpikes
 from snnrl.state import reset_rows
@@ -68,6 +68,8 @@ class ActorCriticAgent(Agent[RSTDPState]):
         if self.config.value_range is not None:
             return self.config.value_range
         assert self.returns is not None
+        if self.config.value_centre == "zero":
+            return -LARGEST_VALUE, LARGEST_VALUE
         low, high = self.returns.value_range()
         return low.to(dtype), high.to(dtype)
 

@@ -102,6 +102,7 @@ class RSTDP(ActorCriticAgent):
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
         self._lately: deque[tuple[Tensor, Tensor]] = deque(maxlen=LATELY)
+        self._exploring = 1.0
         self.train()
 
     @property
@@ -129,6 +130,7 @@ class RSTDP(ActorCriticAgent):
     def anneal(self, progress: float) -> None:
         left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
+        self._exploring = 1 - progress * (1 - self.config.exploration_end_factor)
 
     @torch.no_grad()
     def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Action, RSTDPState]:
@@ -164,7 +166,7 @@ class RSTDP(ActorCriticAgent):
         policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
         if self.config.exploration_bonus:
             bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
+            behaviour = self.code.policy(activity.preference + self._exploring * bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
@@ -239,7 +241,8 @@ class RSTDP(ActorCriticAgent):
         if not self.config.plasticity:
             return state._replace(window=()), metrics
 
-        instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
+        entropy_coef = self._exploring * self.config.entropy_coef
+        instant = entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
         credit = _stack(credits)
         gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
