@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("networks",),
     ("envs",),
     ("agents",),
+    ("recording",),
     ("words", "trust", "composition"),
     ("tuning",),
     ("learners",),

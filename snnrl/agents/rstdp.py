@@ -7,11 +7,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnrl import noise
-from snnrl.agents.base import Agent, Metrics
+from snnrl.agents.actor_critic import ActorCriticAgent
+from snnrl.agents.base import Metrics
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
@@ -20,16 +20,16 @@ from snnrl.decoders import ActionCode
 from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
-from snnrl.networks import Activity, ActorCriticState, Seen
+from snnrl.networks import Activity, Seen
 from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
-from snnrl.spaces import Space, as_batch, first, split
+from snnrl.spaces import Space, split
 from snnrl.state import State, reset_rows
-from snnrl.types import Action, Array, Observation, PolicyState
+from snnrl.types import Action, Array, Observation
 
 
 @register("rstdp")
-class RSTDP(Agent[RSTDPState]):
+class RSTDP(ActorCriticAgent):
     """A spiking actor and a spiking critic, trained by local rules with a third factor, without backpropagation.
 
     The network is what the recipe says: hidden layers, actor and critic, each with a neuron model and a rule. The
@@ -98,11 +98,6 @@ class RSTDP(Agent[RSTDPState]):
         self.train()
 
     @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.get_buffer("learning_rate_scale").device
-
-    @property
     def can_checkpoint(self) -> bool:
         return self.network.encoder.calibrated
 
@@ -166,22 +161,9 @@ class RSTDP(Agent[RSTDPState]):
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
 
-    def value(self, level: Tensor) -> Tensor:
-        """What a critic of this rate predicts, ``[batch]``."""
-        low, high = self._value_range(level.dtype)
-        return low + (high - low) * level
-
     def _own_values(self, activity: Activity) -> dict[str, Tensor]:
         """What hidden layers that have a critic of their own predict."""
         return {name: self.value(level) for name, level in activity.own_levels.items()}
-
-    def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
-        """Values of a silent critic and of one at its highest rate."""
-        if self.config.value_range is not None:
-            return self.config.value_range
-        assert self.returns is not None
-        low, high = self.returns.value_range()
-        return low.to(dtype), high.to(dtype)
 
     def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """The bonus of all rows, now and then drawn anew: a preference for a random choice of each dimension.
@@ -197,9 +179,6 @@ class RSTDP(Agent[RSTDPState]):
             return drawn
         anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.exploration_steps
         return torch.where(anew, drawn, bonus)
-
-    def _permitted(self, mask: Array | None) -> Tensor | None:
-        return None if mask is None else self.code.permitted(mask, self.device)
 
     def _warm_up(
         self, observation: Array, feedback: Feedback, permitted: Tensor | None, state: RSTDPState
@@ -296,36 +275,6 @@ class RSTDP(Agent[RSTDPState]):
             edge.key: own.get(edge.post, 1.0) * shared.get(scaled.get(edge.key, ""), left)
             for edge in self.network.plastic()
         }
-
-    @torch.no_grad()
-    def predict(
-        self,
-        observation: Observation,
-        state: PolicyState = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        action_masks: Array | None = None,
-    ) -> tuple[Action, PolicyState]:
-        if self.training:
-            self.eval()
-        arrays, batched = as_batch(self.observation_space, observation)
-        seen = self.view(arrays)
-        permitted = None if action_masks is None else self._permitted(np.reshape(action_masks, (len(seen), -1)))
-        fresh = self.network.begin(len(seen))
-        network: ActorCriticState = fresh if state is None else state
-        if episode_start is not None and state is not None and np.any(episode_start):
-            rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
-            network = reset_rows(network, fresh, rows)
-        activity, network = self.network(torch.as_tensor(seen, device=self.device), network, expected=deterministic)
-        action = self._play(activity, permitted, deterministic=deterministic)
-        return (action if batched else first(self.action_space, action)), network
-
-    def _play(self, activity: Activity, permitted: Tensor | None, *, deterministic: bool) -> Action:
-        """The actions of an agent that does not learn."""
-        policy = self.code.policy(activity.preference, self.config.temperature, permitted)
-        if deterministic:
-            return self.code.best(policy)
-        return self.code.chosen(self.code.explore(policy, self.generator, permitted))
 
 
 def _stack(parts: tuple[Tensor, ...]) -> Tensor:

@@ -16,7 +16,6 @@ from snnrl.envs import EnvConfig
 from snnrl.networks import Activity
 from snnrl.settings import Part, register, setting
 from snnrl.spaces import Space
-from snnrl.types import Action
 
 CERTAIN = 100.0
 """Temperatures by which a choice that exploration dictates is ahead of the best."""
@@ -132,7 +131,9 @@ class Sarsa(RSTDP):
         drawn = self.code.indicator(choice, preference.dtype) * (chance < self.config.epsilon)
         return drawn if bonus is None else torch.where(anew < 1 / self.config.exploration_steps, drawn, bonus)
 
-    def _play(self, activity: Activity, permitted: Tensor | None, *, deterministic: bool) -> Action:
-        return super()._play(
-            activity._replace(preference=self._advantage(activity)), permitted, deterministic=deterministic
-        )
+    def _preference(self, activity: Activity) -> Tensor:
+        return self._advantage(activity)
+
+    def _value_of(self, activity: Activity, choice: Tensor) -> Tensor:
+        advantage = self._advantage(activity)
+        return self.value(activity.level) + (advantage * self.code.indicator(choice, advantage.dtype)).sum(-1)

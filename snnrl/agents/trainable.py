@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import ClassVar, Protocol, Self, TypeVar, cast
+from typing import ClassVar, NamedTuple, Protocol, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
@@ -32,6 +33,36 @@ class Origin:
 
     settings: Settings
     env: EnvConfig
+
+
+class Layout(NamedTuple):
+    """Of what an agent's decisions are made."""
+
+    populations: Mapping[str, tuple[int, ...]] = {}
+    """The shapes of its populations of neurons, by name, the input's first."""
+    choices: Sequence[str] = ()
+    """What each of its preferences stands for, in words; the actor's neurons belong to them in equal shares."""
+    sim_steps: int = 0
+    """Simulation steps of one decision."""
+    dt: float = 1.0
+    """Length of a simulation step in ms."""
+
+
+class Readings(NamedTuple):
+    """What went on inside an agent while it decided, for a batch of observations."""
+
+    spikes: Mapping[str, Tensor] = {}
+    """Of each population ``[time, batch, *shape]``, by its name; 0 where a neuron is silent."""
+    probabilities: Mapping[str, Tensor] = {}
+    """Of each population whose firing probabilities were taken in place of drawn spikes, ``[time, batch, *shape]``."""
+    potentials: Mapping[str, Tensor] = {}
+    """Of each population of neurons, where they were asked for, ``[time, batch, *shape]``."""
+    preferences: Tensor | None = None
+    """``[batch, choices]``: what each of :attr:`Layout.choices` was worth to it."""
+    value: Tensor | None = None
+    """``[batch]``: the return that it predicted."""
+    td_error: Tensor | None = None
+    """``[batch]``: how wrong the prediction of the decision before was, where it learns from that."""
 
 
 @dataclass
@@ -129,6 +160,44 @@ class Trainable(nn.Module):
     ) -> tuple[Action, PolicyState]:
         """Act without learning, as stable-baselines3's ``predict`` does."""
         raise NotImplementedError
+
+    def layout(self) -> Layout:
+        """What :meth:`read` tells of; nothing, where an agent does not spike."""
+        return Layout()
+
+    def read(
+        self,
+        observation: Observation,
+        state: PolicyState = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+        *,
+        potentials: bool = False,
+        action_masks: NDArray[np.bool_] | None = None,
+    ) -> tuple[Action, PolicyState, Readings]:
+        """:meth:`predict` a batch, and what went on inside while it was made; draws are those of :meth:`predict`.
+
+        Args:
+            observation: a batch, as for :meth:`predict`, like the next three.
+            state: what the last call returned; ``None`` at first.
+            episode_start: ``[batch]``, true where the observation begins an episode.
+            deterministic: take the best action rather than a random one.
+            potentials: whether to tell the neurons' potentials too.
+            action_masks: what is permitted, where the agent takes that.
+        """
+        told = {} if action_masks is None else {"action_masks": action_masks}
+        action, state = self.predict(observation, state, episode_start, deterministic, **told)
+        return action, state, Readings()
+
+    def prediction_error(self, reward: float, value: float, next_value: float) -> float | None:
+        """How wrong a prediction was, in the unit of values; ``None`` where nothing is predicted.
+
+        Args:
+            reward: that the decision brought, as the agent learns from it.
+            value: that was predicted.
+            next_value: that is predicted now, 0 after the end of an episode.
+        """
+        return None
 
     def decision_cost(self, env: EnvConfig, decisions: int, seed: int) -> Cost | None:
         """What a decision costs in operations, a mean over its own play; ``None`` where that is not counted.

@@ -234,6 +234,10 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
             raise ResetNeeded("there is no frame yet: call reset() first")
         return self._frame.copy()
 
+    def get_action_meanings(self) -> list[str]:
+        """What each action is called, such as ``LEFTFIRE``."""
+        return [action.name for action in self._games.ale.get_action_set()]
+
     @staticmethod
     def _row(info: dict[str, Array]) -> Info:
         return {key: int(values[0]) for key, values in info.items() if key != "env_id"}

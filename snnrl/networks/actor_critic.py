@@ -62,6 +62,8 @@ class Activity(NamedTuple):
     """Spikes of each population of neurons ``[time, batch, *shape]``, or the actor's probabilities of them."""
     seen: Mapping[str, Seen]
     """What each plastic connection saw, by its key, for :meth:`ActorCritic.joined`; empty in evaluation mode."""
+    input: Spikes
+    """The encoder's spikes ``[time, batch, size]``; synchronous ones have rows ``(batch,)``."""
 
 
 class ActorCritic(Network):
@@ -180,20 +182,37 @@ class ActorCritic(Network):
         Returns:
             The activity and the state after the window.
         """
-        spikes, encoder_state = self.encoder(observation, state.encoder)
-        if self.persistent and isinstance(spikes, SparseSpikes):
-            spikes = spike_train(spikes.reshape_rows(1, len(observation)), self.sim_steps)
+        spikes, encoder_state = self._encoded(observation, state)
         if self.fused is not None:
             actor, critic = state.network.neurons
             window = self.fused.run(spikes, (actor, critic), state.trace, expected=expected, learning=self.training)
             after = ActorCriticState(encoder_state, state.network._replace(neurons=window.neurons), window.trace)
-            return self._activity({"actor": window.actor, "critic": window.critic}, window.seen), after
+            return self._activity(spikes, {"actor": window.actor, "critic": window.critic}, window.seen), after
         fired, observed, network = self.observe(self._input(spikes, expected), state.network)
-        activity = self._activity(fired, observed, self._gained(state.network, network))
+        activity = self._activity(spikes, fired, observed, self._gained(state.network, network))
         if isinstance(spikes, SparseSpikes):
             network = self.init_activity(spikes.rows[0])
         after = ActorCriticState(encoder_state, network, state.trace)
         return activity, after
+
+    def _encoded(self, observation: Tensor, state: ActorCriticState) -> tuple[Spikes, State]:
+        """The input of a window, and the encoder's state after it."""
+        spikes, encoder_state = self.encoder(observation, state.encoder)
+        if self.persistent and isinstance(spikes, SparseSpikes):
+            spikes = spike_train(spikes.reshape_rows(1, len(observation)), self.sim_steps)
+        return spikes, encoder_state
+
+    def potentials(self, observation: Tensor, state: ActorCriticState, *, expected: bool = False) -> dict[str, Tensor]:
+        """Potentials of all populations of neurons ``[time, batch, *shape]`` in the window that :meth:`forward` runs.
+
+        Arguments are those of :meth:`forward`. The window draws and adapts as that does, so whoever wants both puts
+        back in between what lasts; all neurons go step by step.
+        """
+        spikes, _ = self._encoded(observation, state)
+        given = self._input(spikes, expected)
+        wanted = {name: type(own)._fields[:1] for name, own in zip(self.neurons, state.network.neurons, strict=True)}
+        recorded = self.recorded(given, state.network, wanted)
+        return {name: next(iter(tracks.values())) for name, tracks in recorded.items()}
 
     def _gained(self, before: NetworkState, after: NetworkState) -> dict[str, Tensor] | None:
         """What the membranes of actor and critic have gained in a window, in spikes ``[batch, neurons]``."""
@@ -212,13 +231,17 @@ class ActorCritic(Network):
         return NetworkInput({"input": given}, {}, {}, {}, self.sim_steps, batch, length, exact)
 
     def _activity(
-        self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen], gained: Mapping[str, Tensor] | None = None
+        self,
+        spikes: Spikes,
+        fired: Mapping[str, Tensor],
+        seen: Mapping[str, Seen],
+        gained: Mapping[str, Tensor] | None = None,
     ) -> Activity:
         counts = {name: fired[name].sum(0) for name in ("actor", "critic", *self.own_critics.values())}
         counts |= {name: counts[name] + gain for name, gain in (gained or {}).items()}
         own = {layer: self._level(name, counts[name]) for layer, name in self.own_critics.items()}
         preference = counts["actor"].view(len(counts["actor"]), self.actions, -1).mean(-1)
-        return Activity(preference, self._level("critic", counts["critic"]), own, fired, seen)
+        return Activity(preference, self._level("critic", counts["critic"]), own, fired, seen, spikes)
 
     def _level(self, critic: str, counts: Tensor) -> Tensor:
         """The mean rate ``[batch]`` of spike counts ``[batch, neurons]`` as a share of the critic's highest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 
@@ -126,6 +127,19 @@ class Network(Structure):
         window = WindowRun(self, given, state, recorder, learning=self.training)
         window.run(self.loops)
         return window.spikes, window.seen() if self.training else {}, window.state()
+
+    def recorded(self, given: NetworkInput, state: NetworkState, wanted: Mapping[str, Sequence[str]]) -> Recording:
+        """What chosen variables were in one window, in which nothing is learned; arguments as for :meth:`observe`.
+
+        Args:
+            given: what comes in.
+            state: before the window.
+            wanted: names of variables for each population, as for :meth:`run`.
+        """
+        recorder = Recorder(wanted, 1, sys.maxsize)
+        recorder.check(self.shapes, list(self.neurons), state.neurons, given.time, given.batch)
+        WindowRun(self, given, state, recorder, learning=False).run(self.loops)
+        return recorder.stacked()
 
     def compile(self, *args: object, **kwargs: object) -> None:
         """Compile the step of every population by ``torch.compile``, whose arguments these are.

@@ -13,7 +13,8 @@ import torch
 from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, for_evaluation
-from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, evaluate
+from snnrl.envs.seeding import AT_THE_END, WHILE_TRAINING
+from snnrl.training.evaluation import Evaluation, evaluate
 from snnrl.training.progress import evaluating_note
 from snnrl.training.summary import Summary, bootstrap_interval
 from snnrl.training.task import Between, Evaluated, Finished, Task
