@@ -28,6 +28,13 @@ MOST_NUMBERS = 64
 """Numbers of an observation that are sent where there is no picture."""
 MOST_ROWS, MOST_COLUMNS = 64, 400
 """Of a picture of weights."""
+ACTIONS = {
+    "CartPole": ("push left", "push right"),
+    "MountainCar": ("push left", "coast", "push right"),
+    "Acrobot": ("turn left", "let go", "turn right"),
+    "LunarLander": ("coast", "left engine", "main engine", "right engine"),
+}
+"""What the actions of environments do that do not say so themselves, from Gymnasium's documentation."""
 
 
 def pack(header: Settings, parts: Sequence[bytes] = ()) -> bytes:
@@ -56,6 +63,12 @@ def title(env_id: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ")
 
 
+def labels(about: About) -> list[str]:
+    """What the choices are called: as the agent says, or by name where it is known what the numbers mean."""
+    known = ACTIONS.get(re.sub(r"-v\d+$", "", about.env), ())
+    return list(known) if len(known) == len(about.choices) else about.choices
+
+
 def hello(about: About, line: str, **others: Setting) -> bytes:
     """What the page has to know before the first moment.
 
@@ -64,7 +77,8 @@ def hello(about: About, line: str, **others: Setting) -> bytes:
         line: on who plays.
         others: what else it is told.
     """
-    numbers = {label.partition(": ")[0] for label in about.choices if ": " in label}
+    choices = labels(about)
+    numbers = {label.partition(": ")[0] for label in choices if ": " in label}
     header = {
         "kind": "hello",
         "title": title(about.env),
@@ -72,9 +86,9 @@ def hello(about: About, line: str, **others: Setting) -> bytes:
         "line": line,
         "rate": about.frames_per_second,
         "dt": about.dt,
-        "labels": about.choices,
+        "labels": [label.rpartition(": ")[2] for label in choices],
         "numbers": max(len(numbers), 1),
-        "groups": {"actor": about.choices} if "actor" in about.populations else {},
+        "groups": {"actor": choices} if "actor" in about.populations else {},
         **others,
     }
     return pack(header)
@@ -89,7 +103,7 @@ class MomentWriter:
     """
 
     def __init__(self, about: About, action_space: Space) -> None:
-        self._choices, self._actions = about.choices, action_space
+        self._choices, self._actions = labels(about), action_space
         self._decision, self._episode, self.score = 0, 0, 0.0
         self._jpeg = False
 

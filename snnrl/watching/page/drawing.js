@@ -97,12 +97,13 @@ function drawSignal(canvas, history, length) {
     pen.fillStyle = color;
     pen.fillText(text, 46, y);
   };
-  title("value", blue, 10);
+  const now = (name) => brief(history.at(-1)?.[name] ?? NaN);
+  title(`value  ${now("value")}`, blue, 10);
   drawLines(surface, [{ values: history.map((one) => one.value ?? NaN), color: blue }], { top: 14, height: half, length });
   pen.font = font(600, 11);
   pen.textAlign = "left";
   pen.textBaseline = "alphabetic";
-  title("TD error", orange, half + 27);
+  title(`TD error  ${now("td_error")}`, orange, half + 27);
   const values = history.map((one) => one.td_error ?? NaN);
   drawLines(surface, [{ values, color: orange }], { top: half + 31, height: half, length, zero: true });
   const start = length - history.length;
@@ -143,7 +144,7 @@ function drawPreferences(canvas, moment, { labels, numbers }) {
       pen.font = font(taken ? 650 : 400, Math.min(12, row));
       pen.textAlign = "right";
       pen.fillStyle = taken ? ink : quiet;
-      pen.fillText(short(labels[place] ?? String(place), 16), left - 8, middle);
+      pen.fillText(short((labels[place] ?? String(place)).toLowerCase(), 16), left - 8, middle);
       pen.fillStyle = stripe;
       pen.fillRect(left, middle - bar / 2, width - left - 40, bar);
       pen.fillStyle = taken ? blue : quiet;

@@ -3,7 +3,7 @@
 /* What is heard becomes what is seen; buttons and keys become orders. */
 
 const $ = (id) => document.getElementById(id);
-const KEPT = 400;
+const KEPT = 300;
 const raster = new Raster($("raster"));
 let source = { send() {} };
 let hello = { labels: [], numbers: 1, groups: {}, rate: 30 };
@@ -144,8 +144,7 @@ function show(moment) {
   $("episode").textContent = whole(moment.episode);
   $("action").textContent = moment.action.toLowerCase();
   const { shape } = moment.spikes[0] ?? { shape: [0] };
-  $("window").textContent = shape[0] ? `${shape[0]} steps of ${brief(hello.dt)} ms for each decision` : "this agent has none";
-  $("signals").textContent = `over ${KEPT} decisions; now ${brief(moment.value ?? NaN)} and ${brief(moment.td_error ?? NaN)}`;
+  $("window").textContent = shape[0] ? `a stripe is one decision, ${shape[0]} steps of ${brief(hello.dt)} ms; right is now` : "this agent has none";
   if (!frame) return drawObservation($("game"), moment.observation);
   createImageBitmap(new Blob([data[frame.part]], { type: frame.type })).then((image) => {
     if (moment !== latest) return;

@@ -26,7 +26,7 @@ class Raster {
     this.left = narrow ? 74 : 118;
     this.bands = [];
     const gap = 10;
-    const wishes = moment.spikes.map(({ name, shape: [, neurons] }) => Math.max(Math.sqrt(neurons) * 3, 14 * (this.labels[name] || []).length, 30));
+    const wishes = moment.spikes.map(({ name, shape: [, neurons] }) => Math.max(Math.min(Math.sqrt(neurons) * 3, 120), 15 * (this.labels[name] || []).length, 40));
     const free = surface.height - gap * (wishes.length - 1);
     const unit = free / wishes.reduce((sum, wish) => sum + wish, 0);
     let top = 0;
@@ -108,17 +108,17 @@ class Raster {
       pen.fillStyle = band.color;
       pen.font = font(650, 12);
       pen.fillText(band.name, 0, band.top + 8);
-      if (band.height >= 28 && (!groups.length || !narrow)) {
+      if (band.height >= 28) {
         pen.fillStyle = quiet;
         pen.font = font(400, 11);
-        pen.fillText(whole(band.neurons), 0, band.top + 23);
+        pen.fillText(whole(band.neurons) + (narrow ? "" : " neurons"), 0, band.top + 23);
       }
       if (each < 10) continue;
       pen.textAlign = "right";
       pen.fillStyle = quiet;
       pen.font = font(400, 10);
       groups.forEach((label, place) => {
-        pen.fillText(short(label, narrow ? 5 : 11), this.left - 6, band.top + each * (place + 0.5));
+        pen.fillText(short(label.toLowerCase(), narrow ? 6 : 11), this.left - 6, band.top + each * (place + 0.5));
         if (place) {
           pen.fillStyle = line;
           pen.fillRect(this.left, band.top + Math.round(each * place), width - this.left, 1);
