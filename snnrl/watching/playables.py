@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Playable:
     env: EnvConfig
     deterministic: bool
     about: str
-    rows: list[Mapping[str, float]]
+    rows: Sequence[Mapping[str, float]]
 
 
 def runs_in(run: Path) -> dict[str, Path]:
@@ -82,7 +82,7 @@ def _metrics(run: Path) -> list[Mapping[str, float]]:
         lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return []
-    rows = []
+    rows: list[Mapping[str, float]] = []
     for line in lines:
         try:
             row = json.loads(line)

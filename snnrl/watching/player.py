@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from snnrl.errors import ConfigError, RunError
-from snnrl.recording import Moments, moments
+from snnrl.recording import Moment, Moments, moments
 from snnrl.types import Setting, Settings
 from snnrl.watching import wire
 from snnrl.watching.playables import Playable
@@ -29,6 +29,13 @@ class Player:
         deterministic: best actions rather than drawn ones; ``None`` is as each run's own evaluations.
     """
 
+    _playable: Playable
+    _write: wire.MomentWriter
+    _ahead: Moment
+    """Played, but not shown yet."""
+    _rate: float
+    """Decisions in a second of the game's own time."""
+
     def __init__(
         self,
         readers: Readers,
@@ -42,7 +49,12 @@ class Player:
         self._readers, self._games, self._load, self._mode = readers, list(games), load, mode
         self._best = deterministic
         self._state: dict[str, Setting] = {
-            "kind": "state", "playing": True, "speed": 1.0, "seed": seed, "deterministic": False, "which": self._games[0]
+            "kind": "state",
+            "playing": True,
+            "speed": 1.0,
+            "seed": seed,
+            "deterministic": False,
+            "which": self._games[0],
         }
         self._moments: Moments | None = None
         self._due, self._steps = 0.0, 0
@@ -74,9 +86,10 @@ class Player:
         return 0.0 if self._steps else max(self._due - time.perf_counter(), 0.0)
 
     def _show(self) -> None:
+        """Show the decision that lies ready, and make the next one."""
         assert self._moments is not None
-        moment = next(self._moments)
-        self._readers.give("moment", self._write(moment))
+        self._readers.give("moment", self._write(self._ahead))
+        self._ahead = next(self._moments)
 
     def weights(self) -> None:
         """Show the weights as they are now."""
@@ -102,7 +115,7 @@ class Player:
         self._moments = moments(
             playable.agent, playable.env, episodes=10**9, deterministic=state["deterministic"], seed=state["seed"]
         )
-        about = self._moments.about
+        about, self._ahead = self._moments.about, next(self._moments)
         self._rate = about.frames_per_second
         self._write = wire.MomentWriter(about, playable.agent.action_space)
         self._due = time.perf_counter()

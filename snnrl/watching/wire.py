@@ -38,10 +38,10 @@ ACTIONS = {
 
 
 def pack(header: Settings, parts: Sequence[bytes] = ()) -> bytes:
-    """One message.
+    r"""One message.
 
     >>> pack({"kind": "state"})
-    b'\\x1c\\x00\\x00\\x00{"kind":"state","parts":[]}'
+    b'\x1c\x00\x00\x00{"kind":"state","parts":[]}'
 
     Args:
         header: plain values.
@@ -165,13 +165,13 @@ class MomentWriter:
 
 
 def packed(fired: NDArray[np.bool_]) -> tuple[str, bytes]:
-    """Spikes ``[sim_steps, neurons]`` in the shorter of two forms, and which one it is.
+    r"""Spikes ``[sim_steps, neurons]`` in the shorter of two forms, and which one it is.
 
     ``bits`` has a bit for each neuron and step, the lowest of each byte first; ``events`` the number
     ``step * neurons + neuron`` of each spike, four bytes each.
 
     >>> packed(np.eye(4, dtype=bool))
-    ('bits', b'!\\x84')
+    ('bits', b'!\x84')
     """
     flat = np.ascontiguousarray(fired).reshape(-1)
     events = np.flatnonzero(flat)
@@ -193,13 +193,19 @@ def weights(model: nn.Module) -> list[tuple[str, Tensor]]:
 def weights_message(model: nn.Module) -> bytes:
     """All weights as pictures: levels from -127 to 127, each the mean of as many weights as it takes."""
     tables: list[Settings] = []
-    parts = []
+    parts: list[bytes] = []
     for name, values in weights(model):
         table = values.float().cpu().numpy()
         small = pooled(table, MOST_ROWS, MOST_COLUMNS)
         most = float(np.abs(small).max())
         tables.append(
-            {"name": name, "shape": list(small.shape), "of": list(table.shape), "most": _number(most), "part": len(parts)}
+            {
+                "name": name,
+                "shape": list(small.shape),
+                "of": list(table.shape),
+                "most": _number(most),
+                "part": len(parts),
+            }
         )
         parts.append(np.rint(small / (most or 1.0) * 127).astype(np.int8).tobytes())
     return pack({"kind": "weights", "tables": tables}, parts)
