@@ -23,7 +23,8 @@ from snnrl.types import Setting
 from snnrl.words import as_text, split
 
 if TYPE_CHECKING:
-    from snnrl.training.task import RunSettings
+    from snnrl.training.task import AnyTask, RunSettings
+    from snnrl.watching.training import Watching
 
 HEAD = """
 usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value ...]
@@ -52,6 +53,13 @@ class ResumeOptions(Settings):
     )
 
 
+@dataclass(frozen=True)
+class WatchOptions(Settings):
+    """Whether somebody looks on; no matter of the run's own settings."""
+
+    watch: bool = setting(False, "show in a browser how the agent plays by now and what it has learned")
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
     return run_command(stoppable(train), usage, words)
@@ -67,6 +75,7 @@ def usage(words: Sequence[str]) -> str:
         f"{'  experiment':{COLUMN}}a recipe: {names['experiment']}",
         help_text(RLSettings, column=COLUMN, leave_out=["resume"]),
         help_text(ResumeOptions, column=COLUMN),
+        help_text(WatchOptions, column=COLUMN),
         f"\nmnist_reward is an agent's: its environment, env=MNIST, shows images.\n"
         f"Experiments that learn from a data set ({supervised}) have no environment, but\n",
         help_text(SupervisedSettings, column=COLUMN, leave_out=list(declarations(CommonSettings))),
@@ -108,6 +117,8 @@ def train(words: Sequence[str]) -> int:
 
 def _train(words: Sequence[str]) -> int:
     _check_whole(words)
+    watch = read_options(WatchOptions, [word for word in words if _is_of(WatchOptions, word)]).watch
+    words = [word for word in words if not _is_of(WatchOptions, word)]
     about = _resumes(words)
     resumed = about.resume
     settings = compose_run(words) if resumed is None else _resumed(resumed, about.trust, words)
@@ -124,7 +135,10 @@ def _train(words: Sequence[str]) -> int:
         leave_cores_to_environments()
     task = task_of(settings)
     run_dir = _new_run_dir(task.config) if resumed is None else resumed
-    trainer = Trainer(task, run_dir, resume=False if resumed is None else about.checkpoint or True)
+    watching = _watching(task) if watch else None
+    trainer = Trainer(task, run_dir, resume=False if resumed is None else about.checkpoint or True, callback=watching)
+    if watching is not None:
+        watching.rows = trainer.history.rows
     try:
         _announce(task.config, run_dir, settings, trainer.steps)
         run = trainer.train()
@@ -137,6 +151,28 @@ def _train(words: Sequence[str]) -> int:
         return 128 + signal.Signals[str(run.stopped_by)]
     print(f"{task.result(run.summary)}, written to {run_dir}")
     return 0
+
+
+def _is_of(options: type[Settings], word: str) -> bool:
+    """Whether a word of the command line gives one of these options."""
+    return split(word).key in declarations(options)
+
+
+def _watching(task: AnyTask) -> Watching:
+    """The page on which a run is watched.
+
+    Raises:
+        ConfigError: nothing plays, or a package is missing.
+    """
+    from snnrl.training.environment_task import EnvironmentTask
+    from snnrl.watching.server import Server
+    from snnrl.watching.training import Watching
+
+    if not isinstance(task, EnvironmentTask):
+        raise ConfigError("watch=true: must be left out, as this run learns from a data set and plays nothing")
+    server = Server()
+    print(f"open {server.address} in a browser to watch", file=sys.stderr, flush=True)
+    return Watching(task, server)
 
 
 def _check_whole(words: Sequence[str]) -> None:
@@ -181,7 +217,7 @@ def _resumes(words: Sequence[str]) -> ResumeOptions:
     Raises:
         ConfigError: ``resume=`` with nothing behind it, as from an unset variable of the shell.
     """
-    given = [word for word in words if split(word).key in declarations(ResumeOptions)]
+    given = [word for word in words if _is_of(ResumeOptions, word)]
     for word in given:
         if split(word).key == "resume" and as_text(split(word).value) == "":
             raise ConfigError("resume=: must be the folder of a run, and nothing stands behind it")
@@ -196,7 +232,7 @@ def _resumed(resumed: Path, trust: bool, words: Sequence[str]) -> dict[str, Sett
     """The settings of a run that goes on, with what the command line changes."""
     from snnrl.resuming import resumed_settings
 
-    changes = [word for word in words if split(word).key not in declarations(ResumeOptions)]
+    changes = [word for word in words if not _is_of(ResumeOptions, word)]
     return resumed_settings(resumed, changes, trust)
 
 

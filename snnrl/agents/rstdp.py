@@ -8,11 +8,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnrl import noise
-from snnrl.agents.base import Agent, Metrics
+from snnrl.agents.actor_critic import ActorCriticAgent
+from snnrl.agents.base import Metrics
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.look import Look, critic_range, firing, sampled
 from snnrl.agents.rstdp_config import RSTDPConfig
@@ -22,20 +22,20 @@ from snnrl.decoders import ActionCode
 from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
-from snnrl.networks import Activity, ActorCriticState, Seen
+from snnrl.networks import Activity, Seen
 from snnrl.networks.actor_critic import highest_rate
 from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
-from snnrl.spaces import Space, as_batch, first, split
+from snnrl.spaces import Space, split
 from snnrl.state import State, reset_rows
-from snnrl.types import Action, Array, Observation, PolicyState
+from snnrl.types import Action, Array, Observation
 
 LATELY = 64
 """Updates that :meth:`RSTDP.look` looks back at."""
 
 
 @register("rstdp")
-class RSTDP(Agent[RSTDPState]):
+class RSTDP(ActorCriticAgent):
     """A spiking actor and a spiking critic, trained by local rules with a third factor, without backpropagation.
 
     The network is what the recipe says: hidden layers, actor and critic, each with a neuron model and a rule. The
@@ -102,12 +102,8 @@ class RSTDP(Agent[RSTDPState]):
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
         self._lately: deque[tuple[Tensor, Tensor]] = deque(maxlen=LATELY)
+        self._exploring = 1.0
         self.train()
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.get_buffer("learning_rate_scale").device
 
     @property
     def can_checkpoint(self) -> bool:
@@ -134,6 +130,7 @@ class RSTDP(Agent[RSTDPState]):
     def anneal(self, progress: float) -> None:
         left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
+        self._exploring = 1 - progress * (1 - self.config.exploration_end_factor)
 
     @torch.no_grad()
     def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Action, RSTDPState]:
@@ -143,11 +140,11 @@ class RSTDP(Agent[RSTDPState]):
         permitted = self._permitted(feedback.action_mask)
         if not self.can_checkpoint:
             return self._warm_up(seen, feedback, permitted, state)
-        signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback[: len(Signal._fields)]))
+        signal = Signal.of(feedback, self.device)
         network = state.network
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
-        activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
+        activity, network = self.network(self.network.encoder.placed(seen, self.device), network)
         choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
         window, returns = state.window, state.returns
         if state.decision is not None:
@@ -169,27 +166,14 @@ class RSTDP(Agent[RSTDPState]):
         policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
         if self.config.exploration_bonus:
             bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
+            behaviour = self.code.policy(activity.preference + self._exploring * bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
 
-    def value(self, level: Tensor) -> Tensor:
-        """What a critic of this rate predicts, ``[batch]``."""
-        low, high = self._value_range(level.dtype)
-        return low + (high - low) * level
-
     def _own_values(self, activity: Activity) -> dict[str, Tensor]:
         """What hidden layers that have a critic of their own predict."""
         return {name: self.value(level) for name, level in activity.own_levels.items()}
-
-    def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
-        """Values of a silent critic and of one at its highest rate."""
-        if self.config.value_range is not None:
-            return self.config.value_range
-        assert self.returns is not None
-        low, high = self.returns.value_range()
-        return low.to(dtype), high.to(dtype)
 
     def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """The bonus of all rows, now and then drawn anew: a preference for a random choice of each dimension.
@@ -205,9 +189,6 @@ class RSTDP(Agent[RSTDPState]):
             return drawn
         anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.exploration_steps
         return torch.where(anew, drawn, bonus)
-
-    def _permitted(self, mask: Array | None) -> Tensor | None:
-        return None if mask is None else self.code.permitted(mask, self.device)
 
     def _warm_up(
         self, observation: Array, feedback: Feedback, permitted: Tensor | None, state: RSTDPState
@@ -260,7 +241,8 @@ class RSTDP(Agent[RSTDPState]):
         if not self.config.plasticity:
             return state._replace(window=()), metrics
 
-        instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
+        entropy_coef = self._exploring * self.config.entropy_coef
+        instant = entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
         credit = _stack(credits)
         gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
@@ -324,36 +306,6 @@ class RSTDP(Agent[RSTDPState]):
             edge.key: own.get(edge.post, 1.0) * shared.get(scaled.get(edge.key, ""), left)
             for edge in self.network.plastic()
         }
-
-    @torch.no_grad()
-    def predict(
-        self,
-        observation: Observation,
-        state: PolicyState = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        action_masks: Array | None = None,
-    ) -> tuple[Action, PolicyState]:
-        if self.training:
-            self.eval()
-        arrays, batched = as_batch(self.observation_space, observation)
-        seen = self.view(arrays)
-        permitted = None if action_masks is None else self._permitted(np.reshape(action_masks, (len(seen), -1)))
-        fresh = self.network.begin(len(seen))
-        network: ActorCriticState = fresh if state is None else state
-        if episode_start is not None and state is not None and np.any(episode_start):
-            rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
-            network = reset_rows(network, fresh, rows)
-        activity, network = self.network(torch.as_tensor(seen, device=self.device), network, expected=deterministic)
-        action = self._play(activity, permitted, deterministic=deterministic)
-        return (action if batched else first(self.action_space, action)), network
-
-    def _play(self, activity: Activity, permitted: Tensor | None, *, deterministic: bool) -> Action:
-        """The actions of an agent that does not learn."""
-        policy = self.code.policy(activity.preference, self.config.temperature, permitted)
-        if deterministic:
-            return self.code.best(policy)
-        return self.code.chosen(self.code.explore(policy, self.generator, permitted))
 
 
 def _stack(parts: tuple[Tensor, ...]) -> Tensor:

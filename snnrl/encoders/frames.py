@@ -236,12 +236,11 @@ class FrameEncoder(Encoder[FrameState]):
             tiles.append(_or_columns(beside.gather(2, around.expand(-1, bands.shape[1], -1))))
         tile_bits = torch.cat([part.flatten(1) for part in tiles], dim=1)
 
-        row, tile = tile_bits.nonzero(as_tuple=True)
-        set_bits = (tile_bits[row, tile][:, None] >> self.get_buffer("_bits")) & 1
-        event, channel = set_bits.nonzero(as_tuple=True)
+        set_bits = (tile_bits[..., None] >> self.get_buffer("_bits")) & 1
+        row, tile, channel = set_bits.nonzero(as_tuple=True)
         always = torch.arange(batch, device=row.device)
-        rows = torch.cat([row[event], always])
-        index = torch.cat([channel * self.tiles + tile[event], torch.full_like(always, self.size - 1)])
+        rows = torch.cat([row, always])
+        index = torch.cat([channel * self.tiles + tile, torch.full_like(always, self.size - 1)])
         order = torch.sort(rows, stable=True).indices
         return rows[order], index[order], columns, centre
 

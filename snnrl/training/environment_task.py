@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, for_evaluation
+from snnrl.envs.seeding import AT_THE_END, WHILE_TRAINING
 from snnrl.training.checkpoints import taking_over
-from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, evaluate
+from snnrl.training.evaluation import Evaluation, evaluate
 from snnrl.training.progress import evaluating_note
 from snnrl.training.summary import Summary, bootstrap_interval
 from snnrl.training.task import Between, Evaluated, Finished, Task

@@ -109,6 +109,7 @@ class RLTask(EnvironmentTask[AnyAgent]):
         seeds = env_seeds(self.config.seed, "train", epoch, self.config.num_envs)
         self._rollout = Rollout(self.model, self.envs, self.config.env, seeds)
         self.model.num_timesteps = steps
+        self.model.anneal(min(steps / self.total, 1.0))
 
     def step(self) -> Step:
         """Act once in all environments, and learn."""
