@@ -359,38 +359,6 @@ def test_two_loggers_are_given_with_a_comma() -> None:
     assert config("env=CartPole", "logger=tensorboard,wandb").logger == "tensorboard,wandb"
 
 
-def test_a_recipe_of_an_id_alone_takes_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "envs").mkdir()
-    (tmp_path / "envs" / "Mine.yaml").write_text("# mine\nid: CartPole-v1\n")
-    monkeypatch.chdir(tmp_path)
-    read = config("env=Mine")
-    assert (read.env.id, read.env_steps, read.num_envs, read.eval.episodes) == ("CartPole-v1", 100_000, 16, 100)
-
-
-def test_a_recipe_can_begin_with_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "envs").mkdir()
-    (tmp_path / "envs" / "Mine.yaml").write_text("# mine\ndefaults:\n  - SpaceInvaders\n\nnum_envs: 4\n")
-    monkeypatch.chdir(tmp_path)
-    read = config("env=Mine")
-    assert (read.env.id, read.num_envs, read.agent) == (
-        "ALE/SpaceInvaders-v5",
-        4,
-        config("env=SpaceInvaders").agent,
-    )
-
-
-@pytest.mark.parametrize("word", ["agent.greed=0.7", "+agent.greed=0.7"])
-def test_settings_that_the_recipe_of_an_agent_of_ones_own_does_not_hold_are_set_like_any(word: str) -> None:
-    write("agents/Mine.yaml", "name: my_module:MyAgent\n")
-    assert compose_run(["env=CartPole", "agent=Mine", word])["agent"]["greed"] == 0.7
-    assert compose_run(["env=CartPole", "agent.name=my_module:MyAgent", word])["agent"]["greed"] == 0.7
-
-
-def test_a_short_recipe_of_ones_own_takes_every_setting_of_its_agent() -> None:
-    write("agents/Mine.yaml", "name: constant\n")
-    assert compose_run(["env=CartPole", "agent=Mine", "agent.action=1"])["agent"]["action"] == 1
-
-
 @pytest.mark.parametrize("key", ["env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs"])
 def test_mappings_that_are_passed_on_can_be_given_whole_or_by_their_keys(key: str) -> None:
     section, name = key.split(".")
