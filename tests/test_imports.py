@@ -36,7 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("loading",),
     ("api",),
     ("trials",),
-    ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
+    ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export", "picture_page"),
     ("completion",),
     ("__main__",),
 )
@@ -85,6 +85,7 @@ SAME_ROW: set[tuple[str, str]] = {
     ("energy", "cli"),
     ("integrations", "cli"),
     ("export", "cli"),
+    ("picture_page", "cli"),
 }
 """Pairs of one row of which the first may import the second."""
 
