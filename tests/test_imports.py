@@ -35,7 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("agent_files",),
     ("loading",),
     ("api",),
-    ("trials",),
+    ("trials", "model_card"),
     ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export", "picture_page"),
     ("completion",),
     ("__main__",),
