@@ -143,7 +143,7 @@ def test_every_experiment_takes_steps(name: str) -> None:
 def test_recipes_of_agents_hold_every_setting_of_their_agent() -> None:
     from snnrl.agents.rstdp_config import RSTDPConfig
 
-    for name in ("rstdp", "rstdp_frames"):
+    for name in ("rstdp", "rstdp_frames", "rstdp_objects"):
         assert set(config("env=CartPole", f"agent={name}").agent) == {"name", *RSTDPConfig.__dataclass_fields__}
 
 
@@ -231,7 +231,7 @@ def test_an_atari_game_takes_the_agent_for_pixels_and_anything_else_the_one_for_
     def network(*words: str) -> object:
         return config(*words).agent["network"]
 
-    pixels, vectors = network("env=Pong", "agent=rstdp_frames"), network("env.id=MountainCar-v0", "agent=rstdp")
+    pixels, vectors = network("env=Atari", "agent=rstdp_frames"), network("env.id=MountainCar-v0", "agent=rstdp")
     assert pixels != vectors
     assert network("env.id=ALE/Pong-v5") == pixels
     assert network("env.id=Acrobot-v1") == vectors
