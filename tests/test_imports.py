@@ -33,8 +33,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("agent_files",),
     ("loading",),
     ("api",),
+    ("watching",),
     ("trials",),
-    ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
+    ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export", "watch", "replay"),
 )
 """A room may import from itself and from the rows above its own."""
 
@@ -79,6 +80,8 @@ SAME_ROW: set[tuple[str, str]] = {
     ("energy", "cli"),
     ("integrations", "cli"),
     ("export", "cli"),
+    ("watch", "cli"),
+    ("replay", "cli"),
 }
 """Pairs of one row of which the first may import the second."""
 
@@ -181,6 +184,7 @@ def test_only_environments_agents_decoders_and_what_drives_them_know_gymnasium()
         "loading",
         "learners",
         "integrations",
+        "watching",
     }
 
 
