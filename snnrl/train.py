@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from snnrl.cli import read_options, run_command
 from snnrl.errors import ConfigError, shown
-from snnrl.recipes import compose_run, has_learner, recipe_names
+from snnrl.recipes import DEFAULT_ENV, compose_run, has_learner, recipe_names
 from snnrl.run_settings import CommonSettings, RLSettings, SupervisedSettings
 from snnrl.settings import Registry, Settings, declarations, help_text, setting
 from snnrl.settings.reading import Configurable
 from snnrl.textfiles import usable
-from snnrl.training.shutdown import stoppable
+from snnrl.training.shutdown import Interrupted, stoppable
 from snnrl.types import Setting
 from snnrl.words import as_text, split
 
@@ -76,7 +76,8 @@ def usage(words: Sequence[str]) -> str:
         help_text(RLSettings, column=COLUMN, leave_out=["resume"]),
         help_text(ResumeOptions, column=COLUMN),
         help_text(WatchOptions, column=COLUMN),
-        f"\nExperiments that learn from a data set ({supervised}) have no environment, but\n",
+        f"\nmnist_reward is an agent's: its environment, env=MNIST, shows images.\n"
+        f"Experiments that learn from a data set ({supervised}) have no environment, but\n",
         help_text(SupervisedSettings, column=COLUMN, leave_out=list(declarations(CommonSettings))),
         f"{'  KEY=VALUE':{COLUMN}}changes one of the learner's settings, such as n_neurons=400",
         _own_settings(words)
@@ -107,12 +108,23 @@ def train(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting.
     """
+    try:
+        return _train(words)
+    except Interrupted as interrupted:
+        interrupted.so_far = interrupted.so_far or " before the first step; nothing was written"
+        raise
+
+
+def _train(words: Sequence[str]) -> int:
     _check_whole(words)
     watch = read_options(WatchOptions, [word for word in words if _is_of(WatchOptions, word)]).watch
     words = [word for word in words if not _is_of(WatchOptions, word)]
     about = _resumes(words)
     resumed = about.resume
     settings = compose_run(words) if resumed is None else _resumed(resumed, about.trust, words)
+    _check_values(settings)
+    if resumed is None:
+        _check_chosen(words, settings)
 
     from snnrl.loading import task_of
     from snnrl.training.device import leave_cores_to_environments
@@ -125,10 +137,14 @@ def train(words: Sequence[str]) -> int:
     run_dir = _new_run_dir(task.config) if resumed is None else resumed
     watching = _watching(task) if watch else None
     trainer = Trainer(task, run_dir, resume=False if resumed is None else about.checkpoint or True, callback=watching)
-    _announce(task.config, run_dir, settings, trainer.steps)
     if watching is not None:
         watching.rows = trainer.history.rows
-    run = trainer.train()
+    try:
+        _announce(task.config, run_dir, settings, trainer.steps)
+        run = trainer.train()
+    except Interrupted as interrupted:
+        interrupted.so_far = f" between steps; what was saved goes on: {resume_line(run_dir, settings)}"
+        raise
     if run.summary is None:
         reached, again = f"{run.steps:,} {task.unit}", resume_line(run_dir, settings)
         print(f"stopped by {run.stopped_by} at {reached}, saved. Go on: {again}", file=sys.stderr)
@@ -168,6 +184,31 @@ def _check_whole(words: Sequence[str]) -> None:
                 raise ConfigError(f"{shown(word)}: must be resume={shown(word)}, the folder of a run to go on with")
             if keys:
                 raise ConfigError(f"{word}: must be {keys[0]}={word}")
+
+
+def _check_values(settings: Mapping[str, Setting]) -> None:
+    """Raise a ConfigError for what can be seen to be wrong before torch, which takes seconds, is imported."""
+    if "learner" in settings:
+        from snnrl.training.supervised_config import SupervisedConfig
+
+        SupervisedConfig.from_mapping(settings)
+        return
+
+    from snnrl.config import RunConfig
+    from snnrl.envs import check_registered
+
+    check_registered(RunConfig.from_mapping(settings).env)
+
+
+def _check_chosen(words: Sequence[str], settings: Mapping[str, Setting]) -> None:
+    """Raise a ConfigError where nothing says what is to be learned, with what would be done and how to say so."""
+    if not {"env", "env.id", "experiment"} & {split(word).key for word in words}:
+        from snnrl.config import RunConfig
+
+        raise ConfigError(
+            f"env is missing: env={DEFAULT_ENV} would be {RunConfig.from_mapping(settings).announcement(0)}; must be a "
+            f"recipe (env=CartPole takes a minute, --help lists all), env.id=ANY_GYMNASIUM_ID or experiment=RECIPE"
+        )
 
 
 def _resumes(words: Sequence[str]) -> ResumeOptions:

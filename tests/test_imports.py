@@ -13,7 +13,7 @@ from snnrl.errors import __file__ as errors_file
 PACKAGE = Path(errors_file).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("types",),
+    ("types", "devices"),
     ("errors", "output", "legacy"),
     ("settings", "textfiles"),
     ("run_settings",),
@@ -23,6 +23,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("plasticity",),
     ("networks",),
     ("envs",),
+    ("intervals", "recorded"),
+    ("plot",),
     ("agents",),
     ("recording",),
     ("words", "trust", "composition"),
@@ -36,6 +38,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("watching",),
     ("trials",),
     ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export", "watch", "replay"),
+    ("completion",),
+    ("__main__",),
 )
 """A room may import from itself and from the rows above its own."""
 
@@ -43,21 +47,23 @@ NARROWER: dict[str, set[str]] = {
     "errors": set(),
     "output": set(),
     "legacy": set(),
-    "noise": set(),
+    "devices": set(),
+    "noise": {"devices"},
     "settings": {"errors", "legacy"},
     "textfiles": {"errors"},
     "datafiles": {"errors", "textfiles"},
     "state": set(),
     "traces": {"errors"},
     "spikes": {"errors"},
-    "kernels": {"errors", "surrogate", "traces"},
+    "kernels": {"errors", "devices", "surrogate", "traces"},
     "spaces": {"errors"},
     "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels"},
     "connections": {"errors", "noise", "traces", "spikes", "kernels"},
-    "encoders": {"errors", "noise", "traces", "spaces", "spikes", "state", "kernels"},
+    "encoders": {"errors", "devices", "noise", "traces", "spaces", "spikes", "state", "kernels"},
     "decoders": {"errors", "noise", "traces", "spikes", "spaces"},
     "plasticity": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels", "connections"},
     "envs": {"errors", "datafiles", "spaces", "run_settings"},
+    "recorded": {"errors", "spaces", "textfiles"},
     "words": {"errors", "textfiles"},
     "trust": {"errors"},
     "composition": set(),

@@ -379,11 +379,16 @@ def test_a_recipe_can_begin_with_another(tmp_path: Path, monkeypatch: pytest.Mon
     )
 
 
-def test_a_setting_of_an_agent_of_ones_own_says_how_it_is_added() -> None:
+@pytest.mark.parametrize("word", ["agent.greed=0.7", "+agent.greed=0.7"])
+def test_settings_that_the_recipe_of_an_agent_of_ones_own_does_not_hold_are_set_like_any(word: str) -> None:
     write("agents/Mine.yaml", "name: my_module:MyAgent\n")
-    with pytest.raises(ConfigError, match=r"agent\.greed=0\.7: .* is added by \+agent\.greed=0\.7"):
-        compose_run(["env=CartPole", "agent=Mine", "agent.greed=0.7"])
-    assert compose_run(["env=CartPole", "agent=Mine", "+agent.greed=0.7"])["agent"]["greed"] == 0.7
+    assert compose_run(["env=CartPole", "agent=Mine", word])["agent"]["greed"] == 0.7
+    assert compose_run(["env=CartPole", "agent.name=my_module:MyAgent", word])["agent"]["greed"] == 0.7
+
+
+def test_a_short_recipe_of_ones_own_takes_every_setting_of_its_agent() -> None:
+    write("agents/Mine.yaml", "name: constant\n")
+    assert compose_run(["env=CartPole", "agent=Mine", "agent.action=1"])["agent"]["action"] == 1
 
 
 @pytest.mark.parametrize("key", ["env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs"])

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from snnrl.agents.look import Look, weights_of
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.networks.cost import Cost
+from snnrl.recorded import Trace
 from snnrl.settings import changed_settings
 from snnrl.spaces.leaves import Space
 from snnrl.types import Action, Observation, PolicyState, Saved, Setting, Settings
@@ -108,6 +110,7 @@ class Training(Protocol):
     def save(self, agent: nn.Module, path: str | Path) -> None: ...
     def load(self, path: str | Path, *, env: object, device: str, trust: bool) -> object: ...
     def set_env(self, agent: Trainable, env: object) -> None: ...
+    def record(self, agent: Trainable, env: object, **settings: Setting) -> Trace: ...
 
 
 def training() -> Training:
@@ -189,11 +192,12 @@ class Trainable(nn.Module):
         action, state = self.predict(observation, state, episode_start, deterministic, **told)
         return action, state, Readings()
 
-    def prediction_error(self, reward: float, value: float, next_value: float) -> float | None:
+    def prediction_error(self, raw: float, learned: float, value: float, next_value: float) -> float | None:
         """How wrong a prediction was, in the unit of values; ``None`` where nothing is predicted.
 
         Args:
-            reward: that the decision brought, as the agent learns from it.
+            raw: the environment's reward for the decision.
+            learned: the same as the environment's recipe says to learn from it.
             value: that was predicted.
             next_value: that is predicted now, 0 after the end of an episode.
         """
@@ -240,6 +244,52 @@ class Trainable(nn.Module):
         """
         training().learn(self, total_timesteps, callback, log_interval, reset_num_timesteps, progress_bar)
         return self
+
+    def record(
+        self,
+        env: object = None,
+        *,
+        episodes: int | None = None,
+        steps: int | None = None,
+        deterministic: bool | None = None,
+        seed: int | None = None,
+        learn: bool = False,
+        potentials: bool = False,
+        frames: bool = True,
+        max_bytes: int = 1 << 30,
+    ) -> Trace:
+        """Play and keep every decision: frames, observations, spikes, preferences, values, TD errors, rewards.
+
+        The episodes are those that ``snnrl.evaluate`` plays with the same seed and ``num_envs=1``; neither the agent
+        nor its generator are changed by it, unless it shall ``learn``.
+
+        Args:
+            env: a recipe's name, a registered Gymnasium id, an environment or a function that makes one; ``None`` is
+                the one that the agent was made for.
+            episodes: how many; 1 unless there are ``steps``.
+            steps: how many decisions at most, of as many episodes as there are.
+            deterministic: best actions rather than random ones; ``None`` is as in evaluations of its run.
+            seed: of the environment; ``None`` is the agent's own.
+            learn: learn as in training, from fresh episodes of training, and keep the weights before and after.
+            potentials: keep the neurons' potentials too; every window is then run twice.
+            frames: keep pictures of the environment, where it can be drawn.
+            max_bytes: memory that the decisions may take; what does not fit is cut, and the trace says so.
+
+        Raises:
+            ConfigError: the agent has no environment, its spaces are not the agent's, or a value is out of range.
+        """
+        return training().record(
+            self,
+            env,
+            episodes=episodes,
+            steps=steps,
+            deterministic=deterministic,
+            seed=seed,
+            learn=learn,
+            potentials=potentials,
+            frames=frames,
+            max_bytes=max_bytes,
+        )
 
     def save(self, path: str | Path) -> None:
         """Write settings, spaces, weights and generator into one file, which :meth:`load` and ``snnrl.load`` read.
@@ -307,6 +357,14 @@ class Trainable(nn.Module):
             return f"{type(self).__name__}()"
         chosen = changed_settings(self.Config, self.origin.settings["agent"], limit=200)
         return f"{type(self).__name__}(env={self.origin.env.id}, num_timesteps={self.num_timesteps:,}{chosen})"
+
+    def look(self, state: object = None) -> Look:
+        """What is logged of it at evaluations: its weights, and what it does.
+
+        Args:
+            state: of its training, where there is one.
+        """
+        return Look({}, weights_of(self))
 
     def learning_state(self) -> Saved:
         """What it needs to learn on, besides weights and generator: tensors and plain containers."""

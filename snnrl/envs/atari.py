@@ -20,7 +20,7 @@ from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode
 
 from snnrl.envs.config import ATARI_PREFIX, AtariConfig
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import ConfigError, near, require
 from snnrl.types import Array, Info, Observation, Setting
 
 gymnasium.register_envs(ale_py)
@@ -45,8 +45,9 @@ def atari_game(env_id: str) -> str:
     spec = gymnasium.registry.get(env_id)
     if spec is None:
         games = [known.name for known in gymnasium.registry.values() if known.id.startswith(ATARI_PREFIX)]
-        hint = did_you_mean(re.sub(r"-v\d+$", "", env_id.removeprefix(ATARI_PREFIX)), games)
-        raise ConfigError(f"env.id={env_id}: no such Atari game; an id reads {ATARI_PREFIX}<Game>-v5, {hint}")
+        hint = near(re.sub(r"-v\d+$", "", env_id.removeprefix(ATARI_PREFIX)), games, count=5)
+        form = f"an id reads {ATARI_PREFIX}<Game>-v5"
+        raise ConfigError(f"env.id={env_id}: no such Atari game; {f'{form}, {hint}' if hint else form}")
     return str(spec.kwargs["game"])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from gymnasium.error import DependencyNotInstalled
 from gymnasium.error import Error as GymnasiumError
@@ -24,7 +26,9 @@ def drawn(config: EnvConfig) -> Env:
         CannotDrawError: it takes no ``render_mode=rgb_array``.
     """
     try:
-        return make_env(config, render_mode="rgb_array")
+        with warnings.catch_warnings():  # of modes that it does not name; whether it can, its first picture says
+            warnings.filterwarnings("ignore", message=r"\W*\w*WARN:.*render_mode", category=UserWarning)
+            return make_env(config, render_mode="rgb_array")
     except (TypeError, ValueError, GymnasiumError) as error:
         if "render_mode" not in str(error):
             raise

@@ -1,6 +1,7 @@
-"""What went on while an agent played: every decision with its spikes, and many of them as one object."""
+"""How recordings are made: an agent plays in one environment and is looked at."""
 
-from snnrl.recording.moment import About, Moment
+from snnrl.recorded import About, Moment, Trace
 from snnrl.recording.play import Moments, moments
+from snnrl.recording.record import record
 
-__all__ = ["About", "Moment", "Moments", "moments"]
+__all__ = ["About", "Moment", "Moments", "Trace", "moments", "record"]

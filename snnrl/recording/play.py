@@ -15,8 +15,8 @@ from snnrl.agents.trainable import Readings, Trainable
 from snnrl.envs import EnvConfig, env_seeds, for_evaluation
 from snnrl.envs.seeding import AFTERWARDS
 from snnrl.errors import ConfigError, require
+from snnrl.recorded.moment import About, Moment
 from snnrl.recording.draws import Draws
-from snnrl.recording.moment import About, Moment
 from snnrl.recording.row import Outcome, Row
 from snnrl.settings import require_whole
 from snnrl.spaces import first
@@ -202,7 +202,7 @@ class _Player:
         if before.value is None or readings.value is None:
             return None
         following = 0.0 if row.feedback.terminated[0] else float(readings.value[0])
-        return self._agent.prediction_error(float(row.feedback.reward[0]), before.value, following)
+        return self._agent.prediction_error(before.reward, float(row.feedback.reward[0]), before.value, following)
 
 
 class _Learner:
