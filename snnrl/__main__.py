@@ -46,8 +46,8 @@ def _itself(words: Sequence[str]) -> int:
 def commands() -> dict[str, str]:
     """Every command by its name, with what it does.
 
-    A command is a module or a package of ``snnrl`` with a function ``main`` that takes the words of a command line, and whose
-    docstring begins with how it is called. It is read here and not imported.
+    A command is a module or a package of ``snnrl`` with a function ``main`` that takes the words of a command line, and
+    whose docstring begins with how it is called. It is read here and not imported.
 
     >>> "train" in commands(), commands()["export"]
     (True, 'what playing needs of a run, small enough to give away')

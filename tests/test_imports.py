@@ -35,8 +35,21 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("agent_files",),
     ("loading",),
     ("api",),
+    ("watching",),
     ("trials", "model_card"),
-    ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
+    (
+        "cli",
+        "train",
+        "evaluate",
+        "controls",
+        "compare",
+        "convert",
+        "energy",
+        "export",
+        "picture_page",
+        "watch",
+        "replay",
+    ),
     ("completion",),
     ("__main__",),
 )
@@ -85,6 +98,9 @@ SAME_ROW: set[tuple[str, str]] = {
     ("energy", "cli"),
     ("integrations", "cli"),
     ("export", "cli"),
+    ("picture_page", "cli"),
+    ("watch", "cli"),
+    ("replay", "cli"),
 }
 """Pairs of one row of which the first may import the second."""
 
@@ -187,6 +203,7 @@ def test_only_environments_agents_decoders_and_what_drives_them_know_gymnasium()
         "loading",
         "learners",
         "integrations",
+        "watching",
     }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import snnrl
-from snnrl import compare, controls, convert, energy, export
+from snnrl import compare, controls, convert, energy, export, picture_page, replay, watch
 from snnrl.config import RunConfig
 from snnrl.evaluate import LearnerOptions, Options
 from snnrl.integrations import nir
@@ -37,6 +37,9 @@ OPTIONS = {
     "evaluate": (Options, LearnerOptions),
     "export": (export.Options,),
     "integrations.nir": (nir.Options,),
+    "plot": (picture_page.Options,),
+    "replay": (replay.Options,),
+    "watch": (watch.Options,),
 }
 
 

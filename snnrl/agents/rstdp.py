@@ -275,7 +275,8 @@ class RSTDP(ActorCriticAgent):
         weights = super().look().values
         if not isinstance(state, RSTDPState) or state.decision is None or not self._lately:
             return Look({}, weights)
-        metrics, values = {}, dict(weights)
+        metrics: dict[str, float] = {}
+        values = dict(weights)
         fired = state.decision.activity.fired
         for name in (name for name in self.network.neurons if name in fired):
             shares, values[f"rates/{name}"] = firing(name, fired[name], highest_rate(self.network.neuron(name)))

@@ -172,3 +172,30 @@ def metrics(run: str | Path, names: Sequence[str] | None = None, title: str = ""
     for axes in places[-1]:
         axes.set_xlabel("steps")
     return figure
+
+
+@styled
+def conversion(
+    points: Sequence[tuple[int, float]], before: float, interval: tuple[float, float], random: float, title: str
+) -> Figure:
+    """Return of a converted network against its simulation steps.
+
+    Args:
+        points: ``(steps, return)``.
+        before: return of the network that was converted.
+        interval: its 95 % interval.
+        random: return of random actions.
+        title: above the picture.
+    """
+    figure = new_figure(4.0, title=title)
+    axes = figure.subplots()
+    steps, returns = zip(*points, strict=True)
+    axes.plot(steps, returns, "o-", color=colour(0), label="spiking")
+    axes.axhspan(*interval, color="0.88", lw=0)
+    axes.axhline(before, color=GREY, lw=1.2, ls="--", label="before, and its 95 % interval")
+    axes.axhline(random, color=GREY, lw=1.2, ls=":", label="random actions")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(steps, [str(each) for each in steps])
+    axes.set(xlabel="simulation steps of a decision", ylabel="mean return")
+    legend(figure, axes)
+    return figure

@@ -68,12 +68,12 @@ def open_run(run: Path, checkpoint: str, device: str, *, trust: bool) -> Playabl
         raise ConfigError(f"run={run}: learned from a data set; must be the run of an agent, which plays")
     config = RunConfig.from_mapping(settings)
     agent = load_model(config, place, checkpoint, device)
-    return Playable(agent, config.env, config.eval.deterministic, described(config), _metrics(place))
+    return Playable(agent, config.env, config.eval.deterministic, described(config, "trained for"), _metrics(place))
 
 
-def described(config: RunConfig) -> str:
-    """A line on a run."""
-    return f"agent {config.agent['name']}, trained for {config.env_steps:,} env steps, seed {config.seed}"
+def described(config: RunConfig, training: str) -> str:
+    """A line on a run, ``training`` being ``trained for`` or the like."""
+    return f"agent {config.agent['name']}, {training} {config.env_steps:,} env steps, seed {config.seed}"
 
 
 def _metrics(run: Path) -> list[Mapping[str, float]]:

@@ -66,6 +66,7 @@ def listen(host: str, port: int | None) -> socket.socket:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((address[0], each, *address[2:]))
+            found.listen()
         except OSError as error:
             found.close()
             if error.errno == errno.EADDRINUSE and port is None and each:

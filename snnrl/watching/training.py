@@ -12,7 +12,7 @@ from snnrl.watching.playables import Playable, described
 from snnrl.watching.player import Player
 from snnrl.watching.server import Server
 
-SHARE = 0.04
+SHARE = 0.03
 """Of the training's time, spent on those who look."""
 MOST_CREDIT = 0.05
 """Seconds that may be made up for after a pause."""
@@ -23,8 +23,8 @@ TABLES_EVERY = 5.0
 class Watching:
     """A callback that lets others see how an agent plays by now, in a game of its own, while it learns in others.
 
-    A decision is played between two steps of training and changes nothing about them, neither weights nor draws. All of
-    it together never takes more than :data:`SHARE` of the time, and nothing while nobody looks.
+    A decision is played between two steps of training and changes nothing about them, neither weights nor draws. Once
+    the game is there, it never takes more than :data:`SHARE` of the time, and nothing while nobody looks.
 
     Args:
         task: what is trained.
@@ -51,8 +51,11 @@ class Watching:
             now = time.perf_counter()
             self._credit = min(self._credit + SHARE * (now - self._then), MOST_CREDIT)
             self._then = now
-            if self._credit > 0 and self._task.can_checkpoint:
-                self._turn(now)
+            if self._player is None:
+                if self._task.can_checkpoint:
+                    self._player = self._begin()
+            elif self._credit > 0:
+                self._turn(self._player, now)
                 self._credit -= time.perf_counter() - now
         return True
 
@@ -61,19 +64,17 @@ class Watching:
         if self._player is not None:
             self._player.close()
 
-    def _turn(self, now: float) -> None:
-        if self._player is None:
-            self._player = self._begin()
-        elif now - self._tables_at > TABLES_EVERY:
+    def _turn(self, player: Player, now: float) -> None:
+        if now - self._tables_at > TABLES_EVERY:
             self._tables_at = now
-            self._player.weights()
+            player.weights()
             if len(self.rows) > self._logged:
                 self._logged = len(self.rows)
-                self._player.curves()
+                player.curves()
         else:
-            self._player.turn()
+            player.turn()
 
     def _begin(self) -> Player:
         config, model = self._task.config, self._task.model
-        playable = Playable(model, config.env, config.eval.deterministic, described(config), self.rows)
+        playable = Playable(model, config.env, config.eval.deterministic, described(config, "training for"), self.rows)
         return Player(self._server.readers, ["training"], lambda name: playable, mode="training")
