@@ -15,6 +15,7 @@ from snnrl.agents.base import Agent, Metrics
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
+from snnrl.agents.rstdp_novelty import novelty
 from snnrl.agents.rstdp_state import Decision, Glimpse, Outcome, RSTDPState, Signal
 from snnrl.decoders import ActionCode
 from snnrl.encoders import Window
@@ -51,7 +52,7 @@ class RSTDP(Agent[RSTDPState]):
         ConfigError: a space that the agent cannot take, or a setting out of range.
     """
 
-    Config = RSTDPConfig
+    Config: ClassVar[type[RSTDPConfig]] = RSTDPConfig
     GRADED: ClassVar[bool] = False
     """Whether rates are resolved beyond whole spikes, see :class:`~snnrl.networks.ActorCritic`."""
     takes_masks = True
@@ -69,7 +70,9 @@ class RSTDP(Agent[RSTDPState]):
         self.code = ActionCode(action_space, bins=config.action_bins)
         window = Window(config.sim_steps, config.dt, self.generator)
         self.view, encoder = make_encoder(observation_space, config.encoder, window)
-        decay = config.gamma * config.trace_lambda
+        self.novelty = novelty(encoder, config, self.code.populations)
+        self.suited = config.suited(habituates=self.novelty is not None)
+        decay = config.gamma * self.suited.trace_lambda
         common = Common(
             config.dt,
             config.tau,
@@ -95,6 +98,7 @@ class RSTDP(Agent[RSTDPState]):
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
+        self.entropy_coef = self.suited.entropy_coef
         self.train()
 
     @property
@@ -126,6 +130,7 @@ class RSTDP(Agent[RSTDPState]):
     def anneal(self, progress: float) -> None:
         left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
+        self.entropy_coef = self.suited.entropy_coef * (1 - progress * (1 - self.suited.entropy_end_factor))
 
     @torch.no_grad()
     def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Action, RSTDPState]:
@@ -140,28 +145,41 @@ class RSTDP(Agent[RSTDPState]):
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
         activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
-        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
+        visit = None if self.novelty is None else self.novelty.visit(seen)
+        untried = None if visit is None else visit.untried
+        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus, untried)
         window, returns = state.window, state.returns
         if state.decision is not None:
             if self.returns is not None:
                 ended = signal.terminated | signal.truncated
                 reward, returns = self.returns(signal.reward, signal.reset, ended, returns)
                 signal = signal._replace(reward=reward)
+            if self.novelty is not None and visit is not None:
+                signal = signal._replace(reward=signal.reward + self.novelty.reward(visit))
             window = (*window, self._outcome(state.decision, signal, decision))
+        if self.novelty is not None and visit is not None:
+            self.novelty.use(visit, signal, self.code.indicator(choice, torch.int64))
         after = state._replace(
             network=network, decision=decision, window=window, exploration_bonus=bonus, returns=returns
         )
         return self.code.chosen(choice), after
 
     def _decide(
-        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
+        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None, untried: Tensor | None
     ) -> tuple[Tensor, Decision, Tensor | None]:
-        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus."""
+        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus.
+
+        Choices are drawn with the preference for what is ``untried`` ``[batch, populations]``; credit is given relative
+        to the policy without it.
+        """
         temperature = self.config.temperature
         policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
-        if self.config.exploration_bonus:
+        drive = activity.preference if untried is None else activity.preference + untried
+        if self.suited.exploration_bonus:
             bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
+            drive = drive + bonus
+        if drive is not activity.preference:
+            behaviour = self.code.policy(drive, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
@@ -192,7 +210,7 @@ class RSTDP(Agent[RSTDPState]):
         """
         batch = len(preference)
         choice = self.code.at_random(batch, self.device, self.generator)
-        drawn = self.config.exploration_bonus * self.code.indicator(choice, preference.dtype)
+        drawn = self.suited.exploration_bonus * self.code.indicator(choice, preference.dtype)
         if bonus is None:
             return drawn
         anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.exploration_steps
@@ -247,7 +265,7 @@ class RSTDP(Agent[RSTDPState]):
         if not self.config.plasticity:
             return state._replace(window=()), metrics
 
-        instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
+        instant = self.entropy_coef * _stack(surprisals) if self.entropy_coef else None
         credit = _stack(credits)
         gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
@@ -270,6 +288,8 @@ class RSTDP(Agent[RSTDPState]):
         rates = self._rates(seen, third, rules)
         changes, rules = self.network.changes(seen, third, rules)
         changes = {key: rates[key] * change for key, change in changes.items()}
+        if self.novelty is not None:
+            self.novelty.stiffen(self.network, changes)
         for edge in self.network.plastic():
             self.network.connection(edge).apply_(changes[edge.key])
         self.network.change_feedback(changes)

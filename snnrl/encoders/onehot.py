@@ -66,12 +66,16 @@ class OneHotEncoder(Encoder[OneHotState]):
         return OneHotState()
 
     def forward(self, observation: Tensor, state: OneHotState) -> tuple[Tensor, OneHotState]:
-        index = self._index(observation)
+        index = self.index(observation).unsqueeze(1)
         active = torch.zeros((len(index), self.size), device=index.device, dtype=self.spike_dtype)
         return self.get_buffer("_train").to(active.dtype) * active.scatter_(1, index, 1), state
 
-    def _index(self, observation: Tensor) -> Tensor:
-        """The neuron ``[batch, 1]`` of each observation."""
+    def index(self, observation: Tensor) -> Tensor:
+        """The neuron of each observation, ``[batch]`` int64.
+
+        Raises:
+            ConfigError: an observation that is none of the values.
+        """
         given = observation.reshape(1) if observation.dim() == 0 else observation
         if given.is_floating_point():
             given = as_values(given, 1)
@@ -86,4 +90,4 @@ class OneHotEncoder(Encoder[OneHotState]):
             raise ConfigError(
                 f"observation={first}: must be an integer from {self.start} to {self.start + self.size - 1}"
             )
-        return values - self.start
+        return values[:, 0] - self.start
