@@ -11,6 +11,9 @@ from snnrl.envs.checked import LARGEST
 from snnrl.settings import Settings, setting
 from snnrl.types import Setting
 
+CENTRES = ("returns", "zero")
+"""What the middle of a measured range of values can be."""
+
 
 @dataclass(frozen=True)
 class HabituationConfig(Settings, section="agent.habituation"):
@@ -37,13 +40,13 @@ class Suited(NamedTuple):
 
     trace_lambda: float
     entropy_coef: float
-    entropy_end_factor: float
     exploration_bonus: float
+    exploration_end_factor: float
 
 
-VECTORS = Suited(trace_lambda=0.95, entropy_coef=0.03, entropy_end_factor=1.0, exploration_bonus=0.5)
+VECTORS = Suited(trace_lambda=0.95, entropy_coef=0.03, exploration_bonus=0.5, exploration_end_factor=1.0)
 """Defaults where cells are shared by observations that are alike."""
-TABLES = Suited(trace_lambda=0.8, entropy_coef=0.2, entropy_end_factor=0.0, exploration_bonus=0.0)
+TABLES = Suited(trace_lambda=0.8, entropy_coef=0.2, exploration_bonus=0.0, exploration_end_factor=0.0)
 """Defaults where each observation has a neuron of its own, which habituates."""
 
 
@@ -69,6 +72,11 @@ class RSTDPConfig(Settings, section="agent"):
         "values of a silent and of a fully active critic, in units of reward",
         default_text="the range of returns that were seen",
     )
+    value_centre: str = setting(
+        "returns",
+        "the middle of that measured range: of the returns that were seen, or zero, with as much below it as above",
+        choices=CENTRES,
+    )
     temperature: float = setting(0.5, "of the softmax over the populations' spikes per neuron", above=0)
     gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)
     trace_lambda: float | None = setting(
@@ -93,13 +101,6 @@ class RSTDPConfig(Settings, section="agent"):
         at_least=0,
         default_text="0.03; 0.2 with habituation",
     )
-    entropy_end_factor: float | None = setting(
-        None,
-        "what entropy_coef is multiplied by at the end; it falls linearly",
-        at_least=0,
-        at_most=1,
-        default_text="1; 0 with habituation",
-    )
     exploration_bonus: float | None = setting(
         None,
         "spikes per neuron by which one action is preferred for a while; 0 for none",
@@ -107,6 +108,13 @@ class RSTDPConfig(Settings, section="agent"):
         default_text="0.5; 0 with habituation",
     )
     exploration_steps: int = setting(10, "mean length of that while in decisions", at_least=1)
+    exploration_end_factor: float | None = setting(
+        None,
+        "what exploration_bonus and entropy_coef are multiplied by at the end; they fall linearly",
+        at_least=0,
+        at_most=1,
+        default_text="1; 0 with habituation",
+    )
     habituation: HabituationConfig | None = setting(
         HabituationConfig(),
         "what is new, where each observation has a neuron (encoder one_hot) and no layer is hidden; null for none",
@@ -141,5 +149,5 @@ class RSTDPConfig(Settings, section="agent"):
     def suited(self, *, habituates: bool) -> Suited:
         """The settings that were given, and the usual ones in place of those that were not."""
         usual = TABLES if habituates else VECTORS
-        given = (self.trace_lambda, self.entropy_coef, self.entropy_end_factor, self.exploration_bonus)
+        given = (self.trace_lambda, self.entropy_coef, self.exploration_bonus, self.exploration_end_factor)
         return Suited(*(own if mine is None else mine for mine, own in zip(given, usual, strict=True)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from snnrl.agents.rstdp_config import HabituationConfig, RSTDPConfig
@@ -14,7 +13,6 @@ from snnrl.connections import Dense
 from snnrl.encoders import AnyEncoder, OneHotEncoder
 from snnrl.networks import ActorCritic
 from snnrl.plasticity import Habituation
-from snnrl.types import Array
 
 ACTOR_POWER, CRITIC_POWER = 0.25, 0.5
 """Powers with which learning rates fall, see :meth:`~snnrl.plasticity.Habituation.plasticity`."""
@@ -45,9 +43,9 @@ class Novelty(nn.Module):
         self._index = encoder.index
         self.habituation = Habituation(encoder.size, populations)
 
-    def visit(self, observation: Array) -> Visit:
+    def visit(self, observation: Tensor) -> Visit:
         """Take note of observations ``[batch]``."""
-        cell = self._index(torch.as_tensor(observation, device=self.habituation.visits.device))
+        cell = self._index(observation)
         self.habituation.visit(cell)
         return Visit(cell, self.config.untried_bonus * self.habituation.untried(cell))
 
