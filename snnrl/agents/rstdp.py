@@ -17,6 +17,7 @@ from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.look import Look, critic_range, firing, sampled
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
+from snnrl.agents.rstdp_novelty import novelty
 from snnrl.agents.rstdp_state import Decision, Glimpse, Outcome, RSTDPState, Signal
 from snnrl.decoders import ActionCode
 from snnrl.encoders import Window
@@ -57,7 +58,7 @@ class RSTDP(ActorCriticAgent):
         ConfigError: a space that the agent cannot take, or a setting out of range.
     """
 
-    Config = RSTDPConfig
+    Config: ClassVar[type[RSTDPConfig]] = RSTDPConfig
     GRADED: ClassVar[bool] = False
     """Whether rates are resolved beyond whole spikes, see :class:`~snnrl.networks.ActorCritic`."""
     takes_masks = True
@@ -75,7 +76,9 @@ class RSTDP(ActorCriticAgent):
         self.code = ActionCode(action_space, bins=config.action_bins)
         window = Window(config.sim_steps, config.dt, self.generator)
         self.view, encoder = make_encoder(observation_space, config.encoder, window)
-        decay = config.gamma * config.trace_lambda
+        self.novelty = novelty(encoder, config, self.code.populations)
+        self.suited = config.suited(habituates=self.novelty is not None)
+        decay = config.gamma * self.suited.trace_lambda
         common = Common(
             config.dt,
             config.tau,
@@ -130,7 +133,7 @@ class RSTDP(ActorCriticAgent):
     def anneal(self, progress: float) -> None:
         left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
-        self._exploring = 1 - progress * (1 - self.config.exploration_end_factor)
+        self._exploring = 1 - progress * (1 - self.suited.exploration_end_factor)
 
     @torch.no_grad()
     def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Action, RSTDPState]:
@@ -144,29 +147,43 @@ class RSTDP(ActorCriticAgent):
         network = state.network
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
-        activity, network = self.network(self.network.encoder.placed(seen, self.device), network)
-        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
+        placed = self.network.encoder.placed(seen, self.device)
+        activity, network = self.network(placed, network)
+        visit = None if self.novelty is None else self.novelty.visit(placed)
+        untried = None if visit is None else visit.untried
+        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus, untried)
         window, returns = state.window, state.returns
         if state.decision is not None:
             if self.returns is not None:
                 ended = signal.terminated | signal.truncated
                 reward, returns = self.returns(signal.reward, signal.reset, ended, returns)
                 signal = signal._replace(reward=reward)
+            if self.novelty is not None and visit is not None:
+                signal = signal._replace(reward=signal.reward + self.novelty.reward(visit))
             window = (*window, self._outcome(state.decision, signal, decision))
+        if self.novelty is not None and visit is not None:
+            self.novelty.use(visit, signal, self.code.indicator(choice, torch.int64))
         after = state._replace(
             network=network, decision=decision, window=window, exploration_bonus=bonus, returns=returns
         )
         return self.code.chosen(choice), after
 
     def _decide(
-        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
+        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None, untried: Tensor | None
     ) -> tuple[Tensor, Decision, Tensor | None]:
-        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus."""
+        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus.
+
+        Choices are drawn with the preference for what is ``untried`` ``[batch, populations]``; credit is given relative
+        to the policy without it.
+        """
         temperature = self.config.temperature
         policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
-        if self.config.exploration_bonus:
+        drive = activity.preference if untried is None else activity.preference + untried
+        if self.suited.exploration_bonus:
             bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + self._exploring * bonus, temperature, permitted)
+            drive = drive + self._exploring * bonus
+        if drive is not activity.preference:
+            behaviour = self.code.policy(drive, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
@@ -184,7 +201,7 @@ class RSTDP(ActorCriticAgent):
         """
         batch = len(preference)
         choice = self.code.at_random(batch, self.device, self.generator)
-        drawn = self.config.exploration_bonus * self.code.indicator(choice, preference.dtype)
+        drawn = self.suited.exploration_bonus * self.code.indicator(choice, preference.dtype)
         if bonus is None:
             return drawn
         anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.exploration_steps
@@ -241,8 +258,8 @@ class RSTDP(ActorCriticAgent):
         if not self.config.plasticity:
             return state._replace(window=()), metrics
 
-        entropy_coef = self._exploring * self.config.entropy_coef
-        instant = entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
+        entropy_coef = self._exploring * self.suited.entropy_coef
+        instant = entropy_coef * _stack(surprisals) if self.suited.entropy_coef else None
         credit = _stack(credits)
         gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
@@ -265,6 +282,8 @@ class RSTDP(ActorCriticAgent):
         rates = self._rates(seen, third, rules)
         changes, rules = self.network.changes(seen, third, rules)
         changes = {key: rates[key] * change for key, change in changes.items()}
+        if self.novelty is not None:
+            self.novelty.stiffen(self.network, changes)
         for edge in self.network.plastic():
             self.network.connection(edge).apply_(changes[edge.key])
         self.network.change_feedback(changes)
