@@ -15,6 +15,7 @@ from snnrl.config import RunConfig, check_env, read_config, read_run
 from snnrl.envs import EnvConfig, OwnEnv, OwnSource, StandIn, name_of
 from snnrl.envs.types import Env, VectorEnv
 from snnrl.errors import require
+from snnrl.learners import LEARNERS
 from snnrl.recipes import choice, compose_run
 from snnrl.settings import read_named
 from snnrl.spaces import alike, named
@@ -84,9 +85,11 @@ def _from_file(path: Path, device: str, env: AnyEnv | None, trust: bool) -> Any:
         _refuse_env(env)
         return SupervisedTask.load_model(SupervisedConfig.from_mapping(settings), payload, device)
     kept = read_agent(path, payload, settings)
-    config, place = kept.config, choose_device(device)
+    config = kept.config
+    task = agent_task(str(config.agent["name"]))
+    place = choose_device(device, task.cpu_because(config))
     bare = StandIn.for_spaces(config.env, kept.observation_space, kept.action_space)
-    made = agent_task(str(config.agent["name"])).make_agent(config.agent, bare, config.seed, place)
+    made = task.make_agent(config.agent, bare, config.seed, place)
     agent = fit(made, "agent", kept.payload, place)
     kept.restore(agent)
     agent.origin = Origin(kept.settings, config.env)
@@ -151,6 +154,10 @@ def task_of(settings: Settings, env: EnvConfig | None = None) -> AnyTask:
         ConfigError: a wrong setting, or one that the environment, the agent or the memory cannot take.
     """
     config = checked(settings, env)
+    if isinstance(config, RunConfig):
+        read_named(AGENTS, config.agent, "agent")
+    else:
+        read_named(LEARNERS, config.learner, "learner")
     return task_type(config)(config)
 
 

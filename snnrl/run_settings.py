@@ -61,10 +61,20 @@ class DeviceSettings(Settings):
 
     device: str = setting(
         "auto",
-        "auto (CUDA where there is one, else the CPU), cpu, cuda or cuda:<n>",
+        "auto (CUDA where there is one and it is faster, else the CPU), cpu, cuda or cuda:<n>",
         check=lambda name: _DEVICE.fullmatch(name) is not None,
         expected="auto, cpu, cuda or cuda:<n>",
     )
+
+
+@dataclass(frozen=True)
+class WandbSettings(Settings, section="wandb"):
+    """How Weights & Biases files a run; what is set here comes before its variables, such as WANDB_PROJECT."""
+
+    project: str | None = setting(None, "with logger=wandb: the project", default_text="$WANDB_PROJECT, else snnrl")
+    name: str | None = setting(None, "the run's name there", default_text="$WANDB_NAME, else that of run_dir")
+    group: str | None = setting(None, "runs that belong together", default_text="$WANDB_RUN_GROUP")
+    tags: tuple[str, ...] = setting((), "a list of words", default_text="$WANDB_TAGS")
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,7 @@ class CommonSettings(ProgressSettings, DeviceSettings):
     logger: str = setting(
         "tensorboard", "tensorboard, wandb, tensorboard,wandb or none; metrics.jsonl is always written"
     )
+    wandb: WandbSettings = setting(WandbSettings())
     checkpoint: CheckpointSettings = setting(CheckpointSettings())
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from snnrl.config import RunConfig, read_settings
@@ -19,7 +22,7 @@ from snnrl.training.summary import write_json
 from snnrl.training.trainer import Trainer
 from snnrl.types import Setting, Settings
 
-NO_MATTER = ("logger", "progress", "run_dir", "resume")
+NO_MATTER = ("logger", "progress", "run_dir", "resume", "eval.episodes", "wandb")
 """Settings that change nothing in what a run learns."""
 
 
@@ -50,7 +53,7 @@ def _plain(settings: Settings, prefix: str = "") -> Iterator[tuple[str, str]]:
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
             yield from _plain(value, f"{name}.")
-        elif name not in NO_MATTER:
+        elif not any(f"{name}.".startswith(f"{each}.") for each in NO_MATTER):
             yield name, json.dumps(value)
 
 
@@ -61,6 +64,8 @@ def finished(folder: Path) -> bool:
 
 def train_run(settings: Settings, folder: Path) -> str | None:
     """Train unless the folder has a finished run of the same settings, going on where it was stopped.
+
+    There is no evaluation at the end: :func:`played` plays as many episodes as are asked for.
 
     Args:
         settings: of the whole run.
@@ -75,7 +80,48 @@ def train_run(settings: Settings, folder: Path) -> str | None:
     check_reusable(settings, folder)
     if finished(folder):
         return None
-    return Trainer(task_of(settings), folder, resume=folder.exists()).train().stopped_by
+    return Trainer(task_of(settings), folder, resume=folder.exists(), evaluate=False).train().stopped_by
+
+
+class Outlook:
+    """How many runs are left to be trained, and about how long that takes.
+
+    >>> outlook = Outlook({"spiking": 3, "baseline": 2}, {"spiking": 100.0})
+    >>> outlook.line()
+    '5 runs to train, about 9 minutes'
+    >>> with outlook.training("spiking"):
+    ...     pass
+    >>> Outlook({"a": 2}).line(), Outlook({}).line()
+    ('2 runs to train', '')
+
+    Args:
+        left: runs to be trained, by their kind.
+        seconds: that a run of a kind takes, where that is known; a kind that is not known takes as long as the others.
+    """
+
+    def __init__(self, left: Mapping[str, int], seconds: Mapping[str, float] | None = None) -> None:
+        self._left, self._seconds = dict(left), dict(seconds or {})
+
+    @contextmanager
+    def training(self, kind: str) -> Iterator[None]:
+        """Around the training of a run."""
+        began = time.monotonic()
+        yield
+        self._seconds[kind] = time.monotonic() - began
+        self._left[kind] -= 1
+
+    def line(self) -> str:
+        """What is left in words; empty where nothing is."""
+        count = sum(self._left.values())
+        if not count:
+            return ""
+        runs = f"{count} {'run' if count == 1 else 'runs'} to train"
+        if not self._seconds:
+            return runs
+        usual = sum(self._seconds.values()) / len(self._seconds)
+        seconds = sum(number * self._seconds.get(kind, usual) for kind, number in self._left.items())
+        minutes = math.ceil(seconds / 60)
+        return f"{runs}, about {minutes} {'minute' if minutes == 1 else 'minutes'}"
 
 
 def stopped_by(name: str) -> int:

@@ -18,7 +18,7 @@ from snnrl.agents.trainable import Layout, Readings
 from snnrl.decoders import ActionCode
 from snnrl.envs import Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
-from snnrl.plasticity import ReturnScale, spike_train
+from snnrl.plasticity import LARGEST_VALUE, ReturnScale, spike_train
 from snnrl.spaces import View, as_batch, first, split
 from snnrl.spikes import SparseSpikes
 from snnrl.state import reset_rows
@@ -68,6 +68,8 @@ class ActorCriticAgent(Agent[RSTDPState]):
         if self.config.value_range is not None:
             return self.config.value_range
         assert self.returns is not None
+        if self.config.value_centre == "zero":
+            return -LARGEST_VALUE, LARGEST_VALUE
         low, high = self.returns.value_range()
         return low.to(dtype), high.to(dtype)
 
@@ -117,7 +119,8 @@ class ActorCriticAgent(Agent[RSTDPState]):
         measured: dict[str, Tensor] = {}
         if potentials and self.can_checkpoint:
             with undone(self):
-                seen = torch.as_tensor(self.view(split(self.observation_space, observation)), device=self.device)
+                arrays = self.view(split(self.observation_space, observation))
+                seen = self.network.encoder.placed(arrays, self.device)
                 began = torch.as_tensor(feedback.reset, device=self.device)
                 network = reset_rows(state.network, self.network.begin(len(seen)), began)
                 measured = self.network.potentials(seen, network)
@@ -174,7 +177,7 @@ class ActorCriticAgent(Agent[RSTDPState]):
         if episode_start is not None and state is not None and np.any(episode_start):
             rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
             network = reset_rows(network, fresh, rows)
-        return torch.as_tensor(seen, device=self.device), network, batched
+        return self.network.encoder.placed(seen, self.device), network, batched
 
     def _preference(self, activity: Activity) -> Tensor:
         """``[batch, populations]``: what an agent that does not learn chooses by."""

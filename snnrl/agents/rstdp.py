@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
@@ -13,6 +14,7 @@ from snnrl import noise
 from snnrl.agents.actor_critic import ActorCriticAgent
 from snnrl.agents.base import Metrics
 from snnrl.agents.encoder_factory import make_encoder
+from snnrl.agents.look import Look, critic_range, firing, sampled
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
 from snnrl.agents.rstdp_state import Decision, Glimpse, Outcome, RSTDPState, Signal
@@ -21,11 +23,15 @@ from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
 from snnrl.networks import Activity, Seen
+from snnrl.networks.actor_critic import highest_rate
 from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
 from snnrl.spaces import Space, split
 from snnrl.state import State, reset_rows
 from snnrl.types import Action, Array, Observation
+
+LATELY = 64
+"""Updates that :meth:`RSTDP.look` looks back at."""
 
 
 @register("rstdp")
@@ -95,6 +101,8 @@ class RSTDP(ActorCriticAgent):
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
+        self._lately: deque[tuple[Tensor, Tensor]] = deque(maxlen=LATELY)
+        self._exploring = 1.0
         self.train()
 
     @property
@@ -102,6 +110,7 @@ class RSTDP(ActorCriticAgent):
         return self.network.encoder.calibrated
 
     def begin(self, num_envs: int) -> RSTDPState:
+        self._lately.clear()
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
         returns = torch.zeros(0, device=self.device) if self.returns is None else self.returns.init_state(num_envs)
         return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None, returns)
@@ -121,6 +130,7 @@ class RSTDP(ActorCriticAgent):
     def anneal(self, progress: float) -> None:
         left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
+        self._exploring = 1 - progress * (1 - self.config.exploration_end_factor)
 
     @torch.no_grad()
     def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Action, RSTDPState]:
@@ -130,11 +140,11 @@ class RSTDP(ActorCriticAgent):
         permitted = self._permitted(feedback.action_mask)
         if not self.can_checkpoint:
             return self._warm_up(seen, feedback, permitted, state)
-        signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback[: len(Signal._fields)]))
+        signal = Signal.of(feedback, self.device)
         network = state.network
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
-        activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
+        activity, network = self.network(self.network.encoder.placed(seen, self.device), network)
         choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
         window, returns = state.window, state.returns
         if state.decision is not None:
@@ -156,7 +166,7 @@ class RSTDP(ActorCriticAgent):
         policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
         if self.config.exploration_bonus:
             bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
+            behaviour = self.code.policy(activity.preference + self._exploring * bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
@@ -220,13 +230,19 @@ class RSTDP(ActorCriticAgent):
             return state, {}
         seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)
+        assert state.decision is not None
+        self._lately.append((td_error, state.decision.activity.level))
         scale = self.td_scale(td_error)
-        metrics = {"train/td_error_rms": td_error.square().mean().sqrt(), "train/value_mean": self._mean_value(state)}
+        metrics = {
+            "train/td_error_rms": td_error.square().mean().sqrt(),
+            "train/value_mean": state.decision.value.mean(),
+        }
         modulator = td_error if self.shuffler is None else self.shuffler(td_error) * _stack(decided)
         if not self.config.plasticity:
             return state._replace(window=()), metrics
 
-        instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
+        entropy_coef = self._exploring * self.config.entropy_coef
+        instant = entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
         credit = _stack(credits)
         gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
@@ -254,9 +270,25 @@ class RSTDP(ActorCriticAgent):
         self.network.change_feedback(changes)
         return rules
 
-    def _mean_value(self, state: RSTDPState) -> Tensor:
-        assert state.decision is not None
-        return state.decision.value.mean()
+    def look(self, state: object = None) -> Look:
+        """Of the last decisions: rates of all populations, eligibilities, TD errors, and the critic's range."""
+        weights = super().look().values
+        if not isinstance(state, RSTDPState) or state.decision is None or not self._lately:
+            return Look({}, weights)
+        metrics: dict[str, float] = {}
+        values = dict(weights)
+        fired = state.decision.activity.fired
+        for name in (name for name in self.network.neurons if name in fired):
+            shares, values[f"rates/{name}"] = firing(name, fired[name], highest_rate(self.network.neuron(name)))
+            metrics |= shares
+        for edge, rule in zip(self.network.plastic(), state.rules, strict=False):
+            eligibility = getattr(rule, "eligibility", None)
+            if isinstance(eligibility, Tensor) and eligibility.numel():
+                values[f"eligibility/{edge.key}"] = sampled(eligibility)
+        td_errors, levels = zip(*self._lately, strict=True)
+        values["td_error"] = sampled(torch.cat([each.flatten() for each in td_errors]))
+        ends, warnings = critic_range(torch.cat(levels))
+        return Look({**metrics, **ends}, values, warnings)
 
     def _rates(self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State) -> dict[str, Tensor]:
         """By what the change of each connection is multiplied.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from snnrl.agents.look import Look, weights_of
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.networks.cost import Cost
@@ -356,6 +357,14 @@ class Trainable(nn.Module):
             return f"{type(self).__name__}()"
         chosen = changed_settings(self.Config, self.origin.settings["agent"], limit=200)
         return f"{type(self).__name__}(env={self.origin.env.id}, num_timesteps={self.num_timesteps:,}{chosen})"
+
+    def look(self, state: object = None) -> Look:
+        """What is logged of it at evaluations: its weights, and what it does.
+
+        Args:
+            state: of its training, where there is one.
+        """
+        return Look({}, weights_of(self))
 
     def learning_state(self) -> Saved:
         """What it needs to learn on, besides weights and generator: tensors and plain containers."""

@@ -21,7 +21,7 @@ from snnrl.envs.minatar import MINATAR_PREFIX, register_minatar
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.own import OwnEnv
 from snnrl.envs.types import Env, VectorEnv, Wrapper
-from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, require
+from snnrl.errors import ConfigError, RunError, did_you_mean, near, one_line, require
 from snnrl.spaces import Space
 from snnrl.types import Setting
 
@@ -34,10 +34,11 @@ _NO_SPACE = (
 _OBS_TYPES = ("grayscale", "ram", "rgb")
 
 
-def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -> VectorEnv:
+def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0, device: str = "cpu") -> VectorEnv:
     """Environments that are stepped together; one that has ended is reset by the next step (``NEXT_STEP``).
 
-    Atari games are :class:`~snnrl.envs.atari.VectorAtari`, images :class:`~snnrl.envs.mnist.VectorMNIST`, anything else
+    Atari games are :class:`~snnrl.envs.atari.VectorAtari`, with ``env.backend=torch`` the environments are
+    :class:`~snnrl.envs.classic_control.TorchVectorEnv`, images :class:`~snnrl.envs.mnist.VectorMNIST`, anything else
     Gymnasium's ``SyncVectorEnv``. All take ``reset(seed=env_seeds(...))``. What an environment says by a method
     ``action_masks()`` is in ``info["action_mask"]``.
 
@@ -45,6 +46,7 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
         config: a recipe, or a registered Gymnasium id for a recipe of defaults.
         num_envs: number of environments, at least 1; a recipe's own ``num_envs`` is for the caller to pass.
         max_threads: threads that step Atari games, 0 for as many as there are cores.
+        device: where environments are that are computed in torch.
 
     Raises:
         ConfigError: an unknown id, wrong ``env.kwargs``, a package that is not installed, or a number out of range.
@@ -59,6 +61,11 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
     if config.shows_frames:
         return VectorAtari(num_envs=num_envs, max_threads=max_threads, **given)
     spec = _registered(config.id)
+    if config.backend == "torch":
+        from snnrl.envs.classic_control import make_torch_envs
+
+        with _construction(config, spec):
+            return make_torch_envs(config.id, num_envs, device, given)
     if spec.entry_point is MNISTEnv:
         with _construction(config, spec):
             return VectorMNIST(num_envs, **config.kwargs)
@@ -102,6 +109,25 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None, row: int =
         for wrapper in _wrappers(config):
             env = wrapper(env)
         return env
+
+
+def registered_ids() -> list[str]:
+    """Every id that Gymnasium has registered."""
+    return sorted(str(name) for name in gymnasium.registry)
+
+
+def check_registered(config: EnvConfig) -> None:
+    """Raise unless the environment of a recipe is registered; it is not made.
+
+    Raises:
+        ConfigError: an unknown id, or a module that cannot be imported.
+    """
+    if isinstance(config, OwnEnv):
+        return
+    if config.shows_frames:
+        atari_game(config.id)
+    else:
+        _registered(config.id)
 
 
 def spaces_of(config: EnvConfig) -> tuple[Space, Space]:
@@ -171,13 +197,12 @@ def _registered(env_id: str) -> EnvSpec:
             for other in gymnasium.registry.values()
             if other.id.startswith(ATARI_PREFIX) or not str(other.entry_point).startswith("ale_py")
         ]
-        hint = did_you_mean(name, known)
+        hint = near(name, known, count=5)
         if module:
-            hint += f" ({module}: stays before it)"
+            own = f"{module} was imported and did not register it"
         else:
-            hint = f"{hint} " if hint.startswith("did you mean") else ""
-            hint += f"one of your own is named with the module that registers it, env.id=my_module:{name}"
-        raise ConfigError(f"env.id={env_id}: no environment is registered under this id; {hint}")
+            own = f"one of your own is named with the module that registers it, env.id=my_module:{name}"
+        raise ConfigError(f"env.id={env_id}: no environment is registered under this id; {f'{hint} {own}'.strip()}")
     return spec
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -91,8 +91,8 @@ class ActorCritic(Network):
         dt: simulation step in ms.
         persistent: whether neurons and traces go on from one window to the next with synchronous spikes as well.
         fused: ``False`` goes without the fused implementation.
-        graded: whether what the membranes of actor and critic have gained counts as a part of a spike, so that their
-            rates resolve less than one; both are :class:`~snnrl.neurons.SaturatingIF` then.
+        graded: which of ``actor`` and ``critic`` have rates that resolve less than one spike, as what their membranes
+            have gained counts as a part of one; they are :class:`~snnrl.neurons.SaturatingIF`.
 
     Attributes:
         scaled: plastic connections whose rates may be divided by the length of what reaches them, and the name under
@@ -115,7 +115,7 @@ class ActorCritic(Network):
         dt: float = 1.0,
         persistent: bool = False,
         fused: bool = True,
-        graded: bool = False,
+        graded: Collection[str] = (),
     ) -> None:
         super().__init__(dt=dt)
         require(sim_steps >= 1, "sim_steps", sim_steps, "at least 1")
@@ -136,12 +136,12 @@ class ActorCritic(Network):
         self._add_layer("critic", critic, last)
         self.readouts = tuple(self._reading(name) for name in ("actor", "critic"))
         for name, layer in (("actor", actor), ("critic", critic)):
-            fits = not graded or isinstance(layer.neurons, SaturatingIF)
+            fits = name not in graded or isinstance(layer.neurons, SaturatingIF)
             require(
                 fits, f"{name}.neuron", type(layer.neurons).__name__, "saturating_if, whose membranes keep the rest"
             )
-        self.actor_rate_max, self.graded = _highest_rate(actor.neurons), graded
-        self.fused = fused_readouts(self, sim_steps) if fused else None
+        self.actor_rate_max, self.graded = highest_rate(actor.neurons), frozenset(graded)
+        self.fused = fused_readouts(self, sim_steps) if fused and not graded else None
         self.scaled = self._scaled()
 
     def _reading(self, name: str) -> Edge:
@@ -219,7 +219,7 @@ class ActorCritic(Network):
         if not self.graded:
             return None
         states = zip(self.neurons, before.neurons, after.neurons, strict=True)
-        ends = {name: (self.neuron(name), old, new) for name, old, new in states if name in ("actor", "critic")}
+        ends = {name: (self.neuron(name), old, new) for name, old, new in states if name in self.graded}
         return {name: each.gained(*pair) for name, (each, *pair) in ends.items() if isinstance(each, SaturatingIF)}
 
     def _input(self, spikes: Spikes, expected: bool) -> NetworkInput:
@@ -245,7 +245,7 @@ class ActorCritic(Network):
 
     def _level(self, critic: str, counts: Tensor) -> Tensor:
         """The mean rate ``[batch]`` of spike counts ``[batch, neurons]`` as a share of the critic's highest."""
-        return counts.mean(-1) / (_highest_rate(self.neuron(critic)) * self.sim_steps)
+        return counts.mean(-1) / (highest_rate(self.neuron(critic)) * self.sim_steps)
 
     def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
         """What plastic connections saw in several windows between two changes of weights, each a step of its own."""
@@ -357,7 +357,7 @@ def _in_a_row(parts: list[Seen]) -> Seen:
     return Seen(torch.cat([part.pre for part in parts if isinstance(part.pre, Tensor)]), post)
 
 
-def _highest_rate(neurons: AnyNeuron) -> float:
+def highest_rate(neurons: AnyNeuron) -> float:
     """The most spikes that a neuron can fire in a simulation step, on average."""
     highest = getattr(neurons, "rate_max", None)
     return 1 / (1 + getattr(neurons, "refractory_steps", 0)) if highest is None else float(highest)
