@@ -62,6 +62,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 def new_figure(height: float, width: float = WIDTH, title: str = "") -> Figure:
     """An empty figure, in inches, without any state of ``matplotlib.pyplot``."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=13)
     return figure
