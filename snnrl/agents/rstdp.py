@@ -154,10 +154,7 @@ class RSTDP(ActorCriticAgent):
         choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus, untried)
         window, returns = state.window, state.returns
         if state.decision is not None:
-            if self.returns is not None:
-                ended = signal.terminated | signal.truncated
-                reward, returns = self.returns(signal.reward, signal.reset, ended, returns)
-                signal = signal._replace(reward=reward)
+            signal, returns = self._measured(signal, returns)
             if self.novelty is not None and visit is not None:
                 signal = signal._replace(reward=signal.reward + self.novelty.reward(visit))
             window = (*window, self._outcome(state.decision, signal, decision))
@@ -167,6 +164,13 @@ class RSTDP(ActorCriticAgent):
             network=network, decision=decision, window=window, exploration_bonus=bonus, returns=returns
         )
         return self.code.chosen(choice), after
+
+    def _measured(self, signal: Signal, returns: Tensor) -> tuple[Signal, Tensor]:
+        """Rewards in units of return, where these are measured, and the returns so far."""
+        if self.returns is None:
+            return signal, returns
+        reward, returns = self.returns(signal.reward, signal.reset, signal.terminated | signal.truncated, returns)
+        return signal._replace(reward=reward), returns
 
     def _decide(
         self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None, untried: Tensor | None
@@ -210,8 +214,12 @@ class RSTDP(ActorCriticAgent):
     def _warm_up(
         self, observation: Array, feedback: Feedback, permitted: Tensor | None, state: RSTDPState
     ) -> tuple[Action, RSTDPState]:
-        """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
+        """Act at random; after enough of it the encoder learns what has been seen, and learning begins.
+
+        Returns are measured already: a critic that learned in a unit which then grows expects too much.
+        """
         batch = len(observation)
+        state = state._replace(returns=self._measured(Signal.of(feedback, self.device), state.returns)[1])
         even = self.code.even(batch, self.device, permitted)
         choice = self.code.explore(even, self.generator, permitted)
         action = self.code.chosen(choice)
