@@ -157,14 +157,12 @@ class RSTDP(Agent[RSTDPState]):
         self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
     ) -> tuple[Tensor, Decision, Tensor | None]:
         """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus."""
-        temperature = self.config.temperature
-        policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
         if self.config.exploration_bonus:
             bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
-        choice = self.code.explore(behaviour, self.generator, permitted)
-        value, credit = self.value(activity.level), self.code.credit(choice, policy)
-        return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
+        explored = bonus if self.config.exploration_bonus else None
+        decided = self.code.decide(activity.preference, explored, self.config.temperature, self.generator, permitted)
+        value, own = self.value(activity.level), self._own_values(activity)
+        return decided.choice, Decision(activity, value, own, decided.credit, decided.surprisal), bonus
 
     def value(self, level: Tensor) -> Tensor:
         """What a critic of this rate predicts, ``[batch]``."""
@@ -331,11 +329,3 @@ class RSTDP(Agent[RSTDPState]):
 def _stack(parts: tuple[Tensor, ...]) -> Tensor:
     """:func:`torch.stack`, without a copy where there is one part."""
     return parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(parts)
-
-
-def surprisal(choice: Tensor, policy: Tensor) -> Tensor:
-    """``-log p(choice) - entropy``, summed over action dimensions, ``[batch]``."""
-    log_policy = torch.log(policy.clamp_min(1e-8))
-    taken = log_policy.gather(-1, choice.unsqueeze(-1)).squeeze(-1)
-    entropy = -(policy * log_policy).sum(-1)
-    return (-taken - entropy).sum(-1)

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from snnrl import noise
-from snnrl.agents.rstdp import RSTDP, surprisal
+from snnrl.agents.rstdp import RSTDP
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, NetworkConfig
 from snnrl.agents.rstdp_state import Decision
+from snnrl.decoders import surprisal
 from snnrl.envs import EnvConfig
 from snnrl.networks import Activity
 from snnrl.settings import Part, register, setting

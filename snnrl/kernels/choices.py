@@ -1,0 +1,93 @@
+"""From preferences to a choice and its credit, on the CPU."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from snnrl.kernels.compiling import compiled
+
+
+def choose(
+    preference: Tensor, bonus: Tensor | None, noise: Tensor, sizes: NDArray[np.int64], temperature: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See :meth:`snnrl.decoders.ActionCode.decide`, its reference, where every choice is permitted.
+
+    Args:
+        preference: ``[batch, populations]``, of float32 or float64 on the CPU.
+        bonus: the same, added to the preferences of what is done; ``None`` for none.
+        noise: ``[batch, dims]`` uniform draws.
+        sizes: ``[dims]``, choices of each number.
+        temperature: of the softmax.
+
+    Returns:
+        Choices ``[batch, dims]`` int64, credit ``[batch, populations]`` and surprisal ``[batch]``.
+    """
+    choice = torch.empty(noise.shape, dtype=torch.int64)
+    credit, surprisal = torch.empty_like(preference), preference.new_empty(len(preference))
+    added = preference if bonus is None else bonus
+    arrays = (part.contiguous().numpy() for part in (preference, added, noise))
+    _choose(*arrays, sizes, float(temperature), bonus is not None, choice.numpy(), credit.numpy(), surprisal.numpy())
+    return choice, credit, surprisal
+
+
+@compiled()
+def _softmax(values: NDArray[np.float32], temperature: np.float32, out: NDArray[np.float32]) -> None:
+    most = values[0] / temperature
+    for place in range(len(values)):
+        out[place] = values[place] / temperature
+        most = max(most, out[place])
+    total = values.dtype.type(0)
+    for place in range(len(values)):
+        out[place] = math.exp(out[place] - most)
+        total += out[place]
+    for place in range(len(values)):
+        out[place] /= total
+
+
+@compiled()
+def _choose(
+    preference: NDArray[np.float32],
+    bonus: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    sizes: NDArray[np.int64],
+    temperature: float,
+    explores: bool,
+    choice: NDArray[np.int64],
+    credit: NDArray[np.float32],
+    surprisal: NDArray[np.float32],
+) -> None:
+    (batch, populations), number = preference.shape, preference.dtype.type
+    soft, none, one, least = number(temperature), number(0), number(1), number(1e-8)
+    wanted, policy, done = np.empty_like(preference[0]), np.empty_like(preference[0]), np.empty_like(preference[0])
+    ragged = sizes.min() < sizes.max()
+    for row in range(batch):
+        for place in range(populations):
+            wanted[place] = preference[row, place] + bonus[row, place] if explores else preference[row, place]
+        first, surprise = 0, none
+        for dim in range(len(sizes)):
+            last = first + sizes[dim]
+            _softmax(preference[row, first:last], soft, policy[first:last])
+            _softmax(wanted[first:last], soft, done[first:last])
+            taken, reached, highest = first, 0.0, first
+            for place in range(first, last):
+                if done[place] > 0:
+                    highest = place
+                reached += done[place]
+                if place < last - 1 and number(reached) <= noise[row, dim]:
+                    taken = place + 1
+            if ragged:  # where probabilities round to a sum below the number drawn
+                taken = min(taken, highest)
+            entropy = none
+            for place in range(first, last):
+                entropy -= policy[place] * math.log(max(policy[place], least))
+                credit[row, place] = -policy[place]
+            credit[row, taken] = one - policy[taken]
+            surprise += -math.log(max(policy[taken], least)) - entropy
+            choice[row, dim] = taken - first
+            first = last
+        surprisal[row] = surprise
