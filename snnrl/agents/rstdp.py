@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from snnrl import noise
 from snnrl.agents.base import Agent, Metrics
 from snnrl.agents.encoder_factory import make_encoder
+from snnrl.agents.rstdp_compiled import CompiledStep
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
 from snnrl.agents.rstdp_state import Decision, Glimpse, Outcome, RSTDPState, Signal
@@ -95,6 +96,7 @@ class RSTDP(Agent[RSTDPState]):
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
+        self._step: CompiledStep | None = None
         self.train()
 
     @property
@@ -135,6 +137,11 @@ class RSTDP(Agent[RSTDPState]):
         permitted = self._permitted(feedback.action_mask)
         if not self.can_checkpoint:
             return self._warm_up(seen, feedback, permitted, state)
+        compiled = self._compiled()
+        if compiled is not None:
+            found = compiled.act(seen, feedback, state)
+            if found is not None:
+                return self.code.chosen(found[0]), found[1]
         signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback[: len(Signal._fields)]))
         network = state.network
         if feedback.reset.any():
@@ -153,12 +160,18 @@ class RSTDP(Agent[RSTDPState]):
         )
         return self.code.chosen(choice), after
 
+    def _compiled(self) -> CompiledStep | None:
+        """What acts and learns in place of what follows here, where there is something that does the same faster."""
+        if self._step is None and type(self) is RSTDP:
+            self._step = CompiledStep.of(self)
+        return self._step if self._step is not None and self._step.serves() else None
+
     def _decide(
         self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
     ) -> tuple[Tensor, Decision, Tensor | None]:
         """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus."""
         if self.config.exploration_bonus:
-            bonus = self._exploration_bonus(bonus, activity.preference)
+            bonus = self.exploration_bonus(bonus, activity.preference)
         explored = bonus if self.config.exploration_bonus else None
         decided = self.code.decide(activity.preference, explored, self.config.temperature, self.generator, permitted)
         value, own = self.value(activity.level), self._own_values(activity)
@@ -181,7 +194,7 @@ class RSTDP(Agent[RSTDPState]):
         low, high = self.returns.value_range()
         return low.to(dtype), high.to(dtype)
 
-    def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
+    def exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """The bonus of all rows, now and then drawn anew: a preference for a random choice of each dimension.
 
         Exploration that is extended in time reaches what single random actions do not (Dabney, Ostrovski & Barreto
@@ -237,6 +250,9 @@ class RSTDP(Agent[RSTDPState]):
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
         if len(state.window) < self.config.update_every:
             return state, {}
+        compiled = self._compiled()
+        if compiled is not None:
+            return compiled.update(state)
         seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)
         scale = self.td_scale(td_error)

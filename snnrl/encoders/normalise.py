@@ -112,7 +112,7 @@ class Normaliser(FixedPrecision):
     def forward(self, observation: Tensor) -> Tensor:
         """``[batch, dims]`` of any range to ``[batch, dims]`` in [-1, 1]."""
         if self.adaptive and observation.dim() == 2 and observation.shape[1] == self.dims and takes_loop(observation):
-            found = normalised(observation, *self._numbers(), learns=self.training)
+            found = normalised(observation, *self.numbers(), learns=self.training)
             if found is not None:
                 return found
         x = as_values(observation, self.dims)
@@ -132,7 +132,7 @@ class Normaliser(FixedPrecision):
                 out = torch.where(bounded, out, near)
         return out
 
-    def _numbers(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], float, float]:
+    def numbers(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], float, float]:
         """What the compiled loop takes."""
         fixed = tuple(self.get_buffer(name) for name in ("_middle", "_reach", "_bounded", "_squash"))
         extremes = (self.lowest, self.highest) if self.adapt_range else ()

@@ -31,7 +31,9 @@ def choose(
     credit, surprisal = torch.empty_like(preference), preference.new_empty(len(preference))
     added = preference if bonus is None else bonus
     arrays = (part.contiguous().numpy() for part in (preference, added, noise))
-    _choose(*arrays, sizes, float(temperature), bonus is not None, choice.numpy(), credit.numpy(), surprisal.numpy())
+    choose_rows(
+        *arrays, sizes, float(temperature), bonus is not None, choice.numpy(), credit.numpy(), surprisal.numpy()
+    )
     return choice, credit, surprisal
 
 
@@ -50,7 +52,7 @@ def _softmax(values: NDArray[np.float32], temperature: np.float32, out: NDArray[
 
 
 @compiled()
-def _choose(
+def choose_rows(
     preference: NDArray[np.float32],
     bonus: NDArray[np.float32],
     noise: NDArray[np.float32],
@@ -61,6 +63,7 @@ def _choose(
     credit: NDArray[np.float32],
     surprisal: NDArray[np.float32],
 ) -> None:
+    """:func:`choose`, into memory that is given."""
     (batch, populations), number = preference.shape, preference.dtype.type
     soft, none, one, least = number(temperature), number(0), number(1), number(1e-8)
     wanted, policy, done = np.empty_like(preference[0]), np.empty_like(preference[0]), np.empty_like(preference[0])

@@ -39,7 +39,8 @@ def gather_outer(
     delta = eligibility.new_zeros(eligibility.shape[1:])
     parts = (pre, post, share, reach, waiting, through)
     arrays = eligibility.numpy(), *(part.contiguous().numpy() for part in parts), delta.numpy()
-    share_range(partial(_gather, *arrays), eligibility.shape[1], _GRAIN)
+    ungated = np.empty((0, 0, 0), delta.numpy().dtype)
+    share_range(partial(gather, *arrays, ungated), eligibility.shape[1], _GRAIN)
     return delta
 
 
@@ -79,7 +80,7 @@ def _sum_events(
 
 
 @compiled(fastmath=("contract",))
-def _gather(
+def gather(
     eligibility: NDArray[np.float32],
     pre: NDArray[np.float32],
     post: NDArray[np.float32],
@@ -88,12 +89,19 @@ def _gather(
     waiting: NDArray[np.float32],
     through: NDArray[np.float32],
     delta: NDArray[np.float32],
+    gate: NDArray[np.float32],
     low: int,
     high: int,
 ) -> None:
+    """:func:`gather_outer` of the postsynaptic neurons ``low .. high - 1``.
+
+    ``gate`` ``[steps, batch, groups]`` is what the coincidences of each group of postsynaptic neurons, those of a group
+    side by side, are multiplied by; of no step for none.
+    """
     (steps, events, batch), size, number = post.shape[:3], pre.shape[3], eligibility.dtype.type
     none, smallest = number(0), number(NOTHING)
     product, whole = np.empty(size, eligibility.dtype), np.empty((steps, size), eligibility.dtype)
+    per_gate = post.shape[3] // gate.shape[2] if len(gate) else 1
     several = np.empty(events, np.int64)
     for row in range(batch):
         for step in range(steps):
@@ -108,7 +116,8 @@ def _gather(
             for step in range(steps):
                 product[:] = whole[step]
                 _sum_events(pre, post, step, row, unit, several, product)
-                gain, rest = share[step, row], reach[step, row]
+                factor = gate[step, row, unit // per_gate] if len(gate) else number(1)
+                gain, rest = share[step, row] * factor, reach[step, row] * factor
                 if step == 0:
                     for neuron in range(size):
                         old = synapses[neuron]

@@ -41,7 +41,7 @@ def place_cell_spikes(
     """
     batch, size = phase.shape
     spikes, after = torch.empty(steps, batch, size), torch.empty(batch, size)
-    _fire(
+    fire_cells(
         place.contiguous().numpy(),
         phase.contiguous().numpy(),
         centres.numpy(),
@@ -79,7 +79,7 @@ def _tune(
 
 
 @compiled()
-def _fire(
+def fire_cells(
     place: NDArray[np.float32],
     phase: NDArray[np.float32],
     centres: NDArray[np.float32],
@@ -90,6 +90,7 @@ def _fire(
     spikes: NDArray[np.float32],
     after: NDArray[np.float32],
 ) -> None:
+    """:func:`place_cell_spikes`; ``spread`` is twice the width, ``after`` may be ``phase``."""
     (batch, dims), size, steps = place.shape, phase.shape[1], spikes.shape[0]
     widest = 1
     for cells in lines:

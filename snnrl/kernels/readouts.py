@@ -74,12 +74,12 @@ def readout_window(
     after = [each.clone(memory_format=torch.contiguous_format) for each in state]
     tensors = spikes.contiguous(), *weights, trace.contiguous(), actor if noise is None else noise
     arrays = [tensor.numpy() for tensor in (*tensors, actor, critic, *counts, *after, traces)]
-    _window(*arrays, noise is not None, numbers.actor, numbers.critic, numbers.trace)
+    run_window(*arrays, noise is not None, numbers.actor, numbers.critic, numbers.trace)
     return Window(actor, critic, *counts, *after, traces)
 
 
 @compiled()
-def _window(
+def run_window(
     spikes: NDArray[np.float32],
     to_actor: NDArray[np.float32],
     to_critic: NDArray[np.float32],
@@ -98,6 +98,7 @@ def _window(
     saturating: tuple[float, float, float, float],
     decay: float,
 ) -> None:
+    """:func:`readout_window`, into memory that is given; states are updated in place."""
     _arrive(spikes, to_actor, to_critic, trace, actor, critic, traces, decay)
     _escape(noise, draws, escaping, actor, actor_count, u_actor)
     _integrate(saturating, critic, critic_count, u_critic, v_critic)

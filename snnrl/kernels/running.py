@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,23 +24,26 @@ def running_scale(signal: Tensor, mean_square: Tensor, seen: Tensor, horizon: in
     """
     scale = torch.empty_like(mean_square)
     flat = signal.detach().reshape(-1)
-    _scale(flat.numpy(), mean_square.view(1).numpy(), seen.view(1).numpy(), horizon, scale.view(1).numpy())
+    update_scale(flat.numpy(), mean_square.view(1).numpy(), seen.view(1).numpy(), horizon, scale.view(1).numpy())
     return scale
 
 
 @compiled()
-def _scale(
+def update_scale(
     signal: NDArray[np.float32],
     mean_square: NDArray[np.float32],
     seen: NDArray[np.int64],
     horizon: int,
     scale: NDArray[np.float32],
 ) -> None:
+    """:func:`running_scale`, into memory that is given."""
     number, count, total = signal.dtype.type, signal.shape[0], 0.0
     for value in signal:
         total += value * value
     seen[0] += count
-    share = min(number(count) / number(min(seen[0], horizon)), number(1))
+    share = number(
+        min(np.float32(count) / np.float32(min(seen[0], horizon)), np.float32(1))
+    )  # as torch divides integers
     mean, old = number(total / count), mean_square[0]
     mean_square[0] = old + share * (mean - old) if share < 0.5 else mean - (mean - old) * (number(1) - share)
     scale[0] = max(number(math.sqrt(mean_square[0])), number(1e-6))
@@ -65,7 +69,7 @@ def discounted_return(
     """
     out, after = torch.empty_like(reward), torch.empty_like(sums)
     arrays = (part.numpy() for part in (reward, began, ended, sums, low.view(1), high.view(1)))
-    _discount(*arrays, float(gamma), horizon, out.numpy(), after.numpy())
+    discount(*arrays, float(gamma), horizon, out.numpy(), after.numpy())
     return out, after
 
 
@@ -77,7 +81,7 @@ def _unit(low: float, high: float) -> float:
 
 
 @compiled()
-def _discount(
+def discount(
     reward: NDArray[np.float32],
     began: NDArray[np.bool_],
     ended: NDArray[np.bool_],
@@ -89,6 +93,7 @@ def _discount(
     out: NDArray[np.float32],
     after: NDArray[np.float64],
 ) -> None:
+    """:func:`discounted_return`, into memory that is given."""
     batch, least, most = len(reward), np.inf, -np.inf
     for row in range(batch):
         after[row] = 0.0 if began[row] else gamma * sums[row] + reward[row]
@@ -105,16 +110,31 @@ def _discount(
 def return_range(low: Tensor, high: Tensor, margin: float) -> tuple[Tensor, Tensor]:
     """See :meth:`snnrl.plasticity.ReturnScale.value_range`, its reference; all of it 0-d float64 on the CPU."""
     ends = torch.empty(2, dtype=torch.float64)
-    _range(low.view(1).numpy(), high.view(1).numpy(), margin, ends.numpy())
+    find_range(low.view(1).numpy(), high.view(1).numpy(), margin, ends.numpy())
     return ends[0], ends[1]
 
 
 @compiled()
-def _range(low: NDArray[np.float64], high: NDArray[np.float64], margin: float, ends: NDArray[np.float64]) -> None:
+def find_range(low: NDArray[np.float64], high: NDArray[np.float64], margin: float, ends: NDArray[np.float64]) -> None:
+    """:func:`return_range`, into memory that is given."""
     unit = _unit(low[0], high[0])
     least, most = low[0] / unit, high[0] / unit
     beyond = margin * (most - least)
     ends[0], ends[1] = (least - beyond, most + beyond) if most > least else (-1.0, 1.0)
+
+
+class Measured(NamedTuple):
+    """What observations are measured against; see :func:`normalised`."""
+
+    middle: NDArray[np.float64]
+    reach: NDArray[np.float64]
+    bounded: NDArray[np.bool_]
+    squash: NDArray[np.bool_]
+    count: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
 
 
 def normalised(
@@ -137,8 +157,9 @@ def normalised(
     out = torch.empty(x.shape, dtype=torch.float32)
     count, mean, spread, *extremes = seen
     lowest, highest = extremes or (mean, mean)
-    parts = x.contiguous(), *fixed, count.view(1), mean, spread, lowest, highest
-    fine = _normalise(*(part.numpy() for part in parts), float(adapt_range), float(smallest), learns, out.numpy())
+    parts = *fixed, count.view(1), mean, spread, lowest, highest
+    measured = Measured(*(part.numpy() for part in parts))
+    fine = normalise(x.contiguous().numpy(), measured, float(adapt_range), float(smallest), learns, out.numpy())
     return out if fine else None
 
 
@@ -171,22 +192,16 @@ def _observe(
 
 
 @compiled()
-def _normalise(
+def normalise(
     x: NDArray[np.float32],
-    middle: NDArray[np.float64],
-    reach: NDArray[np.float64],
-    bounded: NDArray[np.bool_],
-    squash: NDArray[np.bool_],
-    count: NDArray[np.float64],
-    mean: NDArray[np.float64],
-    spread: NDArray[np.float64],
-    lowest: NDArray[np.float64],
-    highest: NDArray[np.float64],
+    measured: Measured,
     adapt_range: float,
     smallest: float,
     learns: bool,
     out: NDArray[np.float32],
 ) -> bool:
+    """:func:`normalised`, into memory that is given; whether all of ``x`` was finite."""
+    middle, reach, bounded, squash, count, mean, spread, lowest, highest = measured
     number, half = x.dtype.type, np.float32(2)
     low, high, share = np.float32(-1), np.float32(1), np.float32(adapt_range)
     for row in range(x.shape[0]):

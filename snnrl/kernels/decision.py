@@ -1,0 +1,354 @@
+"""A decision of the default agent on vectors, and what it learns of one, on the CPU: each a single pass.
+
+The parts are the loops of :mod:`~snnrl.kernels.running`, :mod:`~snnrl.kernels.place_cells`,
+:mod:`~snnrl.kernels.readouts`, :mod:`~snnrl.kernels.choices` and :mod:`~snnrl.kernels.coincidences`; here they follow
+one another without a return to Python. The reference is :class:`snnrl.agents.rstdp.RSTDP`, which calls these three by
+:mod:`snnrl.agents.rstdp_compiled`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnrl.kernels.choices import choose_rows
+from snnrl.kernels.coincidences import gather
+from snnrl.kernels.compiling import compiled
+from snnrl.kernels.place_cells import fire_cells
+from snnrl.kernels.readouts import run_window
+from snnrl.kernels.running import Measured, discount, find_range, normalise, update_scale
+
+Numbers = NDArray[np.float32]
+"""Of float32, or all of float64 where the network is."""
+
+
+class Cells(NamedTuple):
+    """Place cells; see :func:`~snnrl.kernels.place_cell_spikes`."""
+
+    centres: NDArray[np.float32]
+    lines: NDArray[np.int64]
+    grids: NDArray[np.int64]
+    phase: NDArray[np.float32]
+    """``[size]`` at the start of an episode."""
+
+
+class Episode(NamedTuple):
+    """State of encoder and neurons, ``[batch, ...]``."""
+
+    phase: NDArray[np.float32]
+    u_actor: Numbers
+    u_critic: Numbers
+    v_critic: Numbers
+    trace: Numbers
+
+
+class Fired(NamedTuple):
+    """What fired in a window, ``[time, batch, neurons]``, and what learning takes of it."""
+
+    actor: Numbers
+    critic: Numbers
+    traces: Numbers
+    """``[time, batch, size]``."""
+    actor_factor: Numbers
+    """The actor's spikes and their floor; the same memory where there is none."""
+    critic_factor: Numbers
+
+
+@compiled()
+def see(
+    x: Numbers,
+    measured: Measured,
+    adapt_range: float,
+    smallest: float,
+    cells: Cells,
+    spread: np.float32,
+    group_rate: np.float32,
+    reset: NDArray[np.bool_],
+    v_critic: Numbers,
+    before: Episode,
+    after: Episode,
+    to_actor: Numbers,
+    to_critic: Numbers,
+    noise: Numbers,
+    escaping: tuple[float, float, float, float],
+    saturating: tuple[float, float, float, float],
+    decay: float,
+    floors: tuple[float, float],
+    fired: Fired,
+    preference: Numbers,
+    level: Numbers,
+) -> bool:
+    """Run encoder, actor and critic over the window of a decision; nothing is done for ``x`` that is not finite.
+
+    Args:
+        x: ``[batch, dims]`` observations.
+        measured: running statistics, updated in place.
+        adapt_range: see :class:`snnrl.encoders.normalise.Normaliser`.
+        smallest: see :func:`~snnrl.kernels.normalised`.
+        cells: the encoder.
+        spread: twice the width of a tuning curve.
+        group_rate: of each group of cells.
+        reset: ``[batch]``, where an episode begins.
+        v_critic: ``[neurons]``, the critic's potentials there.
+        before: state before the window.
+        after: its memory after it.
+        to_actor: weights ``[size, neurons]``.
+        to_critic: likewise.
+        noise: ``[time, batch, neurons]`` uniform draws.
+        escaping: see :class:`~snnrl.kernels.NeuronNumbers`, as the next two.
+        saturating: the critic's.
+        decay: the trace's.
+        floors: added to spikes of actor and critic in Hebbian products.
+        fired: memory of what fires.
+        preference: ``[batch, actions]``, spikes per neuron.
+        level: ``[batch]``, the critic's mean rate as a share of its highest.
+
+    Returns:
+        Whether all observations were finite.
+    """
+    (time, batch, actors), critics, actions = fired.actor.shape, fired.critic.shape[2], preference.shape[1]
+    number, place = level.dtype.type, np.empty(x.shape, np.float32)
+    if not normalise(x, measured, adapt_range, smallest, True, place):
+        return False
+    for row in range(batch):
+        if reset[row]:
+            after.phase[row], after.v_critic[row] = cells.phase, v_critic
+            after.u_actor[row], after.u_critic[row], after.trace[row] = number(0), number(0), number(0)
+        else:
+            after.phase[row], after.v_critic[row] = before.phase[row], before.v_critic[row]
+            after.u_actor[row], after.u_critic[row] = before.u_actor[row], before.u_critic[row]
+            after.trace[row] = before.trace[row]
+    spikes = np.empty((time, batch, after.phase.shape[1]), level.dtype)
+    fire_cells(place, after.phase, cells.centres, cells.lines, cells.grids, spread, group_rate, spikes, after.phase)
+    actor_count, critic_count = np.empty((batch, actors), level.dtype), np.empty((batch, critics), level.dtype)
+    run_window(
+        spikes,
+        to_actor,
+        to_critic,
+        after.trace,
+        noise,
+        fired.actor,
+        fired.critic,
+        actor_count,
+        critic_count,
+        after.u_actor,
+        after.u_critic,
+        after.v_critic,
+        fired.traces,
+        True,
+        escaping,
+        saturating,
+        decay,
+    )
+    after.trace[:] = fired.traces[time - 1]
+    if floors[0] != 0:
+        fired.actor_factor[:] = fired.actor + number(floors[0])
+    if floors[1] != 0:
+        fired.critic_factor[:] = fired.critic + number(floors[1])
+    each, highest = actors // actions, number(saturating[3] * time)
+    for row in range(batch):
+        for action in range(actions):
+            total = number(0)
+            for unit in range(action * each, (action + 1) * each):
+                total += actor_count[row, unit]
+            preference[row, action] = total / number(each)
+        total = number(0)
+        for unit in range(critics):
+            total += critic_count[row, unit]
+        level[row] = total / number(critics) / highest
+    return True
+
+
+class Choice(NamedTuple):
+    """What is decided; see :func:`~snnrl.kernels.choose`."""
+
+    choice: NDArray[np.int64]
+    credit: Numbers
+    surprisal: Numbers
+    value: Numbers
+    """``[batch]``, the return that is predicted."""
+
+
+class Told(NamedTuple):
+    """What came of the decision before, ``[batch]`` each."""
+
+    reward: NDArray[np.float32]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    reset: NDArray[np.bool_]
+    value: Numbers
+    """That was predicted."""
+    surprisal: Numbers
+
+
+class Closed(NamedTuple):
+    """The decision before, closed; ``[batch]`` each."""
+
+    td_error: Numbers
+    decided: NDArray[np.bool_]
+    continuing: Numbers
+    surprisal: Numbers
+    sums: NDArray[np.float64]
+    """Discounted sums of reward."""
+
+
+@compiled()
+def decide(
+    preference: Numbers,
+    bonus: Numbers,
+    explores: bool,
+    noise: Numbers,
+    sizes: NDArray[np.int64],
+    temperature: float,
+    level: Numbers,
+    value_range: tuple[float, float],
+    measures: bool,
+    ends: tuple[NDArray[np.float64], NDArray[np.float64]],
+    margin: float,
+    gamma: float,
+    horizon: int,
+    made: Choice,
+    follows: bool,
+    told: Told,
+    sums: NDArray[np.float64],
+    closed: Closed,
+) -> None:
+    """Choose, predict, and close the decision before.
+
+    Args:
+        preference: from :func:`see`.
+        bonus: see :func:`~snnrl.kernels.choose`, as the next four.
+        explores: whether there is a bonus.
+        noise: ``[batch, dims]``.
+        sizes: ``[dims]``.
+        temperature: of the softmax.
+        level: from :func:`see`.
+        value_range: values of both ends of the critic's rate, where they are not measured.
+        measures: whether they are.
+        ends: lowest and highest return ``[1]``, updated in place; see :func:`~snnrl.kernels.discounted_return`.
+        margin: see :func:`~snnrl.kernels.return_range`.
+        gamma: discount.
+        horizon: see :func:`~snnrl.kernels.discounted_return`.
+        made: memory of what is decided.
+        follows: whether there is a decision before.
+        told: what came of it.
+        sums: discounted sums of reward before.
+        closed: memory of how it is closed.
+    """
+    number, reached = level.dtype.type, np.array(value_range)
+    choose_rows(preference, bonus, noise, sizes, temperature, explores, made.choice, made.credit, made.surprisal)
+    if measures:
+        find_range(ends[0], ends[1], margin, reached)
+    low = number(reached[0])
+    span = number(reached[1]) - low
+    for row in range(len(level)):
+        made.value[row] = low + span * level[row]
+    if not follows:
+        return
+    reward = told.reward
+    if measures:
+        reward = np.empty_like(told.reward)
+        over = told.terminated | told.truncated
+        discount(told.reward, told.reset, over, sums, ends[0], ends[1], gamma, horizon, reward, closed.sums)
+    for row in range(len(level)):
+        ahead = number(0) if told.terminated[row] else number(gamma) * made.value[row]
+        decided = not told.reset[row]
+        closed.decided[row] = decided
+        closed.td_error[row] = (number(reward[row]) + ahead - told.value[row]) * decided
+        closed.continuing[row] = decided and not told.terminated[row] and not told.truncated[row]
+        closed.surprisal[row] = told.surprisal[row] * decided
+
+
+class Synapses(NamedTuple):
+    """A readout that learns."""
+
+    eligibility: Numbers
+    """``[batch, neurons, size]``, updated in place."""
+    factor: Numbers
+    """``[1, time, batch, neurons]``, see :class:`Fired`."""
+    delta: Numbers
+    """``[neurons, size]``, zeros, to which the change is added."""
+    learning_rate: float
+    """The agent's."""
+    rule_rate: float
+    """The rule's."""
+    decay: float
+    """Of eligibility in a decision."""
+
+
+@compiled()
+def learn(
+    td_error: Numbers,
+    continuing: Numbers,
+    surprisal: Numbers,
+    credit: Numbers,
+    traces: Numbers,
+    scale: tuple[Numbers, NDArray[np.int64]],
+    scale_horizon: int,
+    normalises: bool,
+    entropy_coef: float,
+    power: tuple[Numbers, NDArray[np.int64]],
+    power_horizon: int,
+    per_input: bool,
+    left: Numbers,
+    actor: Synapses,
+    critic: Synapses,
+) -> float:
+    """The changes of both readouts, and the root mean square of the TD error.
+
+    Args:
+        td_error: ``[batch]``.
+        continuing: ``[batch]``, 0 where the episode ended.
+        surprisal: ``[batch]``.
+        credit: ``[1, batch, actions]``.
+        traces: ``[1, time, batch, size]``.
+        scale: of the TD error; see :func:`~snnrl.kernels.running_scale`.
+        scale_horizon: likewise.
+        normalises: whether the actor's modulator is divided by it.
+        entropy_coef: by which surprisal counts.
+        power: of what is presynaptic, likewise.
+        power_horizon: likewise.
+        per_input: whether rates are divided by its square.
+        left: ``[1]``, what is left of the learning rates.
+        actor: how it learns.
+        critic: likewise.
+    """
+    number, batch, size = td_error.dtype.type, len(td_error), traces.shape[3]
+    found = np.empty(1, td_error.dtype)
+    update_scale(td_error, scale[0], scale[1], scale_horizon, found)
+    total = number(0)
+    for row in range(batch):
+        total += td_error[row] * td_error[row]
+    factor = left[0]
+    if per_input:
+        squares, length = np.zeros(size, td_error.dtype), np.empty(1, td_error.dtype)
+        for event in range(traces.shape[1]):
+            for row in range(batch):
+                for neuron in range(size):
+                    squares[neuron] += traces[0, event, row, neuron] * traces[0, event, row, neuron]
+        length[0] = math.sqrt(squares.sum() / number(traces.shape[1] * batch))
+        update_scale(length, power[0], power[1], power_horizon, length)
+        factor = left[0] / (length[0] * length[0])
+    ungated = np.empty((0, 0, 0), td_error.dtype)
+    share, waiting = np.empty((1, batch), td_error.dtype), np.empty(batch, td_error.dtype)
+    reach, through = np.empty((1, batch), td_error.dtype), np.empty(batch, td_error.dtype)
+    for is_actor in (True, False):
+        part = actor if is_actor else critic
+        for row in range(batch):
+            modulator = td_error[row] / found[0] if is_actor and normalises else td_error[row]
+            modulator *= number(part.rule_rate)
+            waiting[row] = share[0, row] = modulator
+            if is_actor:
+                share[0, row] += number(part.rule_rate) * (number(entropy_coef) * surprisal[row])
+            reach[0, row] = through[row] = number(part.decay) * continuing[row]
+        gate = credit if is_actor else ungated
+        every = part.delta.shape[0]
+        gather(part.eligibility, traces, part.factor, share, reach, waiting, through, part.delta, gate, 0, every)
+        rate = number(part.learning_rate) * factor
+        for unit in range(part.delta.shape[0]):
+            for neuron in range(size):
+                part.delta[unit, neuron] *= rate
+    return math.sqrt(total / number(batch))
