@@ -110,6 +110,8 @@ class RSTDP(Agent[RSTDPState]):
 
     def begin(self, num_envs: int) -> RSTDPState:
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
+        if self._compiled() is not None:
+            rules = CompiledStep.laid_out(rules)
         returns = torch.zeros(0, device=self.device) if self.returns is None else self.returns.init_state(num_envs)
         return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None, returns)
 
@@ -170,12 +172,14 @@ class RSTDP(Agent[RSTDPState]):
         self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
     ) -> tuple[Tensor, Decision, Tensor | None]:
         """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus."""
+        temperature = self.config.temperature
+        policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
         if self.config.exploration_bonus:
-            bonus = self.exploration_bonus(bonus, activity.preference)
-        explored = bonus if self.config.exploration_bonus else None
-        decided = self.code.decide(activity.preference, explored, self.config.temperature, self.generator, permitted)
-        value, own = self.value(activity.level), self._own_values(activity)
-        return decided.choice, Decision(activity, value, own, decided.credit, decided.surprisal), bonus
+            bonus = self._exploration_bonus(bonus, activity.preference)
+            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
+        choice = self.code.explore(behaviour, self.generator, permitted)
+        value, credit = self.value(activity.level), self.code.credit(choice, policy)
+        return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
 
     def value(self, level: Tensor) -> Tensor:
         """What a critic of this rate predicts, ``[batch]``."""
@@ -194,7 +198,7 @@ class RSTDP(Agent[RSTDPState]):
         low, high = self.returns.value_range()
         return low.to(dtype), high.to(dtype)
 
-    def exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
+    def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """The bonus of all rows, now and then drawn anew: a preference for a random choice of each dimension.
 
         Exploration that is extended in time reaches what single random actions do not (Dabney, Ostrovski & Barreto
@@ -250,9 +254,8 @@ class RSTDP(Agent[RSTDPState]):
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
         if len(state.window) < self.config.update_every:
             return state, {}
-        compiled = self._compiled()
-        if compiled is not None:
-            return compiled.update(state)
+        if self._step is not None and self._step.serving:
+            return self._step.update(state)
         seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)
         scale = self.td_scale(td_error)
@@ -345,3 +348,11 @@ class RSTDP(Agent[RSTDPState]):
 def _stack(parts: tuple[Tensor, ...]) -> Tensor:
     """:func:`torch.stack`, without a copy where there is one part."""
     return parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(parts)
+
+
+def surprisal(choice: Tensor, policy: Tensor) -> Tensor:
+    """``-log p(choice) - entropy``, summed over action dimensions, ``[batch]``."""
+    log_policy = torch.log(policy.clamp_min(1e-8))
+    taken = log_policy.gather(-1, choice.unsqueeze(-1)).squeeze(-1)
+    entropy = -(policy * log_policy).sum(-1)
+    return (-taken - entropy).sum(-1)

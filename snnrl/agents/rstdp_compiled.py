@@ -17,15 +17,17 @@ from torch import Tensor
 from snnrl.agents.rstdp_state import Decision, Outcome, RSTDPState
 from snnrl.encoders import PopulationEncoder
 from snnrl.encoders.normalise import LEAST_DEVIATION, Normaliser
+from snnrl.encoders.population import PopulationState
 from snnrl.envs import Feedback
-from snnrl.kernels import takes_loop
 from snnrl.kernels.decision import Cells, Choice, Closed, Episode, Fired, Synapses, Told, decide, learn, see
+from snnrl.kernels.plain import takes_loop
 from snnrl.kernels.running import Measured
 from snnrl.networks import Activity, ActorCriticState, Seen
 from snnrl.networks.fused_readouts import FusedReadouts
 from snnrl.neurons import EscapeNoiseState, SaturatingIFState
 from snnrl.noise import uniform
 from snnrl.plasticity.returns import MARGIN
+from snnrl.state import State
 from snnrl.types import Array
 
 if TYPE_CHECKING:
@@ -46,24 +48,32 @@ class CompiledStep:
 
     def __init__(self, agent: RSTDP, encoder: PopulationEncoder, fused: FusedReadouts) -> None:
         self.agent, self.encoder, self.fused = agent, encoder, fused
+        counts = (*encoder.lines, *encoder.grids)
         self.cells = Cells(
-            encoder.get_buffer("_centres").numpy(),
+            np.concatenate([torch.linspace(-1, 1, cells, dtype=torch.float32).numpy() for cells in counts]),
             np.array(encoder.lines, np.int64),
             np.array(encoder.grids, np.int64),
             encoder.get_buffer("_phase").numpy(),
         )
         self.sizes = agent.code.get_buffer("_sizes").numpy()
         self.adapt_range = float(encoder.normaliser.adapt_range)
+        self.serving = False
+        """What :meth:`serves` said last."""
 
     @classmethod
     def of(cls, agent: RSTDP) -> CompiledStep | None:
-        """What serves an agent with place cells that adapt to what is seen and the default readouts, else ``None``."""
+        """What serves an agent with place cells and the default readouts, else ``None``."""
         encoder, fused = agent.network.encoder, agent.network.fused
         if fused is None or type(encoder) is not PopulationEncoder or type(encoder.normaliser) is not Normaliser:
             return None
-        if agent.device.type != "cpu" or not encoder.normaliser.adaptive:
+        if agent.device.type != "cpu":
             return None
         return cls(agent, encoder, fused)
+
+    @staticmethod
+    def laid_out(rules: State) -> State:
+        """States of rules whose eligibility lies in memory as :meth:`update` goes through it."""
+        return tuple(rule._replace(eligibility=rule.eligibility.contiguous()) for rule in rules)
 
     def serves(self) -> bool:
         """Whether the agent is as this takes it.
@@ -71,8 +81,8 @@ class CompiledStep:
         Weights change after each decision, by the TD error, and all is on the CPU in single or double precision.
         """
         agent, config = self.agent, self.agent.config
-        weights, scale = self._weights(), agent.td_scale.mean_square
-        return (
+        weights, scale = (self.fused.to_actor.weight, self.fused.to_critic.weight), agent.td_scale.mean_square
+        self.serving = (
             agent.network.fused is self.fused
             and config.update_every == 1
             and config.plasticity
@@ -81,9 +91,7 @@ class CompiledStep:
             and weights[0].t().is_contiguous()
             and weights[1].t().is_contiguous()
         )
-
-    def _weights(self) -> tuple[Tensor, Tensor]:
-        return self.fused.to_actor.weight, self.fused.to_critic.weight
+        return self.serving
 
     def act(self, seen: Array, feedback: Feedback, state: RSTDPState) -> tuple[Tensor, RSTDPState] | None:
         """The choice ``[batch, dims]`` and the state after it.
@@ -92,96 +100,104 @@ class CompiledStep:
         """
         if feedback.action_mask is not None or seen.ndim != 2 or seen.dtype not in (np.float32, np.float64):
             return None
-        agent, fused, weights = self.agent, self.fused, self._weights()
-        like, batch, time = weights[0], len(seen), agent.config.sim_steps
-        actors, critics, size = fused.actor.size, fused.critic.size, self.encoder.size
-        before, made = state.network, [like.new_empty((batch, width)) for width in (actors, critics, critics, size)]
-        phase = torch.empty((batch, size))
-        noise = uniform((time, batch, actors), like, fused.actor.generator)
-        actor, critic = like.new_empty((time, batch, actors)), like.new_empty((time, batch, critics))
-        traces = like.new_empty((time, batch, size))
-        a, c = fused.actor, fused.critic
+        agent, fused, a, c = self.agent, self.fused, self.fused.actor, self.fused.critic
+        weights, before = (fused.to_actor.weight, fused.to_critic.weight), state.network
+        kind = _KINDS[weights[0].dtype]
+        batch, time, actors, critics, size = len(seen), agent.config.sim_steps, a.size, c.size, self.encoder.size
+        noise = uniform((time, batch, actors), weights[0], a.generator)
+        after = Episode(
+            np.empty((batch, size), np.float32),
+            *(np.empty((batch, width), kind) for width in (actors, critics, critics, size)),
+        )
         floors = fused.actor_rule.postsynaptic_floor, fused.critic_rule.postsynaptic_floor
-        factors = [torch.empty_like(out) if floor else out for out, floor in zip((actor, critic), floors, strict=True)]
-        preference, level = like.new_empty((batch, agent.code.populations)), like.new_empty(batch)
+        spikes = [np.empty((time, batch, width), kind) for width in (actors, critics)]
+        factors = [np.empty_like(out) if floor else out for out, floor in zip(spikes, floors, strict=True)]
+        fired = Fired(*spikes, np.empty((time, batch, size), kind), *factors)
+        preference, level = np.empty((batch, agent.code.populations), kind), np.empty(batch, kind)
         (u_actor,), (u_critic, v_critic) = before.network.neurons
         finite = see(
             np.ascontiguousarray(seen),
             self._measured(),
             self.adapt_range,
             LEAST_DEVIATION,
+            self.encoder.normaliser.adaptive,
             self.cells,
             np.float32(2 * self.encoder.width),
             np.float32(self.encoder.group_rate),
             feedback.reset,
-            fused.critic.phase.numpy(),
+            c.phase.numpy(),
             Episode(*_arrays(before.encoder.phase.contiguous(), u_actor, u_critic, v_critic, before.trace)),
-            Episode(*_arrays(phase, *made)),
-            *(weight.t().numpy() for weight in weights),
+            after,
+            weights[0].t().numpy(),
+            weights[1].t().numpy(),
             noise.numpy(),
             (a.decay, a.v_threshold, a.width, a.rate_max),
             (c.decay, c.gain, c.tonic, c.rate_max),
             fused.actor_rule.decay_pre,
             (float(floors[0]), float(floors[1])),
-            Fired(*_arrays(actor, critic, traces, *factors)),
-            preference.numpy(),
-            level.numpy(),
+            fired,
+            preference,
+            level,
         )
         if not finite:
             return None
+        phase, u_actor, u_critic, v_critic, trace = _tensors(*after)
         network = ActorCriticState(
-            type(before.encoder)(phase),
-            before.network._replace(neurons=(EscapeNoiseState(made[0]), SaturatingIFState(made[1], made[2]))),
-            made[3],
+            PopulationState(phase),
+            before.network._replace(neurons=(EscapeNoiseState(u_actor), SaturatingIFState(u_critic, v_critic))),
+            trace,
         )
-        views = {key: Seen(traces, factor) for key, factor in zip(fused.keys, factors, strict=True)}
-        activity = Activity(preference, level, _NOTHING, {"actor": actor, "critic": critic}, views)
+        actor, critic, traces, *seen_of = _tensors(*fired)
+        views = {key: Seen(traces, factor) for key, factor in zip(fused.keys, seen_of, strict=True)}
+        activity = Activity(*_tensors(preference, level), _NOTHING, {"actor": actor, "critic": critic}, views)
         return self._decide(activity, feedback, state._replace(network=network))
 
     def _measured(self) -> Measured:
-        fixed, seen, _, _ = self.encoder.normaliser.numbers()
-        count, mean, spread, *extremes = seen
-        return Measured(*_arrays(*fixed, count.view(1), mean, spread, *(extremes or (mean, mean))))
+        buffers = self.encoder.normaliser._buffers
+        parts = [buffers[name] for name in ("_middle", "_reach", "_bounded", "_squash", "mean", "spread")]
+        extremes = [buffers[name if self.adapt_range else "mean"] for name in ("lowest", "highest")]
+        return Measured(*_arrays(*parts[:4], buffers["count"].view(1), *parts[4:], *extremes))
 
     def _decide(self, activity: Activity, feedback: Feedback, state: RSTDPState) -> tuple[Tensor, RSTDPState]:
         agent, config, last, returns = self.agent, self.agent.config, state.decision, self.agent.returns
         preference, level, bonus = activity.preference, activity.level, state.exploration_bonus
         if config.exploration_bonus:
-            bonus = agent.exploration_bonus(bonus, preference)
-        batch = len(level)
-        noise = uniform((batch, agent.code.dims, 1), preference, agent.generator)
-        choice = torch.empty((batch, agent.code.dims), dtype=torch.int64)
-        credit, surprisal, value = torch.empty_like(preference), torch.empty_like(level), torch.empty_like(level)
-        told = (level, level) if last is None else (last.value, last.surprisal)
-        closing = [torch.empty_like(level) for _ in range(3)]
-        decided, sums = torch.empty(batch, dtype=torch.bool), torch.empty_like(state.returns)
-        ends = _ONE if returns is None else tuple(_arrays(returns.low.view(1), returns.high.view(1)))
+            bonus = agent._exploration_bonus(bonus, preference)
+        batch, dims, numbers = len(level), agent.code.dims, level.numpy()
+        noise = uniform((batch, dims, 1), preference, agent.generator)
+        wanted = preference.numpy()
+        made = Choice(np.empty((batch, dims), np.int64), *(np.empty_like(part) for part in (wanted, numbers, numbers)))
+        sums, empty = state.returns.numpy(), np.empty_like
+        closed = Closed(empty(numbers), np.empty(batch, np.bool_), empty(numbers), empty(numbers), empty(sums))
+        told = (numbers, numbers) if last is None else (last.value.numpy(), last.surprisal.numpy())
         decide(
-            preference.numpy(),
-            (preference if bonus is None else bonus).numpy(),
+            wanted,
+            wanted if bonus is None else bonus.numpy(),
             bool(config.exploration_bonus),
-            noise.view(batch, -1).numpy(),
+            noise.view(batch, dims).numpy(),
             self.sizes,
             float(config.temperature),
-            level.numpy(),
+            numbers,
             (0.0, 0.0) if config.value_range is None else tuple(map(float, config.value_range)),
             returns is not None,
-            ends,
+            _NO_ENDS if returns is None else tuple(_arrays(returns.low.view(1), returns.high.view(1))),
             MARGIN,
             float(config.gamma),
             0 if returns is None else returns.horizon,
-            Choice(*_arrays(choice, credit, surprisal, value)),
+            made,
             last is not None,
-            Told(*feedback[:4], *_arrays(*told)),
-            state.returns.numpy(),
-            Closed(*_arrays(closing[0], decided, closing[1], closing[2], sums)),
+            Told(*feedback[:4], *told),
+            sums,
+            closed,
         )
+        choice, credit, surprisal, value = _tensors(*made)
         decision = Decision(activity, value, _NOTHING, credit, surprisal)
         if last is None:
             return choice, state._replace(decision=decision, exploration_bonus=bonus)
-        seen, own = last.activity.seen, _NOTHING
-        outcome = Outcome(seen, last.credit, closing[0], decided, closing[1], closing[2], own)
-        return choice, state._replace(decision=decision, window=(outcome,), exploration_bonus=bonus, returns=sums)
+        td_error, decided, continuing, surprise, after = _tensors(*closed)
+        outcome = Outcome(last.activity.seen, last.credit, td_error, decided, continuing, surprise, _NOTHING)
+        returned = state.returns if returns is None else after
+        return choice, state._replace(decision=decision, window=(outcome,), exploration_bonus=bonus, returns=returned)
 
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
         """Learn from the decision that was closed."""
@@ -193,13 +209,14 @@ class CompiledStep:
         scale, config = agent.td_scale, agent.config
         rules, rates = (fused.actor_rule, fused.critic_rule), (config.actor_lr, config.critic_lr)
         for rate, rule, kept, view in zip(rates, rules, state.rules, views, strict=True):
-            deltas.append(kept.eligibility.new_zeros(kept.eligibility.shape[1:]))
-            arrays = _arrays(kept.eligibility, view.post.unsqueeze(0), deltas[-1])
+            eligibility = kept.eligibility.numpy()
+            deltas.append(np.zeros_like(eligibility[0]))
+            arrays = eligibility, view.post.numpy(), deltas[-1]
             parts.append(Synapses(*arrays, float(rate), float(rule.learning_rate), float(rule.decay)))
         power = next(iter(agent.input_scales.values()), scale)
         rms = learn(
             *_arrays(outcome.td_error, outcome.continuing, outcome.surprisal),
-            *_arrays(outcome.credit.unsqueeze(0), traces.unsqueeze(0)),
+            *_arrays(outcome.credit, traces),
             tuple(_arrays(scale.mean_square.view(1), scale.seen.view(1))),
             scale.horizon,
             config.normalise_td,
@@ -211,14 +228,19 @@ class CompiledStep:
             *parts,
         )
         for connection, delta in zip((fused.to_actor, fused.to_critic), deltas, strict=True):
-            connection.apply_(delta)
+            connection.apply_(torch.from_numpy(delta))
         assert state.decision is not None
         metrics = {"train/td_error_rms": rms, "train/value_mean": state.decision.value.mean()}
         return state._replace(window=()), metrics
 
 
-_ONE = np.zeros(1), np.zeros(1)
+_NO_ENDS = np.zeros(1), np.zeros(1)
+_KINDS = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 def _arrays(*parts: Tensor) -> list[Array]:
     return [part.numpy() for part in parts]
+
+
+def _tensors(*parts: Array) -> list[Tensor]:
+    return [torch.from_numpy(part) for part in parts]

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from snnrl import noise
-from snnrl.agents.rstdp import RSTDP
+from snnrl.agents.rstdp import RSTDP, surprisal
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, NetworkConfig
 from snnrl.agents.rstdp_state import Decision
-from snnrl.decoders import surprisal
 from snnrl.envs import EnvConfig
 from snnrl.networks import Activity
 from snnrl.settings import Part, register, setting
@@ -117,7 +116,7 @@ class Sarsa(RSTDP):
     ) -> tuple[Tensor, Decision, Tensor | None]:
         advantage, temperature = self._advantage(activity), self.config.temperature
         policy = self.code.policy(advantage, temperature, permitted)
-        bonus = self.exploration_bonus(bonus, advantage)
+        bonus = self._exploration_bonus(bonus, advantage)
         ahead = self._span(activity) + CERTAIN * temperature
         behaviour = self.code.policy(advantage + ahead * bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
@@ -125,7 +124,7 @@ class Sarsa(RSTDP):
         value = self.value(activity.level) + (advantage * credit).sum(-1)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
 
-    def exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
+    def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """1 for the choices of rows that explore now, else 0; now and then drawn anew."""
         batch = len(preference)
         choice = self.code.at_random(batch, self.device, self.generator)

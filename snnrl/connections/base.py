@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -31,19 +31,6 @@ def gives_new_memory(projection: nn.Module) -> bool:
     A mark is not inherited by a ``forward`` that overrides another, and hooks may keep what they see.
     """
     return getattr(projection.forward, "new_memory", False) and not projection._forward_hooks
-
-
-class EligibilityUse(NamedTuple):
-    """By what coincidences count in a change of weights, and what is left of them after it."""
-
-    share: Tensor
-    """``[steps, batch]``: what the coincidences of each step earn within the window."""
-    reach: Tensor
-    """``[steps, batch]``: what is left of them after it."""
-    waiting: Tensor
-    """``[batch]``: what the eligibility from before the window earns."""
-    through: Tensor
-    """``[batch]``: what is left of that after the window."""
 
 
 class Projection(KnownSettings, FixedSettings, nn.Module, ABC):
@@ -123,31 +110,6 @@ class Connection(Weights, Projection):
         """The sum over rows of ``factor`` ``[batch]`` times ``eligibility`` ``[batch, *weight.shape]``."""
         return (as_dtype(factor, eligibility.dtype, "factor") @ eligibility.flatten(1)).view_as(self.weight)
 
-    def gather(self, eligibility: Tensor, pre: Tensor | SparseSpikes, post: Tensor, left: EligibilityUse) -> Tensor:
-        """What a window brings to the weights and leaves as eligibility, which is updated in place.
-
-        The coincidences of each step ``k``, summed over its events, are ``H[k]``; then the change is
-        ``sum over rows of waiting * eligibility + sum over k of share[k] * H[k]``, and eligibility becomes
-        ``through * eligibility + sum over k of reach[k] * H[k]``.
-
-        Args:
-            eligibility: ``[batch, *weight.shape]`` from :meth:`new_eligibility` or the last window.
-            pre: ``[steps, events, batch, *pre_shape]``; sparse with rows of as many.
-            post: ``[steps, events, batch, *post_shape]``.
-            left: the factors.
-
-        Returns:
-            The change ``[*weight.shape]``.
-        """
-        steps, events, batch = post.shape[:3]
-        flat_pre = pre.flatten(0, 1) if isinstance(pre, Tensor) else pre.reshape_rows(steps * events, batch)
-        delta = self.sum_rows(eligibility, left.waiting)
-        earned = scaled(post, left.share).flatten(0, 2).unsqueeze(1)
-        delta = delta + self.hebbian(earned, fold_batch(flat_pre))[0]
-        eligibility.mul_(per_row(left.through, eligibility))
-        self.hebbian(scaled(post, left.reach).flatten(0, 1), flat_pre, out=eligibility)
-        return delta
-
     def at_synapses(self, post: Tensor, pre_shape: tuple[int, ...]) -> Tensor:
         """Numbers of postsynaptic neurons ``[batch, *post_shape]`` at each of their synapses.
 
@@ -161,23 +123,6 @@ class Connection(Weights, Projection):
         """The two factors of :meth:`hebbian` as tensors in :attr:`compute_dtype`."""
         dense = pre if isinstance(pre, Tensor) else pre.dense()
         return as_dtype(post, self.compute_dtype, "post"), as_dtype(dense, self.compute_dtype, "pre")
-
-
-def per_row(rows: Tensor, like: Tensor) -> Tensor:
-    """``rows`` with dimensions of 1 at the end, so that it broadcasts to ``like``."""
-    return rows.view(*rows.shape, *[1] * (like.dim() - rows.dim()))
-
-
-def scaled(post: Tensor, factor: Tensor) -> Tensor:
-    """``post`` ``[steps, events, batch, ...]`` times ``factor`` ``[steps, batch]``."""
-    return post * per_row(factor.unsqueeze(1), post)
-
-
-def fold_batch(activity: Tensor | SparseSpikes) -> Tensor | SparseSpikes:
-    """``[events, batch, ...]`` as ``[events * batch, 1, ...]``: the sum over rows is a sum over events."""
-    if isinstance(activity, Tensor):
-        return activity.flatten(0, 1).unsqueeze(1)
-    return activity.reshape_rows(activity.row_count, 1)
 
 
 def add_to(out: Tensor | None, product: Tensor) -> Tensor:

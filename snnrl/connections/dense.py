@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snnrl.connections.base import Connection, EligibilityUse, new_memory, require_shape, require_size
+from snnrl.connections.base import Connection, new_memory, require_shape, require_size
 from snnrl.connections.fields import at_least
 from snnrl.connections.weights import WeightSettings, as_tensor
 from snnrl.errors import require
-from snnrl.kernels import add_outer_events, add_rows, gather_outer, spike_product, takes_loop
+from snnrl.kernels import add_outer_events, add_rows, spike_product
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes, as_dtype
 from snnrl.types import Setting
@@ -78,17 +78,6 @@ class Dense(Connection):
         else:
             self._add_events(by_pre, post.reshape(-1, by_pre.shape[2]), pre.to(out.dtype))
         return out
-
-    def gather(self, eligibility: Tensor, pre: Tensor | SparseSpikes, post: Tensor, left: EligibilityUse) -> Tensor:
-        own = type(self).hebbian is Dense.hebbian and type(self).sum_rows is Dense.sum_rows
-        if (
-            own
-            and isinstance(pre, Tensor)
-            and eligibility.is_contiguous()
-            and takes_loop(eligibility, pre, post, *left)
-        ):
-            return gather_outer(eligibility, pre, post, *left)
-        return super().gather(eligibility, pre, post, left)
 
     @staticmethod
     def _add_events(by_pre: Tensor, post: Tensor, pre: SparseSpikes) -> None:

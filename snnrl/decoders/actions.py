@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from snnrl.decoders.population import population_vector, sample, softmax_policy, surprisal
+from snnrl.decoders.population import population_vector, sample, softmax_policy
 from snnrl.errors import require
-from snnrl.kernels import choose, takes_loop
 from snnrl.noise import integers, uniform
 from snnrl.settings import register
 from snnrl.spaces import Actions, Space
 from snnrl.types import Action, Array
-
-
-class Decided(NamedTuple):
-    """A choice, and what is learned of it."""
-
-    choice: Tensor
-    """``[batch, dims]`` int64."""
-    credit: Tensor
-    """``[batch, populations]``: see :meth:`ActionCode.credit`."""
-    surprisal: Tensor
-    """``[batch]``: see :func:`~snnrl.decoders.population.surprisal`."""
 
 
 @register("action_code")
@@ -85,33 +71,6 @@ class ActionCode(nn.Module):
             preference = preference.masked_fill(~permitted, -torch.inf)
         return softmax_policy(self._padded(preference, -torch.inf), temperature)
 
-    def decide(
-        self,
-        preference: Tensor,
-        bonus: Tensor | None,
-        temperature: float,
-        generator: torch.Generator | None,
-        permitted: Tensor | None = None,
-    ) -> Decided:
-        """Draw a choice; credit and surprisal are those of the policy without the bonus.
-
-        Args:
-            preference: ``[batch, populations]``.
-            bonus: the same, added to the preferences of what is done; ``None`` for none.
-            temperature: of the softmax.
-            generator: where the draw comes from.
-            permitted: see :meth:`policy`.
-        """
-        if permitted is None and takes_loop(preference, *(() if bonus is None else (bonus,))):
-            draw = uniform((len(preference), self.dims, 1), preference, generator)
-            sizes = self.get_buffer("_sizes").numpy()
-            return Decided(*choose(preference, bonus, draw.squeeze(-1), sizes, temperature))
-        policy = behaviour = self.policy(preference, temperature, permitted)
-        if bonus is not None:
-            behaviour = self.policy(preference + bonus, temperature, permitted)
-        choice = self.explore(behaviour, generator, permitted)
-        return Decided(choice, self.credit(choice, policy), surprisal(choice, policy))
-
     def even(self, batch: int, device: torch.device, permitted: Tensor | None = None) -> Tensor:
         """The policy ``[batch, dims, choices]`` to which all choices are alike."""
         if permitted is None and not self._ragged:
@@ -137,7 +96,8 @@ class ActionCode(nn.Module):
 
     def indicator(self, choice: Tensor, dtype: torch.dtype) -> Tensor:
         """1 for the populations that were chosen, ``[batch, populations]``, for choices ``[batch, dims]``."""
-        return self._compact(functional.one_hot(choice, self.choices).to(dtype))
+        padded = torch.zeros((*choice.shape, self.choices), dtype=dtype, device=choice.device)
+        return self._compact(padded.scatter_(-1, choice.unsqueeze(-1), 1.0))
 
     def credit(self, choice: Tensor, policy: Tensor) -> Tensor:
         """``1[chosen] - policy``, ``[batch, populations]``: the centred efference copy of what was done."""

@@ -64,11 +64,3 @@ def population_vector(weight: Tensor, preferred: Tensor) -> Tensor:
     total = weight.sum(-1, keepdim=True)
     share = torch.where(total > 0, weight / total.clamp_min(1e-12), torch.full_like(weight, 1.0 / weight.shape[-1]))
     return (share * preferred).sum(-1)
-
-
-def surprisal(choice: Tensor, policy: Tensor) -> Tensor:
-    """``-log p(choice) - entropy``, summed over action dimensions, ``[batch]``."""
-    log_policy = torch.log(policy.clamp_min(1e-8))
-    taken = log_policy.gather(-1, choice.unsqueeze(-1)).squeeze(-1)
-    entropy = -(policy * log_policy).sum(-1)
-    return (-taken - entropy).sum(-1)

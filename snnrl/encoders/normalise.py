@@ -11,7 +11,6 @@ from torch import Tensor
 
 from snnrl.encoders.base import FixedPrecision, as_values
 from snnrl.errors import require
-from snnrl.kernels import normalised, takes_loop
 
 LEAST_DEVIATION = 1e-6
 
@@ -111,10 +110,6 @@ class Normaliser(FixedPrecision):
 
     def forward(self, observation: Tensor) -> Tensor:
         """``[batch, dims]`` of any range to ``[batch, dims]`` in [-1, 1]."""
-        if self.adaptive and observation.dim() == 2 and observation.shape[1] == self.dims and takes_loop(observation):
-            found = normalised(observation, *self.numbers(), learns=self.training)
-            if found is not None:
-                return found
         x = as_values(observation, self.dims)
         middle, reach = (self.get_buffer(name).to(x.dtype) for name in ("_middle", "_reach"))
         scaled = ((x - middle) / reach).to(torch.float32)
@@ -131,12 +126,6 @@ class Normaliser(FixedPrecision):
             else:
                 out = torch.where(bounded, out, near)
         return out
-
-    def numbers(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], float, float]:
-        """What the compiled loop takes."""
-        fixed = tuple(self.get_buffer(name) for name in ("_middle", "_reach", "_bounded", "_squash"))
-        extremes = (self.lowest, self.highest) if self.adapt_range else ()
-        return fixed, (self.count, self.mean, self.spread, *extremes), self.adapt_range, LEAST_DEVIATION
 
     def _least_deviation(self) -> Tensor:
         """By which a dimension that hardly varies is divided, ``[dims]``: that of rounding, whatever its unit."""

@@ -13,7 +13,6 @@ from torch import Tensor
 from snnrl.encoders.base import Encoder, FittedEncoder, Window, regular_spikes, require_rows, require_steps
 from snnrl.encoders.normalise import Normaliser
 from snnrl.errors import require
-from snnrl.kernels import place_cell_spikes, takes_loop
 from snnrl.settings import register
 from snnrl.spaces import Space, number_view
 
@@ -92,8 +91,6 @@ class PopulationEncoder(Encoder[PopulationState]):
         self.size = dims * sum(self.lines) + len(pairs) * sum(side**2 for side in self.grids)
         self.register_buffer("_first", torch.tensor([a for a, _ in pairs], dtype=torch.long), persistent=False)
         self.register_buffer("_second", torch.tensor([b for _, b in pairs], dtype=torch.long), persistent=False)
-        centres = [torch.linspace(-1, 1, cells, dtype=torch.float32) for cells in (*self.lines, *self.grids)]
-        self.register_buffer("_centres", torch.cat(centres), persistent=False)
         phase = (torch.arange(self.size, dtype=torch.float32) * 0.6180339887) % 1.0
         self.register_buffer("_phase", phase, persistent=False)
 
@@ -173,11 +170,5 @@ class PopulationEncoder(Encoder[PopulationState]):
 
     def forward(self, observation: Tensor, state: PopulationState) -> tuple[Tensor, PopulationState]:
         require_rows(state.phase, len(observation))
-        if takes_loop(state.phase):
-            groups = self.lines, self.grids, self.width, self.group_rate
-            spikes, phase = place_cell_spikes(
-                self.normaliser(observation), state.phase, self.get_buffer("_centres"), *groups, self.sim_steps
-            )
-        else:
-            spikes, phase = regular_spikes(self.rates(observation), state.phase, self.sim_steps)
+        spikes, phase = regular_spikes(self.rates(observation), state.phase, self.sim_steps)
         return spikes.to(self.spike_dtype), PopulationState(phase)

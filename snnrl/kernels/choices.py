@@ -1,40 +1,13 @@
-"""From preferences to a choice and its credit, on the CPU."""
+"""From preferences to a choice and its credit, a part of :mod:`~snnrl.kernels.decision`."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from snnrl.kernels.compiling import compiled
-
-
-def choose(
-    preference: Tensor, bonus: Tensor | None, noise: Tensor, sizes: NDArray[np.int64], temperature: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """See :meth:`snnrl.decoders.ActionCode.decide`, its reference, where every choice is permitted.
-
-    Args:
-        preference: ``[batch, populations]``, of float32 or float64 on the CPU.
-        bonus: the same, added to the preferences of what is done; ``None`` for none.
-        noise: ``[batch, dims]`` uniform draws.
-        sizes: ``[dims]``, choices of each number.
-        temperature: of the softmax.
-
-    Returns:
-        Choices ``[batch, dims]`` int64, credit ``[batch, populations]`` and surprisal ``[batch]``.
-    """
-    choice = torch.empty(noise.shape, dtype=torch.int64)
-    credit, surprisal = torch.empty_like(preference), preference.new_empty(len(preference))
-    added = preference if bonus is None else bonus
-    arrays = (part.contiguous().numpy() for part in (preference, added, noise))
-    choose_rows(
-        *arrays, sizes, float(temperature), bonus is not None, choice.numpy(), credit.numpy(), surprisal.numpy()
-    )
-    return choice, credit, surprisal
 
 
 @compiled()
@@ -63,7 +36,19 @@ def choose_rows(
     credit: NDArray[np.float32],
     surprisal: NDArray[np.float32],
 ) -> None:
-    """:func:`choose`, into memory that is given."""
+    """Policy, choice, credit and surprisal of :class:`snnrl.agents.rstdp.RSTDP`, where every choice is permitted.
+
+    Args:
+        preference: ``[batch, populations]``.
+        bonus: the same, added to the preferences of what is done.
+        noise: ``[batch, dims]`` uniform draws.
+        sizes: ``[dims]``, choices of each number.
+        temperature: of the softmax.
+        explores: whether the bonus counts.
+        choice: ``[batch, dims]``, made here, as the next two.
+        credit: ``[batch, populations]``, see :meth:`snnrl.decoders.ActionCode.credit`.
+        surprisal: ``[batch]``.
+    """
     (batch, populations), number = preference.shape, preference.dtype.type
     soft, none, one, least = number(temperature), number(0), number(1), number(1e-8)
     wanted, policy, done = np.empty_like(preference[0]), np.empty_like(preference[0]), np.empty_like(preference[0])

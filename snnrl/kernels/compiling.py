@@ -4,10 +4,12 @@
 # numba has no annotations.
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -39,7 +41,16 @@ def compiled(*, fastmath: Collection[str] = ()) -> Callable[[F], F]:
 
 
 class _Cache(FunctionCache):
-    """numba's cache, whose troubles with the disk end no run: what cannot be read or kept is compiled anew."""
+    """numba's cache, whose troubles with the disk end no run: what cannot be read or kept is compiled anew.
+
+    Loops call loops of other files, whose code is in theirs: where a file of the folder changes, all are compiled anew.
+    """
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        super().__init__(function)
+        files = sorted(Path(inspect.getfile(function)).parent.glob("*.py"))
+        stamps = [(path.name, path.stat().st_mtime, path.stat().st_size) for path in files]
+        vars(self._cache_file)["_source_stamp"] = tuple(stamps)
 
     def load_overload(self, sig: object, target_context: object) -> object:
         try:

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.kernels.choices import choose_rows
-from snnrl.kernels.coincidences import gather
+from snnrl.kernels.coincidences import gather_row
 from snnrl.kernels.compiling import compiled
-from snnrl.kernels.place_cells import fire_cells
-from snnrl.kernels.readouts import run_window
+from snnrl.kernels.place_cells import cell_memory, cell_rates, fire_row
+from snnrl.kernels.readouts import arrive, escape, integrate
 from snnrl.kernels.running import Measured, discount, find_range, normalise, update_scale
 
 Numbers = NDArray[np.float32]
@@ -26,7 +26,7 @@ Numbers = NDArray[np.float32]
 
 
 class Cells(NamedTuple):
-    """Place cells; see :func:`~snnrl.kernels.place_cell_spikes`."""
+    """Place cells; see :class:`snnrl.encoders.PopulationEncoder`."""
 
     centres: NDArray[np.float32]
     lines: NDArray[np.int64]
@@ -63,6 +63,7 @@ def see(
     measured: Measured,
     adapt_range: float,
     smallest: float,
+    adapts: bool,
     cells: Cells,
     spread: np.float32,
     group_rate: np.float32,
@@ -87,7 +88,8 @@ def see(
         x: ``[batch, dims]`` observations.
         measured: running statistics, updated in place.
         adapt_range: see :class:`snnrl.encoders.normalise.Normaliser`.
-        smallest: see :func:`~snnrl.kernels.normalised`.
+        smallest: see :func:`~snnrl.kernels.running.normalise`.
+        adapts: whether observations are taken note of.
         cells: the encoder.
         spread: twice the width of a tuning curve.
         group_rate: of each group of cells.
@@ -98,9 +100,9 @@ def see(
         to_actor: weights ``[size, neurons]``.
         to_critic: likewise.
         noise: ``[time, batch, neurons]`` uniform draws.
-        escaping: see :class:`~snnrl.kernels.NeuronNumbers`, as the next two.
-        saturating: the critic's.
-        decay: the trace's.
+        escaping: decay of a step, threshold, width and highest probability of :class:`snnrl.neurons.EscapeNoise`.
+        saturating: decay of a step, gain, tonic drive and highest rate of :class:`snnrl.neurons.SaturatingIF`.
+        decay: of the presynaptic trace in a step.
         floors: added to spikes of actor and critic in Hebbian products.
         fired: memory of what fires.
         preference: ``[batch, actions]``, spikes per neuron.
@@ -111,7 +113,7 @@ def see(
     """
     (time, batch, actors), critics, actions = fired.actor.shape, fired.critic.shape[2], preference.shape[1]
     number, place = level.dtype.type, np.empty(x.shape, np.float32)
-    if not normalise(x, measured, adapt_range, smallest, True, place):
+    if not normalise(x, measured, adapt_range, smallest, adapts, place):
         return False
     for row in range(batch):
         if reset[row]:
@@ -121,49 +123,37 @@ def see(
             after.phase[row], after.v_critic[row] = before.phase[row], before.v_critic[row]
             after.u_actor[row], after.u_critic[row] = before.u_actor[row], before.u_critic[row]
             after.trace[row] = before.trace[row]
-    spikes = np.empty((time, batch, after.phase.shape[1]), level.dtype)
-    fire_cells(place, after.phase, cells.centres, cells.lines, cells.grids, spread, group_rate, spikes, after.phase)
-    actor_count, critic_count = np.empty((batch, actors), level.dtype), np.empty((batch, critics), level.dtype)
-    run_window(
-        spikes,
-        to_actor,
-        to_critic,
-        after.trace,
-        noise,
-        fired.actor,
-        fired.critic,
-        actor_count,
-        critic_count,
-        after.u_actor,
-        after.u_critic,
-        after.v_critic,
-        fired.traces,
-        True,
-        escaping,
-        saturating,
-        decay,
-    )
-    after.trace[:] = fired.traces[time - 1]
+    size, each, highest = after.phase.shape[1], actors // actions, number(saturating[3] * time)
+    tuned, rate, so_far = cell_memory(place.shape[1], cells.lines, cells.grids, size)
+    spikes, events = np.empty((time, size), level.dtype), np.empty((2, size), np.int64)
+    actor_count, critic_count = np.empty(actors, level.dtype), np.empty(critics, level.dtype)
+    drive = np.empty(critics, np.float64)
+    for row in range(batch):
+        phase, trace = after.phase[row], after.trace[row]
+        cell_rates(place[row], cells.centres, cells.lines, cells.grids, spread, group_rate, tuned, rate)
+        fire_row(phase, rate, so_far, spikes, phase)
+        currents = fired.actor, fired.critic
+        arrive(spikes, row, to_actor, to_critic, trace, currents[0], currents[1], fired.traces, decay, events)
+        escape(row, noise, escaping, fired.actor, actor_count, after.u_actor[row])
+        integrate(row, saturating, fired.critic, critic_count, after.u_critic[row], after.v_critic[row], drive)
+        for action in range(actions):
+            total = number(0)
+            for unit in range(action * each, (action + 1) * each):
+                total += actor_count[unit]
+            preference[row, action] = total / number(each)
+        total = number(0)
+        for unit in range(critics):
+            total += critic_count[unit]
+        level[row] = total / number(critics) / highest
     if floors[0] != 0:
         fired.actor_factor[:] = fired.actor + number(floors[0])
     if floors[1] != 0:
         fired.critic_factor[:] = fired.critic + number(floors[1])
-    each, highest = actors // actions, number(saturating[3] * time)
-    for row in range(batch):
-        for action in range(actions):
-            total = number(0)
-            for unit in range(action * each, (action + 1) * each):
-                total += actor_count[row, unit]
-            preference[row, action] = total / number(each)
-        total = number(0)
-        for unit in range(critics):
-            total += critic_count[row, unit]
-        level[row] = total / number(critics) / highest
     return True
 
 
 class Choice(NamedTuple):
-    """What is decided; see :func:`~snnrl.kernels.choose`."""
+    """What is decided; see :func:`~snnrl.kernels.choices.choose_rows`."""
 
     choice: NDArray[np.int64]
     credit: Numbers
@@ -220,7 +210,7 @@ def decide(
 
     Args:
         preference: from :func:`see`.
-        bonus: see :func:`~snnrl.kernels.choose`, as the next four.
+        bonus: see :func:`~snnrl.kernels.choices.choose_rows`, as the next four.
         explores: whether there is a bonus.
         noise: ``[batch, dims]``.
         sizes: ``[dims]``.
@@ -228,10 +218,10 @@ def decide(
         level: from :func:`see`.
         value_range: values of both ends of the critic's rate, where they are not measured.
         measures: whether they are.
-        ends: lowest and highest return ``[1]``, updated in place; see :func:`~snnrl.kernels.discounted_return`.
-        margin: see :func:`~snnrl.kernels.return_range`.
+        ends: lowest and highest return ``[1]``, updated in place; see :func:`~snnrl.kernels.running.discount`.
+        margin: see :func:`~snnrl.kernels.running.find_range`.
         gamma: discount.
-        horizon: see :func:`~snnrl.kernels.discounted_return`.
+        horizon: see :func:`~snnrl.kernels.running.discount`.
         made: memory of what is decided.
         follows: whether there is a decision before.
         told: what came of it.
@@ -268,7 +258,7 @@ class Synapses(NamedTuple):
     eligibility: Numbers
     """``[batch, neurons, size]``, updated in place."""
     factor: Numbers
-    """``[1, time, batch, neurons]``, see :class:`Fired`."""
+    """``[time, batch, neurons]``, see :class:`Fired`."""
     delta: Numbers
     """``[neurons, size]``, zeros, to which the change is added."""
     learning_rate: float
@@ -303,9 +293,9 @@ def learn(
         td_error: ``[batch]``.
         continuing: ``[batch]``, 0 where the episode ended.
         surprisal: ``[batch]``.
-        credit: ``[1, batch, actions]``.
-        traces: ``[1, time, batch, size]``.
-        scale: of the TD error; see :func:`~snnrl.kernels.running_scale`.
+        credit: ``[batch, actions]``.
+        traces: ``[time, batch, size]``.
+        scale: of the TD error; see :func:`~snnrl.kernels.running.update_scale`.
         scale_horizon: likewise.
         normalises: whether the actor's modulator is divided by it.
         entropy_coef: by which surprisal counts.
@@ -316,39 +306,42 @@ def learn(
         actor: how it learns.
         critic: likewise.
     """
-    number, batch, size = td_error.dtype.type, len(td_error), traces.shape[3]
-    found = np.empty(1, td_error.dtype)
-    update_scale(td_error, scale[0], scale[1], scale_horizon, found)
-    total = number(0)
+    number, batch, (events, _, size) = td_error.dtype.type, len(td_error), traces.shape
+    scales, length = np.empty(1, td_error.dtype), np.empty(1, td_error.dtype)
+    update_scale(td_error, scale[0], scale[1], scale_horizon, scales)
+    several, product = np.empty(events, np.int64), np.empty(size, td_error.dtype)
+    whole, squares = np.empty(size, td_error.dtype), np.zeros(size, td_error.dtype)
+    whole_gate, total = np.ones(1, td_error.dtype), number(0)
     for row in range(batch):
-        total += td_error[row] * td_error[row]
-    factor = left[0]
-    if per_input:
-        squares, length = np.zeros(size, td_error.dtype), np.empty(1, td_error.dtype)
-        for event in range(traces.shape[1]):
-            for row in range(batch):
-                for neuron in range(size):
-                    squares[neuron] += traces[0, event, row, neuron] * traces[0, event, row, neuron]
-        length[0] = math.sqrt(squares.sum() / number(traces.shape[1] * batch))
-        update_scale(length, power[0], power[1], power_horizon, length)
-        factor = left[0] / (length[0] * length[0])
-    ungated = np.empty((0, 0, 0), td_error.dtype)
-    share, waiting = np.empty((1, batch), td_error.dtype), np.empty(batch, td_error.dtype)
-    reach, through = np.empty((1, batch), td_error.dtype), np.empty(batch, td_error.dtype)
-    for is_actor in (True, False):
-        part = actor if is_actor else critic
-        for row in range(batch):
-            modulator = td_error[row] / found[0] if is_actor and normalises else td_error[row]
-            modulator *= number(part.rule_rate)
-            waiting[row] = share[0, row] = modulator
-            if is_actor:
-                share[0, row] += number(part.rule_rate) * (number(entropy_coef) * surprisal[row])
-            reach[0, row] = through[row] = number(part.decay) * continuing[row]
-        gate = credit if is_actor else ungated
-        every = part.delta.shape[0]
-        gather(part.eligibility, traces, part.factor, share, reach, waiting, through, part.delta, gate, 0, every)
-        rate = number(part.learning_rate) * factor
-        for unit in range(part.delta.shape[0]):
+        whole[:] = number(0)
+        for event in range(events):
+            now = traces[event, row]
             for neuron in range(size):
-                part.delta[unit, neuron] *= rate
+                whole[neuron] += now[neuron]
+                squares[neuron] += now[neuron] * now[neuron]
+        total += td_error[row] * td_error[row]
+        modulator = number(critic.rule_rate) * td_error[row]
+        through = number(critic.decay) * continuing[row]
+        synapses, factor, change = critic.eligibility, critic.factor, critic.delta
+        factors = modulator, modulator, through
+        gather_row(row, synapses, traces, whole, factor, whole_gate, *factors, several, product, change)
+        modulator = td_error[row] / scales[0] if normalises else td_error[row]
+        modulator = number(actor.rule_rate) * modulator
+        instant = number(actor.rule_rate) * (number(entropy_coef) * surprisal[row])
+        through = number(actor.decay) * continuing[row]
+        synapses, factor, change = actor.eligibility, actor.factor, actor.delta
+        factors = modulator + instant, modulator, through
+        gather_row(row, synapses, traces, whole, factor, credit[row], *factors, several, product, change)
+    rest = left[0]
+    if per_input:
+        length[0] = math.sqrt(squares.sum() / number(events * batch))
+        update_scale(length, power[0], power[1], power_horizon, length)
+        rest = left[0] / (length[0] * length[0])
+    actor_rate, critic_rate = number(actor.learning_rate) * rest, number(critic.learning_rate) * rest
+    for unit in range(len(actor.delta)):
+        for neuron in range(size):
+            actor.delta[unit, neuron] *= actor_rate
+    for unit in range(len(critic.delta)):
+        for neuron in range(size):
+            critic.delta[unit, neuron] *= critic_rate
     return math.sqrt(total / number(batch))

@@ -164,9 +164,7 @@ class ActorCritic(Network):
     def init_rules(self, batch: int) -> State:
         if self.fused is None:
             return super().init_rules(batch)
-        made = (self.connection(edge).new_eligibility(batch) for edge in self.plastic())
-        events = self.encoder.synchronous and not self.persistent  # else a trace of all neurons at each simulation step
-        return tuple(EligibilityState((), each if events else each.contiguous()) for each in made)
+        return tuple(EligibilityState((), self.connection(edge).new_eligibility(batch)) for edge in self.plastic())
 
     def forward(
         self, observation: Tensor, state: ActorCriticState, *, expected: bool = False
@@ -189,9 +187,7 @@ class ActorCritic(Network):
             actor, critic = state.network.neurons
             window = self.fused.run(spikes, (actor, critic), state.trace, expected=expected, learning=self.training)
             after = ActorCriticState(encoder_state, state.network._replace(neurons=window.neurons), window.trace)
-            fired = {"actor": window.actor, "critic": window.critic}
-            counts = None if window.counts is None else dict(zip(fired, window.counts, strict=True))
-            return self._activity(fired, window.seen, counts=counts), after
+            return self._activity({"actor": window.actor, "critic": window.critic}, window.seen), after
         fired, observed, network = self.observe(self._input(spikes, expected), state.network)
         activity = self._activity(fired, observed, self._gained(state.network, network))
         if isinstance(spikes, SparseSpikes):
@@ -216,14 +212,9 @@ class ActorCritic(Network):
         return NetworkInput({"input": given}, {}, {}, {}, self.sim_steps, batch, length, exact)
 
     def _activity(
-        self,
-        fired: Mapping[str, Tensor],
-        seen: Mapping[str, Seen],
-        gained: Mapping[str, Tensor] | None = None,
-        counts: dict[str, Tensor] | None = None,
+        self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen], gained: Mapping[str, Tensor] | None = None
     ) -> Activity:
-        if counts is None:
-            counts = {name: fired[name].sum(0) for name in ("actor", "critic", *self.own_critics.values())}
+        counts = {name: fired[name].sum(0) for name in ("actor", "critic", *self.own_critics.values())}
         counts |= {name: counts[name] + gain for name, gain in (gained or {}).items()}
         own = {layer: self._level(name, counts[name]) for layer, name in self.own_critics.items()}
         preference = counts["actor"].view(len(counts["actor"]), self.actions, -1).mean(-1)
@@ -300,8 +291,7 @@ class ActorCritic(Network):
             pre = pre if self.fused is not None else rule.presynaptic(pre, post, state, third[edge.key])
             values = pre.value if isinstance(pre, SparseSpikes) else pre
             events = pre.row_count if isinstance(pre, SparseSpikes) else pre[..., 0].numel()
-            flat = values.flatten()
-            powers[name] = (torch.dot(flat, flat) if self.fused is not None else values.square().sum()) / events
+            powers[name] = values.square().sum() / events
         return powers
 
     def _scaled(self) -> dict[str, str]:

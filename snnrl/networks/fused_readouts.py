@@ -9,12 +9,10 @@ import torch
 from torch import Tensor
 
 from snnrl.connections import Dense
-from snnrl.kernels import NeuronNumbers, readout_window, takes_loop
 from snnrl.networks.inputs import Spikes
 from snnrl.networks.structure import Structure
 from snnrl.networks.window_run import Seen
 from snnrl.neurons import EscapeNoise, EscapeNoiseState, SaturatingIF, SaturatingIFState
-from snnrl.noise import uniform
 from snnrl.plasticity import EligibilityState, ThirdFactor, ThreeFactor
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_kernel, scan_trace
@@ -30,8 +28,6 @@ class FusedWindow(NamedTuple):
     """Factors of Hebbian products: ``[events, batch, neurons]`` on either side."""
     neurons: tuple[EscapeNoiseState, SaturatingIFState]
     trace: Tensor
-    counts: tuple[Tensor, Tensor] | None = None
-    """Spikes of actor and critic summed over time, ``[batch, neurons]``; ``None`` where nobody has counted them."""
 
 
 class FusedReadouts:
@@ -92,8 +88,6 @@ class FusedReadouts:
                 torch.einsum("t,tbn->bn", kernel, post + floor).unsqueeze(0)
                 for post, floor in zip((actor, critic), floors, strict=True)
             ]
-        elif self._takes_loops(spikes, neurons, trace):
-            return self._run_loops(spikes, neurons, trace, expected=expected, learning=learning)
         else:
             actor, actor_state = fire(self.to_actor(spikes), neurons[0])
             critic, critic_state = self.critic.scan(self.to_critic(spikes), neurons[1])
@@ -101,47 +95,10 @@ class FusedReadouts:
             if not learning:
                 return FusedWindow(actor, critic, {}, neurons, trace)
             pre = scan_trace(spikes, trace, self.actor_rule.decay_pre)
-            factors, trace = self._floored(actor, critic), pre[-1]
+            factors = [post + floor if floor else post for post, floor in zip((actor, critic), floors, strict=True)]
+            trace = pre[-1]
         seen = {key: Seen(pre, post) for key, post in zip(self.keys, factors, strict=True)}
         return FusedWindow(actor, critic, seen, neurons, trace)
-
-    def _floored(self, *fired: Tensor) -> list[Tensor]:
-        floors = self.actor_rule.postsynaptic_floor, self.critic_rule.postsynaptic_floor
-        return [post + floor if floor else post for post, floor in zip(fired, floors, strict=True)]
-
-    def _takes_loops(self, spikes: Tensor, neurons: tuple[EscapeNoiseState, SaturatingIFState], trace: Tensor) -> bool:
-        weights = self.to_actor.weight.t(), self.to_critic.weight.t()
-        contiguous = all(weight.is_contiguous() for weight in weights)
-        return contiguous and takes_loop(spikes, *weights, trace, *neurons[0], *neurons[1])
-
-    def _run_loops(
-        self,
-        spikes: Tensor,
-        neurons: tuple[EscapeNoiseState, SaturatingIFState],
-        trace: Tensor,
-        *,
-        expected: bool,
-        learning: bool,
-    ) -> FusedWindow:
-        """:meth:`run` of a train of spikes by compiled loops."""
-        a, c, decay = self.actor, self.critic, self.actor_rule.decay_pre
-        draws = (self.sim_steps, spikes.shape[1], a.size)
-        found = readout_window(
-            spikes,
-            (self.to_actor.weight.t(), self.to_critic.weight.t()),
-            (neurons[0].u, *neurons[1]),
-            trace,
-            None if expected else uniform(draws, spikes, a.generator),
-            NeuronNumbers((a.decay, a.v_threshold, a.width, a.rate_max), (c.decay, c.gain, c.tonic, c.rate_max), decay),
-            traced=learning,
-        )
-        states = EscapeNoiseState(found.u_actor), SaturatingIFState(found.u_critic, found.v_critic)
-        counts = found.actor_count, found.critic_count
-        if not learning:
-            return FusedWindow(found.actor, found.critic, {}, states, trace, counts)
-        factors = self._floored(found.actor, found.critic)
-        seen = {key: Seen(found.traces, post) for key, post in zip(self.keys, factors, strict=True)}
-        return FusedWindow(found.actor, found.critic, seen, states, found.traces[-1], counts)
 
     def _at_once(self, current: Tensor) -> Tensor:
         """``[batch, n]`` at the window's first step, silence after it: ``[time, batch, n]``."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from snnrl.connections.base import Connection, per_row
+from snnrl.connections.base import Connection
 from snnrl.errors import require
 from snnrl.settings import FixedSettings, KnownSettings
 from snnrl.spikes import SparseSpikes, as_dtype
@@ -214,6 +214,11 @@ def spike_train(pre: Tensor | SparseSpikes, time: int) -> Tensor:
     whole = first.new_zeros((len(first), time // len(first), *first.shape[1:]))
     whole[:, 0] = first
     return whole.flatten(0, 1)
+
+
+def per_row(rows: Tensor, like: Tensor) -> Tensor:
+    """``rows`` with dimensions of 1 at the end, so that it broadcasts to ``like``."""
+    return rows.view(*rows.shape, *[1] * (like.dim() - rows.dim()))
 
 
 def hebbian_sum(connection: Connection, post: Tensor, pre: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from snnrl.connections.base import Connection, per_row
+from snnrl.connections.base import Connection
 from snnrl.errors import ConfigError, did_you_mean, require
-from snnrl.plasticity.base import Rule, Shape, ThirdFactor, presynaptic_trace, require_finite, zero_trace
+from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, presynaptic_trace, require_finite, zero_trace
 from snnrl.plasticity.three_factor import required
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.errors import require
-from snnrl.kernels import running_scale, takes_loop
 from snnrl.noise import integers
 from snnrl.settings import KnownSettings
 from snnrl.spikes import as_dtype
@@ -33,8 +32,6 @@ class RunningScale(KnownSettings, nn.Module):
     def forward(self, signal: Tensor) -> Tensor:
         """Take note of ``signal`` (any shape) and return the running root mean square, a 0-d tensor."""
         signal = as_dtype(signal, self.mean_square.dtype, "signal")
-        if takes_loop(signal, self.mean_square):
-            return running_scale(signal, self.mean_square, self.seen, self.horizon)
         self.seen.add_(signal.numel())
         share = (signal.numel() / self.seen.clamp_max(self.horizon)).clamp_max(1.0).to(self.mean_square.dtype)
         self.mean_square.lerp_(signal.square().mean(), share)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.errors import require
-from snnrl.kernels import discounted_return, return_range, takes_loop
 from snnrl.settings import KnownSettings
 
 MARGIN = 0.1
@@ -67,8 +66,6 @@ class ReturnScale(KnownSettings, nn.Module):
         Returns:
             ``reward`` in units of return, 0 where an episode began, and the sums after the step.
         """
-        if takes_loop(self.low, sums) and takes_loop(reward):
-            return discounted_return(reward, began, ended, sums, self.low, self.high, self.gamma, self.horizon)
         sums = (self.gamma * sums + reward).masked_fill(began, 0.0)
         fading = (self.high - self.low) * min(len(sums) / self.horizon, 0.5)
         self.low.copy_(torch.minimum(self.low + fading, sums.min()))
@@ -83,8 +80,6 @@ class ReturnScale(KnownSettings, nn.Module):
 
     def value_range(self) -> ValueRange:
         """The range of returns, and a tenth of it on either side, in units of return."""
-        if takes_loop(self.low):
-            return ValueRange(*return_range(self.low, self.high, MARGIN))
         unit = self.unit
         low, high = self.low / unit, self.high / unit
         margin = MARGIN * (high - low)

@@ -7,9 +7,9 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from snnrl.connections.base import Connection, EligibilityUse
+from snnrl.connections.base import Connection
 from snnrl.errors import ConfigError, require
-from snnrl.plasticity.base import Rule, Shape, ThirdFactor, require_finite, traced, zero_trace
+from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, require_finite, traced, zero_trace
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_factor, decay_kernel
@@ -35,6 +35,19 @@ class Earlier(NamedTuple):
     """``[steps, events, batch, *post_shape]``, times its gate."""
     left: Tensor
     """``[steps, batch]``: what is left of each step's eligibility."""
+
+
+class Returns(NamedTuple):
+    """What the third factor makes of the steps of a window."""
+
+    share: Tensor
+    """``[steps, batch]``: what the coincidences of each step earn within the window."""
+    reach: Tensor
+    """``[steps, batch]``: what is left of them after it."""
+    waiting: Tensor
+    """``[batch]``: what the eligibility from before the window earns."""
+    through: Tensor
+    """``[batch]``: what is left of that after the window."""
 
 
 class Coincidences(NamedTuple):
@@ -197,9 +210,18 @@ class ThreeFactor(Rule[EligibilityState]):
         """
         found = self.returns(third, length)
         post = post if third.gate is None else post * third.gate.unsqueeze(1)
-        return connection.gather(eligibility, pre, post, found)
+        steps, events, batch = post.shape[:3]
+        flat_pre = pre.flatten(0, 1) if isinstance(pre, Tensor) else pre.reshape_rows(steps * events, batch)
 
-    def returns(self, third: ThirdFactor, length: int = 1) -> EligibilityUse:
+        delta = connection.sum_rows(eligibility, found.waiting)
+        earned = scaled(post, found.share).flatten(0, 2).unsqueeze(1)
+        delta = delta + connection.hebbian(earned, fold_batch(flat_pre))[0]
+
+        eligibility.mul_(per_row(found.through, eligibility))
+        connection.hebbian(scaled(post, found.reach).flatten(0, 1), flat_pre, out=eligibility)
+        return delta
+
+    def returns(self, third: ThirdFactor, length: int = 1) -> Returns:
         """What steps of ``length`` simulation steps earn."""
         modulator, instant = required(third.modulator), third.instant
         if self.learning_rate != 1:
@@ -210,7 +232,7 @@ class ThreeFactor(Rule[EligibilityState]):
         carry = (self.decay**length if spread else self.decay) * going_on
         earned, reach, through = _returns(modulator, carry, self.decay * going_on if spread else carry)
         waiting = self.decay ** (length - 1) * earned[0] if spread else earned[0]
-        return EligibilityUse(earned if instant is None else earned + instant, reach, waiting, through)
+        return Returns(earned if instant is None else earned + instant, reach, waiting, through)
 
 
 def required(modulator: Tensor | None) -> Tensor:
@@ -235,3 +257,15 @@ def _returns(modulator: Tensor, carry: Tensor, last: Tensor) -> tuple[Tensor, Te
         earned[step], reach[step] = ahead, last[step] * onward
         onward = carry[step] * onward
     return earned, reach, onward
+
+
+def scaled(post: Tensor, factor: Tensor) -> Tensor:
+    """``post`` ``[steps, events, batch, ...]`` times ``factor`` ``[steps, batch]``."""
+    return post * per_row(factor.unsqueeze(1), post)
+
+
+def fold_batch(activity: Tensor | SparseSpikes) -> Tensor | SparseSpikes:
+    """``[events, batch, ...]`` as ``[events * batch, 1, ...]``: the sum over rows is a sum over events."""
+    if isinstance(activity, Tensor):
+        return activity.flatten(0, 1).unsqueeze(1)
+    return activity.reshape_rows(activity.row_count, 1)

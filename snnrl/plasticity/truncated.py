@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from snnrl.connections.base import Connection, fold_batch, scaled
+from snnrl.connections.base import Connection
 from snnrl.errors import require
 from snnrl.plasticity.base import Shape, ThirdFactor, zero_trace
-from snnrl.plasticity.three_factor import Earlier, EligibilityState, ThreeFactor
+from snnrl.plasticity.three_factor import Earlier, EligibilityState, ThreeFactor, fold_batch, scaled
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 
