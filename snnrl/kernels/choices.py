@@ -51,8 +51,10 @@ def choose_rows(
     """
     (batch, populations), number = preference.shape, preference.dtype.type
     soft, none, one, least = number(temperature), number(0), number(1), number(1e-8)
-    wanted, policy, done = np.empty_like(preference[0]), np.empty_like(preference[0]), np.empty_like(preference[0])
-    ragged = sizes.min() < sizes.max()
+    wanted, policy = np.empty(populations, preference.dtype), np.empty(populations, preference.dtype)
+    done, ragged = np.empty(populations, preference.dtype), False
+    for dim in range(len(sizes)):
+        ragged = ragged or sizes[dim] != sizes[0]
     for row in range(batch):
         for place in range(populations):
             wanted[place] = preference[row, place] + bonus[row, place] if explores else preference[row, place]

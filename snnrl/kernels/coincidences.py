@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.kernels.compiling import compiled
+from snnrl.kernels.rows import copy
 
 NOTHING = 1e-30
 """Below this size what is left of an eligibility is 0: numbers near the end of float32's range are slow."""
@@ -83,7 +84,7 @@ def gather_row(
     none, smallest, each = number(0), number(NOTHING), units // len(gate)
     for unit in range(units):
         synapses, change = eligibility[row, unit], delta[unit]
-        product[:] = whole
+        copy(product, whole)
         _sum_events(pre, post, row, unit, several, product)
         gain, rest = share * gate[unit // each], through * gate[unit // each]
         for neuron in range(size):

@@ -19,6 +19,7 @@ from snnrl.kernels.coincidences import gather_row
 from snnrl.kernels.compiling import compiled
 from snnrl.kernels.place_cells import cell_memory, cell_rates, fire_row
 from snnrl.kernels.readouts import arrive, escape, integrate
+from snnrl.kernels.rows import copy, fill
 from snnrl.kernels.running import Measured, discount, find_range, normalise, update_scale
 
 Numbers = NDArray[np.float32]
@@ -55,6 +56,12 @@ class Fired(NamedTuple):
     actor_factor: Numbers
     """The actor's spikes and their floor; the same memory where there is none."""
     critic_factor: Numbers
+
+
+@compiled()
+def _add(given: Numbers, floor: float, out: Numbers) -> None:
+    for unit in range(len(given)):
+        out[unit] = given[unit] + floor
 
 
 @compiled()
@@ -117,12 +124,17 @@ def see(
         return False
     for row in range(batch):
         if reset[row]:
-            after.phase[row], after.v_critic[row] = cells.phase, v_critic
-            after.u_actor[row], after.u_critic[row], after.trace[row] = number(0), number(0), number(0)
+            copy(after.phase[row], cells.phase)
+            copy(after.v_critic[row], v_critic)
+            fill(after.u_actor[row], 0)
+            fill(after.u_critic[row], 0)
+            fill(after.trace[row], 0)
         else:
-            after.phase[row], after.v_critic[row] = before.phase[row], before.v_critic[row]
-            after.u_actor[row], after.u_critic[row] = before.u_actor[row], before.u_critic[row]
-            after.trace[row] = before.trace[row]
+            copy(after.phase[row], before.phase[row])
+            copy(after.v_critic[row], before.v_critic[row])
+            copy(after.u_actor[row], before.u_actor[row])
+            copy(after.u_critic[row], before.u_critic[row])
+            copy(after.trace[row], before.trace[row])
     size, each, highest = after.phase.shape[1], actors // actions, number(saturating[3] * time)
     tuned, rate, so_far = cell_memory(place.shape[1], cells.lines, cells.grids, size)
     spikes, events = np.empty((time, size), level.dtype), np.empty((2, size), np.int64)
@@ -145,10 +157,11 @@ def see(
         for unit in range(critics):
             total += critic_count[unit]
         level[row] = total / number(critics) / highest
-    if floors[0] != 0:
-        fired.actor_factor[:] = fired.actor + number(floors[0])
-    if floors[1] != 0:
-        fired.critic_factor[:] = fired.critic + number(floors[1])
+        for step in range(time):
+            if floors[0] != 0:
+                _add(fired.actor[step, row], number(floors[0]), fired.actor_factor[step, row])
+            if floors[1] != 0:
+                _add(fired.critic[step, row], number(floors[1]), fired.critic_factor[step, row])
     return True
 
 
@@ -228,7 +241,8 @@ def decide(
         sums: discounted sums of reward before.
         closed: memory of how it is closed.
     """
-    number, reached = level.dtype.type, np.array(value_range)
+    number, batch, reached = level.dtype.type, len(level), np.empty(2, np.float64)
+    reached[0], reached[1] = value_range
     choose_rows(preference, bonus, noise, sizes, temperature, explores, made.choice, made.credit, made.surprisal)
     if measures:
         find_range(ends[0], ends[1], margin, reached)
@@ -238,12 +252,12 @@ def decide(
         made.value[row] = low + span * level[row]
     if not follows:
         return
-    reward = told.reward
+    reward, over = np.empty(batch, np.float32), np.empty(batch, np.bool_)
+    for row in range(batch):
+        reward[row], over[row] = told.reward[row], told.terminated[row] or told.truncated[row]
     if measures:
-        reward = np.empty_like(told.reward)
-        over = told.terminated | told.truncated
         discount(told.reward, told.reset, over, sums, ends[0], ends[1], gamma, horizon, reward, closed.sums)
-    for row in range(len(level)):
+    for row in range(batch):
         ahead = number(0) if told.terminated[row] else number(gamma) * made.value[row]
         decided = not told.reset[row]
         closed.decided[row] = decided
@@ -310,10 +324,12 @@ def learn(
     scales, length = np.empty(1, td_error.dtype), np.empty(1, td_error.dtype)
     update_scale(td_error, scale[0], scale[1], scale_horizon, scales)
     several, product = np.empty(events, np.int64), np.empty(size, td_error.dtype)
-    whole, squares = np.empty(size, td_error.dtype), np.zeros(size, td_error.dtype)
-    whole_gate, total = np.ones(1, td_error.dtype), number(0)
+    whole, squares = np.empty(size, td_error.dtype), np.empty(size, td_error.dtype)
+    whole_gate, total, power_sum = np.empty(1, td_error.dtype), number(0), number(0)
+    fill(squares, 0)
+    fill(whole_gate, 1)
     for row in range(batch):
-        whole[:] = number(0)
+        fill(whole, 0)
         for event in range(events):
             now = traces[event, row]
             for neuron in range(size):
@@ -334,7 +350,9 @@ def learn(
         gather_row(row, synapses, traces, whole, factor, credit[row], *factors, several, product, change)
     rest = left[0]
     if per_input:
-        length[0] = math.sqrt(squares.sum() / number(events * batch))
+        for neuron in range(size):
+            power_sum += squares[neuron]
+        length[0] = math.sqrt(power_sum / number(events * batch))
         update_scale(length, power[0], power[1], power_horizon, length)
         rest = left[0] / (length[0] * length[0])
     actor_rate, critic_rate = number(actor.learning_rate) * rest, number(critic.learning_rate) * rest

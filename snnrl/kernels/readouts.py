@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.kernels.compiling import compiled
+from snnrl.kernels.rows import fill
 
 NOTHING = 1e-30
 """Below this size a trace is 0: numbers near the end of float32's range are slow."""
@@ -25,7 +26,7 @@ def _sum(
     out: NDArray[np.float32],
 ) -> None:
     """The synapses ``table`` of the first ``count`` of ``active``, one event after the other."""
-    out[:] = 0
+    fill(out, 0)
     event = 0
     while event + 4 <= count:
         i, j, k, m = active[event], active[event + 1], active[event + 2], active[event + 3]
@@ -63,7 +64,7 @@ def arrive(
     shrink, none, smallest = number(decay), number(0), number(NOTHING)
     once, active = events[0], events[1]
     now = traces[0, row]
-    now[:] = none
+    fill(now, 0)
     for step in range(time):
         fired = spikes[step]
         for neuron in range(size):
@@ -100,7 +101,7 @@ def escape(
     number = u.dtype.type
     shrink, middle = number(numbers[0]), number(numbers[1])
     soft, most, none, one = number(numbers[2]), number(numbers[3]), number(0), number(1)
-    count[:] = none
+    fill(count, 0)
     for step in range(out.shape[0]):
         spikes, drawn = out[step, row], noise[step, row]
         for unit in range(len(u)):
@@ -124,7 +125,8 @@ def integrate(
     number = u.dtype.type
     shrink, slope = number(numbers[0]), number(numbers[1])
     rest, most, none, one = number(numbers[2]), number(numbers[3]), number(0), number(1)
-    total[:], count[:] = 0, none
+    fill(total, 0)
+    fill(count, 0)
     for step in range(out.shape[0]):
         spikes = out[step, row]
         for unit in range(len(u)):

@@ -58,9 +58,9 @@ def discount(
         least, most = min(least, after[row]), max(most, after[row])
     fading = (high[0] - low[0]) * min(batch / horizon, 0.5)
     low[0], high[0] = min(low[0] + fading, least), max(high[0] - fading, most)
-    unit = _unit(low[0], high[0])
+    unit = reward.dtype.type(_unit(low[0], high[0]))
     for row in range(batch):
-        out[row] = 0.0 if began[row] else reward[row] / unit
+        out[row] = reward.dtype.type(0) if began[row] else reward[row] / unit
         if ended[row]:
             after[row] = 0.0
 
