@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from snnrl import noise
 from snnrl.agents.base import Agent, Metrics
 from snnrl.agents.encoder_factory import make_encoder
-from snnrl.agents.rstdp_compiled import CompiledStep
+from snnrl.agents.rstdp_compiled import CompiledStep, Parts
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
 from snnrl.agents.rstdp_state import Decision, Glimpse, Outcome, RSTDPState, Signal
@@ -165,7 +166,12 @@ class RSTDP(Agent[RSTDPState]):
     def _compiled(self) -> CompiledStep | None:
         """What acts and learns in place of what follows here, where there is something that does the same faster."""
         if self._step is None and type(self) is RSTDP:
-            self._step = CompiledStep.of(self)
+            rate_scale = partial(self.get_buffer, "learning_rate_scale")
+            scales = self.returns, self.td_scale, self.input_scales
+            parts = Parts(
+                self.config, self.network, self.code, *scales, self.generator, rate_scale, self._exploration_bonus
+            )
+            self._step = CompiledStep.of(parts)
         return self._step if self._step is not None and self._step.serves() else None
 
     def _decide(

@@ -8,13 +8,17 @@ the two to be equal wherever it applies.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from snnrl.agents.base import Metrics
+from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_state import Decision, Outcome, RSTDPState
+from snnrl.decoders import ActionCode
 from snnrl.encoders import PopulationEncoder
 from snnrl.encoders.normalise import LEAST_DEVIATION, Normaliser
 from snnrl.encoders.population import PopulationState
@@ -22,31 +26,44 @@ from snnrl.envs import Feedback
 from snnrl.kernels.decision import Cells, Choice, Closed, Episode, Fired, Synapses, Told, decide, learn, see
 from snnrl.kernels.plain import takes_loop
 from snnrl.kernels.running import Measured
-from snnrl.networks import Activity, ActorCriticState, Seen
+from snnrl.networks import Activity, ActorCritic, ActorCriticState, Seen
 from snnrl.networks.fused_readouts import FusedReadouts
 from snnrl.neurons import EscapeNoiseState, SaturatingIFState
 from snnrl.noise import uniform
+from snnrl.plasticity import ReturnScale, RunningScale
 from snnrl.plasticity.returns import MARGIN
 from snnrl.state import State
 from snnrl.types import Array
 
-if TYPE_CHECKING:
-    from snnrl.agents.base import Metrics
-    from snnrl.agents.rstdp import RSTDP
-
 _NOTHING: dict[str, Tensor] = {}
+
+
+class Parts(NamedTuple):
+    """What an agent decides and learns with."""
+
+    config: RSTDPConfig
+    network: ActorCritic
+    code: ActionCode
+    returns: ReturnScale | None
+    td_scale: RunningScale
+    input_scales: nn.ModuleDict
+    generator: torch.Generator
+    rate_scale: Callable[[], Tensor]
+    """What is left of the learning rates, 0-d."""
+    bonus: Callable[[Tensor | None, Tensor], Tensor]
+    """The exploration bonus from the last one and the preference."""
 
 
 class CompiledStep:
     """Acts and learns in place of an agent of which :meth:`of` says that it can be served.
 
     Args:
-        agent: whose weights, statistics and generator these are.
+        agent: its parts.
         encoder: the agent's.
         fused: its readouts.
     """
 
-    def __init__(self, agent: RSTDP, encoder: PopulationEncoder, fused: FusedReadouts) -> None:
+    def __init__(self, agent: Parts, encoder: PopulationEncoder, fused: FusedReadouts) -> None:
         self.agent, self.encoder, self.fused = agent, encoder, fused
         counts = (*encoder.lines, *encoder.grids)
         self.cells = Cells(
@@ -61,12 +78,12 @@ class CompiledStep:
         """What :meth:`serves` said last."""
 
     @classmethod
-    def of(cls, agent: RSTDP) -> CompiledStep | None:
+    def of(cls, agent: Parts) -> CompiledStep | None:
         """What serves an agent with place cells and the default readouts, else ``None``."""
         encoder, fused = agent.network.encoder, agent.network.fused
         if fused is None or type(encoder) is not PopulationEncoder or type(encoder.normaliser) is not Normaliser:
             return None
-        if agent.device.type != "cpu":
+        if agent.rate_scale().device.type != "cpu":
             return None
         return cls(agent, encoder, fused)
 
@@ -87,7 +104,7 @@ class CompiledStep:
             and config.update_every == 1
             and config.plasticity
             and config.modulator == "td"
-            and takes_loop(*weights, scale, agent.get_buffer("learning_rate_scale"))
+            and takes_loop(*weights, scale, agent.rate_scale())
             and weights[0].t().is_contiguous()
             and weights[1].t().is_contiguous()
         )
@@ -162,7 +179,7 @@ class CompiledStep:
         agent, config, last, returns = self.agent, self.agent.config, state.decision, self.agent.returns
         preference, level, bonus = activity.preference, activity.level, state.exploration_bonus
         if config.exploration_bonus:
-            bonus = agent._exploration_bonus(bonus, preference)
+            bonus = agent.bonus(bonus, preference)
         batch, dims, numbers = len(level), agent.code.dims, level.numpy()
         noise = uniform((batch, dims, 1), preference, agent.generator)
         wanted = preference.numpy()
@@ -214,6 +231,7 @@ class CompiledStep:
             arrays = eligibility, view.post.numpy(), deltas[-1]
             parts.append(Synapses(*arrays, float(rate), float(rule.learning_rate), float(rule.decay)))
         power = next(iter(agent.input_scales.values()), scale)
+        assert isinstance(power, RunningScale)
         rms = learn(
             *_arrays(outcome.td_error, outcome.continuing, outcome.surprisal),
             *_arrays(outcome.credit, traces),
@@ -224,7 +242,7 @@ class CompiledStep:
             tuple(_arrays(power.mean_square.view(1), power.seen.view(1))),
             power.horizon,
             config.lr_per_input,
-            agent.get_buffer("learning_rate_scale").view(1).numpy(),
+            agent.rate_scale().view(1).numpy(),
             *parts,
         )
         for connection, delta in zip((fused.to_actor, fused.to_critic), deltas, strict=True):

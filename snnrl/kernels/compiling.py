@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,9 +49,7 @@ class _Cache(FunctionCache):
 
     def __init__(self, function: Callable[..., object]) -> None:
         super().__init__(function)
-        files = sorted(Path(inspect.getfile(function)).parent.glob("*.py"))
-        stamps = [(path.name, path.stat().st_mtime, path.stat().st_size) for path in files]
-        vars(self._cache_file)["_source_stamp"] = tuple(stamps)
+        vars(self._cache_file)["_source_stamp"] = _stamp(Path(inspect.getfile(function)).parent)
 
     def load_overload(self, sig: object, target_context: object) -> object:
         try:
@@ -65,6 +64,12 @@ class _Cache(FunctionCache):
             super().save_overload(sig, data)
         except OSError:
             _say_that_nothing_is_kept()
+
+
+@cache
+def _stamp(folder: Path) -> str:
+    """What tells the sources in a folder from any others."""
+    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
 
 
 @cache

@@ -81,8 +81,8 @@ class Measured(NamedTuple):
     reach: NDArray[np.float64]
     bounded: NDArray[np.bool_]
     squash: NDArray[np.bool_]
-    count: NDArray[np.float64]
-    """``[1]``."""
+    seen: NDArray[np.float64]
+    """``[1]``, how many."""
     mean: NDArray[np.float64]
     spread: NDArray[np.float64]
     lowest: NDArray[np.float64]
