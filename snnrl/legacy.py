@@ -162,11 +162,11 @@ AGENTS: Mapping[str, OldAgent] = {
     "rstdp_keen": OldAgent("rstdp", _KEEN),
     "rstdp_swift": OldAgent("rstdp", _SWIFT),
     "rstdp_table": OldAgent("rstdp", _TABLE),
-    "rstdp_pixels": OldAgent("rstdp_frames", _PIXELS),
-    "rstdp_agile": OldAgent("rstdp_frames", _AGILE),
-    "rstdp_restless": OldAgent("rstdp_frames", {**_AGILE, "gamma": 0.99, "exploration_bonus": 1.5}),
-    "rstdp_persistent": OldAgent("rstdp_frames", {**_PIXELS, "exploration_bonus": 2.0, "exploration_steps": 60}),
-    "rstdp_images": OldAgent("rstdp_frames", {**_PIXELS, "temperature": 0.25}),
+    "rstdp_pixels": OldAgent("rstdp_objects", _PIXELS),
+    "rstdp_agile": OldAgent("rstdp_objects", _AGILE),
+    "rstdp_restless": OldAgent("rstdp_objects", {**_AGILE, "gamma": 0.99, "exploration_bonus": 1.5}),
+    "rstdp_persistent": OldAgent("rstdp_objects", {**_PIXELS, "exploration_bonus": 2.0, "exploration_steps": 60}),
+    "rstdp_images": OldAgent("rstdp_objects", {**_PIXELS, "temperature": 0.25}),
 }
 """Recipes of agents that have gone. They hold every setting that a task's recipe tunes, so that their own count."""
 

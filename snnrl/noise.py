@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from snnrl.devices import moved
+
 
 def uniform(shape: Sequence[int], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Uniform numbers in [0, 1) with the dtype and on the device of ``like``.
@@ -21,19 +23,19 @@ def uniform(shape: Sequence[int], like: Tensor, generator: torch.Generator | Non
     """
     source = torch.device("cpu") if generator is None else generator.device
     drawn = torch.rand(tuple(shape), generator=generator, device=source, dtype=like.dtype)
-    return _moved(drawn, like.device)
+    return moved(drawn, like.device)
 
 
 def integers(high: int, shape: Sequence[int], device: torch.device, generator: torch.Generator | None = None) -> Tensor:
     """Integers in ``0 .. high - 1`` on ``device``, drawn as :func:`uniform` draws."""
     source = torch.device("cpu") if generator is None else generator.device
-    return _moved(torch.randint(high, tuple(shape), generator=generator, device=source), device)
+    return moved(torch.randint(high, tuple(shape), generator=generator, device=source), device)
 
 
 def permutation(size: int, device: torch.device, generator: torch.Generator | None = None) -> Tensor:
     """``0 .. size - 1`` in random order on ``device``, drawn as :func:`uniform` draws."""
     source = torch.device("cpu") if generator is None else generator.device
-    return _moved(torch.randperm(size, generator=generator, device=source), device)
+    return moved(torch.randperm(size, generator=generator, device=source), device)
 
 
 def events(probability: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
@@ -44,11 +46,6 @@ def events(probability: Tensor, steps: int, generator: torch.Generator | None = 
     source = torch.device("cpu") if generator is None else generator.device
     count = steps * probability.numel()
     words = torch.empty(-(-count // 4), dtype=torch.int64, device=source).random_(-(2**63), None, generator=generator)
-    draws = _moved(words.view(torch.int16)[:count].view(steps, *probability.shape), probability.device)
+    draws = moved(words.view(torch.int16)[:count].view(steps, *probability.shape), probability.device)
     level = (probability * 2**16).round().clamp(0, 2**16 - 1) - 2**15
     return draws < level.to(torch.int16)
-
-
-def _moved(drawn: Tensor, device: torch.device) -> Tensor:
-    """Draws on ``device``; a GPU takes them when it comes to it, and the host does not wait for what it does before."""
-    return drawn.to(device, non_blocking=device.type == "cuda")

@@ -38,9 +38,12 @@ def detach(state: S) -> S:
 
 
 def reset_rows(state: S, fresh: S, rows: Tensor) -> S:
-    """``state`` with the rows of ``fresh`` where the boolean ``rows`` ``[batch]`` is true; other rows untouched."""
+    """``state`` with the rows of ``fresh`` where the boolean ``rows`` ``[batch]`` is true; other rows untouched.
+
+    State may lie on several devices, as that of an encoder that works on the host.
+    """
     parts = [
-        torch.where(rows.view(-1, *[1] * (old.dim() - 1)), new, old)
+        torch.where(rows.to(old.device).view(-1, *[1] * (old.dim() - 1)), new, old)
         if isinstance(old, Tensor)
         else reset_rows(old, new, rows)
         for old, new in zip(state, fresh, strict=True)

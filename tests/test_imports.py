@@ -13,7 +13,7 @@ from snnrl.errors import __file__ as errors_file
 PACKAGE = Path(errors_file).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("types",),
+    ("types", "devices"),
     ("errors", "output", "legacy"),
     ("settings", "textfiles"),
     ("run_settings",),
@@ -23,7 +23,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("plasticity",),
     ("networks",),
     ("envs",),
+    ("intervals", "recorded"),
+    ("plot",),
     ("agents",),
+    ("recording",),
     ("words", "trust", "composition"),
     ("tuning",),
     ("learners",),
@@ -32,8 +35,23 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("agent_files",),
     ("loading",),
     ("api",),
-    ("trials",),
-    ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
+    ("watching",),
+    ("trials", "model_card"),
+    (
+        "cli",
+        "train",
+        "evaluate",
+        "controls",
+        "compare",
+        "convert",
+        "energy",
+        "export",
+        "picture_page",
+        "watch",
+        "replay",
+    ),
+    ("completion",),
+    ("__main__",),
 )
 """A room may import from itself and from the rows above its own."""
 
@@ -41,21 +59,23 @@ NARROWER: dict[str, set[str]] = {
     "errors": set(),
     "output": set(),
     "legacy": set(),
-    "noise": set(),
+    "devices": set(),
+    "noise": {"devices"},
     "settings": {"errors", "legacy"},
     "textfiles": {"errors"},
     "datafiles": {"errors", "textfiles"},
     "state": set(),
     "traces": {"errors"},
     "spikes": {"errors"},
-    "kernels": {"errors", "surrogate", "traces"},
+    "kernels": {"errors", "devices", "surrogate", "traces"},
     "spaces": {"errors"},
     "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels"},
     "connections": {"errors", "noise", "traces", "spikes", "kernels"},
-    "encoders": {"errors", "noise", "traces", "spaces", "spikes", "state", "kernels"},
+    "encoders": {"errors", "devices", "noise", "traces", "spaces", "spikes", "state", "kernels"},
     "decoders": {"errors", "noise", "traces", "spikes", "spaces"},
     "plasticity": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels", "connections"},
     "envs": {"errors", "datafiles", "spaces", "run_settings"},
+    "recorded": {"errors", "spaces", "textfiles"},
     "words": {"errors", "textfiles"},
     "trust": {"errors"},
     "composition": set(),
@@ -78,6 +98,9 @@ SAME_ROW: set[tuple[str, str]] = {
     ("energy", "cli"),
     ("integrations", "cli"),
     ("export", "cli"),
+    ("picture_page", "cli"),
+    ("watch", "cli"),
+    ("replay", "cli"),
 }
 """Pairs of one row of which the first may import the second."""
 
@@ -180,6 +203,7 @@ def test_only_environments_agents_decoders_and_what_drives_them_know_gymnasium()
         "loading",
         "learners",
         "integrations",
+        "watching",
     }
 
 

@@ -121,3 +121,51 @@ def test_the_table_of_encoders_names_all_of_them_with_their_settings() -> None:
     for name, settings in told.items():
         known = set(encoder_settings(ENCODERS.find(name, "agent.encoder.name")))
         assert known <= set(re.findall(r"`(\w+)`", settings)), name
+
+
+NUMBER = re.compile(r"(?<![\w.])[−-]?\d+(?:,\d{3})*(?:\.\d+)?")
+SOURCES = [ROOT / "docs" / "results.md", ROOT / "experiments" / "README.md"]
+
+
+def numbers(text: str) -> list[str]:
+    return [found.replace(",", "").replace("−", "-") for found in NUMBER.findall(text)]
+
+
+def measured(subject: str) -> set[float]:
+    """Every number in lines about a subject where results are kept, and the means of those that stand in a row."""
+    lines = [line for path in SOURCES for line in path.read_text().splitlines() if subject in line]
+    found = {float(number) for line in lines for number in numbers(line)}
+    for line in lines:
+        for several in re.findall(rf"{NUMBER.pattern}(?:, {NUMBER.pattern})+", line):
+            values = [float(each) for each in numbers(several.replace(", ", " ; "))]
+            found.add(sum(values) / len(values))
+    return found
+
+
+def scores() -> list[tuple[str, str]]:
+    """Subjects and scores of the README's tables of results, without the numbers of steps and seeds."""
+    found = []
+    for line in README.splitlines():
+        first, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        task = re.match(r"(LunarLander|Pendulum|Acrobot|MountainCar|Breakout|Freeway|Pong)\b", first)
+        if line.startswith("| ") and task and len(cells) > 4:
+            found += [(task[1], re.sub(r"\([^)]*\d{3},\d{3}\)|\(PPO\)", "", cell)) for cell in cells[1:5]]
+        if re.match(r"\| (\*\*R-STDP|same network|best constant action|random actions)", line) and len(cells) == 2:
+            found += [
+                ("Space Invaders", re.sub(r"; \d seeds", "", cells[0])),
+                ("CartPole", re.sub(r"\(.*", "", cells[1])),
+            ]
+        if line.startswith("| `mnist") and len(cells) == 2:
+            found.append((first.strip("`").partition("`")[0], cells[0]))
+    return found
+
+
+@pytest.mark.parametrize(("subject", "told"), [(each, told) for each, told in scores() if numbers(told)])
+def test_scores_are_those_that_the_pages_of_results_have(subject: str, told: str) -> None:
+    for number in numbers(told):
+        near = 0.5 * 10 ** -len(number.partition(".")[2]) + 1e-9
+        assert any(abs(value - float(number)) <= near for value in measured(subject)), f"{subject}: {number}"
+
+
+def test_the_tables_of_results_are_found() -> None:
+    assert len(scores()) > 40

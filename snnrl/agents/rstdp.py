@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnrl import noise
-from snnrl.agents.base import Agent, Metrics
+from snnrl.agents.actor_critic import ActorCriticAgent
+from snnrl.agents.base import Metrics
 from snnrl.agents.encoder_factory import make_encoder
+from snnrl.agents.look import Look, critic_range, firing, sampled
 from snnrl.agents.rstdp_compiled import CompiledStep, Parts
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
@@ -22,16 +24,20 @@ from snnrl.decoders import ActionCode
 from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
-from snnrl.networks import Activity, ActorCriticState, Seen
+from snnrl.networks import Activity, Seen
+from snnrl.networks.actor_critic import highest_rate
 from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
-from snnrl.spaces import Space, as_batch, first, split
+from snnrl.spaces import Space, split
 from snnrl.state import State, reset_rows
-from snnrl.types import Action, Array, Observation, PolicyState
+from snnrl.types import Action, Array, Observation
+
+LATELY = 64
+"""Updates that :meth:`RSTDP.look` looks back at."""
 
 
 @register("rstdp")
-class RSTDP(Agent[RSTDPState]):
+class RSTDP(ActorCriticAgent):
     """A spiking actor and a spiking critic, trained by local rules with a third factor, without backpropagation.
 
     The network is what the recipe says: hidden layers, actor and critic, each with a neuron model and a rule. The
@@ -97,19 +103,17 @@ class RSTDP(Agent[RSTDPState]):
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
+        self._lately: deque[tuple[Tensor, Tensor]] = deque(maxlen=LATELY)
+        self._exploring = 1.0
         self._step: CompiledStep | None = None
         self.train()
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.get_buffer("learning_rate_scale").device
 
     @property
     def can_checkpoint(self) -> bool:
         return self.network.encoder.calibrated
 
     def begin(self, num_envs: int) -> RSTDPState:
+        self._lately.clear()
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
         if self._compiled() is not None:
             rules = CompiledStep.laid_out(rules)
@@ -131,6 +135,7 @@ class RSTDP(Agent[RSTDPState]):
     def anneal(self, progress: float) -> None:
         left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
+        self._exploring = 1 - progress * (1 - self.config.exploration_end_factor)
 
     @torch.no_grad()
     def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Action, RSTDPState]:
@@ -142,14 +147,14 @@ class RSTDP(Agent[RSTDPState]):
             return self._warm_up(seen, feedback, permitted, state)
         compiled = self._compiled()
         if compiled is not None:
-            found = compiled.act(seen, feedback, state)
+            found = compiled.act(seen, feedback, state, self._exploring)
             if found is not None:
                 return self.code.chosen(found[0]), found[1]
-        signal = Signal(*(torch.as_tensor(part, device=self.device) for part in feedback[: len(Signal._fields)]))
+        signal = Signal.of(feedback, self.device)
         network = state.network
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
-        activity, network = self.network(torch.as_tensor(seen, device=self.device), network)
+        activity, network = self.network(self.network.encoder.placed(seen, self.device), network)
         choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
         window, returns = state.window, state.returns
         if state.decision is not None:
@@ -182,27 +187,14 @@ class RSTDP(Agent[RSTDPState]):
         policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
         if self.config.exploration_bonus:
             bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
+            behaviour = self.code.policy(activity.preference + self._exploring * bonus, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
 
-    def value(self, level: Tensor) -> Tensor:
-        """What a critic of this rate predicts, ``[batch]``."""
-        low, high = self._value_range(level.dtype)
-        return low + (high - low) * level
-
     def _own_values(self, activity: Activity) -> dict[str, Tensor]:
         """What hidden layers that have a critic of their own predict."""
         return {name: self.value(level) for name, level in activity.own_levels.items()}
-
-    def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
-        """Values of a silent critic and of one at its highest rate."""
-        if self.config.value_range is not None:
-            return self.config.value_range
-        assert self.returns is not None
-        low, high = self.returns.value_range()
-        return low.to(dtype), high.to(dtype)
 
     def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """The bonus of all rows, now and then drawn anew: a preference for a random choice of each dimension.
@@ -218,9 +210,6 @@ class RSTDP(Agent[RSTDPState]):
             return drawn
         anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.exploration_steps
         return torch.where(anew, drawn, bonus)
-
-    def _permitted(self, mask: Array | None) -> Tensor | None:
-        return None if mask is None else self.code.permitted(mask, self.device)
 
     def _warm_up(
         self, observation: Array, feedback: Feedback, permitted: Tensor | None, state: RSTDPState
@@ -260,17 +249,23 @@ class RSTDP(Agent[RSTDPState]):
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
         if len(state.window) < self.config.update_every:
             return state, {}
-        if self._step is not None and self._step.serving:
-            return self._step.update(state)
         seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)
+        assert state.decision is not None
+        self._lately.append((td_error, state.decision.activity.level))
+        if self._step is not None and self._step.serving:
+            return self._step.update(state, self._exploring)
         scale = self.td_scale(td_error)
-        metrics = {"train/td_error_rms": td_error.square().mean().sqrt(), "train/value_mean": self._mean_value(state)}
+        metrics = {
+            "train/td_error_rms": td_error.square().mean().sqrt(),
+            "train/value_mean": state.decision.value.mean(),
+        }
         modulator = td_error if self.shuffler is None else self.shuffler(td_error) * _stack(decided)
         if not self.config.plasticity:
             return state._replace(window=()), metrics
 
-        instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
+        entropy_coef = self._exploring * self.config.entropy_coef
+        instant = entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
         credit = _stack(credits)
         gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
@@ -298,9 +293,25 @@ class RSTDP(Agent[RSTDPState]):
         self.network.change_feedback(changes)
         return rules
 
-    def _mean_value(self, state: RSTDPState) -> Tensor:
-        assert state.decision is not None
-        return state.decision.value.mean()
+    def look(self, state: object = None) -> Look:
+        """Of the last decisions: rates of all populations, eligibilities, TD errors, and the critic's range."""
+        weights = super().look().values
+        if not isinstance(state, RSTDPState) or state.decision is None or not self._lately:
+            return Look({}, weights)
+        metrics: dict[str, float] = {}
+        values = dict(weights)
+        fired = state.decision.activity.fired
+        for name in (name for name in self.network.neurons if name in fired):
+            shares, values[f"rates/{name}"] = firing(name, fired[name], highest_rate(self.network.neuron(name)))
+            metrics |= shares
+        for edge, rule in zip(self.network.plastic(), state.rules, strict=False):
+            eligibility = getattr(rule, "eligibility", None)
+            if isinstance(eligibility, Tensor) and eligibility.numel():
+                values[f"eligibility/{edge.key}"] = sampled(eligibility)
+        td_errors, levels = zip(*self._lately, strict=True)
+        values["td_error"] = sampled(torch.cat([each.flatten() for each in td_errors]))
+        ends, warnings = critic_range(torch.cat(levels))
+        return Look({**metrics, **ends}, values, warnings)
 
     def _rates(self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State) -> dict[str, Tensor]:
         """By what the change of each connection is multiplied.
@@ -319,36 +330,6 @@ class RSTDP(Agent[RSTDPState]):
             edge.key: own.get(edge.post, 1.0) * shared.get(scaled.get(edge.key, ""), left)
             for edge in self.network.plastic()
         }
-
-    @torch.no_grad()
-    def predict(
-        self,
-        observation: Observation,
-        state: PolicyState = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        action_masks: Array | None = None,
-    ) -> tuple[Action, PolicyState]:
-        if self.training:
-            self.eval()
-        arrays, batched = as_batch(self.observation_space, observation)
-        seen = self.view(arrays)
-        permitted = None if action_masks is None else self._permitted(np.reshape(action_masks, (len(seen), -1)))
-        fresh = self.network.begin(len(seen))
-        network: ActorCriticState = fresh if state is None else state
-        if episode_start is not None and state is not None and np.any(episode_start):
-            rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
-            network = reset_rows(network, fresh, rows)
-        activity, network = self.network(torch.as_tensor(seen, device=self.device), network, expected=deterministic)
-        action = self._play(activity, permitted, deterministic=deterministic)
-        return (action if batched else first(self.action_space, action)), network
-
-    def _play(self, activity: Activity, permitted: Tensor | None, *, deterministic: bool) -> Action:
-        """The actions of an agent that does not learn."""
-        policy = self.code.policy(activity.preference, self.config.temperature, permitted)
-        if deterministic:
-            return self.code.best(policy)
-        return self.code.chosen(self.code.explore(policy, self.generator, permitted))
 
 
 def _stack(parts: tuple[Tensor, ...]) -> Tensor:

@@ -30,7 +30,7 @@ from snnrl.networks import Activity, ActorCritic, ActorCriticState, Seen
 from snnrl.networks.fused_readouts import FusedReadouts
 from snnrl.neurons import EscapeNoiseState, SaturatingIFState
 from snnrl.noise import uniform
-from snnrl.plasticity import ReturnScale, RunningScale
+from snnrl.plasticity import LARGEST_VALUE, ReturnScale, RunningScale
 from snnrl.plasticity.returns import MARGIN
 from snnrl.state import State
 from snnrl.types import Array
@@ -110,8 +110,10 @@ class CompiledStep:
         )
         return self.serving
 
-    def act(self, seen: Array, feedback: Feedback, state: RSTDPState) -> tuple[Tensor, RSTDPState] | None:
-        """The choice ``[batch, dims]`` and the state after it.
+    def act(
+        self, seen: Array, feedback: Feedback, state: RSTDPState, exploring: float
+    ) -> tuple[Tensor, RSTDPState] | None:
+        """The choice ``[batch, dims]`` and the state after it; ``exploring`` is by what the bonus is multiplied.
 
         ``None`` where actions are not permitted, and for observations that are no finite floating-point numbers.
         """
@@ -129,7 +131,8 @@ class CompiledStep:
         floors = fused.actor_rule.postsynaptic_floor, fused.critic_rule.postsynaptic_floor
         spikes = [np.empty((time, batch, width), kind) for width in (actors, critics)]
         factors = [np.empty_like(out) if floor else out for out, floor in zip(spikes, floors, strict=True)]
-        fired = Fired(*spikes, np.empty((time, batch, size), kind), *factors)
+        trains = [np.empty((time, batch, size), kind) for _ in range(2)]
+        fired = Fired(*spikes, trains[0], *factors, trains[1])
         preference, level = np.empty((batch, agent.code.populations), kind), np.empty(batch, kind)
         (u_actor,), (u_critic, v_critic) = before.network.neurons
         finite = see(
@@ -164,10 +167,10 @@ class CompiledStep:
             before.network._replace(neurons=(EscapeNoiseState(u_actor), SaturatingIFState(u_critic, v_critic))),
             trace,
         )
-        actor, critic, traces, *seen_of = _tensors(*fired)
+        actor, critic, traces, *seen_of, entering = _tensors(*fired)
         views = {key: Seen(traces, factor) for key, factor in zip(fused.keys, seen_of, strict=True)}
-        activity = Activity(*_tensors(preference, level), _NOTHING, {"actor": actor, "critic": critic}, views)
-        return self._decide(activity, feedback, state._replace(network=network))
+        activity = Activity(*_tensors(preference, level), _NOTHING, {"actor": actor, "critic": critic}, views, entering)
+        return self._decide(activity, feedback, state._replace(network=network), exploring)
 
     def _measured(self) -> Measured:
         buffers = self.encoder.normaliser._buffers
@@ -175,7 +178,9 @@ class CompiledStep:
         extremes = [buffers[name if self.adapt_range else "mean"] for name in ("lowest", "highest")]
         return Measured(*_arrays(*parts[:4], buffers["count"].view(1), *parts[4:], *extremes))
 
-    def _decide(self, activity: Activity, feedback: Feedback, state: RSTDPState) -> tuple[Tensor, RSTDPState]:
+    def _decide(
+        self, activity: Activity, feedback: Feedback, state: RSTDPState, exploring: float
+    ) -> tuple[Tensor, RSTDPState]:
         agent, config, last, returns = self.agent, self.agent.config, state.decision, self.agent.returns
         preference, level, bonus = activity.preference, activity.level, state.exploration_bonus
         if config.exploration_bonus:
@@ -190,12 +195,13 @@ class CompiledStep:
         decide(
             wanted,
             wanted if bonus is None else bonus.numpy(),
-            bool(config.exploration_bonus),
+            exploring if config.exploration_bonus else 0.0,
             noise.view(batch, dims).numpy(),
             self.sizes,
             float(config.temperature),
             numbers,
-            (0.0, 0.0) if config.value_range is None else tuple(map(float, config.value_range)),
+            self._fixed_range(),
+            returns is not None and config.value_centre == "returns",
             returns is not None,
             _NO_ENDS if returns is None else tuple(_arrays(returns.low.view(1), returns.high.view(1))),
             MARGIN,
@@ -216,8 +222,13 @@ class CompiledStep:
         returned = state.returns if returns is None else after
         return choice, state._replace(decision=decision, window=(outcome,), exploration_bonus=bonus, returns=returned)
 
-    def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
-        """Learn from the decision that was closed."""
+    def _fixed_range(self) -> tuple[float, float]:
+        """Values of both ends of the critic's rate, where they are not those of the returns that were seen."""
+        low, high = self.agent.config.value_range or (-LARGEST_VALUE, LARGEST_VALUE)
+        return float(low), float(high)
+
+    def update(self, state: RSTDPState, exploring: float) -> tuple[RSTDPState, Metrics]:
+        """Learn from the decision that was closed; ``exploring`` is by what ``entropy_coef`` is multiplied."""
         agent, fused, (outcome,) = self.agent, self.fused, state.window
         views = [outcome.seen[key] for key in fused.keys]
         traces = views[0].pre
@@ -238,7 +249,7 @@ class CompiledStep:
             tuple(_arrays(scale.mean_square.view(1), scale.seen.view(1))),
             scale.horizon,
             config.normalise_td,
-            float(config.entropy_coef),
+            exploring * float(config.entropy_coef),
             tuple(_arrays(power.mean_square.view(1), power.seen.view(1))),
             power.horizon,
             config.lr_per_input,

@@ -10,6 +10,9 @@ from snnrl.envs.checked import LARGEST
 from snnrl.settings import Settings, setting
 from snnrl.types import Setting
 
+CENTRES = ("returns", "zero")
+"""What the middle of a measured range of values can be."""
+
 
 @dataclass(frozen=True)
 class RSTDPConfig(Settings, section="agent"):
@@ -33,6 +36,11 @@ class RSTDPConfig(Settings, section="agent"):
         "values of a silent and of a fully active critic, in units of reward",
         default_text="the range of returns that were seen",
     )
+    value_centre: str = setting(
+        "returns",
+        "the middle of that measured range: of the returns that were seen, or zero, with as much below it as above",
+        choices=CENTRES,
+    )
     temperature: float = setting(0.5, "of the softmax over the populations' spikes per neuron", above=0)
     gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)
     trace_lambda: float = setting(0.95, "decay of eligibility beyond the discount", at_least=0, at_most=1)
@@ -52,6 +60,12 @@ class RSTDPConfig(Settings, section="agent"):
         0.5, "spikes per neuron by which one action is preferred for a while; 0 for none", at_least=0
     )
     exploration_steps: int = setting(10, "mean length of that while in decisions", at_least=1)
+    exploration_end_factor: float = setting(
+        1.0,
+        "what exploration_bonus and entropy_coef are multiplied by at the end; they fall linearly",
+        at_least=0,
+        at_most=1,
+    )
     postsynaptic_floor: float = setting(
         0.05, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
     )

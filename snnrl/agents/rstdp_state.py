@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnrl.devices import moved
+from snnrl.envs import Feedback
 from snnrl.networks import Activity, ActorCriticState, Seen
 from snnrl.state import State
 from snnrl.types import Array
@@ -21,6 +24,15 @@ class Signal(NamedTuple):
     terminated: Tensor
     truncated: Tensor
     reset: Tensor
+
+    @classmethod
+    def of(cls, feedback: Feedback, device: torch.device) -> Self:
+        """All four in one copy, where the weights are on a GPU."""
+        parts = feedback[: len(cls._fields)]
+        if device.type == "cpu":
+            return cls(*map(torch.as_tensor, parts))
+        together = moved(torch.from_numpy(np.array(parts, dtype=np.float32)), device)
+        return cls(together[0], *(together[1:] > 0))
 
 
 class Decision(NamedTuple):

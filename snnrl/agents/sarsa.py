@@ -9,21 +9,16 @@ from torch import Tensor
 
 from snnrl import noise
 from snnrl.agents.rstdp import RSTDP, surprisal
-from snnrl.agents.rstdp_config import RSTDPConfig
+from snnrl.agents.rstdp_config import CENTRES, RSTDPConfig
 from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, NetworkConfig
 from snnrl.agents.rstdp_state import Decision
 from snnrl.envs import EnvConfig
 from snnrl.networks import Activity
 from snnrl.settings import Part, register, setting
 from snnrl.spaces import Space
-from snnrl.types import Action
 
 CERTAIN = 100.0
 """Temperatures by which a choice that exploration dictates is ahead of the best."""
-
-LARGEST_VALUE = 1.1
-"""Values are told apart up to so many times the largest return."""
-
 
 HALF_ACTIVE = Part("saturating_if", {"gain": 0.2, "tonic": 0.5, "rate_max": 1.0})
 """Integrate-and-fire neurons whose rate is half the highest at first."""
@@ -43,6 +38,9 @@ class SarsaConfig(RSTDPConfig):
             critic=CriticConfig(neuron=HALF_ACTIVE, rule=TRUNCATED, size=8),
         ),
         "hidden layers, advantages of actions and the value of the state",
+    )
+    value_centre: str = setting(
+        "zero", "the middle of the measured range of values: of the returns that were seen, or zero", choices=CENTRES
     )
     temperature: float = setting(0.001, "of the softmax over values", above=0)
     epsilon: float = setting(0.04, "share of decisions that are made at random", at_least=0, at_most=1)
@@ -94,14 +92,6 @@ class Sarsa(RSTDP):
         super().__init__(observation_space, action_space, config, env, seed)
         self._most = self.network.actor_rate_max * config.sim_steps
 
-    def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
-        """Values at both ends of the critic's rates: where they are measured, zero is in the middle.
-
-        Returns of many games are all positive, and a critic that begins in the middle of them expects too much of
-        every action; learning takes many times as long.
-        """
-        return super()._value_range(dtype) if self.returns is None else (-LARGEST_VALUE, LARGEST_VALUE)
-
     def _advantage(self, activity: Activity) -> Tensor:
         """``[batch, populations]``, in units of the value."""
         return self._span(activity) * (activity.preference / self._most - 0.5)
@@ -129,10 +119,12 @@ class Sarsa(RSTDP):
         batch = len(preference)
         choice = self.code.at_random(batch, self.device, self.generator)
         chance, anew = noise.uniform((2, batch, 1), preference, self.generator)
-        drawn = self.code.indicator(choice, preference.dtype) * (chance < self.config.epsilon)
+        drawn = self.code.indicator(choice, preference.dtype) * (chance < self._exploring * self.config.epsilon)
         return drawn if bonus is None else torch.where(anew < 1 / self.config.exploration_steps, drawn, bonus)
 
-    def _play(self, activity: Activity, permitted: Tensor | None, *, deterministic: bool) -> Action:
-        return super()._play(
-            activity._replace(preference=self._advantage(activity)), permitted, deterministic=deterministic
-        )
+    def _preference(self, activity: Activity) -> Tensor:
+        return self._advantage(activity)
+
+    def _value_of(self, activity: Activity, choice: Tensor) -> Tensor:
+        advantage = self._advantage(activity)
+        return self.value(activity.level) + (advantage * self.code.indicator(choice, advantage.dtype)).sum(-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from snnrl.devices import moved, readable
 from snnrl.errors import ConfigError, require
 from snnrl.settings import FixedSettings, KnownSettings, accepted, is_whole
 from snnrl.spaces import Space, Unit, Vector, View
@@ -156,6 +157,24 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
             joined: ``[time - 1, batch]``, whether the two observations are of one episode.
         """
 
+    def check(self, observation: Tensor) -> None:
+        """Raise a ConfigError for values that :meth:`forward` cannot take, such as NaN.
+
+        A GPU would have to be waited for, so :meth:`forward` checks values of tensors on the CPU alone.
+        """
+
+    def placed(self, observation: Array, device: torch.device) -> Tensor:
+        """An array ``[batch, *observation_shape]`` as :meth:`forward` takes it where the weights are on ``device``.
+
+        Raises:
+            ConfigError: see :meth:`check`, which comes before the copy to a GPU.
+        """
+        given = torch.as_tensor(observation)
+        if device.type == "cpu":
+            return given
+        self.check(given)
+        return moved(given, device)
+
     @abstractmethod
     def init_state(self, batch: int) -> S:
         """The state at the start of an episode."""
@@ -163,6 +182,26 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
     @abstractmethod
     def forward(self, observation: Tensor, state: S) -> tuple[Tensor | SparseSpikes, S]:
         """Spikes of one window for observations ``[batch, *observation_shape]``."""
+
+
+class HostEncoder(Encoder[S]):
+    """An encoder that looks at observations on the host, wherever the network is; only its spikes are moved there.
+
+    Its own buffers and its states stay on the host; its parts, of which :attr:`device` is one, move.
+    """
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        for part in self.children():
+            part._apply(fn, recurse)
+        return self
+
+    def placed(self, observation: Array, device: torch.device) -> Tensor:
+        return torch.as_tensor(observation)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its spikes go."""
+        return self._spikes.get_buffer("anchor").device
 
 
 AnyEncoder: TypeAlias = Encoder[Any]
@@ -204,7 +243,7 @@ def as_values(observation: Tensor, size: int) -> Tensor:
     """Observations ``[batch, *shape]`` as ``[batch, size]``, in single precision at least.
 
     Raises:
-        ConfigError: another number of values in an observation, or one that is NaN or infinite.
+        ConfigError: another number of values in an observation, or, on the CPU, one that is NaN or infinite.
     """
     require_tensor(observation)
     shape = list(observation.shape)
@@ -216,7 +255,7 @@ def as_values(observation: Tensor, size: int) -> Tensor:
         return values.to(torch.float32)
     if values.dtype.itemsize < torch.float32.itemsize:
         values = values.to(torch.float32)
-    if not bool(torch.isfinite(values).all()):
+    if readable(values) and not bool(torch.isfinite(values).all()):
         row = int(torch.isfinite(values).all(1).logical_not().nonzero()[0])
         raise ConfigError(f"observation[{row}]={values[row].tolist()}: must be finite")
     return values
@@ -231,7 +270,7 @@ def as_intensities(observation: Tensor, size: int) -> Tensor:
         ConfigError: as :func:`as_values`, or whole numbers above 1, which are pixels that nobody has divided.
     """
     values = as_values(observation, size)
-    if not observation.is_floating_point() and observation.dtype != torch.bool and values.numel():
+    if not observation.is_floating_point() and observation.dtype != torch.bool and values.numel() and readable(values):
         most = int(values.max())
         expected = "intensities in [0, 1]; divide the pixels of an image by 255.0"
         require(most <= 1, "observation", f"{observation.dtype} up to {most}", expected)
@@ -247,6 +286,18 @@ def require_frames(observation: Tensor, height: int, width: int) -> None:
     shape = tuple(observation.shape)
     if observation.dtype != torch.uint8 or len(shape) != 4 or shape[1:] != (1, height, width):
         raise ConfigError(f"observation={observation.dtype} {shape}: must be uint8 (n, 1, {height}, {width})")
+
+
+def interval(name: str, value: Sequence[int] | None, height: int) -> tuple[int, int]:
+    """First and one past the last row that a setting names; ``None`` is all rows.
+
+    Raises:
+        ConfigError: it names others than the picture's.
+    """
+    given = (0, height) if value is None else tuple(value)
+    ordered = len(given) == 2 and all(is_whole(end, 0) for end in given) and given[0] < given[1] <= height
+    require(ordered, name, list(given), f"[first, past] with 0 <= first < past <= {height}")
+    return given[0], given[1]
 
 
 def require_rows(state: Tensor, batch: int) -> None:

@@ -10,8 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnrl.devices import moved
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder, FittedEncoder, Window, require_count, require_frames, require_rows
+from snnrl.encoders.base import (
+    FittedEncoder,
+    HostEncoder,
+    Window,
+    interval,
+    require_count,
+    require_frames,
+    require_rows,
+)
 from snnrl.encoders.objects import MOST_PIXELS
 from snnrl.encoders.scene_calibration import scenery
 from snnrl.errors import ConfigError, require
@@ -34,7 +43,7 @@ class BlobState(NamedTuple):
 
 
 @register("blobs")
-class BlobEncoder(Encoder[BlobState]):
+class BlobEncoder(HostEncoder[BlobState]):
     """Pictures to sparse, synchronous spikes of hashed features, the Blob-PROST features of Liang et al. (2016).
 
     A blob of a grey frame ``[batch, 1, height, width]`` (uint8) is a connected region of one luminance that differs
@@ -92,9 +101,7 @@ class BlobEncoder(Encoder[BlobState]):
         target_rate: float = 0.02,
     ) -> None:
         super().__init__()
-        first, past = (0, height) if rows is None else tuple(rows)
-        within = 0 <= first < past <= height
-        require(within, "rows", rows, f"[first, past] with 0 <= first < past <= {height}")
+        first, past = interval("rows", rows, height)
         require(layers > 0 or width % WORD == 0, "width", width, f"a multiple of {WORD} columns")
         sides = ((1, 1) if layers else (8, 4)) if tile is None else tuple(tile)
         require(len(sides) == 2 and all(is_whole(side, 1) for side in sides), "tile", tile, "[rows, columns] from 1")
@@ -175,17 +182,18 @@ class BlobEncoder(Encoder[BlobState]):
         self.get_buffer("_calibrated").fill_(True)
 
     def init_state(self, batch: int) -> BlobState:
-        return BlobState(torch.zeros((batch, MOST_BLOBS, 3), dtype=torch.int32, device=self.background.device))
+        return BlobState(torch.zeros((batch, MOST_BLOBS, 3), dtype=torch.int32))
 
     def forward(self, observation: Tensor, state: BlobState) -> tuple[SparseSpikes, BlobState]:
         self._require_pictures(observation)
         require_rows(state.blobs, len(observation))
-        seen, before = observation[:, :, self.top : self.bottom].cpu().numpy(), state.blobs.cpu().numpy()
+        seen, before = observation[:, :, self.top : self.bottom].cpu().numpy(), state.blobs.numpy()
         if self.layers:
             found = layer_blob_events(seen, before, self.features)
         else:
-            found = frame_blob_events(seen[:, 0], self.background.cpu().numpy(), before, self.gap, self.features)
-        row, index, blobs = (torch.from_numpy(part).to(observation.device) for part in found)
+            found = frame_blob_events(seen[:, 0], self.background.numpy(), before, self.gap, self.features)
+        row, index, blobs = map(torch.from_numpy, found)
+        row, index = moved(row, self.device), moved(index, self.device)
         if self.training:
             self.adaptation.observe(index, len(observation))
         spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (len(observation),), self.size)

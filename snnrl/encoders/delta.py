@@ -54,6 +54,9 @@ class DeltaEncoder(Encoder[DeltaState]):
         self.values, self.size, self.sim_steps, self.threshold = values, 2 * values, sim_steps, threshold
         self.register_buffer("_start", torch.zeros((1, values), dtype=torch.float64), persistent=False)
 
+    def check(self, observation: Tensor) -> None:
+        as_values(observation, self.values)
+
     def init_state(self, batch: int) -> DeltaState:
         start = self.get_buffer("_start")
         return DeltaState(start.repeat(batch, 1), torch.zeros((batch, 1), dtype=torch.bool, device=start.device))

@@ -59,6 +59,9 @@ class LatencyEncoder(Encoder[LatencyState]):
         require(math.isfinite(dt) and dt > 0, "dt", dt, "a positive number of ms")
         self.size, self.sim_steps, self.threshold, self.tau, self.dt = size, sim_steps, threshold, tau, dt
 
+    def check(self, observation: Tensor) -> None:
+        as_intensities(observation, self.size)
+
     def init_state(self, batch: int) -> LatencyState:
         return LatencyState()
 

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnrl.devices import moved
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder, FittedEncoder, Window, require_frames, require_rows
+from snnrl.encoders.base import FittedEncoder, HostEncoder, Window, interval, require_frames, require_rows
 from snnrl.encoders.scene_calibration import calibrate_scene
 from snnrl.errors import require
 from snnrl.kernels.objects import BLOCK, MOST_OBJECTS, Avatar, Layout, object_events
@@ -38,7 +39,7 @@ class ObjectState(NamedTuple):
 
 
 @register("objects")
-class ObjectEncoder(Encoder[ObjectState]):
+class ObjectEncoder(HostEncoder[ObjectState]):
     """Grey frames ``[batch, 1, height, width]`` (uint8) to sparse, synchronous, position-coded spikes.
 
     What differs from the background is put into channels by its luminance and grouped into objects; an object that has
@@ -72,9 +73,7 @@ class ObjectEncoder(Encoder[ObjectState]):
         self, height: int, width: int, *, rows: Sequence[int] | None = None, target_rate: float = 0.02
     ) -> None:
         super().__init__()
-        first, past = (0, height) if rows is None else tuple(rows)
-        within = 0 <= first < past <= height
-        require(within, "rows", rows, f"[first, past] with 0 <= first < past <= {height}")
+        first, past = interval("rows", rows, height)
         require(width % BLOCK == 0, "width", width, f"a multiple of {BLOCK} columns")
         self.height, self.width, self.top, self.bottom = height, width, first, past
         self.layout = Layout(-(-(past - first) // BLOCK) * BLOCK, width, CHANNELS)
@@ -124,27 +123,26 @@ class ObjectEncoder(Encoder[ObjectState]):
         self.get_buffer("_calibrated").fill_(True)
 
     def init_state(self, batch: int) -> ObjectState:
-        device = self.background.device
         return ObjectState(
-            torch.zeros((batch, MOST_OBJECTS, 4), dtype=torch.int32, device=device),
-            torch.tensor([self.layout.rows // 2, self.width // 2], device=device).expand(batch, -1),
+            torch.zeros((batch, MOST_OBJECTS, 4), dtype=torch.int32),
+            torch.tensor([self.layout.rows // 2, self.width // 2]).expand(batch, -1),
         )
 
     def forward(self, observation: Tensor, state: ObjectState) -> tuple[SparseSpikes, ObjectState]:
         require_frames(observation, self.height, self.width)
         require_rows(state.objects, len(observation))
-        device = observation.device
         luminance, top, bottom, left, right, moves_rows, moves_columns = self.avatar.tolist()
         found = object_events(
             observation[:, 0, self.top : self.bottom].cpu().numpy(),
-            self.background.cpu().numpy(),
-            self.table.cpu().numpy(),
-            state.objects.cpu().numpy(),
-            state.centre.cpu().numpy(),
+            self.background.numpy(),
+            self.table.numpy(),
+            state.objects.numpy(),
+            state.centre.numpy(),
             self.layout,
             Avatar(luminance, top, bottom, left, right, bool(moves_rows), bool(moves_columns)),
         )
-        row, index, objects, centre = (torch.from_numpy(part).to(device) for part in found)
+        row, index, objects, centre = map(torch.from_numpy, found)
+        row, index = moved(row, self.device), moved(index, self.device)
         if self.training:
             self.adaptation.observe(index, len(observation))
         spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (len(observation),), self.size)

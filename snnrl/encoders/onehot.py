@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from snnrl.devices import readable
 from snnrl.encoders.base import Encoder, FittedEncoder, Window, as_values, regular_spikes, require_count, require_steps
 from snnrl.errors import ConfigError, require
 from snnrl.settings import register
@@ -62,6 +63,9 @@ class OneHotEncoder(Encoder[OneHotState]):
         view, count, start = name_view(space, most=MOST_NUMBERS)
         return FittedEncoder(view, cls(count, start=start, sim_steps=window.sim_steps, spikes_per_step=spikes_per_step))
 
+    def check(self, observation: Tensor) -> None:
+        self._index(observation)
+
     def init_state(self, batch: int) -> OneHotState:
         return OneHotState()
 
@@ -81,7 +85,7 @@ class OneHotEncoder(Encoder[OneHotState]):
         wrong = (values < self.start) | (values >= self.start + self.size)
         if given.is_floating_point():
             wrong |= values != given
-        if bool(wrong.any()):
+        if readable(given) and bool(wrong.any()):
             first = given.reshape(-1)[int(wrong.nonzero()[0, 0])].item()
             raise ConfigError(
                 f"observation={first}: must be an integer from {self.start} to {self.start + self.size - 1}"

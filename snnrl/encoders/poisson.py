@@ -53,6 +53,9 @@ class BernoulliEncoder(Encoder[RandomSpikesState]):
         self.size, self.sim_steps, self.generator = size, sim_steps, generator
         self.probability_max, self.dtype = probability_max, dtype
 
+    def check(self, observation: Tensor) -> None:
+        as_intensities(observation, self.size)
+
     def init_state(self, batch: int) -> RandomSpikesState:
         return RandomSpikesState()
 

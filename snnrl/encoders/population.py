@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from snnrl.encoders.base import Encoder, FittedEncoder, Window, regular_spikes, require_rows, require_steps
+from snnrl.encoders.base import Encoder, FittedEncoder, Window, as_values, regular_spikes, require_rows, require_steps
 from snnrl.encoders.normalise import Normaliser
 from snnrl.errors import require
 from snnrl.settings import register
@@ -148,6 +148,9 @@ class PopulationEncoder(Encoder[PopulationState]):
     def groups(dims: int, lines: Sequence[int], grids: Sequence[int]) -> int:
         """Number of groups of cells for an observation of ``dims`` dimensions."""
         return dims * len(lines) + dims * (dims - 1) // 2 * len(grids)
+
+    def check(self, observation: Tensor) -> None:
+        as_values(observation, self.normaliser.dims)
 
     def init_state(self, batch: int) -> PopulationState:
         return PopulationState(self.get_buffer("_phase").expand(batch, -1))

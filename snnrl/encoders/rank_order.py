@@ -51,6 +51,9 @@ class RankOrderEncoder(Encoder[RankOrderState]):
         self.size, self.sim_steps, self.threshold = size, sim_steps, threshold
         self.per_step = -(-size // sim_steps) if per_step is None else per_step
 
+    def check(self, observation: Tensor) -> None:
+        as_values(observation, self.size)
+
     def init_state(self, batch: int) -> RankOrderState:
         return RankOrderState()
 

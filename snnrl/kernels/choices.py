@@ -31,7 +31,7 @@ def choose_rows(
     noise: NDArray[np.float32],
     sizes: NDArray[np.int64],
     temperature: float,
-    explores: bool,
+    exploring: float,
     choice: NDArray[np.int64],
     credit: NDArray[np.float32],
     surprisal: NDArray[np.float32],
@@ -44,7 +44,7 @@ def choose_rows(
         noise: ``[batch, dims]`` uniform draws.
         sizes: ``[dims]``, choices of each number.
         temperature: of the softmax.
-        explores: whether the bonus counts.
+        exploring: by what it is multiplied.
         choice: ``[batch, dims]``, made here, as the next two.
         credit: ``[batch, populations]``, see :meth:`snnrl.decoders.ActionCode.credit`.
         surprisal: ``[batch]``.
@@ -57,7 +57,9 @@ def choose_rows(
         ragged = ragged or sizes[dim] != sizes[0]
     for row in range(batch):
         for place in range(populations):
-            wanted[place] = preference[row, place] + bonus[row, place] if explores else preference[row, place]
+            wanted[place] = preference[row, place]
+            if exploring != 0:
+                wanted[place] += number(exploring) * bonus[row, place]
         first, surprise = 0, none
         for dim in range(len(sizes)):
             last = first + sizes[dim]

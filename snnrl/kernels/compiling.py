@@ -69,7 +69,7 @@ class _Cache(FunctionCache):
 @cache
 def _stamp(folder: Path) -> str:
     """What tells the sources in a folder from any others."""
-    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
+    return sha256(b"".join(path.name.encode() + path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
 
 
 @cache

@@ -56,12 +56,15 @@ class Fired(NamedTuple):
     actor_factor: Numbers
     """The actor's spikes and their floor; the same memory where there is none."""
     critic_factor: Numbers
+    input: Numbers
+    """``[time, batch, size]``, the encoder's spikes."""
 
 
 @compiled()
 def _add(given: Numbers, floor: float, out: Numbers) -> None:
+    number = out.dtype.type
     for unit in range(len(given)):
-        out[unit] = given[unit] + floor
+        out[unit] = given[unit] + number(floor)
 
 
 @compiled()
@@ -119,7 +122,7 @@ def see(
         Whether all observations were finite.
     """
     (time, batch, actors), critics, actions = fired.actor.shape, fired.critic.shape[2], preference.shape[1]
-    number, place = level.dtype.type, np.empty(x.shape, np.float32)
+    number, place = level.dtype.type, np.empty((batch, x.shape[1]), np.float32)
     if not normalise(x, measured, adapt_range, smallest, adapts, place):
         return False
     for row in range(batch):
@@ -137,15 +140,15 @@ def see(
             copy(after.trace[row], before.trace[row])
     size, each, highest = after.phase.shape[1], actors // actions, number(saturating[3] * time)
     tuned, rate, so_far = cell_memory(place.shape[1], cells.lines, cells.grids, size)
-    spikes, events = np.empty((time, size), level.dtype), np.empty((2, size), np.int64)
+    events = np.empty((2, size), np.int64)
     actor_count, critic_count = np.empty(actors, level.dtype), np.empty(critics, level.dtype)
     drive = np.empty(critics, np.float64)
     for row in range(batch):
         phase, trace = after.phase[row], after.trace[row]
         cell_rates(place[row], cells.centres, cells.lines, cells.grids, spread, group_rate, tuned, rate)
-        fire_row(phase, rate, so_far, spikes, phase)
+        fire_row(phase, rate, so_far, fired.input, row, phase)
         currents = fired.actor, fired.critic
-        arrive(spikes, row, to_actor, to_critic, trace, currents[0], currents[1], fired.traces, decay, events)
+        arrive(fired.input, row, to_actor, to_critic, trace, currents[0], currents[1], fired.traces, decay, events)
         escape(row, noise, escaping, fired.actor, actor_count, after.u_actor[row])
         integrate(row, saturating, fired.critic, critic_count, after.u_critic[row], after.v_critic[row], drive)
         for action in range(actions):
@@ -159,9 +162,9 @@ def see(
         level[row] = total / number(critics) / highest
         for step in range(time):
             if floors[0] != 0:
-                _add(fired.actor[step, row], number(floors[0]), fired.actor_factor[step, row])
+                _add(fired.actor[step, row], floors[0], fired.actor_factor[step, row])
             if floors[1] != 0:
-                _add(fired.critic[step, row], number(floors[1]), fired.critic_factor[step, row])
+                _add(fired.critic[step, row], floors[1], fired.critic_factor[step, row])
     return True
 
 
@@ -202,12 +205,13 @@ class Closed(NamedTuple):
 def decide(
     preference: Numbers,
     bonus: Numbers,
-    explores: bool,
+    exploring: float,
     noise: Numbers,
     sizes: NDArray[np.int64],
     temperature: float,
     level: Numbers,
     value_range: tuple[float, float],
+    ranges: bool,
     measures: bool,
     ends: tuple[NDArray[np.float64], NDArray[np.float64]],
     margin: float,
@@ -224,13 +228,14 @@ def decide(
     Args:
         preference: from :func:`see`.
         bonus: see :func:`~snnrl.kernels.choices.choose_rows`, as the next four.
-        explores: whether there is a bonus.
+        exploring: by what the bonus is multiplied; 0 for none.
         noise: ``[batch, dims]``.
         sizes: ``[dims]``.
         temperature: of the softmax.
         level: from :func:`see`.
         value_range: values of both ends of the critic's rate, where they are not measured.
-        measures: whether they are.
+        ranges: whether they are.
+        measures: whether rewards are measured in units of return.
         ends: lowest and highest return ``[1]``, updated in place; see :func:`~snnrl.kernels.running.discount`.
         margin: see :func:`~snnrl.kernels.running.find_range`.
         gamma: discount.
@@ -243,8 +248,8 @@ def decide(
     """
     number, batch, reached = level.dtype.type, len(level), np.empty(2, np.float64)
     reached[0], reached[1] = value_range
-    choose_rows(preference, bonus, noise, sizes, temperature, explores, made.choice, made.credit, made.surprisal)
-    if measures:
+    choose_rows(preference, bonus, noise, sizes, temperature, exploring, made.choice, made.credit, made.surprisal)
+    if ranges:
         find_range(ends[0], ends[1], margin, reached)
     low = number(reached[0])
     span = number(reached[1]) - low

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from snnrl.devices import moved
 from snnrl.kernels.compiling import compiled
 from snnrl.kernels.threads import share_range
 
@@ -90,7 +91,7 @@ def earliest_winners(fired: Tensor, margin: Tensor, steps: int, winners: int, ra
     """
     found = np.empty((len(fired) * winners, 5), np.int64)
     count = _pick(fired.cpu().numpy(), margin.cpu().numpy(), steps, winners, radius, found)
-    return torch.from_numpy(found[:count]).to(fired.device)
+    return moved(torch.from_numpy(found[:count]), fired.device)
 
 
 @compiled()

@@ -90,14 +90,15 @@ def fire_row(
     rate: NDArray[np.float32],
     reached: NDArray[np.int32],
     spikes: NDArray[np.float32],
+    row: int,
     after: NDArray[np.float32],
 ) -> None:
-    """Spikes ``[steps, size]`` from phases, which may be ``after``, where they are after the window."""
+    """Spikes ``[steps, batch, size]`` of a row from its phases, which may be ``after``, those after the window."""
     size, steps = len(phase), len(spikes)
     for at in range(size):
         reached[at] = 0
     for step in range(steps):
-        time, out = np.float32(step + 1), spikes[step]
+        time, out = np.float32(step + 1), spikes[step, row]
         for at in range(size):
             now = np.int32(phase[at] + rate[at] * time)
             out[at] = min(now - reached[at], 1)

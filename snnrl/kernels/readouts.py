@@ -57,16 +57,16 @@ def arrive(
 ) -> None:
     """Currents ``[time, batch, neurons]`` and presynaptic traces ``[time, batch, size]`` of a row's spikes.
 
-    ``spikes`` are ``[time, size]``, ``trace`` ``[size]`` is that before the window and then after it, and ``events``
-    ``[2, size]`` is memory.
+    ``spikes`` are ``[time, batch, size]``, ``trace`` ``[size]`` is that before the window and then after it;
+    ``events`` ``[2, size]`` is memory.
     """
-    (time, size), number = spikes.shape, spikes.dtype.type
+    (time, _, size), number = spikes.shape, spikes.dtype.type
     shrink, none, smallest = number(decay), number(0), number(NOTHING)
     once, active = events[0], events[1]
     now = traces[0, row]
     fill(now, 0)
     for step in range(time):
-        fired = spikes[step]
+        fired = spikes[step, row]
         for neuron in range(size):
             now[neuron] += fired[neuron]
     some = 0
@@ -74,7 +74,7 @@ def arrive(
         once[some] = neuron
         some += now[neuron] != 0
     for step in range(time):
-        fired, now = spikes[step], traces[step, row]
+        fired, now = spikes[step, row], traces[step, row]
         count = 0
         for place in range(some):
             active[count] = once[place]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from snnrl.kernels.compiling import compiled
+from snnrl.types import Array
 
 
 @compiled()
-def fill(out: NDArray[np.float32], value: float) -> None:
+def fill(out: Array, value: float) -> None:
     """``out[:] = value`` for one dimension."""
     for place in range(out.shape[0]):
         out[place] = value
 
 
 @compiled()
-def copy(out: NDArray[np.float32], given: NDArray[np.float32]) -> None:
+def copy(out: Array, given: Array) -> None:
     """``out[:] = given`` for one dimension, of the same length."""
     for place in range(out.shape[0]):
         out[place] = given[place]

@@ -20,7 +20,8 @@ from tests.agents.test_rstdp_fused import ROWS, STEPS, drawn_feedback, drawn_set
 
 SPACES = {"vector": OBSERVATIONS["vector"], "unbounded": OBSERVATIONS["unbounded"], "wide": spaces.Box(-9.0, 9.0, (5,))}
 MIXED = spaces.MultiDiscrete([2, 4])
-DRAWN_HERE = {"encoder", "action_bins", "value_range", "temperature", "exploration_steps"}
+DRAWN_HERE = {"encoder", "action_bins", "value_range", "value_centre", "temperature", "exploration_steps"}
+DRAWN_HERE |= {"exploration_end_factor"}
 FIXED = {
     "update_every": "1 where the step is compiled",
     "modulator": "td there",
@@ -40,6 +41,7 @@ def settings(seed: int) -> dict[str, Any]:
     drawn["encoder"] = {"name": "population", **cells[seed % 4], "adapt_range": float(draw.choice([0.0, 0.4, 0.7]))}
     drawn["action_bins"] = int(draw.integers(2, 6))
     drawn["value_range"] = None if seed % 2 else (-1.5, 2.5)
+    drawn["value_centre"], drawn["exploration_end_factor"] = str(draw.choice(["returns", "zero"])), draw.uniform(0, 1)
     drawn["temperature"], drawn["exploration_steps"] = draw.uniform(0.1, 1), int(draw.integers(1, 5))
     return drawn
 

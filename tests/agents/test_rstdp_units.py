@@ -14,6 +14,7 @@ from snnrl.agents.rstdp import RSTDP
 from snnrl.agents.rstdp_network import INITIAL_CURRENT, initial_weights
 from snnrl.encoders import ENCODERS, ObjectEncoder, Window
 from snnrl.envs import EnvConfig, Feedback
+from snnrl.plasticity import LARGEST_VALUE
 
 UNBOUNDED = spaces.Box(-np.inf, np.inf, (2,))
 
@@ -57,6 +58,40 @@ def test_a_value_range_of_the_recipe_is_in_the_units_of_reward() -> None:
     level = torch.tensor([0.0, 0.5, 1.0])
     assert agent(value_range=[-3.0, 5.0]).value(level).tolist() == [-3.0, 1.0, 5.0]
     assert agent().value(level).tolist() == [-1.0, 0.0, 1.0]
+
+
+def test_values_around_zero_begin_at_zero_whatever_the_returns_are() -> None:
+    made = make_agent({"name": "rstdp", "value_centre": "zero"}, UNBOUNDED, spaces.Discrete(2), EnvConfig("Toy-v0"))
+    assert isinstance(made, RSTDP)
+    assert made.returns is not None
+    made.returns(torch.tensor([5.0]), torch.tensor([False]), torch.tensor([False]), made.returns.init_state(1))
+    level = torch.tensor([0.0, 0.5, 1.0])
+    torch.testing.assert_close(made.value(level), torch.tensor([-LARGEST_VALUE, 0.0, LARGEST_VALUE]))
+
+
+def test_a_graded_critic_tells_values_apart_that_differ_by_less_than_a_spike() -> None:
+    def values(graded: bool) -> set[float]:
+        network = {"critic": {"graded": graded}}
+        made = make_agent({"name": "rstdp", "network": network}, UNBOUNDED, spaces.Discrete(2), EnvConfig("Toy-v0"))
+        assert isinstance(made, RSTDP)
+        seen = torch.linspace(0.0, 0.01, 6).repeat(2, 1).T.contiguous()
+        activity, _ = made.network(seen, made.network.begin(6))
+        return {round(value, 6) for value in made.value(activity.level).tolist()}
+
+    assert len(values(graded=False)) < len(values(graded=True)) == 6
+
+
+@pytest.mark.parametrize(("end", "persists"), [(0.0, False), (1.0, True)])
+def test_persistent_exploration_ends_with_the_run_where_the_recipe_says_so(end: float, persists: bool) -> None:
+    settings = {"name": "rstdp", "exploration_bonus": 1e3, "exploration_steps": 10**6, "exploration_end_factor": end}
+    made = make_agent(settings, UNBOUNDED, spaces.Discrete(4), EnvConfig("Toy-v0"))
+    made.anneal(1.0)
+    state, chosen = made.begin(8), []
+    for step in range(12):
+        told = Feedback(np.zeros(8, np.float32), *np.zeros((2, 8), bool), np.full(8, step == 0), None)
+        action, state = made.act(np.zeros((8, 2), np.float32), told, state)
+        chosen.append(np.asarray(action))
+    assert bool((np.stack(chosen) == chosen[0]).all()) is persists
 
 
 @pytest.mark.parametrize("rate", [1.0, 6.0, 18.0])
