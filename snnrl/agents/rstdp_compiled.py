@@ -131,10 +131,11 @@ class CompiledStep:
         floors = fused.actor_rule.postsynaptic_floor, fused.critic_rule.postsynaptic_floor
         spikes = [np.empty((time, batch, width), kind) for width in (actors, critics)]
         factors = [np.empty_like(out) if floor else out for out, floor in zip(spikes, floors, strict=True)]
-        trains = [np.empty((time, batch, size), kind) for _ in range(2)]
-        fired = Fired(*spikes, trains[0], *factors, trains[1])
+        traces, entering = (np.empty((time, batch, size), kind) for _ in range(2))
+        fired = Fired(spikes[0], spikes[1], traces, factors[0], factors[1], entering)
         preference, level = np.empty((batch, agent.code.populations), kind), np.empty(batch, kind)
         (u_actor,), (u_critic, v_critic) = before.network.neurons
+        assert isinstance(before.encoder, PopulationState)
         finite = see(
             np.ascontiguousarray(seen),
             self._measured(),
@@ -161,22 +162,21 @@ class CompiledStep:
         )
         if not finite:
             return None
-        phase, u_actor, u_critic, v_critic, trace = _tensors(*after)
-        network = ActorCriticState(
-            PopulationState(phase),
-            before.network._replace(neurons=(EscapeNoiseState(u_actor), SaturatingIFState(u_critic, v_critic))),
-            trace,
-        )
-        actor, critic, traces, *seen_of, entering = _tensors(*fired)
-        views = {key: Seen(traces, factor) for key, factor in zip(fused.keys, seen_of, strict=True)}
-        activity = Activity(*_tensors(preference, level), _NOTHING, {"actor": actor, "critic": critic}, views, entering)
+        made = _tensors(*after)
+        neurons = EscapeNoiseState(made[1]), SaturatingIFState(made[2], made[3])
+        network = ActorCriticState(PopulationState(made[0]), before.network._replace(neurons=neurons), made[4])
+        trace, train, *both = _tensors(traces, entering, *factors)
+        views = {key: Seen(trace, factor) for key, factor in zip(fused.keys, both, strict=True)}
+        out = dict(zip(("actor", "critic"), _tensors(*spikes), strict=True))
+        rates = _tensors(preference, level)
+        activity = Activity(rates[0], rates[1], _NOTHING, out, views, train)
         return self._decide(activity, feedback, state._replace(network=network), exploring)
 
     def _measured(self) -> Measured:
-        buffers = self.encoder.normaliser._buffers
-        parts = [buffers[name] for name in ("_middle", "_reach", "_bounded", "_squash", "mean", "spread")]
-        extremes = [buffers[name if self.adapt_range else "mean"] for name in ("lowest", "highest")]
-        return Measured(*_arrays(*parts[:4], buffers["count"].view(1), *parts[4:], *extremes))
+        ends = ("lowest", "highest") if self.adapt_range else ("mean", "mean")
+        names = ("_middle", "_reach", "_bounded", "_squash", "count", "mean", "spread", *ends)
+        buffers = map(self.encoder.normaliser.get_buffer, names)
+        return Measured(*_arrays(*(buffer.view(-1) for buffer in buffers)))
 
     def _decide(
         self, activity: Activity, feedback: Feedback, state: RSTDPState, exploring: float
@@ -203,7 +203,7 @@ class CompiledStep:
             self._fixed_range(),
             returns is not None and config.value_centre == "returns",
             returns is not None,
-            _NO_ENDS if returns is None else tuple(_arrays(returns.low.view(1), returns.high.view(1))),
+            _NO_ENDS if returns is None else (returns.low.view(1).numpy(), returns.high.view(1).numpy()),
             MARGIN,
             float(config.gamma),
             0 if returns is None else returns.horizon,
@@ -244,26 +244,30 @@ class CompiledStep:
         power = next(iter(agent.input_scales.values()), scale)
         assert isinstance(power, RunningScale)
         rms = learn(
-            *_arrays(outcome.td_error, outcome.continuing, outcome.surprisal),
-            *_arrays(outcome.credit, traces),
-            tuple(_arrays(scale.mean_square.view(1), scale.seen.view(1))),
+            outcome.td_error.numpy(),
+            outcome.continuing.numpy(),
+            outcome.surprisal.numpy(),
+            outcome.credit.numpy(),
+            traces.numpy(),
+            (scale.mean_square.view(1).numpy(), scale.seen.view(1).numpy()),
             scale.horizon,
             config.normalise_td,
             exploring * float(config.entropy_coef),
-            tuple(_arrays(power.mean_square.view(1), power.seen.view(1))),
+            (power.mean_square.view(1).numpy(), power.seen.view(1).numpy()),
             power.horizon,
             config.lr_per_input,
             agent.rate_scale().view(1).numpy(),
-            *parts,
+            parts[0],
+            parts[1],
         )
         for connection, delta in zip((fused.to_actor, fused.to_critic), deltas, strict=True):
             connection.apply_(torch.from_numpy(delta))
         assert state.decision is not None
-        metrics = {"train/td_error_rms": rms, "train/value_mean": state.decision.value.mean()}
+        metrics: Metrics = {"train/td_error_rms": rms, "train/value_mean": state.decision.value.mean()}
         return state._replace(window=()), metrics
 
 
-_NO_ENDS = np.zeros(1), np.zeros(1)
+_NO_ENDS: tuple[Array, Array] = np.zeros(1), np.zeros(1)
 _KINDS = {torch.float32: np.float32, torch.float64: np.float64}
 
 
