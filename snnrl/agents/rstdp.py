@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from snnrl.agents.actor_critic import ActorCriticAgent
 from snnrl.agents.base import Metrics
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.look import Look, critic_range, firing, sampled
+from snnrl.agents.rstdp_compiled import CompiledStep, Parts
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
 from snnrl.agents.rstdp_novelty import novelty
@@ -106,6 +108,7 @@ class RSTDP(ActorCriticAgent):
         self.register_buffer("learning_rate_scale", torch.ones(()))
         self._lately: deque[tuple[Tensor, Tensor]] = deque(maxlen=LATELY)
         self._exploring = 1.0
+        self._step: CompiledStep | None = None
         self.train()
 
     @property
@@ -115,6 +118,8 @@ class RSTDP(ActorCriticAgent):
     def begin(self, num_envs: int) -> RSTDPState:
         self._lately.clear()
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
+        if self._compiled() is not None:
+            rules = CompiledStep.laid_out(rules)
         returns = torch.zeros(0, device=self.device) if self.returns is None else self.returns.init_state(num_envs)
         return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None, returns)
 
@@ -143,6 +148,11 @@ class RSTDP(ActorCriticAgent):
         permitted = self._permitted(feedback.action_mask)
         if not self.can_checkpoint:
             return self._warm_up(seen, feedback, permitted, state)
+        compiled = self._compiled()
+        if compiled is not None:
+            found = compiled.act(seen, feedback, state, self._exploring)
+            if found is not None:
+                return self.code.chosen(found[0]), found[1]
         signal = Signal.of(feedback, self.device)
         network = state.network
         if feedback.reset.any():
@@ -171,6 +181,17 @@ class RSTDP(ActorCriticAgent):
             return signal, returns
         reward, returns = self.returns(signal.reward, signal.reset, signal.terminated | signal.truncated, returns)
         return signal._replace(reward=reward), returns
+
+    def _compiled(self) -> CompiledStep | None:
+        """What acts and learns in place of what follows here, where there is something that does the same faster."""
+        if self._step is None and type(self) is RSTDP:
+            rate_scale = partial(self.get_buffer, "learning_rate_scale")
+            scales = self.returns, self.td_scale, self.input_scales
+            parts = Parts(
+                self.config, self.network, self.code, *scales, self.generator, rate_scale, self._exploration_bonus
+            )
+            self._step = CompiledStep.of(parts)
+        return self._step if self._step is not None and self._step.serves() else None
 
     def _decide(
         self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None, untried: Tensor | None
@@ -257,6 +278,8 @@ class RSTDP(ActorCriticAgent):
         td_error = _stack(td_errors)
         assert state.decision is not None
         self._lately.append((td_error, state.decision.activity.level))
+        if self._step is not None and self._step.serving:
+            return self._step.update(state, self._exploring)
         scale = self.td_scale(td_error)
         metrics = {
             "train/td_error_rms": td_error.square().mean().sqrt(),
