@@ -12,6 +12,7 @@ import torch
 from snnrl.agent_files import save_agent
 from snnrl.agents.trainable import Origin, Trainable
 from snnrl.config import RunConfig
+from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.loading import (
     AnyEnv,
@@ -25,6 +26,8 @@ from snnrl.loading import (
     set_env,
     task_of,
 )
+from snnrl.recorded import Trace
+from snnrl.recording import record as record_play
 from snnrl.resuming import resumed_settings
 from snnrl.settings import require_whole
 from snnrl.training.callbacks import AnyCallback
@@ -36,7 +39,7 @@ from snnrl.training.trainer import Run, Trainer
 from snnrl.types import Setting, Settings
 from snnrl.words import as_words
 
-__all__ = ["Run", "Trainer", "evaluate", "learn", "load", "save", "set_env", "train"]
+__all__ = ["Run", "Trainer", "evaluate", "learn", "load", "record", "save", "set_env", "train"]
 
 save = save_agent
 
@@ -198,24 +201,52 @@ def evaluate(
     """
     require_whole("episodes", episodes)
     require_whole("num_envs", num_envs)
+    recipe, own_seed, best = _played_in(agent, env, seed, deterministic, "snnrl.evaluate(agent, env)")
+    return play(agent, recipe, episodes=episodes, seed=own_seed, deterministic=best, num_envs=num_envs)
+
+
+def record(
+    agent: Trainable,
+    env: AnyEnv | None = None,
+    *,
+    deterministic: bool | None = None,
+    seed: int | None = None,
+    learn: bool = False,
+    **settings: Setting,
+) -> Trace:
+    """Let an agent play and keep every decision; see :meth:`snnrl.agents.Agent.record`."""
+    recipe, own_seed, best = _played_in(agent, env, seed, deterministic, "agent.record(env)")
+    return record_play(
+        agent, recipe, deterministic=deterministic if learn else best, seed=own_seed, learn=learn, **settings
+    )
+
+
+def _played_in(
+    agent: Policy, env: AnyEnv | None, seed: int | None, deterministic: bool | None, cure: str
+) -> tuple[EnvConfig, int, bool]:
+    """Where somebody plays without training: the environment, its seed, and whether best actions are taken.
+
+    Args:
+        agent: who plays.
+        env: as for :func:`train`; ``None`` is the one that the agent was made for.
+        seed: ``None`` is the agent's own.
+        deterministic: ``None`` is as in evaluations of its run.
+        cure: a line of Python that gives an environment ``env``.
+
+    Raises:
+        ConfigError: there is no such environment, or its spaces are not the agent's.
+    """
     origin: Origin | None = getattr(agent, "origin", None)
     if env is not None:
         recipe = env_recipe(env)
         if isinstance(agent, Trainable):
             require_spaces(agent, recipe, exactly=False)
     elif isinstance(agent, Trainable) and origin is not None:
-        recipe = require_env(agent, "snnrl.evaluate(agent, env)").env
+        recipe = require_env(agent, cure).env
     else:
         raise ConfigError("env: the agent was made without an environment; must be given")
     settings = {} if origin is None else origin.settings
     if deterministic is None:
         own = settings["eval"].get("deterministic") if env is None else None
         deterministic = recipe.eval_deterministic if own is None else own
-    return play(
-        agent,
-        recipe,
-        episodes=episodes,
-        seed=settings.get("seed", 0) if seed is None else seed,
-        deterministic=deterministic,
-        num_envs=num_envs,
-    )
+    return recipe, settings.get("seed", 0) if seed is None else seed, deterministic

@@ -118,7 +118,7 @@ def run_command(
         goes_on: whether the same command would go on where it was stopped.
     """
     with lasting_output():
-        return _run(command, usage, _own_words() if words is None else list(words), goes_on)
+        return _run(command, usage, own_words() if words is None else list(words), goes_on)
 
 
 def _run(
@@ -157,7 +157,7 @@ def _ended(line: str, code: int) -> int:
     return code
 
 
-def _own_words() -> list[str]:
+def own_words() -> list[str]:
     """The process's own words; a script then finds modules in the working folder, as ``python -m`` does.
 
     The folder comes last, so that nothing in it stands in for a package that is installed.

@@ -57,7 +57,16 @@ def run_comparison(words: Sequence[str]) -> int:
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping, require_writable
-    from snnrl.trials import check_reusable, draw_curves, for_seed, played, stopped_by, train_run
+    from snnrl.trials import (
+        Outlook,
+        check_reusable,
+        draw_curves,
+        finished,
+        for_seed,
+        played,
+        stopped_by,
+        train_run,
+    )
 
     own = declarations(Options)
     options = read_options(Options, [word for word in words if _key(word) in own])
@@ -84,10 +93,15 @@ def run_comparison(words: Sequence[str]) -> int:
     leave_cores_to_environments()
 
     results: dict[str, list[dict[str, float]]] = {}
+    outlook = Outlook({name: sum(not finished(folder) for folder, _ in pairs) for name, pairs in runs.items()})
     for name, pairs in runs.items():
         for seed, (folder, settings) in zip(seeds, pairs, strict=True):
             print(f"{name}, seed {seed}: {folder}", file=sys.stderr, flush=True)
-            stopped = train_run(settings, folder)
+            stopped = None
+            if not finished(folder):
+                print(f"{outlook.line()}; {episodes} evaluation episodes after each", file=sys.stderr, flush=True)
+                with outlook.training(name):
+                    stopped = train_run(settings, folder)
             if stopped is not None:
                 return stopped_by(stopped)
             summary = read_json(folder / "summary.json", f"out={out}: {folder / 'summary.json'}")
@@ -99,7 +113,8 @@ def run_comparison(words: Sequence[str]) -> int:
     with keeping(out):
         write_json(out / "compare.json", {"words": chosen, "against": against, "results": results})
         write_text(out / "compare.md", table)
-        draw_curves({name: [folder for folder, _ in pairs] for name, pairs in runs.items()}, out / "compare.png", {})
+        drawn = {name: [folder for folder, _ in pairs] for name, pairs in runs.items()}
+        draw_curves(drawn, out / "compare.png", {}, f"{first.env.id}: spiking and baseline")
     print(f"written to {out}: compare.md, compare.json, compare.png")
     return 0
 

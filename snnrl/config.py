@@ -92,7 +92,7 @@ def read_whole(config: type[C], mapping: Settings) -> C:
     for key, value in mapping.items():
         if key not in known:
             raise unknown("", key, value, known)
-    for key in sorted(set(known) - {"resume"} - set(mapping)):
+    for key in sorted(set(known) - {"resume", "wandb"} - set(mapping)):
         raise ConfigError(f"{key} is missing: the settings are not whole")
     return read(config, {**mapping, "resolved": dict(mapping)}, "")
 

@@ -74,11 +74,11 @@ def run_controls(words: Sequence[str]) -> int:
 
     from snnrl.config import RunConfig, read_run
     from snnrl.run_settings import SEED_LIMIT
-    from snnrl.textfiles import usable, write_text
+    from snnrl.textfiles import read_json, usable, write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping, require_writable
-    from snnrl.trials import check_reusable, draw_curves, finished, played, stopped_by, train_run
+    from snnrl.trials import Outlook, check_reusable, draw_curves, finished, played, stopped_by, train_run
 
     run_dir, settings = read_run(options.run, trust=options.trust)
     config = RunConfig.from_mapping(settings)
@@ -109,11 +109,18 @@ def run_controls(words: Sequence[str]) -> int:
     leave_cores_to_environments()
 
     results: dict[str, list[dict[str, float]]] = {}
+    left = {each.name: sum(not finished(place(each, seed)) for seed in seeds) for each in CONTROLS}
+    known = read_json(run_dir / "summary.json", f"run={run_dir}: its summary.json")["train_seconds"]
+    outlook = Outlook(left, {each.name: float(known) * each.trains for each in CONTROLS})
     for control in CONTROLS:
         for seed in seeds:
             own = place(control, seed)
             print(f"{control.name}, seed {seed}: {own}", file=sys.stderr, flush=True)
-            stopped = train_run(varied[control.name, seed], own)
+            stopped = None
+            if not finished(own):
+                print(f"{outlook.line()}; {2 * episodes} evaluation episodes after each", file=sys.stderr, flush=True)
+                with outlook.training(control.name):
+                    stopped = train_run(varied[control.name, seed], own)
             if stopped is not None:
                 return stopped_by(stopped)
             memory = (out if own == run_dir else own) / f"controls-{episodes}.json"
@@ -131,7 +138,7 @@ def run_controls(words: Sequence[str]) -> int:
     with keeping(out):
         write_json(out / "controls.json", {"env": config.env.id, "seeds": list(seeds), "results": results})
         write_text(out / "controls.md", table)
-        draw_curves(drawn, out / "controls.png", levels)
+        draw_curves(drawn, out / "controls.png", levels, f"{config.env.id}: learned, and without what learns")
     print(f"written to {out}: controls.md, controls.json, controls.png")
     return 0
 

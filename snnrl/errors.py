@@ -68,14 +68,19 @@ def did_you_mean(name: object, known: Iterable[str], listed_by: str | None = Non
     return hint or f"there are: {', '.join(known)}"
 
 
-def near(name: object, known: Iterable[str]) -> str:
+def near(name: object, known: Iterable[str], count: int = 3) -> str:
     """Name what lies nearest to a misspelt word, or nothing where all else is far.
 
     >>> near("CartPloe", ["CartPole", "Pong"]), near("x", ["CartPole", "Pong"])
     ('did you mean CartPole?', '')
+
+    Args:
+        name: the misspelt word.
+        known: what there is.
+        count: how many are named at most.
     """
     folded = {word.lower(): word for word in sorted(known)}
-    hits = difflib.get_close_matches(str(name)[:100].lower(), folded, n=3, cutoff=0.6)
+    hits = difflib.get_close_matches(str(name)[:100].lower(), folded, n=count, cutoff=0.6)
     return f"did you mean {' or '.join(folded[hit] for hit in hits)}?" if hits else ""
 
 

@@ -15,7 +15,16 @@ from snnrl.types import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(PlayOptions, DeviceSettings, ProgressSettings):
+class WhereOptions(PlayOptions, DeviceSettings, ProgressSettings):
+    """Options for every run."""
+
+    out: Path | None = setting(
+        None, "folder to write to, made if it is not there", default_text="the run's own, which must be writable"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(WhereOptions):
     """Options for a run of an agent."""
 
     episodes: int = setting(100, "full episodes to play", at_least=1)
@@ -32,7 +41,7 @@ class Options(PlayOptions, DeviceSettings, ProgressSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearnerOptions(PlayOptions, DeviceSettings, ProgressSettings):
+class LearnerOptions(WhereOptions):
     """Options for a run on a data set."""
 
     split: str | None = setting(
@@ -86,6 +95,7 @@ def evaluate_run(words: Sequence[str]) -> int:
     seed = config.seed if options.seed is None else options.seed
     given = options.deterministic
     deterministic = config.eval.deterministic if given is None else given
+    out = _out(options.out, run_dir)
     agent = load_model(config, run_dir, options.checkpoint, options.device)
     if options.video:
         from snnrl.training.video import check_drawing
@@ -121,14 +131,15 @@ def evaluate_run(words: Sequence[str]) -> int:
         f"return {result['return_mean']:.1f} ± {result['return_std']:.1f}, 95 % interval {low:.1f} to {high:.1f}, "
         f"{len(found.returns)} episodes of {config.env.id}"
     )
-    path = run_dir / "evaluation.json"
-    with keeping(run_dir):
+    path = out / "evaluation.json"
+    with keeping(out):
+        out.mkdir(parents=True, exist_ok=True)
         write_json(path, result)
     print(f"written to {path}")
     if options.video:
         from snnrl.training.video import record_episode
 
-        path = run_dir / "video.gif"
+        path = out / "video.gif"
         record_episode(agent, config.env, path, seed=seed, deterministic=deterministic)
         print(f"video written to {path}")
     return 0
@@ -138,6 +149,7 @@ def _evaluate_learner(run_dir: Path, settings: Settings, words: Sequence[str]) -
     """Evaluate a learner as the command line says, and write ``evaluation.json`` into the run's folder."""
     options = read_options(LearnerOptions, words)
     images, split, label_readout = options.images, options.split, options.label_readout
+    out = _out(options.out, run_dir)
 
     from snnrl.loading import load_model
     from snnrl.training.progress import evaluating
@@ -175,11 +187,28 @@ def _evaluate_learner(run_dir: Path, settings: Settings, words: Sequence[str]) -
         "versions": versions(),
     }
     print(f"accuracy {100 * right / total:.2f} % of {total:,} {split} images of {config.dataset}")
-    path = run_dir / "evaluation.json"
-    with keeping(run_dir):
+    path = out / "evaluation.json"
+    with keeping(out):
+        out.mkdir(parents=True, exist_ok=True)
         write_json(path, result)
     print(f"written to {path}")
     return 0
+
+
+def _out(given: Path | None, run_dir: Path) -> Path:
+    """The folder to write to.
+
+    Raises:
+        ConfigError: it cannot be written to.
+    """
+    from snnrl.textfiles import usable
+    from snnrl.training.writable import require_writable
+
+    if given is None:
+        return run_dir
+    out = usable("out", given)
+    require_writable(out, "out")
+    return out
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class OldAgent(NamedTuple):
         )
 
 
-_QUIET = {"entropy_coef": 0.0, "exploration_bonus": 0.0, "exploration_steps": 50}
+_QUIET = {"entropy_coef": 0.0, "exploration_bonus": 0.0, "exploration_steps": 50, "habituation": None}
 _FINE = {
     **_QUIET,
     "tau": 10.0,
@@ -148,6 +148,7 @@ _TABLE = {
     **_SCALED,
     "weight_mean": 0.2,
     "weight_std": 0.02,
+    "value_range": [-0.2, 1.2],
     "gamma": 0.995,
     "normalise_td": False,
     "actor_lr": 0.1,
@@ -162,11 +163,11 @@ AGENTS: Mapping[str, OldAgent] = {
     "rstdp_keen": OldAgent("rstdp", _KEEN),
     "rstdp_swift": OldAgent("rstdp", _SWIFT),
     "rstdp_table": OldAgent("rstdp", _TABLE),
-    "rstdp_pixels": OldAgent("rstdp_frames", _PIXELS),
-    "rstdp_agile": OldAgent("rstdp_frames", _AGILE),
-    "rstdp_restless": OldAgent("rstdp_frames", {**_AGILE, "gamma": 0.99, "exploration_bonus": 1.5}),
-    "rstdp_persistent": OldAgent("rstdp_frames", {**_PIXELS, "exploration_bonus": 2.0, "exploration_steps": 60}),
-    "rstdp_images": OldAgent("rstdp_frames", {**_PIXELS, "temperature": 0.25}),
+    "rstdp_pixels": OldAgent("rstdp_objects", _PIXELS),
+    "rstdp_agile": OldAgent("rstdp_objects", _AGILE),
+    "rstdp_restless": OldAgent("rstdp_objects", {**_AGILE, "gamma": 0.99, "exploration_bonus": 1.5}),
+    "rstdp_persistent": OldAgent("rstdp_objects", {**_PIXELS, "exploration_bonus": 2.0, "exploration_steps": 60}),
+    "rstdp_images": OldAgent("rstdp_objects", {**_PIXELS, "temperature": 0.25}),
 }
 """Recipes of agents that have gone. They hold every setting that a task's recipe tunes, so that their own count."""
 
@@ -239,7 +240,7 @@ def upgraded_settings(settings: Settings) -> dict[str, Setting]:
             found[section] = {names.get(key, key): value for key, value in own.items()}
     agent = found.get("agent")
     if isinstance(agent, Mapping) and agent.get("name") == "rstdp":
-        found["agent"] = nested(agent)
+        found["agent"] = {"habituation": None, **nested(agent)}
     if isinstance(found.get("agent"), dict) and isinstance(found.get("env"), Mapping):
         _move(found)
     learner = found.get("learner")

@@ -15,6 +15,7 @@ from snnrl.config import RunConfig, check_env, read_config, read_run
 from snnrl.envs import EnvConfig, OwnEnv, OwnSource, StandIn, name_of
 from snnrl.envs.types import Env, VectorEnv
 from snnrl.errors import require
+from snnrl.learners import LEARNERS
 from snnrl.recipes import choice, compose_run
 from snnrl.settings import read_named
 from snnrl.spaces import alike, named
@@ -153,6 +154,10 @@ def task_of(settings: Settings, env: EnvConfig | None = None) -> AnyTask:
         ConfigError: a wrong setting, or one that the environment, the agent or the memory cannot take.
     """
     config = checked(settings, env)
+    if isinstance(config, RunConfig):
+        read_named(AGENTS, config.agent, "agent")
+    else:
+        read_named(LEARNERS, config.learner, "learner")
     return task_type(config)(config)
 
 

@@ -22,12 +22,14 @@ from snnrl.legacy import AGENTS
 from snnrl.run_settings import RLSettings, SupervisedSettings, as_recipe
 from snnrl.settings import renamed
 from snnrl.textfiles import read_yaml
-from snnrl.tuning import SECTION, Layer, check_own, check_tuned, combined, is_part, laid_over, parents
+from snnrl.tuning import SECTION, WITH_PARTS, Layer, check_own, check_tuned, combined, is_part, laid_over, parents
 from snnrl.types import Setting, Settings
 from snnrl.words import Word, Words, quoted, read_line, value_of
 
 GROUPS: Mapping[str, str] = {"env": "envs", "agent": "agents", "experiment": "experiments"}
 ANY_GYMNASIUM = "Gymnasium"
+DEFAULT_ENV = "SpaceInvaders"
+"""The environment of settings that name none."""
 FAMILIES = {"ALE/": "Atari", "MinAtar/": "MinAtar"}
 
 _DEFAULTS = as_recipe(RLSettings)
@@ -35,7 +37,7 @@ BASE: Settings = {
     "defaults": [
         "_self_",
         {"agent": "rstdp"},
-        {"env": "SpaceInvaders"},
+        {"env": DEFAULT_ENV},
         {"experiment": None},
     ],
     **_DEFAULTS,
@@ -132,7 +134,7 @@ def _changes(words: Words, recipe: Settings) -> list[Settings]:
     now = recipe
     for word in sorted(words.all, key=lambda word: not _names_a_part(word, words)):
         change = _change(word) if word in words.settings else {}
-        _check_word(word, change, recipe, now, words.choices)
+        _check_word(word, change, recipe, now, words)
         check_own(change.get("agent"))
         changes.append(change)
         now = laid_over(now, change)
@@ -206,9 +208,7 @@ def _check_recipes(choices: Mapping[str, str | None]) -> None:
             raise ConfigError(f"{group}={shown(name)}: there is no such recipe; {did_you_mean(name, known)}")
 
 
-def _check_word(
-    word: Word, change: Settings, recipe: Settings, now: Settings, choices: Mapping[str, str | None]
-) -> None:
+def _check_word(word: Word, change: Settings, recipe: Settings, now: Settings, words: Words) -> None:
     """Raise unless there is a place for whatever a word sets.
 
     Args:
@@ -216,29 +216,43 @@ def _check_word(
         change: what it changes, nested.
         recipe: the settings before the command line.
         now: those before this word.
-        choices: the recipes that the command line chooses, by group.
+        words: all of the command line.
     """
     if word.key in GROUPS:
         return
     known = set(_keys(recipe))
     below = [key for key in _keys(change) if key.startswith(f"{word.key}.")]
     for key in [word.key] if word.adds else [word.key, *below]:
-        if key not in known and not word.adds and not any(_is_free(key, settings) for settings in (recipe, now)):
+        free = word.adds or _is_own(key, now, words) or any(_is_free(key, settings) for settings in (recipe, now))
+        if key not in known and not free:
             what = "there is no such setting" if key == word.key else f"there is no setting {key}"
-            raise ConfigError(f"{shown(word.written)}: {what}; {_hint(word, key, known, recipe, choices)}")
+            raise ConfigError(f"{shown(word.written)}: {what}; {_hint(word, key, known, recipe, words.choices)}")
     _check_place(word, now)
 
 
 def _hint(word: Word, key: str, known: Collection[str], recipe: Settings, choices: Mapping[str, str | None]) -> str:
     """What to write in place of a setting that is not there."""
     agent = recipe.get("agent")
-    if key.startswith("agent.") and isinstance(agent, Mapping) and ":" in str(agent.get("name")):
-        return f"one that the recipe of an agent of your own does not hold is added by +{shown(word.written)}"
     chosen = [f"{group}={name}" for group, name in choices.items() if group != "env" and name is not None]
     if not chosen and isinstance(agent, Mapping) and agent.get("name") in recipe_paths("agent"):
         chosen = [f"agent={agent['name']}"]
     command = " ".join(["python -m snnrl.train", *chosen, "--help"])
     return _renamed(key, recipe) or did_you_mean(key, {*known, *GROUPS}, command)
+
+
+def _is_own(key: str, settings: Settings, words: Words) -> bool:
+    """Whether a key is of an agent or a learner of the user's own, whose class knows which settings there are.
+
+    Recipes of snnrl hold every setting of theirs.
+    """
+    section = key.partition(".")[0]
+    part = settings.get(section) if section in WITH_PARTS else None
+    if not isinstance(part, Mapping) or section == key:
+        return False
+    group = "agent" if section == "agent" else "experiment"
+    chosen, name = words.choices.get(group), words.texts.get(f"{section}.name") or part.get("name")
+    own = chosen is not None and recipe_paths(group)[chosen].parent == Path.cwd() / GROUPS[group]
+    return own or ":" in str(name)
 
 
 def _renamed(key: str, config: Settings) -> str | None:

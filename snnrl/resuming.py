@@ -10,10 +10,12 @@ from snnrl.errors import ConfigError, did_you_mean, shown
 from snnrl.types import Setting
 from snnrl.words import TEXT, merge, read_words, split
 
+_WANDB = ("wandb.project", "wandb.name", "wandb.group", "wandb.tags")
 CHANGEABLE = (
     "env_steps",
     "device",
     "logger",
+    *_WANDB,
     "progress",
     "eval.every",
     "eval.episodes",
@@ -24,6 +26,7 @@ CHANGEABLE = (
 """Settings that may be given anew when a run is resumed; any other would make it another run."""
 SUPERVISED_CHANGEABLE = (
     *("passes", "device", "data_dir", "logger", "progress", "plot"),
+    *_WANDB,
     *("eval.every", "eval.during", "checkpoint.every"),
 )
 """The same for a run that learns from a data set."""

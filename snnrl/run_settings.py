@@ -68,6 +68,16 @@ class DeviceSettings(Settings):
 
 
 @dataclass(frozen=True)
+class WandbSettings(Settings, section="wandb"):
+    """How Weights & Biases files a run; what is set here comes before its variables, such as WANDB_PROJECT."""
+
+    project: str | None = setting(None, "with logger=wandb: the project", default_text="$WANDB_PROJECT, else snnrl")
+    name: str | None = setting(None, "the run's name there", default_text="$WANDB_NAME, else that of run_dir")
+    group: str | None = setting(None, "runs that belong together", default_text="$WANDB_RUN_GROUP")
+    tags: tuple[str, ...] = setting((), "a list of words", default_text="$WANDB_TAGS")
+
+
+@dataclass(frozen=True)
 class CommonSettings(ProgressSettings, DeviceSettings):
     """What every run can be told."""
 
@@ -83,6 +93,7 @@ class CommonSettings(ProgressSettings, DeviceSettings):
     logger: str = setting(
         "tensorboard", "tensorboard, wandb, tensorboard,wandb or none; metrics.jsonl is always written"
     )
+    wandb: WandbSettings = setting(WandbSettings())
     checkpoint: CheckpointSettings = setting(CheckpointSettings())
 
 

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 
 from snnrl.cli import read_options, run_command
 from snnrl.errors import ConfigError, shown
-from snnrl.recipes import compose_run, has_learner, recipe_names
+from snnrl.recipes import DEFAULT_ENV, compose_run, has_learner, recipe_names
 from snnrl.run_settings import CommonSettings, RLSettings, SupervisedSettings
 from snnrl.settings import Registry, Settings, declarations, help_text, setting
 from snnrl.settings.reading import Configurable
 from snnrl.textfiles import usable
-from snnrl.training.shutdown import stoppable
+from snnrl.training.shutdown import Interrupted, stoppable
 from snnrl.types import Setting
 from snnrl.words import as_text, split
 
 if TYPE_CHECKING:
     from snnrl.training.task import AnyTask, RunSettings
+    from snnrl.watching.training import Watching
 
 HEAD = """
 usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value ...]
@@ -52,6 +53,13 @@ class ResumeOptions(Settings):
     )
 
 
+@dataclass(frozen=True)
+class WatchOptions(Settings):
+    """Whether somebody looks on; no matter of the run's own settings."""
+
+    watch: bool = setting(False, "show in a browser how the agent plays by now and what it has learned")
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
     return run_command(stoppable(train), usage, words)
@@ -67,7 +75,9 @@ def usage(words: Sequence[str]) -> str:
         f"{'  experiment':{COLUMN}}a recipe: {names['experiment']}",
         help_text(RLSettings, column=COLUMN, leave_out=["resume"]),
         help_text(ResumeOptions, column=COLUMN),
-        f"\nExperiments that learn from a data set ({supervised}) have no environment, but\n",
+        help_text(WatchOptions, column=COLUMN),
+        f"\nmnist_reward is an agent's: its environment, env=MNIST, shows images.\n"
+        f"Experiments that learn from a data set ({supervised}) have no environment, but\n",
         help_text(SupervisedSettings, column=COLUMN, leave_out=list(declarations(CommonSettings))),
         f"{'  KEY=VALUE':{COLUMN}}changes one of the learner's settings, such as n_neurons=400",
         _own_settings(words)
@@ -98,10 +108,23 @@ def train(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting.
     """
+    try:
+        return _train(words)
+    except Interrupted as interrupted:
+        interrupted.so_far = interrupted.so_far or " before the first step; nothing was written"
+        raise
+
+
+def _train(words: Sequence[str]) -> int:
     _check_whole(words)
+    watch = read_options(WatchOptions, [word for word in words if _is_of(WatchOptions, word)]).watch
+    words = [word for word in words if not _is_of(WatchOptions, word)]
     about = _resumes(words)
     resumed = about.resume
     settings = compose_run(words) if resumed is None else _resumed(resumed, about.trust, words)
+    _check_values(settings)
+    if resumed is None:
+        _check_chosen(words, settings)
 
     from snnrl.loading import task_of
     from snnrl.training.device import leave_cores_to_environments
@@ -112,15 +135,44 @@ def train(words: Sequence[str]) -> int:
         leave_cores_to_environments()
     task = task_of(settings)
     run_dir = _new_run_dir(task.config) if resumed is None else resumed
-    trainer = Trainer(task, run_dir, resume=False if resumed is None else about.checkpoint or True)
-    _announce(task, run_dir, settings, trainer.steps)
-    run = trainer.train()
+    watching = _watching(task) if watch else None
+    trainer = Trainer(task, run_dir, resume=False if resumed is None else about.checkpoint or True, callback=watching)
+    if watching is not None:
+        watching.rows = trainer.history.rows
+    try:
+        _announce(task, run_dir, settings, trainer.steps)
+        run = trainer.train()
+    except Interrupted as interrupted:
+        interrupted.so_far = f" between steps; what was saved goes on: {resume_line(run_dir, settings)}"
+        raise
     if run.summary is None:
         reached, again = f"{run.steps:,} {task.unit}", resume_line(run_dir, settings)
         print(f"stopped by {run.stopped_by} at {reached}, saved. Go on: {again}", file=sys.stderr)
         return 128 + signal.Signals[str(run.stopped_by)]
     print(f"{task.result(run.summary)}, written to {run_dir}")
     return 0
+
+
+def _is_of(options: type[Settings], word: str) -> bool:
+    """Whether a word of the command line gives one of these options."""
+    return split(word).key in declarations(options)
+
+
+def _watching(task: AnyTask) -> Watching:
+    """The page on which a run is watched.
+
+    Raises:
+        ConfigError: nothing plays, or a package is missing.
+    """
+    from snnrl.training.environment_task import EnvironmentTask
+    from snnrl.watching.server import Server
+    from snnrl.watching.training import Watching
+
+    if not isinstance(task, EnvironmentTask):
+        raise ConfigError("watch=true: must be left out, as this run learns from a data set and plays nothing")
+    server = Server()
+    print(f"open {server.address} in a browser to watch", file=sys.stderr, flush=True)
+    return Watching(task, server)
 
 
 def _check_whole(words: Sequence[str]) -> None:
@@ -134,13 +186,38 @@ def _check_whole(words: Sequence[str]) -> None:
                 raise ConfigError(f"{word}: must be {keys[0]}={word}")
 
 
+def _check_values(settings: Mapping[str, Setting]) -> None:
+    """Raise a ConfigError for what can be seen to be wrong before torch, which takes seconds, is imported."""
+    if "learner" in settings:
+        from snnrl.training.supervised_config import SupervisedConfig
+
+        SupervisedConfig.from_mapping(settings)
+        return
+
+    from snnrl.config import RunConfig
+    from snnrl.envs import check_registered
+
+    check_registered(RunConfig.from_mapping(settings).env)
+
+
+def _check_chosen(words: Sequence[str], settings: Mapping[str, Setting]) -> None:
+    """Raise a ConfigError where nothing says what is to be learned, with what would be done and how to say so."""
+    if not {"env", "env.id", "experiment"} & {split(word).key for word in words}:
+        from snnrl.config import RunConfig
+
+        raise ConfigError(
+            f"env is missing: env={DEFAULT_ENV} would be {RunConfig.from_mapping(settings).announcement(0)}; must be a "
+            f"recipe (env=CartPole takes a minute, --help lists all), env.id=ANY_GYMNASIUM_ID or experiment=RECIPE"
+        )
+
+
 def _resumes(words: Sequence[str]) -> ResumeOptions:
     """Which run goes on, if one does.
 
     Raises:
         ConfigError: ``resume=`` with nothing behind it, as from an unset variable of the shell.
     """
-    given = [word for word in words if split(word).key in declarations(ResumeOptions)]
+    given = [word for word in words if _is_of(ResumeOptions, word)]
     for word in given:
         if split(word).key == "resume" and as_text(split(word).value) == "":
             raise ConfigError("resume=: must be the folder of a run, and nothing stands behind it")
@@ -155,7 +232,7 @@ def _resumed(resumed: Path, trust: bool, words: Sequence[str]) -> dict[str, Sett
     """The settings of a run that goes on, with what the command line changes."""
     from snnrl.resuming import resumed_settings
 
-    changes = [word for word in words if split(word).key not in declarations(ResumeOptions)]
+    changes = [word for word in words if not _is_of(ResumeOptions, word)]
     return resumed_settings(resumed, changes, trust)
 
 

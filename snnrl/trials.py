@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from snnrl.config import RunConfig, read_settings
-from snnrl.errors import ConfigError, require
+from snnrl.errors import ConfigError
 from snnrl.loading import load_model, task_of
-from snnrl.textfiles import replacing
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.evaluation import evaluate
 from snnrl.training.progress import evaluating
-from snnrl.training.summary import bootstrap_interval, write_json
+from snnrl.training.summary import write_json
 from snnrl.training.trainer import Trainer
-from snnrl.types import Array, Setting, Settings
+from snnrl.types import Setting, Settings
 
-NO_MATTER = ("logger", "progress", "run_dir", "resume")
+NO_MATTER = ("logger", "progress", "run_dir", "resume", "eval.episodes", "wandb")
 """Settings that change nothing in what a run learns."""
 
 
@@ -51,7 +53,7 @@ def _plain(settings: Settings, prefix: str = "") -> Iterator[tuple[str, str]]:
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
             yield from _plain(value, f"{name}.")
-        elif name not in NO_MATTER:
+        elif not any(f"{name}.".startswith(f"{each}.") for each in NO_MATTER):
             yield name, json.dumps(value)
 
 
@@ -62,6 +64,8 @@ def finished(folder: Path) -> bool:
 
 def train_run(settings: Settings, folder: Path) -> str | None:
     """Train unless the folder has a finished run of the same settings, going on where it was stopped.
+
+    There is no evaluation at the end: :func:`played` plays as many episodes as are asked for.
 
     Args:
         settings: of the whole run.
@@ -76,7 +80,48 @@ def train_run(settings: Settings, folder: Path) -> str | None:
     check_reusable(settings, folder)
     if finished(folder):
         return None
-    return Trainer(task_of(settings), folder, resume=folder.exists()).train().stopped_by
+    return Trainer(task_of(settings), folder, resume=folder.exists(), evaluate=False).train().stopped_by
+
+
+class Outlook:
+    """How many runs are left to be trained, and about how long that takes.
+
+    >>> outlook = Outlook({"spiking": 3, "baseline": 2}, {"spiking": 100.0})
+    >>> outlook.line()
+    '5 runs to train, about 9 minutes'
+    >>> with outlook.training("spiking"):
+    ...     pass
+    >>> Outlook({"a": 2}).line(), Outlook({}).line()
+    ('2 runs to train', '')
+
+    Args:
+        left: runs to be trained, by their kind.
+        seconds: that a run of a kind takes, where that is known; a kind that is not known takes as long as the others.
+    """
+
+    def __init__(self, left: Mapping[str, int], seconds: Mapping[str, float] | None = None) -> None:
+        self._left, self._seconds = dict(left), dict(seconds or {})
+
+    @contextmanager
+    def training(self, kind: str) -> Iterator[None]:
+        """Around the training of a run."""
+        began = time.monotonic()
+        yield
+        self._seconds[kind] = time.monotonic() - began
+        self._left[kind] -= 1
+
+    def line(self) -> str:
+        """What is left in words; empty where nothing is."""
+        count = sum(self._left.values())
+        if not count:
+            return ""
+        runs = f"{count} {'run' if count == 1 else 'runs'} to train"
+        if not self._seconds:
+            return runs
+        usual = sum(self._seconds.values()) / len(self._seconds)
+        seconds = sum(number * self._seconds.get(kind, usual) for kind, number in self._left.items())
+        minutes = math.ceil(seconds / 60)
+        return f"{runs}, about {minutes} {'minute' if minutes == 1 else 'minutes'}"
 
 
 def stopped_by(name: str) -> int:
@@ -133,46 +178,18 @@ def _remembered(path: Path) -> dict[str, Setting]:
     return content if isinstance(content, dict) else {}
 
 
-def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[str, float]) -> None:
+def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[str, float], title: str) -> None:
     """Training return against steps: mean over the runs of each name, and a 95 % bootstrap band.
 
     Args:
         runs: folders of runs by name.
         path: of the picture.
         levels: further returns, drawn as horizontal lines.
+        title: above it.
     """
-    import matplotlib
+    from snnrl.plot import learning_curves, save_figure
 
-    matplotlib.use("Agg")
-    import numpy as np
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
-    for name, folders in runs.items():
-        curves = [_curve(folder) for folder in folders]
-        last = min(curve[0][-1] for curve in curves)
-        steps = np.linspace(max(curve[0][0] for curve in curves), last, 60)
-        values = np.stack([np.interp(steps, *curve) for curve in curves])
-        (line,) = axes.plot(steps, values.mean(0), label=name)
-        band = np.array([bootstrap_interval(column) for column in values.T])
-        axes.fill_between(steps, band[:, 0], band[:, 1], color=line.get_color(), alpha=0.2, lw=0)
-    for (name, level), style in zip(levels.items(), ("--", ":", "-."), strict=False):
-        axes.axhline(level, color="0.4", ls=style, lw=1, label=name)
-    axes.set(xlabel="env steps", ylabel="return while training")
-    axes.legend(fontsize=8)
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=150)
-    pyplot.close(figure)
-
-
-def _curve(folder: Path) -> tuple[Array, Array]:
-    import numpy as np
-
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    points = [(row["step"], row["rollout/return_mean"]) for row in rows if "rollout/return_mean" in row]
-    require(bool(points), "run", folder, "long enough to have finished an episode")
-    steps, values = zip(*points, strict=True)
-    return np.array(steps, dtype=float), np.array(values)
+    save_figure(learning_curves(runs, levels=levels, title=title, label="return while training"), path, dpi=150)
 
 
 def for_seed(settings: Settings, seed: int, progress: str) -> dict[str, Setting]:

@@ -16,6 +16,7 @@ TEXT = frozenset(
     {
         *("logger", "run_dir", "resume", "device", "progress", "data_dir", "dataset", "split"),
         *("env.id", "agent.name", "learner.name"),
+        *("wandb.project", "wandb.name", "wandb.group"),
     }
 )
 """Settings of a run whose values are text: commas, backslashes, digits and ``${`` in them mean nothing further."""

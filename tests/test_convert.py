@@ -86,8 +86,6 @@ def test_a_wrong_conversion_is_refused(
 
 def test_what_does_not_spike_costs_no_spikes(ann: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert energy([f"run={ann}"]) == 2
-    assert (
-        f"run={ann}: must be of an algorithm of stable-baselines3 with agent.network=spiking" in capsys.readouterr().err
-    )
+    assert f"run={ann}: must be a run of stable-baselines3 with agent.network=spiking" in capsys.readouterr().err
     assert energy([f"run={ann}", "decision=3"]) == 2
     assert "did you mean decisions" in capsys.readouterr().err

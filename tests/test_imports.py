@@ -23,7 +23,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("plasticity",),
     ("networks",),
     ("envs",),
+    ("intervals", "recorded"),
+    ("plot",),
     ("agents",),
+    ("recording",),
     ("words", "trust", "composition"),
     ("tuning",),
     ("learners",),
@@ -32,8 +35,23 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("agent_files",),
     ("loading",),
     ("api",),
-    ("trials",),
-    ("cli", "train", "evaluate", "controls", "compare", "convert", "energy", "export"),
+    ("watching",),
+    ("trials", "model_card"),
+    (
+        "cli",
+        "train",
+        "evaluate",
+        "controls",
+        "compare",
+        "convert",
+        "energy",
+        "export",
+        "picture_page",
+        "watch",
+        "replay",
+    ),
+    ("completion",),
+    ("__main__",),
 )
 """A room may import from itself and from the rows above its own."""
 
@@ -57,6 +75,7 @@ NARROWER: dict[str, set[str]] = {
     "decoders": {"errors", "noise", "traces", "spikes", "spaces"},
     "plasticity": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels", "connections"},
     "envs": {"errors", "devices", "datafiles", "spaces", "run_settings"},
+    "recorded": {"errors", "spaces", "textfiles"},
     "words": {"errors", "textfiles"},
     "trust": {"errors"},
     "composition": set(),
@@ -79,6 +98,9 @@ SAME_ROW: set[tuple[str, str]] = {
     ("energy", "cli"),
     ("integrations", "cli"),
     ("export", "cli"),
+    ("picture_page", "cli"),
+    ("watch", "cli"),
+    ("replay", "cli"),
 }
 """Pairs of one row of which the first may import the second."""
 
@@ -183,6 +205,7 @@ def test_only_environments_agents_decoders_and_what_drives_them_know_gymnasium()
         "loading",
         "learners",
         "integrations",
+        "watching",
     }
 
 

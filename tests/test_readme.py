@@ -69,6 +69,19 @@ def test_the_page_of_the_core_runs() -> None:
     assert names["recording"]["excitatory"]["spikes"].any()
 
 
+def test_the_page_on_seeing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a few decisions, and from the trained agent of this repository."""
+    (tmp_path / "trained").symlink_to(ROOT / "trained")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for code in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "seeing.md").read_text(), flags=re.DOTALL):
+        shorter = code.replace("steps=160", "steps=9").replace("slice(110, 150)", "slice(2, 8)")
+        exec(compile(shorter, "seeing.md", "exec"), names)
+    assert len(names["trace"]) == 9
+    written = {path.name for path in tmp_path.glob("*.png")}
+    assert written == {"game.png", "preferences.png", "network.png", "window.png", "rate.png"}
+
+
 @pytest.fixture
 def with_own_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A working folder that holds the recipes which the pages show."""
@@ -121,3 +134,51 @@ def test_the_table_of_encoders_names_all_of_them_with_their_settings() -> None:
     for name, settings in told.items():
         known = set(encoder_settings(ENCODERS.find(name, "agent.encoder.name")))
         assert known <= set(re.findall(r"`(\w+)`", settings)), name
+
+
+NUMBER = re.compile(r"(?<![\w.])[−-]?\d+(?:,\d{3})*(?:\.\d+)?")
+SOURCES = [ROOT / "docs" / "results.md", ROOT / "experiments" / "README.md"]
+
+
+def numbers(text: str) -> list[str]:
+    return [found.replace(",", "").replace("−", "-") for found in NUMBER.findall(text)]
+
+
+def measured(subject: str) -> set[float]:
+    """Every number in lines about a subject where results are kept, and the means of those that stand in a row."""
+    lines = [line for path in SOURCES for line in path.read_text().splitlines() if subject in line]
+    found = {float(number) for line in lines for number in numbers(line)}
+    for line in lines:
+        for several in re.findall(rf"{NUMBER.pattern}(?:, {NUMBER.pattern})+", line):
+            values = [float(each) for each in numbers(several.replace(", ", " ; "))]
+            found.add(sum(values) / len(values))
+    return found
+
+
+def scores() -> list[tuple[str, str]]:
+    """Subjects and scores of the README's tables of results, without the numbers of steps and seeds."""
+    found = []
+    for line in README.splitlines():
+        first, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        task = re.match(r"(LunarLander|Pendulum|Acrobot|MountainCar|Breakout|Freeway|Pong)\b", first)
+        if line.startswith("| ") and task and len(cells) > 4:
+            found += [(task[1], re.sub(r"\([^)]*\d{3},\d{3}\)|\(PPO\)", "", cell)) for cell in cells[1:5]]
+        if re.match(r"\| (\*\*R-STDP|same network|best constant action|random actions)", line) and len(cells) == 2:
+            found += [
+                ("Space Invaders", re.sub(r"; \d seeds", "", cells[0])),
+                ("CartPole", re.sub(r"\(.*", "", cells[1])),
+            ]
+        if line.startswith("| `mnist") and len(cells) == 2:
+            found.append((first.strip("`").partition("`")[0], cells[0]))
+    return found
+
+
+@pytest.mark.parametrize(("subject", "told"), [(each, told) for each, told in scores() if numbers(told)])
+def test_scores_are_those_that_the_pages_of_results_have(subject: str, told: str) -> None:
+    for number in numbers(told):
+        near = 0.5 * 10 ** -len(number.partition(".")[2]) + 1e-9
+        assert any(abs(value - float(number)) <= near for value in measured(subject)), f"{subject}: {number}"
+
+
+def test_the_tables_of_results_are_found() -> None:
+    assert len(scores()) > 40

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from snnrl.agents.trainable import Recorder, Trainable
+from snnrl.agents.trainable import Readings, Recorder, Trainable
 from snnrl.envs.feedback import Feedback, action_mask
 from snnrl.spaces import Space, as_batch, assemble, check_actions, check_observations
 from snnrl.types import Action, Info, Observation, PolicyState, Setting
@@ -81,6 +81,13 @@ class Agent(Trainable, ABC, Generic[S]):
         Returns:
             Actions ``[num_envs, *action_shape]``, of a Tuple or Dict a tuple or dict of such arrays; the new state.
         """
+
+    def act_and_read(
+        self, observation: Observation, feedback: Feedback, state: S, *, potentials: bool = False
+    ) -> tuple[Action, S, Readings]:
+        """:meth:`act`, and what went on inside; draws and what is learned are those of :meth:`act`."""
+        action, state = self.act(observation, feedback, state)
+        return action, state, Readings()
 
     def update(self, state: S) -> tuple[S, Metrics]:
         """Learn from what :meth:`act` has gathered. The default learns nothing."""

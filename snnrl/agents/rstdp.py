@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnrl import noise
-from snnrl.agents.base import Agent, Metrics
+from snnrl.agents.actor_critic import ActorCriticAgent
+from snnrl.agents.base import Metrics
 from snnrl.agents.encoder_factory import make_encoder
+from snnrl.agents.look import Look, critic_range, firing, sampled
+from snnrl.agents.rstdp_compiled import CompiledStep, Parts
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
+from snnrl.agents.rstdp_novelty import novelty
 from snnrl.agents.rstdp_state import Decision, Glimpse, Outcome, RSTDPState, Signal
 from snnrl.decoders import ActionCode
 from snnrl.encoders import Window
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
-from snnrl.networks import Activity, ActorCriticState, Seen
+from snnrl.networks import Activity, Seen
+from snnrl.networks.actor_critic import highest_rate
 from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
-from snnrl.spaces import Space, as_batch, first, split
+from snnrl.spaces import Space, split
 from snnrl.state import State, reset_rows
-from snnrl.types import Action, Array, Observation, PolicyState
+from snnrl.types import Action, Array, Observation
+
+LATELY = 64
+"""Updates that :meth:`RSTDP.look` looks back at."""
 
 
 @register("rstdp")
-class RSTDP(Agent[RSTDPState]):
+class RSTDP(ActorCriticAgent):
     """A spiking actor and a spiking critic, trained by local rules with a third factor, without backpropagation.
 
     The network is what the recipe says: hidden layers, actor and critic, each with a neuron model and a rule. The
@@ -51,7 +60,7 @@ class RSTDP(Agent[RSTDPState]):
         ConfigError: a space that the agent cannot take, or a setting out of range.
     """
 
-    Config = RSTDPConfig
+    Config: ClassVar[type[RSTDPConfig]] = RSTDPConfig
     GRADED: ClassVar[bool] = False
     """Whether rates are resolved beyond whole spikes, see :class:`~snnrl.networks.ActorCritic`."""
     takes_masks = True
@@ -69,7 +78,9 @@ class RSTDP(Agent[RSTDPState]):
         self.code = ActionCode(action_space, bins=config.action_bins)
         window = Window(config.sim_steps, config.dt, self.generator)
         self.view, encoder = make_encoder(observation_space, config.encoder, window)
-        decay = config.gamma * config.trace_lambda
+        self.novelty = novelty(encoder, config, self.code.populations)
+        self.suited = config.suited(habituates=self.novelty is not None)
+        decay = config.gamma * self.suited.trace_lambda
         common = Common(
             config.dt,
             config.tau,
@@ -95,19 +106,20 @@ class RSTDP(Agent[RSTDPState]):
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
         self.shuffler = Shuffler(generator=self.generator) if config.modulator == "shuffled" else None
         self.register_buffer("learning_rate_scale", torch.ones(()))
+        self._lately: deque[tuple[Tensor, Tensor]] = deque(maxlen=LATELY)
+        self._exploring = 1.0
+        self._step: CompiledStep | None = None
         self.train()
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.get_buffer("learning_rate_scale").device
 
     @property
     def can_checkpoint(self) -> bool:
         return self.network.encoder.calibrated
 
     def begin(self, num_envs: int) -> RSTDPState:
+        self._lately.clear()
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
+        if self._compiled() is not None:
+            rules = CompiledStep.laid_out(rules)
         returns = torch.zeros(0, device=self.device) if self.returns is None else self.returns.init_state(num_envs)
         return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None, returns)
 
@@ -126,6 +138,7 @@ class RSTDP(Agent[RSTDPState]):
     def anneal(self, progress: float) -> None:
         left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
+        self._exploring = 1 - progress * (1 - self.suited.exploration_end_factor)
 
     @torch.no_grad()
     def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Action, RSTDPState]:
@@ -135,53 +148,74 @@ class RSTDP(Agent[RSTDPState]):
         permitted = self._permitted(feedback.action_mask)
         if not self.can_checkpoint:
             return self._warm_up(seen, feedback, permitted, state)
+        compiled = self._compiled()
+        if compiled is not None:
+            found = compiled.act(seen, feedback, state, self._exploring)
+            if found is not None:
+                return self.code.chosen(found[0]), found[1]
         signal = Signal.of(feedback, self.device)
         network = state.network
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
-        activity, network = self.network(self.network.encoder.placed(seen, self.device), network)
-        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
+        placed = self.network.encoder.placed(seen, self.device)
+        activity, network = self.network(placed, network)
+        visit = None if self.novelty is None else self.novelty.visit(placed)
+        untried = None if visit is None else visit.untried
+        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus, untried)
         window, returns = state.window, state.returns
         if state.decision is not None:
-            if self.returns is not None:
-                ended = signal.terminated | signal.truncated
-                reward, returns = self.returns(signal.reward, signal.reset, ended, returns)
-                signal = signal._replace(reward=reward)
+            signal, returns = self._measured(signal, returns)
+            if self.novelty is not None and visit is not None:
+                signal = signal._replace(reward=signal.reward + self.novelty.reward(visit))
             window = (*window, self._outcome(state.decision, signal, decision))
+        if self.novelty is not None and visit is not None:
+            self.novelty.use(visit, signal, self.code.indicator(choice, torch.int64))
         after = state._replace(
             network=network, decision=decision, window=window, exploration_bonus=bonus, returns=returns
         )
         return self.code.chosen(choice), after
 
+    def _measured(self, signal: Signal, returns: Tensor) -> tuple[Signal, Tensor]:
+        """Rewards in units of return, where these are measured, and the returns so far."""
+        if self.returns is None:
+            return signal, returns
+        reward, returns = self.returns(signal.reward, signal.reset, signal.terminated | signal.truncated, returns)
+        return signal._replace(reward=reward), returns
+
+    def _compiled(self) -> CompiledStep | None:
+        """What acts and learns in place of what follows here, where there is something that does the same faster."""
+        if self._step is None and type(self) is RSTDP:
+            rate_scale = partial(self.get_buffer, "learning_rate_scale")
+            scales = self.returns, self.td_scale, self.input_scales
+            parts = Parts(
+                self.config, self.network, self.code, *scales, self.generator, rate_scale, self._exploration_bonus
+            )
+            self._step = CompiledStep.of(parts)
+        return self._step if self._step is not None and self._step.serves() else None
+
     def _decide(
-        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
+        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None, untried: Tensor | None
     ) -> tuple[Tensor, Decision, Tensor | None]:
-        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus."""
+        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus.
+
+        Choices are drawn with the preference for what is ``untried`` ``[batch, populations]``; credit is given relative
+        to the policy without it.
+        """
         temperature = self.config.temperature
         policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
-        if self.config.exploration_bonus:
+        drive = activity.preference if untried is None else activity.preference + untried
+        if self.suited.exploration_bonus:
             bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + bonus, temperature, permitted)
+            drive = drive + self._exploring * bonus
+        if drive is not activity.preference:
+            behaviour = self.code.policy(drive, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
 
-    def value(self, level: Tensor) -> Tensor:
-        """What a critic of this rate predicts, ``[batch]``."""
-        low, high = self._value_range(level.dtype)
-        return low + (high - low) * level
-
     def _own_values(self, activity: Activity) -> dict[str, Tensor]:
         """What hidden layers that have a critic of their own predict."""
         return {name: self.value(level) for name, level in activity.own_levels.items()}
-
-    def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
-        """Values of a silent critic and of one at its highest rate."""
-        if self.config.value_range is not None:
-            return self.config.value_range
-        assert self.returns is not None
-        low, high = self.returns.value_range()
-        return low.to(dtype), high.to(dtype)
 
     def _exploration_bonus(self, bonus: Tensor | None, preference: Tensor) -> Tensor:
         """The bonus of all rows, now and then drawn anew: a preference for a random choice of each dimension.
@@ -192,20 +226,21 @@ class RSTDP(Agent[RSTDPState]):
         """
         batch = len(preference)
         choice = self.code.at_random(batch, self.device, self.generator)
-        drawn = self.config.exploration_bonus * self.code.indicator(choice, preference.dtype)
+        drawn = self.suited.exploration_bonus * self.code.indicator(choice, preference.dtype)
         if bonus is None:
             return drawn
         anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.exploration_steps
         return torch.where(anew, drawn, bonus)
 
-    def _permitted(self, mask: Array | None) -> Tensor | None:
-        return None if mask is None else self.code.permitted(mask, self.device)
-
     def _warm_up(
         self, observation: Array, feedback: Feedback, permitted: Tensor | None, state: RSTDPState
     ) -> tuple[Action, RSTDPState]:
-        """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
+        """Act at random; after enough of it the encoder learns what has been seen, and learning begins.
+
+        Returns are measured already: a critic that learned in a unit which then grows expects too much.
+        """
         batch = len(observation)
+        state = state._replace(returns=self._measured(Signal.of(feedback, self.device), state.returns)[1])
         even = self.code.even(batch, self.device, permitted)
         choice = self.code.explore(even, self.generator, permitted)
         action = self.code.chosen(choice)
@@ -241,13 +276,21 @@ class RSTDP(Agent[RSTDPState]):
             return state, {}
         seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)
+        assert state.decision is not None
+        self._lately.append((td_error, state.decision.activity.level))
+        if self._step is not None and self._step.serving:
+            return self._step.update(state, self._exploring)
         scale = self.td_scale(td_error)
-        metrics = {"train/td_error_rms": td_error.square().mean().sqrt(), "train/value_mean": self._mean_value(state)}
+        metrics = {
+            "train/td_error_rms": td_error.square().mean().sqrt(),
+            "train/value_mean": state.decision.value.mean(),
+        }
         modulator = td_error if self.shuffler is None else self.shuffler(td_error) * _stack(decided)
         if not self.config.plasticity:
             return state._replace(window=()), metrics
 
-        instant = self.config.entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
+        entropy_coef = self._exploring * self.suited.entropy_coef
+        instant = entropy_coef * _stack(surprisals) if self.suited.entropy_coef else None
         credit = _stack(credits)
         gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
@@ -270,14 +313,32 @@ class RSTDP(Agent[RSTDPState]):
         rates = self._rates(seen, third, rules)
         changes, rules = self.network.changes(seen, third, rules)
         changes = {key: rates[key] * change for key, change in changes.items()}
+        if self.novelty is not None:
+            self.novelty.stiffen(self.network, changes)
         for edge in self.network.plastic():
             self.network.connection(edge).apply_(changes[edge.key])
         self.network.change_feedback(changes)
         return rules
 
-    def _mean_value(self, state: RSTDPState) -> Tensor:
-        assert state.decision is not None
-        return state.decision.value.mean()
+    def look(self, state: object = None) -> Look:
+        """Of the last decisions: rates of all populations, eligibilities, TD errors, and the critic's range."""
+        weights = super().look().values
+        if not isinstance(state, RSTDPState) or state.decision is None or not self._lately:
+            return Look({}, weights)
+        metrics: dict[str, float] = {}
+        values = dict(weights)
+        fired = state.decision.activity.fired
+        for name in (name for name in self.network.neurons if name in fired):
+            shares, values[f"rates/{name}"] = firing(name, fired[name], highest_rate(self.network.neuron(name)))
+            metrics |= shares
+        for edge, rule in zip(self.network.plastic(), state.rules, strict=False):
+            eligibility = getattr(rule, "eligibility", None)
+            if isinstance(eligibility, Tensor) and eligibility.numel():
+                values[f"eligibility/{edge.key}"] = sampled(eligibility)
+        td_errors, levels = zip(*self._lately, strict=True)
+        values["td_error"] = sampled(torch.cat([each.flatten() for each in td_errors]))
+        ends, warnings = critic_range(torch.cat(levels))
+        return Look({**metrics, **ends}, values, warnings)
 
     def _rates(self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], rules: State) -> dict[str, Tensor]:
         """By what the change of each connection is multiplied.
@@ -296,38 +357,6 @@ class RSTDP(Agent[RSTDPState]):
             edge.key: own.get(edge.post, 1.0) * shared.get(scaled.get(edge.key, ""), left)
             for edge in self.network.plastic()
         }
-
-    @torch.no_grad()
-    def predict(
-        self,
-        observation: Observation,
-        state: PolicyState = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        action_masks: Array | None = None,
-    ) -> tuple[Action, PolicyState]:
-        if self.training:
-            self.eval()
-        arrays, batched = as_batch(self.observation_space, observation)
-        seen = self.view(arrays)
-        permitted = None if action_masks is None else self._permitted(np.reshape(action_masks, (len(seen), -1)))
-        fresh = self.network.begin(len(seen))
-        network: ActorCriticState = fresh if state is None else state
-        if episode_start is not None and state is not None and np.any(episode_start):
-            rows = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
-            network = reset_rows(network, fresh, rows)
-        activity, network = self.network(
-            self.network.encoder.placed(seen, self.device), network, expected=deterministic
-        )
-        action = self._play(activity, permitted, deterministic=deterministic)
-        return (action if batched else first(self.action_space, action)), network
-
-    def _play(self, activity: Activity, permitted: Tensor | None, *, deterministic: bool) -> Action:
-        """The actions of an agent that does not learn."""
-        policy = self.code.policy(activity.preference, self.config.temperature, permitted)
-        if deterministic:
-            return self.code.best(policy)
-        return self.code.chosen(self.code.explore(policy, self.generator, permitted))
 
 
 def _stack(parts: tuple[Tensor, ...]) -> Tensor:

@@ -54,6 +54,9 @@ class CriticConfig(LayerConfig):
 
     size: int = setting(40, "neurons", at_least=1)
     neuron: Part = part(NEURONS, {"name": "saturating_if", "gain": 0.2, "tonic": 0.5}, "neuron model")
+    graded: bool = setting(
+        False, "whether what membranes have gained counts as a part of a spike, for values finer than spikes can tell"
+    )
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def make_network(
         actions: number of populations of the actor.
         sim_steps: of one decision.
         fused: ``False`` goes without the fused implementation of the default readouts.
-        graded: see :class:`~snnrl.networks.ActorCritic`.
+        graded: whether rates of actor and critic are resolved beyond whole spikes; of a critic its recipe may say so.
 
     Raises:
         ConfigError: a part that cannot be made or does not fit, under its name in the recipe.
@@ -174,7 +177,7 @@ def make_network(
     ends = [("actor", config.actor, actions * config.actor.per_action), ("critic", config.critic, config.critic.size)]
     actor, critic = (_layer(layer, common, f"{SECTION}.{name}", shape, (size,)) for name, layer, size in ends)
     for name, end in (("actor", actor), ("critic", critic)):
-        if graded and not isinstance(end.neurons, SaturatingIF):
+        if (graded or (name == "critic" and config.critic.graded)) and not isinstance(end.neurons, SaturatingIF):
             given = type(end.neurons).__name__
             raise ConfigError(f"{SECTION}.{name}.neuron={given}: must be saturating_if, whose membranes keep the rest")
     return ActorCritic(
@@ -187,7 +190,7 @@ def make_network(
         dt=common.dt,
         persistent=config.persistent,
         fused=fused,
-        graded=graded,
+        graded={"actor", "critic"} if graded else {"critic"} if config.critic.graded else (),
     )
 
 
@@ -221,6 +224,11 @@ def _require_read(config: NetworkConfig, sections: Sequence[str]) -> None:
             if readout.connection.name != "dense":
                 raise ConfigError(
                     f"{section}.rule.feedback={kind}: must be random where {SECTION}.{name}.connection is not dense"
+                )
+            if kind == "adaptive" and readout.rule is None:
+                raise ConfigError(
+                    f"{section}.rule.feedback=adaptive: must be random or symmetric where {SECTION}.{name}.rule is "
+                    "null, as it follows what the readouts learn"
                 )
 
 

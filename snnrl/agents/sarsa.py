@@ -9,21 +9,16 @@ from torch import Tensor
 
 from snnrl import noise
 from snnrl.agents.rstdp import RSTDP, surprisal
-from snnrl.agents.rstdp_config import RSTDPConfig
+from snnrl.agents.rstdp_config import CENTRES, HabituationConfig, RSTDPConfig
 from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, NetworkConfig
 from snnrl.agents.rstdp_state import Decision
 from snnrl.envs import EnvConfig
 from snnrl.networks import Activity
 from snnrl.settings import Part, register, setting
 from snnrl.spaces import Space
-from snnrl.types import Action
 
 CERTAIN = 100.0
 """Temperatures by which a choice that exploration dictates is ahead of the best."""
-
-LARGEST_VALUE = 1.1
-"""Values are told apart up to so many times the largest return."""
-
 
 HALF_ACTIVE = Part("saturating_if", {"gain": 0.2, "tonic": 0.5, "rate_max": 1.0})
 """Integrate-and-fire neurons whose rate is half the highest at first."""
@@ -44,6 +39,9 @@ class SarsaConfig(RSTDPConfig):
         ),
         "hidden layers, advantages of actions and the value of the state",
     )
+    value_centre: str = setting(
+        "zero", "the middle of the measured range of values: of the returns that were seen, or zero", choices=CENTRES
+    )
     temperature: float = setting(0.001, "of the softmax over values", above=0)
     epsilon: float = setting(0.04, "share of decisions that are made at random", at_least=0, at_most=1)
     exploration_steps: int = setting(10, "for how many of them one action is kept, on average", at_least=1)
@@ -56,12 +54,17 @@ class SarsaConfig(RSTDPConfig):
     )
     normalise_td: bool = setting(False, "must be false: value and advantages learn from one error", choices=(False,))
     entropy_coef: float = setting(0.0, "modulator for choosing what is unlikely", at_least=0)
+    habituation: HabituationConfig | None = setting(None, "must be null: epsilon is the share of exploration")
     postsynaptic_floor: float = setting(
         1.0, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
     )
     weight_mean: float | None = setting(0.0, "mean of the initial weights")
     weight_std: float | None = setting(0.0, "standard deviation of the initial weights", at_least=0)
     weight_bound: float = setting(5.0, "largest absolute weight", above=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(self.habituation is None, "habituation", "null: epsilon is the share of exploration")
 
 
 @register("sarsa")
@@ -94,14 +97,6 @@ class Sarsa(RSTDP):
         super().__init__(observation_space, action_space, config, env, seed)
         self._most = self.network.actor_rate_max * config.sim_steps
 
-    def _value_range(self, dtype: torch.dtype) -> tuple[Tensor | float, Tensor | float]:
-        """Values at both ends of the critic's rates: where they are measured, zero is in the middle.
-
-        Returns of many games are all positive, and a critic that begins in the middle of them expects too much of
-        every action; learning takes many times as long.
-        """
-        return super()._value_range(dtype) if self.returns is None else (-LARGEST_VALUE, LARGEST_VALUE)
-
     def _advantage(self, activity: Activity) -> Tensor:
         """``[batch, populations]``, in units of the value."""
         return self._span(activity) * (activity.preference / self._most - 0.5)
@@ -112,7 +107,7 @@ class Sarsa(RSTDP):
         return high - low
 
     def _decide(
-        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
+        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None, untried: Tensor | None
     ) -> tuple[Tensor, Decision, Tensor | None]:
         advantage, temperature = self._advantage(activity), self.config.temperature
         policy = self.code.policy(advantage, temperature, permitted)
@@ -129,10 +124,12 @@ class Sarsa(RSTDP):
         batch = len(preference)
         choice = self.code.at_random(batch, self.device, self.generator)
         chance, anew = noise.uniform((2, batch, 1), preference, self.generator)
-        drawn = self.code.indicator(choice, preference.dtype) * (chance < self.config.epsilon)
+        drawn = self.code.indicator(choice, preference.dtype) * (chance < self._exploring * self.config.epsilon)
         return drawn if bonus is None else torch.where(anew < 1 / self.config.exploration_steps, drawn, bonus)
 
-    def _play(self, activity: Activity, permitted: Tensor | None, *, deterministic: bool) -> Action:
-        return super()._play(
-            activity._replace(preference=self._advantage(activity)), permitted, deterministic=deterministic
-        )
+    def _preference(self, activity: Activity) -> Tensor:
+        return self._advantage(activity)
+
+    def _value_of(self, activity: Activity, choice: Tensor) -> Tensor:
+        advantage = self._advantage(activity)
+        return self.value(activity.level) + (advantage * self.code.indicator(choice, advantage.dtype)).sum(-1)

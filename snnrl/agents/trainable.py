@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import ClassVar, Protocol, Self, TypeVar, cast
+from typing import ClassVar, NamedTuple, Protocol, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from snnrl.agents.look import Look, weights_of
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.networks.cost import Cost
+from snnrl.recorded import Trace
 from snnrl.settings import changed_settings
 from snnrl.spaces.leaves import Space
 from snnrl.types import Action, Observation, PolicyState, Saved, Setting, Settings
@@ -32,6 +35,36 @@ class Origin:
 
     settings: Settings
     env: EnvConfig
+
+
+class Layout(NamedTuple):
+    """Of what an agent's decisions are made."""
+
+    populations: Mapping[str, tuple[int, ...]] = {}
+    """The shapes of its populations of neurons, by name, the input's first."""
+    choices: Sequence[str] = ()
+    """What each of its preferences stands for, in words; the actor's neurons belong to them in equal shares."""
+    sim_steps: int = 0
+    """Simulation steps of one decision."""
+    dt: float = 1.0
+    """Length of a simulation step in ms."""
+
+
+class Readings(NamedTuple):
+    """What went on inside an agent while it decided, for a batch of observations."""
+
+    spikes: Mapping[str, Tensor] = {}
+    """Of each population ``[time, batch, *shape]``, by its name; 0 where a neuron is silent."""
+    probabilities: Mapping[str, Tensor] = {}
+    """Of each population whose firing probabilities were taken in place of drawn spikes, ``[time, batch, *shape]``."""
+    potentials: Mapping[str, Tensor] = {}
+    """Of each population of neurons, where they were asked for, ``[time, batch, *shape]``."""
+    preferences: Tensor | None = None
+    """``[batch, choices]``: what each of :attr:`Layout.choices` was worth to it."""
+    value: Tensor | None = None
+    """``[batch]``: the return that it predicted."""
+    td_error: Tensor | None = None
+    """``[batch]``: how wrong the prediction of the decision before was, where it learns from that."""
 
 
 @dataclass
@@ -77,6 +110,7 @@ class Training(Protocol):
     def save(self, agent: nn.Module, path: str | Path) -> None: ...
     def load(self, path: str | Path, *, env: object, device: str, trust: bool) -> object: ...
     def set_env(self, agent: Trainable, env: object) -> None: ...
+    def record(self, agent: Trainable, env: object, **settings: Setting) -> Trace: ...
 
 
 def training() -> Training:
@@ -130,6 +164,45 @@ class Trainable(nn.Module):
         """Act without learning, as stable-baselines3's ``predict`` does."""
         raise NotImplementedError
 
+    def layout(self) -> Layout:
+        """What :meth:`read` tells of; nothing, where an agent does not spike."""
+        return Layout()
+
+    def read(
+        self,
+        observation: Observation,
+        state: PolicyState = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+        *,
+        potentials: bool = False,
+        action_masks: NDArray[np.bool_] | None = None,
+    ) -> tuple[Action, PolicyState, Readings]:
+        """:meth:`predict` a batch, and what went on inside while it was made; draws are those of :meth:`predict`.
+
+        Args:
+            observation: a batch, as for :meth:`predict`, like the next three.
+            state: what the last call returned; ``None`` at first.
+            episode_start: ``[batch]``, true where the observation begins an episode.
+            deterministic: take the best action rather than a random one.
+            potentials: whether to tell the neurons' potentials too.
+            action_masks: what is permitted, where the agent takes that.
+        """
+        told = {} if action_masks is None else {"action_masks": action_masks}
+        action, state = self.predict(observation, state, episode_start, deterministic, **told)
+        return action, state, Readings()
+
+    def prediction_error(self, raw: float, learned: float, value: float, next_value: float) -> float | None:
+        """How wrong a prediction was, in the unit of values; ``None`` where nothing is predicted.
+
+        Args:
+            raw: the environment's reward for the decision.
+            learned: the same as the environment's recipe says to learn from it.
+            value: that was predicted.
+            next_value: that is predicted now, 0 after the end of an episode.
+        """
+        return None
+
     def decision_cost(self, env: EnvConfig, decisions: int, seed: int) -> Cost | None:
         """What a decision costs in operations, a mean over its own play; ``None`` where that is not counted.
 
@@ -171,6 +244,52 @@ class Trainable(nn.Module):
         """
         training().learn(self, total_timesteps, callback, log_interval, reset_num_timesteps, progress_bar)
         return self
+
+    def record(
+        self,
+        env: object = None,
+        *,
+        episodes: int | None = None,
+        steps: int | None = None,
+        deterministic: bool | None = None,
+        seed: int | None = None,
+        learn: bool = False,
+        potentials: bool = False,
+        frames: bool = True,
+        max_bytes: int = 1 << 30,
+    ) -> Trace:
+        """Play and keep every decision: frames, observations, spikes, preferences, values, TD errors, rewards.
+
+        The episodes are those that ``snnrl.evaluate`` plays with the same seed and ``num_envs=1``; neither the agent
+        nor its generator are changed by it, unless it shall ``learn``.
+
+        Args:
+            env: a recipe's name, a registered Gymnasium id, an environment or a function that makes one; ``None`` is
+                the one that the agent was made for.
+            episodes: how many; 1 unless there are ``steps``.
+            steps: how many decisions at most, of as many episodes as there are.
+            deterministic: best actions rather than random ones; ``None`` is as in evaluations of its run.
+            seed: of the environment; ``None`` is the agent's own.
+            learn: learn as in training, from fresh episodes of training, and keep the weights before and after.
+            potentials: keep the neurons' potentials too; every window is then run twice.
+            frames: keep pictures of the environment, where it can be drawn.
+            max_bytes: memory that the decisions may take; what does not fit is cut, and the trace says so.
+
+        Raises:
+            ConfigError: the agent has no environment, its spaces are not the agent's, or a value is out of range.
+        """
+        return training().record(
+            self,
+            env,
+            episodes=episodes,
+            steps=steps,
+            deterministic=deterministic,
+            seed=seed,
+            learn=learn,
+            potentials=potentials,
+            frames=frames,
+            max_bytes=max_bytes,
+        )
 
     def save(self, path: str | Path) -> None:
         """Write settings, spaces, weights and generator into one file, which :meth:`load` and ``snnrl.load`` read.
@@ -238,6 +357,14 @@ class Trainable(nn.Module):
             return f"{type(self).__name__}()"
         chosen = changed_settings(self.Config, self.origin.settings["agent"], limit=200)
         return f"{type(self).__name__}(env={self.origin.env.id}, num_timesteps={self.num_timesteps:,}{chosen})"
+
+    def look(self, state: object = None) -> Look:
+        """What is logged of it at evaluations: its weights, and what it does.
+
+        Args:
+            state: of its training, where there is one.
+        """
+        return Look({}, weights_of(self))
 
     def learning_state(self) -> Saved:
         """What it needs to learn on, besides weights and generator: tensors and plain containers."""

@@ -58,6 +58,17 @@ class ActionCode(nn.Module):
             preferred[dim, : sizes[dim]] = low[dim] + (high[dim] - low[dim]) * share
         self.register_buffer("preferred", preferred, persistent=False)
 
+    def names(self) -> list[str]:
+        """What each population stands for: a value, after the place of its number where an action has several."""
+        first, preferred = self.get_buffer("_first").tolist(), self.get_buffer("preferred").tolist()
+        names = []
+        for dim, size in enumerate(self.get_buffer("_sizes").tolist()):
+            place = f"{dim}: " if self.dims > 1 else ""
+            for choice in range(size):
+                bounded = self.get_buffer("_continuous")[dim]
+                names.append(place + (f"{preferred[dim][choice]:.3g}" if bounded else str(first[dim] + choice)))
+        return names
+
     def permitted(self, mask: Array, device: torch.device) -> Tensor:
         """Which populations may be chosen, ``[batch, populations]``; see :meth:`~snnrl.spaces.Actions.permitted`."""
         return torch.as_tensor(self.actions.permitted(mask), device=device)
@@ -96,7 +107,8 @@ class ActionCode(nn.Module):
 
     def indicator(self, choice: Tensor, dtype: torch.dtype) -> Tensor:
         """1 for the populations that were chosen, ``[batch, populations]``, for choices ``[batch, dims]``."""
-        return self._compact(functional.one_hot(choice, self.choices).to(dtype))
+        padded = torch.zeros((*choice.shape, self.choices), dtype=dtype, device=choice.device)
+        return self._compact(padded.scatter_(-1, choice.unsqueeze(-1), 1.0))
 
     def credit(self, choice: Tensor, policy: Tensor) -> Tensor:
         """``1[chosen] - policy``, ``[batch, populations]``: the centred efference copy of what was done."""

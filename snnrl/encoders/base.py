@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar
 
 import numpy as np
@@ -286,6 +286,18 @@ def require_frames(observation: Tensor, height: int, width: int) -> None:
     shape = tuple(observation.shape)
     if observation.dtype != torch.uint8 or len(shape) != 4 or shape[1:] != (1, height, width):
         raise ConfigError(f"observation={observation.dtype} {shape}: must be uint8 (n, 1, {height}, {width})")
+
+
+def interval(name: str, value: Sequence[int] | None, height: int) -> tuple[int, int]:
+    """First and one past the last row that a setting names; ``None`` is all rows.
+
+    Raises:
+        ConfigError: it names others than the picture's.
+    """
+    given = (0, height) if value is None else tuple(value)
+    ordered = len(given) == 2 and all(is_whole(end, 0) for end in given) and given[0] < given[1] <= height
+    require(ordered, name, list(given), f"[first, past] with 0 <= first < past <= {height}")
+    return given[0], given[1]
 
 
 def require_rows(state: Tensor, batch: int) -> None:

@@ -12,7 +12,15 @@ from torch import Tensor
 
 from snnrl.devices import moved
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import FittedEncoder, HostEncoder, Window, require_count, require_frames, require_rows
+from snnrl.encoders.base import (
+    FittedEncoder,
+    HostEncoder,
+    Window,
+    interval,
+    require_count,
+    require_frames,
+    require_rows,
+)
 from snnrl.encoders.objects import MOST_PIXELS
 from snnrl.encoders.scene_calibration import scenery
 from snnrl.errors import ConfigError, require
@@ -93,9 +101,7 @@ class BlobEncoder(HostEncoder[BlobState]):
         target_rate: float = 0.02,
     ) -> None:
         super().__init__()
-        first, past = (0, height) if rows is None else tuple(rows)
-        within = 0 <= first < past <= height
-        require(within, "rows", rows, f"[first, past] with 0 <= first < past <= {height}")
+        first, past = interval("rows", rows, height)
         require(layers > 0 or width % WORD == 0, "width", width, f"a multiple of {WORD} columns")
         sides = ((1, 1) if layers else (8, 4)) if tile is None else tuple(tile)
         require(len(sides) == 2 and all(is_whole(side, 1) for side in sides), "tile", tile, "[rows, columns] from 1")

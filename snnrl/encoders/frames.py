@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import Encoder, FittedEncoder, Window, require_frames, require_rows
+from snnrl.encoders.base import Encoder, FittedEncoder, Window, interval, require_frames, require_rows
 from snnrl.errors import require
 from snnrl.kernels import frame_events
 from snnrl.kernels.frames import FrameGeometry
-from snnrl.settings import register
+from snnrl.settings import is_whole, register
 from snnrl.spaces import Space, frame_view
 from snnrl.spikes import SparseSpikes
 
@@ -75,14 +75,14 @@ class FrameEncoder(Encoder[FrameState]):
         target_rate: float = 0.02,
     ) -> None:
         super().__init__()
-        self.top, self.bottom = _interval("rows", rows, height)
-        self_top, self_bottom = _interval("self_rows", self_rows, height)
+        self.top, self.bottom = interval("rows", rows, height)
+        self_top, self_bottom = interval("self_rows", self_rows, height)
         self_top, self_bottom = max(self_top, self.top), min(self_bottom, self.bottom)
         seen = f"an interval that meets rows ({self.top} to {self.bottom})"
         require(self_top < self_bottom, "self_rows", self_rows, seen)
         self.self_rows = slice(self_top - self.top, self_bottom - self.top)
-        self.tile_rows, tile_width = tile
-        require(tile_width == 4 and self.tile_rows >= 1, "tile", list(tile), "[rows, 4]")
+        require(len(tile) == 2 and tile[1] == 4 and is_whole(tile[0], 1), "tile", list(tile), "[rows, 4]")
+        self.tile_rows = tile[0]
         require(width % 16 == 0, "width", width, "a multiple of 16 columns")
         self.height, self.width = height, width
         self.rows = -(-(self.bottom - self.top) // self.tile_rows) * self.tile_rows
@@ -243,12 +243,6 @@ class FrameEncoder(Encoder[FrameState]):
         index = torch.cat([channel * self.tiles + tile, torch.full_like(always, self.size - 1)])
         order = torch.sort(rows, stable=True).indices
         return rows[order], index[order], columns, centre
-
-
-def _interval(name: str, value: Sequence[int] | None, height: int) -> tuple[int, int]:
-    first, past = (0, height) if value is None else tuple(value)
-    require(0 <= first < past <= height, f"{name}", value, f"[first, past] with 0 <= first < past <= {height}")
-    return first, past
 
 
 def _or_rows(bits: Tensor, tile_rows: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snnrl.devices import moved
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import FittedEncoder, HostEncoder, Window, require_frames, require_rows
+from snnrl.encoders.base import FittedEncoder, HostEncoder, Window, interval, require_frames, require_rows
 from snnrl.encoders.scene_calibration import calibrate_scene
 from snnrl.errors import require
 from snnrl.kernels.objects import BLOCK, MOST_OBJECTS, Avatar, Layout, object_events
@@ -73,9 +73,7 @@ class ObjectEncoder(HostEncoder[ObjectState]):
         self, height: int, width: int, *, rows: Sequence[int] | None = None, target_rate: float = 0.02
     ) -> None:
         super().__init__()
-        first, past = (0, height) if rows is None else tuple(rows)
-        within = 0 <= first < past <= height
-        require(within, "rows", rows, f"[first, past] with 0 <= first < past <= {height}")
+        first, past = interval("rows", rows, height)
         require(width % BLOCK == 0, "width", width, f"a multiple of {BLOCK} columns")
         self.height, self.width, self.top, self.bottom = height, width, first, past
         self.layout = Layout(-(-(past - first) // BLOCK) * BLOCK, width, CHANNELS)

@@ -3,7 +3,7 @@
 from snnrl.envs.atari import AtariEnv, VectorAtari
 from snnrl.envs.checked import Checked, numbered
 from snnrl.envs.config import AtariConfig, EnvConfig, RewardConfig
-from snnrl.envs.factory import make_env, make_envs, spaces_of
+from snnrl.envs.factory import check_registered, make_env, make_envs, registered_ids, spaces_of
 from snnrl.envs.feedback import Episode, EpisodeStats, Feedback, FeedbackBuilder, action_mask, as_one_row
 from snnrl.envs.limits import LONGEST, for_evaluation, has_limit
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
@@ -36,6 +36,7 @@ __all__ = [
     "action_mask",
     "as_one_row",
     "cart_pole_partial",
+    "check_registered",
     "env_seeds",
     "for_evaluation",
     "has_limit",
@@ -44,5 +45,6 @@ __all__ = [
     "make_envs",
     "name_of",
     "numbered",
+    "registered_ids",
     "spaces_of",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 import ale_py
 import gymnasium
@@ -19,7 +20,7 @@ from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode
 
 from snnrl.envs.config import ATARI_PREFIX, AtariConfig
-from snnrl.errors import ConfigError, did_you_mean, require
+from snnrl.errors import ConfigError, near, require
 from snnrl.types import Array, Info, Observation, Setting
 
 gymnasium.register_envs(ale_py)
@@ -44,8 +45,9 @@ def atari_game(env_id: str) -> str:
     spec = gymnasium.registry.get(env_id)
     if spec is None:
         games = [known.name for known in gymnasium.registry.values() if known.id.startswith(ATARI_PREFIX)]
-        hint = did_you_mean(re.sub(r"-v\d+$", "", env_id.removeprefix(ATARI_PREFIX)), games)
-        raise ConfigError(f"env.id={env_id}: no such Atari game; an id reads {ATARI_PREFIX}<Game>-v5, {hint}")
+        hint = near(re.sub(r"-v\d+$", "", env_id.removeprefix(ATARI_PREFIX)), games, count=5)
+        form = f"an id reads {ATARI_PREFIX}<Game>-v5"
+        raise ConfigError(f"env.id={env_id}: no such Atari game; {f'{form}, {hint}' if hint else form}")
     return str(spec.kwargs["game"])
 
 
@@ -61,6 +63,7 @@ class VectorAtari(ale_py.AtariVectorEnv):
         max_episode_steps: time limit in environment steps; None for 108,000 emulator frames, half an hour of play.
         full_action_space: offer all 18 actions rather than those that the game uses.
         max_threads: threads that step the games, 0 for as many as there are cores.
+        grayscale: grey frames; otherwise they are in colour, ``[num_envs, 1, 210, 160, 3]``.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class VectorAtari(ale_py.AtariVectorEnv):
         max_episode_steps: int | None = None,
         full_action_space: bool = False,
         max_threads: int = 0,
+        grayscale: bool = True,
     ) -> None:
         max_frames = MAX_FRAMES if max_episode_steps is None else max_episode_steps * config.frame_skip
         super().__init__(
@@ -84,7 +88,7 @@ class VectorAtari(ale_py.AtariVectorEnv):
             autoreset_mode=AutoresetMode.NEXT_STEP,
             img_height=HEIGHT,
             img_width=WIDTH,
-            grayscale=True,
+            grayscale=grayscale,
             stack_num=1,
             frameskip=config.frame_skip,
             maxpool=True,
@@ -138,10 +142,11 @@ class VectorAtari(ale_py.AtariVectorEnv):
 class AtariEnv(gymnasium.Env[Frame, np.int64]):
     """One game, for evaluation and videos: the same frames as a row of :class:`VectorAtari` with its seed.
 
-    Observations are uint8 ``[1, 210, 160]``. The parameters are those of :class:`VectorAtari`.
+    Observations are uint8 ``[1, 210, 160]``. The parameters are those of :class:`VectorAtari`. Where it is drawn, a
+    second copy of the game, with the same seed and actions, has the frames in colour.
 
     Args:
-        render_mode: ``rgb_array`` for frames from :meth:`render`, or None.
+        render_mode: ``rgb_array`` for frames in colour from :meth:`render`, or None.
 
     Raises:
         ConfigError: another ``render_mode``.
@@ -157,7 +162,8 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
         render_mode: str | None = None,
     ) -> None:
         require(render_mode in (None, "rgb_array"), "render_mode", render_mode, "rgb_array or None for an Atari game")
-        self._games = VectorAtari(
+        one = partial(
+            VectorAtari,
             game,
             1,
             config,
@@ -165,6 +171,9 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
             full_action_space=full_action_space,
             max_threads=1,
         )
+        self._games = one()
+        self._colours = one(grayscale=False) if render_mode else None
+        self._seeded = False
         self.observation_space = self._games.single_observation_space
         self.action_space = self._games.single_action_space
         self.render_mode = render_mode
@@ -187,9 +196,13 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
         """
         require(seed is None or 0 <= seed < SEED_LIMIT, "seed", seed, "at least 0 and below 2**31")
         super().reset(seed=seed)
+        if self._colours is not None:
+            if seed is None and not self._seeded:  # both copies begin alike
+                seed = int(np.random.default_rng().integers(SEED_LIMIT))
+            self._frame = self._colours.reset(seed=seed)[0][0, 0]
+            self._seeded = True
         frames, info = self._games.reset(seed=seed)
         self._running = True
-        self._frame = frames[0]
         return frames[0], self._row(info)
 
     def step(self, action: np.int64) -> tuple[Frame, float, bool, bool, Info]:
@@ -206,11 +219,12 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
             raise ResetNeeded("no episode is running: call reset() first, and again after terminated or truncated")
         frames, rewards, terminated, truncated, info = self._games.step(np.asarray([action]))
         self._running = not (terminated[0] or truncated[0])
-        self._frame = frames[0]
+        if self._colours is not None:
+            self._frame = self._colours.step(np.asarray([action]))[0][0, 0]
         return frames[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), self._row(info)
 
     def render(self) -> Frame | None:
-        """The frame that was observed last, uint8 ``[210, 160, 3]``; None without a ``render_mode``.
+        """The frame that was observed last, in colour, uint8 ``[210, 160, 3]``; None without a ``render_mode``.
 
         Raises:
             ResetNeeded: before the first reset.
@@ -219,7 +233,11 @@ class AtariEnv(gymnasium.Env[Frame, np.int64]):
             return None
         if self._frame is None:
             raise ResetNeeded("there is no frame yet: call reset() first")
-        return np.repeat(self._frame[0, :, :, None], 3, axis=2)
+        return self._frame.copy()
+
+    def get_action_meanings(self) -> list[str]:
+        """What each action is called, such as ``LEFTFIRE``."""
+        return [action.name for action in self._games.ale.get_action_set()]
 
     @staticmethod
     def _row(info: dict[str, Array]) -> Info:

@@ -21,7 +21,7 @@ from snnrl.envs.minatar import MINATAR_PREFIX, register_minatar
 from snnrl.envs.mnist import MNISTEnv, VectorMNIST
 from snnrl.envs.own import OwnEnv
 from snnrl.envs.types import Env, VectorEnv, Wrapper
-from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, require
+from snnrl.errors import ConfigError, RunError, did_you_mean, near, one_line, require
 from snnrl.spaces import Space
 from snnrl.types import Setting
 
@@ -111,6 +111,25 @@ def make_env(config: EnvConfig | str, render_mode: str | None = None, row: int =
         return env
 
 
+def registered_ids() -> list[str]:
+    """Every id that Gymnasium has registered."""
+    return sorted(str(name) for name in gymnasium.registry)
+
+
+def check_registered(config: EnvConfig) -> None:
+    """Raise unless the environment of a recipe is registered; it is not made.
+
+    Raises:
+        ConfigError: an unknown id, or a module that cannot be imported.
+    """
+    if isinstance(config, OwnEnv):
+        return
+    if config.shows_frames:
+        atari_game(config.id)
+    else:
+        _registered(config.id)
+
+
 def spaces_of(config: EnvConfig) -> tuple[Space, Space]:
     """The spaces of observations and of actions of one environment.
 
@@ -178,13 +197,12 @@ def _registered(env_id: str) -> EnvSpec:
             for other in gymnasium.registry.values()
             if other.id.startswith(ATARI_PREFIX) or not str(other.entry_point).startswith("ale_py")
         ]
-        hint = did_you_mean(name, known)
+        hint = near(name, known, count=5)
         if module:
-            hint += f" ({module}: stays before it)"
+            own = f"{module} was imported and did not register it"
         else:
-            hint = f"{hint} " if hint.startswith("did you mean") else ""
-            hint += f"one of your own is named with the module that registers it, env.id=my_module:{name}"
-        raise ConfigError(f"env.id={env_id}: no environment is registered under this id; {hint}")
+            own = f"one of your own is named with the module that registers it, env.id=my_module:{name}"
+        raise ConfigError(f"env.id={env_id}: no environment is registered under this id; {f'{hint} {own}'.strip()}")
     return spec
 
 

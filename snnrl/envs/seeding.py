@@ -8,6 +8,9 @@ import numpy as np
 
 from snnrl.errors import require
 
+WHILE_TRAINING, AT_THE_END, AFTERWARDS = range(3)
+"""The epochs of the ``eval`` seed stream: no two kinds of evaluation play the same episodes."""
+
 
 def env_seeds(seed: int, stream: str, epoch: int, num_envs: int) -> list[int]:
     """Seeds for ``envs.reset(seed=...)``, a function of the arguments alone, so that a resumed run gets the same.

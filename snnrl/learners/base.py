@@ -8,13 +8,14 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from snnrl.agents.trainable import of_class, training
 from snnrl.errors import ConfigError, require
 from snnrl.settings import changed_settings
-from snnrl.types import Setting, Settings
+from snnrl.types import Array, Setting, Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +26,11 @@ Batches = Iterable[tuple[Tensor, Tensor]]
 
 
 R = TypeVar("R")
+
+
+def as_array(values: Tensor) -> Array:
+    """A tensor from any device, for what draws."""
+    return np.asarray(values.detach().cpu().numpy())
 
 
 def _given_images(method: Callable[..., R]) -> Callable[..., R]:

@@ -14,7 +14,7 @@ from snnrl.connections import Conv2d
 from snnrl.errors import require
 from snnrl.kernels import count_each
 from snnrl.kernels.first_spikes import earliest_winners, first_spikes
-from snnrl.learners.base import Learner, Metrics
+from snnrl.learners.base import Learner, Metrics, as_array
 from snnrl.learners.contrast import ContrastLatency
 from snnrl.learners.modulated import ErrorReadout, error_probability
 from snnrl.plasticity import FirstSpikeSTDP
@@ -134,12 +134,12 @@ class ConvSTDPLearner(Learner):
         return functional.normalize(pooled.flatten(1), dim=1)
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.learners.pictures import signed_fields
+        from snnrl.plot import signed_fields
 
         on_minus_off = (self.synapses.weight[:, 0] - self.synapses.weight[:, 1]).flatten(1)
         size = self.config.kernel
         title = "features: on-centre less off-centre weights"
-        return {"features": signed_fields(on_minus_off, (1, size, size), title)}
+        return {"features": signed_fields(as_array(on_minus_off), (1, size, size), title)}
 
     @property
     def _feature_images(self) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from snnrl.learners.base import Learner, Metrics
+from snnrl.learners.base import Learner, Metrics, as_array
 from snnrl.learners.modulated import ErrorReadout, ErrorTrained, error_probability, unit_current
 from snnrl.neurons import LIF
 from snnrl.settings import Settings, register, setting
@@ -113,7 +113,7 @@ class DirectFeedbackLearner(Learner):
         return self.output(spikes.mean(0))
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.learners.pictures import signed_fields
+        from snnrl.plot import signed_fields
 
         title = "input weights of the first neurons"
-        return {"receptive_fields": signed_fields(self.synapses.dense.weight, self.shape, title)}
+        return {"receptive_fields": signed_fields(as_array(self.synapses.dense.weight), self.shape, title)}

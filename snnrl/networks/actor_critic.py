@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -62,6 +62,8 @@ class Activity(NamedTuple):
     """Spikes of each population of neurons ``[time, batch, *shape]``, or the actor's probabilities of them."""
     seen: Mapping[str, Seen]
     """What each plastic connection saw, by its key, for :meth:`ActorCritic.joined`; empty in evaluation mode."""
+    input: Spikes
+    """The encoder's spikes ``[time, batch, size]``; synchronous ones have rows ``(batch,)``."""
 
 
 class ActorCritic(Network):
@@ -89,8 +91,8 @@ class ActorCritic(Network):
         dt: simulation step in ms.
         persistent: whether neurons and traces go on from one window to the next with synchronous spikes as well.
         fused: ``False`` goes without the fused implementation.
-        graded: whether what the membranes of actor and critic have gained counts as a part of a spike, so that their
-            rates resolve less than one; both are :class:`~snnrl.neurons.SaturatingIF` then.
+        graded: which of ``actor`` and ``critic`` have rates that resolve less than one spike, as what their membranes
+            have gained counts as a part of one; they are :class:`~snnrl.neurons.SaturatingIF`.
 
     Attributes:
         scaled: plastic connections whose rates may be divided by the length of what reaches them, and the name under
@@ -113,7 +115,7 @@ class ActorCritic(Network):
         dt: float = 1.0,
         persistent: bool = False,
         fused: bool = True,
-        graded: bool = False,
+        graded: Collection[str] = (),
     ) -> None:
         super().__init__(dt=dt)
         require(sim_steps >= 1, "sim_steps", sim_steps, "at least 1")
@@ -134,12 +136,12 @@ class ActorCritic(Network):
         self._add_layer("critic", critic, last)
         self.readouts = tuple(self._reading(name) for name in ("actor", "critic"))
         for name, layer in (("actor", actor), ("critic", critic)):
-            fits = not graded or isinstance(layer.neurons, SaturatingIF)
+            fits = name not in graded or isinstance(layer.neurons, SaturatingIF)
             require(
                 fits, f"{name}.neuron", type(layer.neurons).__name__, "saturating_if, whose membranes keep the rest"
             )
-        self.actor_rate_max, self.graded = _highest_rate(actor.neurons), graded
-        self.fused = fused_readouts(self, sim_steps) if fused else None
+        self.actor_rate_max, self.graded = highest_rate(actor.neurons), frozenset(graded)
+        self.fused = fused_readouts(self, sim_steps) if fused and not graded else None
         self.scaled = self._scaled()
 
     def _reading(self, name: str) -> Edge:
@@ -180,27 +182,44 @@ class ActorCritic(Network):
         Returns:
             The activity and the state after the window.
         """
-        spikes, encoder_state = self.encoder(observation, state.encoder)
-        if self.persistent and isinstance(spikes, SparseSpikes):
-            spikes = spike_train(spikes.reshape_rows(1, len(observation)), self.sim_steps)
+        spikes, encoder_state = self._encoded(observation, state)
         if self.fused is not None:
             actor, critic = state.network.neurons
             window = self.fused.run(spikes, (actor, critic), state.trace, expected=expected, learning=self.training)
             after = ActorCriticState(encoder_state, state.network._replace(neurons=window.neurons), window.trace)
-            return self._activity({"actor": window.actor, "critic": window.critic}, window.seen), after
+            return self._activity(spikes, {"actor": window.actor, "critic": window.critic}, window.seen), after
         fired, observed, network = self.observe(self._input(spikes, expected), state.network)
-        activity = self._activity(fired, observed, self._gained(state.network, network))
+        activity = self._activity(spikes, fired, observed, self._gained(state.network, network))
         if isinstance(spikes, SparseSpikes):
             network = self.init_activity(spikes.rows[0])
         after = ActorCriticState(encoder_state, network, state.trace)
         return activity, after
+
+    def _encoded(self, observation: Tensor, state: ActorCriticState) -> tuple[Spikes, State]:
+        """The input of a window, and the encoder's state after it."""
+        spikes, encoder_state = self.encoder(observation, state.encoder)
+        if self.persistent and isinstance(spikes, SparseSpikes):
+            spikes = spike_train(spikes.reshape_rows(1, len(observation)), self.sim_steps)
+        return spikes, encoder_state
+
+    def potentials(self, observation: Tensor, state: ActorCriticState, *, expected: bool = False) -> dict[str, Tensor]:
+        """Potentials of all populations of neurons ``[time, batch, *shape]`` in the window that :meth:`forward` runs.
+
+        Arguments are those of :meth:`forward`. The window draws and adapts as that does, so whoever wants both puts
+        back in between what lasts; all neurons go step by step.
+        """
+        spikes, _ = self._encoded(observation, state)
+        given = self._input(spikes, expected)
+        wanted = {name: type(own)._fields[:1] for name, own in zip(self.neurons, state.network.neurons, strict=True)}
+        recorded = self.recorded(given, state.network, wanted)
+        return {name: next(iter(tracks.values())) for name, tracks in recorded.items()}
 
     def _gained(self, before: NetworkState, after: NetworkState) -> dict[str, Tensor] | None:
         """What the membranes of actor and critic have gained in a window, in spikes ``[batch, neurons]``."""
         if not self.graded:
             return None
         states = zip(self.neurons, before.neurons, after.neurons, strict=True)
-        ends = {name: (self.neuron(name), old, new) for name, old, new in states if name in ("actor", "critic")}
+        ends = {name: (self.neuron(name), old, new) for name, old, new in states if name in self.graded}
         return {name: each.gained(*pair) for name, (each, *pair) in ends.items() if isinstance(each, SaturatingIF)}
 
     def _input(self, spikes: Spikes, expected: bool) -> NetworkInput:
@@ -212,17 +231,21 @@ class ActorCritic(Network):
         return NetworkInput({"input": given}, {}, {}, {}, self.sim_steps, batch, length, exact)
 
     def _activity(
-        self, fired: Mapping[str, Tensor], seen: Mapping[str, Seen], gained: Mapping[str, Tensor] | None = None
+        self,
+        spikes: Spikes,
+        fired: Mapping[str, Tensor],
+        seen: Mapping[str, Seen],
+        gained: Mapping[str, Tensor] | None = None,
     ) -> Activity:
         counts = {name: fired[name].sum(0) for name in ("actor", "critic", *self.own_critics.values())}
         counts |= {name: counts[name] + gain for name, gain in (gained or {}).items()}
         own = {layer: self._level(name, counts[name]) for layer, name in self.own_critics.items()}
         preference = counts["actor"].view(len(counts["actor"]), self.actions, -1).mean(-1)
-        return Activity(preference, self._level("critic", counts["critic"]), own, fired, seen)
+        return Activity(preference, self._level("critic", counts["critic"]), own, fired, seen, spikes)
 
     def _level(self, critic: str, counts: Tensor) -> Tensor:
         """The mean rate ``[batch]`` of spike counts ``[batch, neurons]`` as a share of the critic's highest."""
-        return counts.mean(-1) / (_highest_rate(self.neuron(critic)) * self.sim_steps)
+        return counts.mean(-1) / (highest_rate(self.neuron(critic)) * self.sim_steps)
 
     def joined(self, windows: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
         """What plastic connections saw in several windows between two changes of weights, each a step of its own."""
@@ -334,7 +357,7 @@ def _in_a_row(parts: list[Seen]) -> Seen:
     return Seen(torch.cat([part.pre for part in parts if isinstance(part.pre, Tensor)]), post)
 
 
-def _highest_rate(neurons: AnyNeuron) -> float:
+def highest_rate(neurons: AnyNeuron) -> float:
     """The most spikes that a neuron can fire in a simulation step, on average."""
     highest = getattr(neurons, "rate_max", None)
     return 1 / (1 + getattr(neurons, "refractory_steps", 0)) if highest is None else float(highest)

@@ -127,10 +127,21 @@ class SpikingLayer(nn.Module):
             spikes = spike_trains(current.flatten(1), steps, window, start)
             if spikes is not None:
                 return spikes.view(steps, *shape)
-        state = self.neurons.init_state(shape[0])
-        if start is not None:
-            state = state._replace(v=torch.zeros_like(state.v) + start)
-        return self.neurons.scan(current.expand(steps, *shape), state)[0]
+        return self.neurons.scan(current.expand(steps, *shape), self._rest(shape[0]))[0]
+
+    def _rest(self, batch: int) -> Any:
+        """The state before the first step."""
+        state, start = self.neurons.init_state(batch), self._start()
+        return state if start is None else state._replace(v=torch.zeros_like(state.v) + start)
+
+    def potentials(self, current: Tensor) -> Tensor:
+        """The neurons' potentials after each step ``[time, batch, *shape]``; ``current`` is as for :meth:`trains`."""
+        state = self._rest(current.shape[1])
+        found: list[Tensor] = []
+        for now in current.expand(self.settings.sim_steps, *current.shape[1:]):
+            _, state = self.neurons(now, state)
+            found.append(state[0])
+        return torch.stack(found)
 
     def counts(self, current: Tensor, again: Callable[[], Tensor] | None = None) -> Tensor:
         """Spikes of the whole window ``[batch, *shape]``.
@@ -244,6 +255,16 @@ class LayeredNetwork(nn.Module):
             arriving, steady = layer.trains(self._current(layer, arriving, steady)), False
             trains.append(arriving)
         return trains
+
+    def potentials(self, x: Tensor) -> list[Tensor]:
+        """The potentials of each layer after each step ``[time, batch, *shape]`` for inputs ``[batch, ...]``."""
+        found: list[Tensor] = []
+        arriving, steady = self._first_input(x)
+        for layer in self.spiking_layers():
+            current = self._current(layer, arriving, steady)
+            found.append(layer.potentials(current))
+            arriving, steady = layer.trains(current), False
+        return found
 
     if TYPE_CHECKING:
 

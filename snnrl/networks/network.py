@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 
@@ -66,7 +67,8 @@ class Network(Structure):
             window: simulation steps during which weights stand still, after which rules change them. A long window is
                 faster; without learning the whole run is one.
             record: names of state variables for each population, ``"spikes"`` among them; the spikes of all neurons
-                unless given. Other variables make their population go step by step.
+                unless given. Other variables make their population go step by step. Of a connection ``"weight"``:
+                ``{"input to output": ("weight",)}`` keeps the weights with which each step is run.
             record_every: keep every so many steps.
             record_limit: bytes that the recording may take.
             clamp: neurons that fire, a bool tensor that broadcasts to ``[time, batch, *shape]``. It replaces what
@@ -77,7 +79,8 @@ class Network(Structure):
         Numbers may have any real dtype; they are cast to that of the neurons.
 
         Returns:
-            The recording, by population and variable ``[time, batch, *shape]``, and the state after the run.
+            The recording, by population and variable ``[time, batch, *shape]``, by connection and ``"weight"``
+            ``[time, *weight_shape]``; and the state after the run.
 
         Raises:
             ConfigError: an unknown name, a shape that does not fit, input that is not finite or on another device than
@@ -91,7 +94,7 @@ class Network(Structure):
             require(len(leaf) == given.batch, "state", f"{len(leaf)} rows", f"of {given.batch} rows, as the inputs are")
         wanted = dict.fromkeys(self.neurons, ("spikes",)) if record is None else record
         recorder = Recorder(wanted, record_every, record_limit)
-        recorder.check(self.shapes, list(self.neurons), state.neurons, given.time, given.batch)
+        self._check(recorder, given, state)
         given = given.cast({name: own[0].dtype for name, own in zip(self.neurons, state.neurons, strict=True)})
         learning = self.training and len(self.rules) > 0
         if learning:
@@ -102,12 +105,17 @@ class Network(Structure):
         for first in range(0, given.time, stride):
             last = min(first + stride, given.time)
             part = WindowRun(self, given.between(first, last), state, recorder, learning=learning)
+            recorder.take_weights(last - first)
             part.run(self.loops)
             if learning:
                 steps = slice(first // given.length, last // given.length)
                 part.learn(ThirdFactor(None if third is None else third[steps]))
             state = part.state()
         return recorder.stacked(), compact(state)
+
+    def _check(self, recorder: Recorder, given: NetworkInput, state: NetworkState) -> None:
+        weights = {edge.key: self.connection(edge).weight for edge in self.edges if self.has_weights(edge)}
+        recorder.check(self.shapes, list(self.neurons), state.neurons, weights, given.time, given.batch)
 
     def observe(
         self, given: NetworkInput, state: NetworkState
@@ -126,6 +134,19 @@ class Network(Structure):
         window = WindowRun(self, given, state, recorder, learning=self.training)
         window.run(self.loops)
         return window.spikes, window.seen() if self.training else {}, window.state()
+
+    def recorded(self, given: NetworkInput, state: NetworkState, wanted: Mapping[str, Sequence[str]]) -> Recording:
+        """What chosen variables were in one window, in which nothing is learned; arguments as for :meth:`observe`.
+
+        Args:
+            given: what comes in.
+            state: before the window.
+            wanted: names of variables for each population, as for :meth:`run`.
+        """
+        recorder = Recorder(wanted, 1, sys.maxsize)
+        self._check(recorder, given, state)
+        WindowRun(self, given, state, recorder, learning=False).run(self.loops)
+        return recorder.stacked()
 
     def compile(self, *args: object, **kwargs: object) -> None:
         """Compile the step of every population by ``torch.compile``, whose arguments these are.

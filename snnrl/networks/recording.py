@@ -14,14 +14,14 @@ from snnrl.settings import is_whole
 from snnrl.state import State
 
 Recording = dict[str, dict[str, Tensor]]
-"""By population and variable: ``[time, batch, *shape]``."""
+"""By population and variable ``[time, batch, *shape]``; by connection and ``weight`` ``[time, *weight_shape]``."""
 
 
 class Recorder:
     """Collects chosen variables.
 
     Args:
-        wanted: names of variables for each population.
+        wanted: names of variables for each population, and ``weight`` for connections.
         every: keep every so many steps.
         limit: bytes that the recording may take.
 
@@ -39,17 +39,31 @@ class Recorder:
         self.every, self.limit = every, limit
         self.done = 0
         self.kept: dict[str, dict[str, _Track]] = {}
+        self._weights: Mapping[str, Tensor] = {}
 
     def check(
-        self, shapes: Mapping[str, tuple[int, ...]], names: Sequence[str], states: State, steps: int, batch: int
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        names: Sequence[str],
+        states: State,
+        weights: Mapping[str, Tensor],
+        steps: int,
+        batch: int,
     ) -> None:
         """Raise :class:`~snnrl.errors.ConfigError` for what does not exist and for what would be too large."""
+        self._weights = weights
         fields = dict(zip(names, (state._fields for state in states), strict=True))
         state_of = dict(zip(names, states, strict=True))
         kept, need = math.ceil(steps / self.every), 0
         for name, variables in self.wanted.items():
+            if name in weights:
+                for variable in variables:
+                    if variable != "weight":
+                        raise ConfigError(f"record.{name}={variable}: {did_you_mean(variable, ['weight'])}")
+                    need += kept * weights[name].nbytes
+                continue
             if name not in fields:
-                raise ConfigError(f"record={name}: {did_you_mean(name, names)}")
+                raise ConfigError(f"record={name}: {did_you_mean(name, [*names, *weights])}")
             for variable in variables:
                 if variable != "spikes" and variable not in fields[name]:
                     raise ConfigError(f"record.{name}={variable}: {did_you_mean(variable, ['spikes', *fields[name]])}")
@@ -75,6 +89,14 @@ class Recorder:
             for variable, track in self.kept.get(name, {}).items():
                 value = spikes if variable == "spikes" else getattr(state, variable)
                 track.add(value.unsqueeze(0), whole=True)
+
+    def take_weights(self, steps: int) -> None:
+        """Keep the weights during the window's steps, before rules change them at its end."""
+        kept = len(range(-self.done % self.every, steps, self.every))
+        for name in self.wanted:
+            if kept and name in self._weights and "weight" in self.kept[name]:
+                weight = self._weights[name].detach()
+                self.kept[name]["weight"].add(weight.expand(kept, *weight.shape), whole=False)
 
     def advance(self, steps: int) -> None:
         """The window is over."""

@@ -172,6 +172,10 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
         """The edges that learn."""
         return [edge for edge in self.edges if edge.key in self.rules]
 
+    def has_weights(self, edge: Edge) -> bool:
+        """Whether what carries an edge's spikes has weights."""
+        return isinstance(self.connections[edge.key], Connection)
+
     def summary(self) -> str:
         """Populations and connections as a table.
 

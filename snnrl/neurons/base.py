@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.neurons.settings import FINITE, Limits, Value, at_least, number
-from snnrl.settings import refuse_unknown
+from snnrl.settings import accepted, refuse_unknown, settings_text
 from snnrl.surrogate import Surrogate, make_surrogate, tracing
 from snnrl.traces import decay_factor, decay_trace
 from snnrl.types import Saved, Setting
@@ -166,6 +166,12 @@ class Neuron(nn.Module, ABC, Generic[S]):
         if isinstance(tau, Tensor):  # of a long time constant float32 would not tell it from 0
             return -torch.expm1(-self.dt / _wide(tau)).to(tau.dtype)
         return 1 - math.exp(-self.dt / tau)
+
+    def extra_repr(self) -> str:
+        """The settings, as torch shows them within the representation of a module."""
+        known = [name for name in accepted(type(self)) if name != "shape"]
+        kept = {name: self.value(name) if name in self._settings else self.__dict__.get(name) for name in known}
+        return settings_text({"shape": self.shape, **kept})
 
     def zeros(self, batch: int) -> Tensor:
         """A leaf of the state ``[batch, *shape]`` that is 0, in the dtype and on the device of the neurons."""

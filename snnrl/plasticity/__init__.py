@@ -13,10 +13,11 @@ from snnrl.plasticity.base import (
 from snnrl.plasticity.delta_rule import DeltaRule, DeltaRuleState
 from snnrl.plasticity.e_prop import EProp, EPropState
 from snnrl.plasticity.first_spike import FirstSpikeState, FirstSpikeSTDP
+from snnrl.plasticity.habituation import Habituation
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
 from snnrl.plasticity.prediction import LinearCritic, LinearCriticState, MovingAverage, TemporalDifference
-from snnrl.plasticity.returns import ReturnScale, ValueRange
+from snnrl.plasticity.returns import LARGEST_VALUE, ReturnScale, ValueRange
 from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, Rmax
 from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
 from snnrl.plasticity.three_factor import EligibilityState, ThreeFactor
@@ -28,6 +29,7 @@ RULES: Registry[AnyRule] = Registry("rule", "snnrl.plasticity.base:Rule", "plast
 """Plasticity rules by the names that recipes give them; see :class:`~snnrl.settings.Registry`."""
 
 __all__ = [
+    "LARGEST_VALUE",
     "MSTDP",
     "MSTDPET",
     "RULES",
@@ -41,6 +43,7 @@ __all__ = [
     "EligibilityState",
     "FirstSpikeSTDP",
     "FirstSpikeState",
+    "Habituation",
     "Hebbian",
     "HebbianState",
     "Homeostasis",

@@ -12,6 +12,8 @@ from snnrl.settings import KnownSettings
 
 MARGIN = 0.1
 """By what share of the returns' range the critic's reaches beyond it, on either side."""
+LARGEST_VALUE = 1 + MARGIN
+"""In units of return: how far from zero a range reaches that lies around zero."""
 
 
 class ValueRange(NamedTuple):

@@ -24,7 +24,8 @@ class TruncatedThreeFactor(ThreeFactor):
     AAMAS). Episodes that end are told by ``continuing`` alone: rows of the state cannot be reset.
 
     Args:
-        decay: factor by which eligibility shrinks from one step of the third factor to the next, in [0, 1].
+        decay: factor by which eligibility shrinks from one step of the third factor to the next, in [0, 1). The
+            coincidences of the last ``log(cutoff) / log(decay)`` steps are kept, 37 by default, 390 at 0.99.
         tau_pre: time constant of the presynaptic trace in ms.
         postsynaptic_floor: added to postsynaptic spikes, so that the synapses of silent neurons learn as well.
         learning_rate: by which changes are multiplied.
@@ -48,6 +49,7 @@ class TruncatedThreeFactor(ThreeFactor):
         super().__init__(
             decay, tau_pre=tau_pre, postsynaptic_floor=postsynaptic_floor, learning_rate=learning_rate, dt=dt
         )
+        require(decay < 1, "decay", decay, "below 1, or nothing is ever forgotten; three_factor takes 1")
         require(0 < cutoff <= 1, "cutoff", cutoff, "in (0, 1]")
         self.cutoff = cutoff
 

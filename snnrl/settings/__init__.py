@@ -6,7 +6,15 @@ Parts of them that are classes of their own, such as a neuron, are a :func:`part
 """
 
 from snnrl.settings.building import annotated, build, check_arguments, of_signature
-from snnrl.settings.constructor import FixedSettings, KnownSettings, accepted, missing, refuse_unknown, required
+from snnrl.settings.constructor import (
+    FixedSettings,
+    KnownSettings,
+    accepted,
+    missing,
+    refuse_unknown,
+    required,
+    settings_text,
+)
 from snnrl.settings.declared import Declaration, changed_settings, declarations, part, setting
 from snnrl.settings.help import help_text
 from snnrl.settings.parts import Part, read_part
@@ -47,6 +55,7 @@ __all__ = [
     "require_whole",
     "required",
     "setting",
+    "settings_text",
     "unknown",
     "wrong",
 ]

@@ -55,6 +55,7 @@ class _Making(ABCMeta):
     def __call__(cls, *args: object, **settings: Setting) -> object:
         made = super().__call__(*args, **settings)
         vars(made)["_made"] = True
+        vars(made)["_chosen"] = _chosen(cls.__signature__, args, settings)
         return made
 
     @property
@@ -82,6 +83,48 @@ class FixedSettings(metaclass=_Making):
             if name in self.FIXED or not kept:
                 raise ConfigError(f"{name}={shown(value)}: cannot be changed, make a new {type(self).__name__}")
         super().__setattr__(name, value)
+
+    def extra_repr(self) -> str:
+        """The settings, as torch shows them within the representation of a module."""
+        chosen: dict[str, Setting] = self.__dict__.get("_chosen", {})
+        return settings_text({name: self.__dict__.get(name, value) for name, value in chosen.items()})
+
+
+def settings_text(settings: Settings) -> str:
+    """Settings in a line: numbers and words as they are, of arrays the shape; what is ``None`` or else is left out.
+
+    >>> settings_text({"pre": 4, "norm": None, "bounds": (0.0, 1.0), "kind": "hard"})
+    "pre=4, bounds=(0.0, 1.0), kind='hard'"
+    """
+    return ", ".join(f"{name}={text}" for name, value in settings.items() if (text := _text(value)))
+
+
+def _text(value: object) -> str:
+    plain = (bool, int, float, str)
+    if isinstance(value, _Shape):
+        return f"<{tuple(value)}>"
+    if isinstance(value, plain) or (isinstance(value, tuple) and all(isinstance(each, plain) for each in value)):
+        return repr(value)
+    shape, number = getattr(value, "shape", None), getattr(value, "item", None)
+    if shape is None or number is None:
+        return ""
+    return f"<{tuple(shape)}>" if len(shape) else f"{number():g}"
+
+
+class _Shape(tuple[int, ...]):
+    """The shape of an array that was given; the array itself is not kept."""
+
+
+def _chosen(signature: inspect.Signature, args: tuple[object, ...], settings: Settings) -> dict[str, Setting]:
+    """What a constructor was given or takes by default, by name, as far as it can be shown."""
+    bound = signature.bind(*args, **settings)
+    bound.apply_defaults()
+    found: dict[str, Setting] = {}
+    for name, value in bound.arguments.items():
+        rest = signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
+        found |= value if rest else {name: value}
+    shapes = {name: _Shape(value.shape) for name, value in found.items() if hasattr(value, "shape")}
+    return {name: value for name, value in {**found, **shapes}.items() if _text(value)}
 
 
 @cache

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, for_evaluation
-from snnrl.training.evaluation import AT_THE_END, WHILE_TRAINING, Evaluation, evaluate
+from snnrl.envs.seeding import AT_THE_END, WHILE_TRAINING
+from snnrl.training.checkpoints import taking_over
+from snnrl.training.evaluation import Evaluation, evaluate
 from snnrl.training.progress import evaluating_note
 from snnrl.training.summary import Summary, bootstrap_interval
 from snnrl.training.task import Between, Evaluated, Finished, Task
@@ -63,6 +66,13 @@ class EnvironmentTask(Task[A]):
     def make_model(cls, config: RunConfig, device: torch.device, saved: Saved | None = None) -> A:
         return cls.make_agent(config.agent, config.env, config.seed, device, config.num_envs if saved is None else 1)
 
+    @classmethod
+    def load_model(cls, config: RunConfig, saved: Saved, device: str = "auto") -> A:
+        agent = super().load_model(config, saved, device)
+        with taking_over():
+            agent.num_timesteps, agent.epoch = int(saved["steps"]), int(saved.get("epoch", 0))
+        return agent
+
     def note(self, return_: float, length: int) -> None:
         """Take down an episode of training that ended."""
         self.episodes += 1
@@ -80,6 +90,8 @@ class EnvironmentTask(Task[A]):
             "rollout/return_mean": float(np.mean(returns)),
             "rollout/length_mean": float(np.mean(lengths)),
             "rollout/episodes": float(self.episodes),
+            **_spread("rollout/return", returns),
+            **_spread("rollout/length", lengths),
         }
 
     def check_evaluation(self) -> None:
@@ -150,10 +162,21 @@ def _success(found: Evaluation, above: float | None) -> dict[str, float]:
     return {} if above is None else {"eval/success_rate": float((found.returns > above).mean())}
 
 
+def _spread(name: str, values: Sequence[float] | NDArray[np.float64] | NDArray[np.int64]) -> dict[str, float]:
+    """The tenth, half and nine tenths of values."""
+    found = np.percentile(values, _SHARES)
+    return {f"{name}_p{share}": float(value) for share, value in zip(_SHARES, found, strict=True)}
+
+
+_SHARES = (10, 50, 90)
+
+
 def _metrics(found: Evaluation) -> dict[str, float]:
     return {
         "eval/return_mean": float(found.returns.mean()),
         "eval/return_std": float(found.returns.std()),
         "eval/length_mean": float(found.lengths.mean()),
+        **_spread("eval/return", found.returns),
+        **_spread("eval/length", found.lengths),
         **({"eval/cut_episodes": float(found.cut)} if found.cut else {}),
     }

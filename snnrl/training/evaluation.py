@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from snnrl.agents.base import permitted
 from snnrl.envs import LONGEST, EnvConfig, EpisodeStats, env_seeds, for_evaluation, has_limit, make_envs
+from snnrl.envs.seeding import AFTERWARDS
 from snnrl.envs.types import start
 from snnrl.types import Action, Observation, PolicyState
-
-WHILE_TRAINING, AT_THE_END, AFTERWARDS = range(3)
-"""The epochs of the ``eval`` seed stream: no two kinds of evaluation play the same episodes."""
 
 
 class Stopped(Exception):  # noqa: N818

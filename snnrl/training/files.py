@@ -37,6 +37,9 @@ class History:
     def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
         """Rows hold numbers only."""
 
+    def histograms(self, values: Mapping[str, NDArray[np.float32]], step: int) -> None:
+        """Rows hold numbers only."""
+
     def close(self, summary: Summary | None = None) -> None:
         """There is nothing to close."""
 
@@ -168,6 +171,7 @@ class RunFiles:
             self._path,
             self._settings,
             name=self._path.name,
+            wandb=self._settings.get("wandb") or {},
             resume_id=self.wandb_id,
             purge_step=steps + 1 if steps else None,
         )

@@ -48,6 +48,9 @@ class Logger(Protocol):
     def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
         """Record a picture, ``[height, width, 3]``, where the place shows pictures."""
 
+    def histograms(self, values: Mapping[str, NDArray[np.float32]], step: int) -> None:
+        """Record how values are distributed, by name, where the place shows that."""
+
     def close(self, summary: Settings | None = None) -> None:
         """End the record, with the results of the whole run where the place has room for them."""
 
@@ -80,6 +83,9 @@ class JsonlLogger:
     def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
         """The file holds numbers only, so the picture is not written."""
 
+    def histograms(self, values: Mapping[str, NDArray[np.float32]], step: int) -> None:
+        """The file holds numbers only, so histograms are not written."""
+
     def fileno(self) -> int:
         """The file's descriptor."""
         return self._file.fileno()
@@ -108,12 +114,24 @@ class TensorBoardLogger:
         folder: for the event files.
         purge_step: TensorBoard hides what earlier sessions wrote at this step and after; a run that is resumed
             after step ``s`` gives ``s + 1``.
+        config: the settings of the run, its hyperparameters there.
     """
 
-    def __init__(self, folder: str | Path, purge_step: int | None = None) -> None:
+    def __init__(self, folder: str | Path, purge_step: int | None = None, config: Settings | None = None) -> None:
         from torch.utils.tensorboard import SummaryWriter
+        from torch.utils.tensorboard.summary import hparams
 
         self._writer = SummaryWriter(str(folder), purge_step=purge_step)
+        self._ended: object = None
+        if config:
+            score = f"{config['split']}/accuracy" if "split" in config else "eval/return_mean"
+            *begun, self._ended = hparams(_flat(config), {score: math.nan})
+            for each in begun:
+                self._write(each)
+
+    def _write(self, record: object) -> None:
+        assert self._writer.file_writer is not None
+        self._writer.file_writer.add_summary(record)
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Write one scalar a metric."""
@@ -124,10 +142,18 @@ class TensorBoardLogger:
         """Write one image."""
         self._writer.add_image(name, image, step, dataformats="HWC")
 
+    def histograms(self, values: Mapping[str, NDArray[np.float32]], step: int) -> None:
+        """Write one histogram each."""
+        for name, each in values.items():
+            if np.isfinite(each).all() and each.size:
+                self._writer.add_histogram(name, each, step)
+
     def close(self, summary: Settings | None = None) -> None:
         """Write ``summary`` as a text, and the files to their end."""
         if summary:
             self._writer.add_text("summary", "\n".join(f"- {key}: {value}" for key, value in summary.items()))
+            if self._ended is not None:
+                self._write(self._ended)
         self._writer.close()
 
 
@@ -142,8 +168,9 @@ class WandbLogger:
     Args:
         run_dir: the files go to ``run_dir/wandb``.
         config: the settings of the run.
-        project: the wandb project.
-        name: the run's name there; wandb invents one by default.
+        project: the wandb project, unless ``chosen`` or ``WANDB_PROJECT`` name one.
+        name: the run's name there, likewise.
+        chosen: project, name, group and tags that the run's settings name, which come before wandb's variables.
         resume_id: the :attr:`id` of the run to go on with.
     """
 
@@ -154,6 +181,7 @@ class WandbLogger:
         project: str = "snnrl",
         name: str | None = None,
         resume_id: str | None = None,
+        chosen: Settings | None = None,
     ) -> None:
         import wandb
 
@@ -168,6 +196,7 @@ class WandbLogger:
             "resume": "allow" if resume_id else None,
             "reinit": "create_new",
             **_not_set({"dir": str(run_dir), "project": project, "name": name}),
+            **{key: value for key, value in (chosen or {}).items() if value},
             "settings": wandb.Settings(**_not_set({**_WANDB_SETTINGS, "finish_timeout": _WANDB_FINISH_SECONDS})),
         }
         if mode in ("offline", "dryrun", "disabled"):
@@ -196,6 +225,13 @@ class WandbLogger:
         import wandb
 
         self._send({name: wandb.Image(image)}, step)
+
+    def histograms(self, values: Mapping[str, NDArray[np.float32]], step: int) -> None:
+        """Send histograms of 64 bins."""
+        import wandb
+
+        whole = {name: each for name, each in values.items() if each.size and np.isfinite(each).all()}
+        self._send({name: wandb.Histogram(np_histogram=np.histogram(each, 64)) for name, each in whole.items()}, step)
 
     def _send(self, content: Settings, step: int) -> None:
         if self._lost:
@@ -244,6 +280,7 @@ def make_loggers(
     *,
     project: str = "snnrl",
     name: str | None = None,
+    wandb: Settings | None = None,
     resume_id: str | None = None,
     purge_step: int | None = None,
 ) -> list[Logger]:
@@ -257,15 +294,16 @@ def make_loggers(
         config: the settings of the run, for wandb.
         project: see :class:`WandbLogger`, as for ``name`` and ``resume_id``.
         name: the run's name.
+        wandb: project, name, group and tags that the run's settings name.
         resume_id: the wandb run to go on with.
         purge_step: see :class:`TensorBoardLogger`.
     """
     loggers: list[Logger] = []
     for asked in validate_logger_names(names):
         if asked == "tensorboard":
-            loggers.append(TensorBoardLogger(Path(run_dir) / "tensorboard", purge_step))
+            loggers.append(TensorBoardLogger(Path(run_dir) / "tensorboard", purge_step, config))
         else:
-            loggers.append(WandbLogger(run_dir, config, project, name, resume_id))
+            loggers.append(WandbLogger(run_dir, config, project, name, resume_id, wandb))
     return loggers
 
 
@@ -274,6 +312,17 @@ def _open_unlinked(path: str, flags: int) -> int:
     if os.path.islink(path):
         raise ConfigError(f"{path}: is a symbolic link, which is not written to; must be a file of the run's own")
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def _flat(settings: Settings, prefix: str = "") -> dict[str, Setting]:
+    """Settings by their dotted names, as TensorBoard takes hyperparameters: numbers, truth values and text."""
+    found: dict[str, Setting] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value if isinstance(value, (bool, int, float, str)) else str(value)
+    return found
 
 
 def _number(value: float) -> int | float | None:

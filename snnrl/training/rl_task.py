@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from snnrl.agents import AnyAgent, make_agent
+from snnrl.agents.look import Look
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, env_seeds, make_envs, spaces_of
 from snnrl.spaces.leaves import Space
@@ -92,6 +93,9 @@ class RLTask(EnvironmentTask[AnyAgent]):
     def row(self) -> Mapping[str, float]:
         return {**super().row(), **self.model.logger.take()}
 
+    def look(self) -> Look:
+        return self.model.look(self._rollout.state)
+
     def _check_memory(self, config: RunConfig) -> None:
         """Raise a ConfigError where so many environments, or the agent's state for them, do not fit into memory."""
         number, space = config.num_envs, self.model.observation_space
@@ -110,6 +114,7 @@ class RLTask(EnvironmentTask[AnyAgent]):
         seeds = env_seeds(self.config.seed, "train", epoch, self.config.num_envs)
         self._rollout = Rollout(self.model, self.envs, self.config.env, seeds)
         self.model.num_timesteps = steps
+        self.model.anneal(min(steps / self.total, 1.0))
 
     def step(self) -> Step:
         """Act once in all environments, and learn."""

@@ -66,6 +66,11 @@ class Rollout:
         episodes = self._stats.update(reward, terminated, truncated, self._feedback.reset)
         return Stepped(int((~self._feedback.reset).sum()), episodes, metrics)
 
+    @property
+    def state(self) -> object:
+        """The agent's training state."""
+        return self._state
+
     def variables(self, stepped: Stepped) -> Info:
         """The last step as stable-baselines3's callbacks see one, in ``locals``.
 

@@ -73,11 +73,15 @@ class GracefulShutdown:
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal where there is no state to save; ``number`` is its own."""
+    """A signal where there is no state to save; ``number`` is its own.
+
+    Attributes:
+        so_far: what is said of what was written.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
-        self.number = number
+        self.number, self.so_far = number, ""
 
 
 @contextmanager
@@ -115,7 +119,7 @@ def stoppable(command: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str
             with interruptible():
                 return command(words)
         except Interrupted as interrupted:
-            print(f"stopped by {interrupted}", file=sys.stderr)
+            print(f"stopped by {interrupted}{interrupted.so_far}", file=sys.stderr)
             return 128 + interrupted.number
 
     return run

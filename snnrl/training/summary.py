@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from snnrl.intervals import bootstrap_interval as bootstrap_interval
 from snnrl.textfiles import write_text
 from snnrl.types import Settings
 
+_COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _PACKAGES = ("snnrl", "torch", "torchvision", "gymnasium", "ale-py", "numpy")
 
 
@@ -31,21 +31,40 @@ def versions() -> dict[str, str]:
     return found
 
 
+def git_commit(folder: Path | None = None) -> str | None:
+    """The commit of the git repository that a folder lies in, if it does; files are read, git is not run.
+
+    >>> git_commit(Path("/"))
+
+    Args:
+        folder: ``None`` is the one that the program works in.
+    """
+    try:
+        here = Path.cwd() if folder is None else folder
+        place = next((each / ".git" for each in (here, *here.parents) if (each / ".git").exists()), None)
+        if place is None:
+            return None
+        if place.is_file():  # a work tree of its own, or a submodule
+            place = (place.parent / place.read_text(encoding="utf-8").removeprefix("gitdir:").strip()).resolve()
+        head = (place / "HEAD").read_text(encoding="utf-8").strip()
+        if not head.startswith("ref:"):
+            return head if _COMMIT.fullmatch(head) else None
+        name = head.removeprefix("ref:").strip()
+        common = place / "commondir"
+        homes = [place, place / common.read_text(encoding="utf-8").strip()] if common.is_file() else [place]
+        for home in homes:
+            if (home / name).is_file():
+                found = (home / name).read_text(encoding="utf-8").strip()
+                return found if _COMMIT.fullmatch(found) else None
+        for home in homes:
+            if (home / "packed-refs").is_file():
+                rows = [line.split() for line in (home / "packed-refs").read_text(encoding="utf-8").splitlines()]
+                return next((row[0] for row in rows if row[1:] == [name] and _COMMIT.fullmatch(row[0])), None)
+    except (OSError, ValueError):
+        return None
+    return None
+
+
 def write_json(path: Path, content: Settings) -> None:
     """Write ``content`` so that a reader, or a run killed meanwhile, finds the old file or the whole new one."""
     write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def bootstrap_interval(returns: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean (percentile method, 10,000 resamples; Efron & Tibshirani 1993, ch. 13).
-
-    A single value, or equal ones, have no spread to resample: both ends are the mean.
-    """
-    from scipy.stats import bootstrap  # here, since it takes half a second to import
-
-    if len(returns) < 2 or np.ptp(returns) == 0:
-        return float(returns.mean()), float(returns.mean())
-    found = bootstrap(
-        (returns,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(seed)
-    ).confidence_interval
-    return float(found.low), float(found.high)

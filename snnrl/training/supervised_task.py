@@ -169,12 +169,12 @@ class SupervisedTask(Task[Learner]):
         """Write each picture into ``folder`` and send it to the loggers."""
         if not self.config.plot or self._found is None:
             return
-        from snnrl.learners.pictures import accuracy_curve, confusion_matrix, save_figure
+        from snnrl.plot import accuracy_curve, confusion, save_figure
 
         few = self.data.held.first(LOOK)
         with draws_apart(self.model, self.config.seed):
             figures = dict(self.model.figures(few.images, few.labels))
-        figures["confusion"] = confusion_matrix(self._found)
+        figures["confusion"] = confusion(self._found.cpu().numpy())
         figures["accuracy"] = accuracy_curve(self._curve, self.config.split)
         for name, figure in figures.items():
             image = save_figure(figure, folder / f"{name}.png")

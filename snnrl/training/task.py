@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeAlias, Type
 import torch
 from torch import Tensor, nn
 
+from snnrl.agents.look import Look, weights_of
 from snnrl.training.callbacks import NO_CALLBACK, Callback
 from snnrl.training.checkpoints import CheckpointStore, check_architecture, taking_over
 from snnrl.training.device import choose_device, told
@@ -213,6 +214,10 @@ class Task(ABC, Generic[M]):
     def picture(self, folder: Path, loggers: list[Logger], steps: int) -> None:
         """Draw what was learned, where that is asked for."""
         return
+
+    def look(self) -> Look:
+        """What there is to see in the model at an evaluation, besides its score."""
+        return Look({}, weights_of(self.model))
 
     def payload(self) -> Saved:
         """What a checkpoint holds besides the model and what every run has."""

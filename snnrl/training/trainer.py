@@ -27,7 +27,7 @@ from snnrl.training.memory import FreeMemory
 from snnrl.training.metrics import RunningMetrics
 from snnrl.training.progress import Progress
 from snnrl.training.shutdown import GracefulShutdown
-from snnrl.training.summary import Summary, versions
+from snnrl.training.summary import Summary, git_commit, versions
 from snnrl.training.task import AnyTask, Finished, architecture, generator_of
 from snnrl.types import Saved
 
@@ -130,6 +130,8 @@ class Trainer:
         self.evaluation: Evaluation | Tensor | None = None
         self.training_clock, self.wall_clock = Clock(), Clock()
         self.history = History()
+        self._warned: set[str] = set()
+        self._commit = git_commit()
         self.loggers: list[Logger] = [self.history]
         folder = self.settings.run_dir if run_dir is None else Path(run_dir)
         self.files: Files = (
@@ -205,7 +207,7 @@ class Trainer:
         logged_seconds, logged_steps = self.training_clock.seconds, self.steps
         while self.steps < task.total:
             self._stop_if_asked()
-            if self.steps // settings.eval_every > self.evaluated_at // settings.eval_every:
+            if self._evaluation_is_due():
                 self._evaluate()
             self.training_clock.start()
             stepped = task.step()
@@ -219,6 +221,8 @@ class Trainer:
                 self._log({**task.row(), **metrics.take(), f"time/{task.key}_per_second": rate})
             memory.release_when_due()
             self.training_clock.stop()
+            if self._evaluates and (self._evaluation_is_due() or self.steps >= task.total):
+                self._look()  # before a checkpoint, after which a task begins anew
             if not stepped.proceed:
                 return
             due = _passed(settings.checkpoint_every, before, self.steps) and task.can_checkpoint
@@ -240,6 +244,24 @@ class Trainer:
         with self._writing():
             for logger in self.loggers:
                 logger.log(metrics, self.steps)
+
+    def _evaluation_is_due(self) -> bool:
+        every = self.settings.eval_every
+        return self.steps // every > self.evaluated_at // every
+
+    def _look(self) -> None:
+        """Look into the model: metrics for the log, histograms for loggers that take some, and each warning once."""
+        seen = self.task.look()
+        if seen.metrics:
+            self._log(seen.metrics)
+        if self.files.run_dir is not None:
+            with self._writing():
+                for logger in self.loggers:
+                    logger.histograms(seen.values, self.steps)
+        for warning in seen.warnings:
+            if warning.partition(" in ")[0] not in self._warned:
+                self._warned.add(warning.partition(" in ")[0])
+                self.progress.message(f"{self._reached()}: {warning}")
 
     def _evaluate(self) -> None:
         """An evaluation on the way; the best one's weights are kept."""
@@ -268,6 +290,7 @@ class Trainer:
             self.task.rate: round(self.steps / max(seconds, 1e-9), 1),
             "device": str(self.task.device),
             "versions": versions(),
+            **({} if self._commit is None else {"git_commit": self._commit}),
         }
         with self._writing():
             self.files.summarise(summary)

@@ -30,6 +30,7 @@ OTHER: dict[str, Any] = {
     "encoder": {"spikes_per_step": 0.5},
     "network": {"critic": {"size": 21}},
     "value_range": [-3.0, 3.0],
+    "value_centre": "zero",
     "temperature": 2.0,
     "gamma": 0.5,
     "trace_lambda": 0.2,
@@ -41,6 +42,7 @@ OTHER: dict[str, Any] = {
     "entropy_coef": 0.5,
     "exploration_bonus": 3.0,
     "exploration_steps": 1,
+    "exploration_end_factor": 0.0,
     "postsynaptic_floor": 0.5,
     "weight_mean": 0.3,
     "weight_std": 0.1,
@@ -53,6 +55,7 @@ OTHER: dict[str, Any] = {
 
 ELSEWHERE = {
     "action_bins": "a Box of actions alone has bins",
+    "habituation": "a neuron for each observation alone has something that is new, test_rstdp_novelty.py",
     "hidden_plasticity": "networks with hidden layers alone have something that it keeps from learning",
     "warmup_steps": "an encoder that has to see random play first, as that of pictures, alone has a warm-up",
 }

@@ -15,6 +15,8 @@ from snnrl.errors import ConfigError
 
 NOOP, FIRE, RIGHT = 0, 1, 2
 GAME = "ALE/SpaceInvaders-v5"
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Of red, green and blue."""
 
 
 @pytest.mark.filterwarnings("ignore:.*Not able to test alternative render modes:UserWarning")
@@ -34,16 +36,23 @@ def test_a_single_game_has_whole_grey_frames() -> None:
     assert env.render() is None
 
 
-def test_the_picture_is_what_was_observed() -> None:
-    env = make_env(EnvConfig(GAME, AtariConfig(frame_skip=3)), render_mode="rgb_array")
+@pytest.mark.parametrize("seed", [0, None])
+def test_the_picture_is_what_was_observed_in_colour(seed: int | None) -> None:
+    env = make_env(EnvConfig(GAME, AtariConfig(frame_skip=3), max_episode_steps=40), render_mode="rgb_array")
     with pytest.raises(ResetNeeded, match="no frame yet"):
         env.render()
-    env.reset(seed=0)
-    frame, *_ = env.step(RIGHT)
-    picture = env.render()
-    assert isinstance(picture, np.ndarray)
-    assert picture.shape == (210, 160, 3)
-    assert (picture == frame.transpose(1, 2, 0)).all()
+    actions, ended = np.random.default_rng(0), True
+    frame, _ = env.reset(seed=seed)
+    for _ in range(100):
+        if ended:
+            frame, _ = env.reset()
+        frame, _, terminated, truncated, _ = env.step(actions.integers(6))
+        ended = terminated or truncated
+        picture = env.render()
+        assert isinstance(picture, np.ndarray)
+        assert picture.shape == (210, 160, 3)
+        assert np.abs(picture @ LUMINANCE - frame[0]).max() <= 1
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 2
     assert env.metadata == {"render_modes": ["rgb_array"], "render_fps": 20}
 
 

@@ -138,7 +138,10 @@ def test_a_recording_in_float64_takes_twice_the_memory() -> None:
     ("make", "message"),
     [
         (lambda: recorded(network(), record={"secnod": ("v",)}), r"^record=secnod: did you mean second\?$"),
-        (lambda: recorded(network(), record={"input": ("spikes",)}), r"^record=input: there are: first, second$"),
+        (
+            lambda: recorded(network(), record={"input": ("spikes",)}),
+            r"^record=input: there are: first, first to second, input to first, second$",
+        ),
         (lambda: recorded(network(), record={"first": ("spike",)}), r"^record.first=spike: did you mean spikes\?$"),
         (
             lambda: recorded(network(), record={"first": ("u",)}),
@@ -217,3 +220,42 @@ def test_the_limit_counts_variables_that_are_wider_than_the_potential() -> None:
 def test_what_cannot_be_recorded_or_modulate_is_refused_in_one_line(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"^{next(iter(wrong))}="):
         network().run({"input": INPUT}, **wrong)
+
+
+def test_weights_are_those_with_which_a_step_was_run() -> None:
+    key, made, state = "input to first", network(rule=STDP()), None
+    recording = recorded(made, record={key: ("weight",), "first": ("spikes",)}, window=5)
+    assert recording[key]["weight"].shape == (20, 3, 4)
+    other = network(rule=STDP())
+    for first in range(0, 20, 5):
+        kept = recording[key]["weight"][first : first + 5]
+        assert all(torch.equal(now, other.connection(other.edges[0]).weight) for now in kept)
+        _, state = other.run({"input": INPUT[first : first + 5]}, state, window=5)
+    assert not torch.equal(recording[key]["weight"][0], recording[key]["weight"][-1])
+
+
+@pytest.mark.parametrize("every", [1, 3, 7, 20])
+def test_weights_are_recorded_by_the_same_stride(every: int) -> None:
+    key = "input to first"
+    whole, some = (
+        recorded(network(rule=STDP()), record={key: "weight"}, window=2, record_every=each) for each in (1, every)
+    )
+    assert torch.equal(some[key]["weight"], whole[key]["weight"][::every])
+
+
+def test_weights_that_a_recording_holds_stay_as_they_were() -> None:
+    made = network()
+    held = recorded(made, record={"input to first": "weight"})["input to first"]["weight"].clone()
+    before = recorded(made, record={"input to first": "weight"})["input to first"]["weight"]
+    made.connection(made.edges[0]).weight.data.add_(1.0)
+    assert torch.equal(before, held)
+
+
+def test_connections_have_weights_and_nothing_else_to_record() -> None:
+    made = network(loop=True)
+    with pytest.raises(ConfigError, match=r"^record.input to first=v: there are: weight$"):
+        recorded(made, record={"input to first": ("v",)})
+    with pytest.raises(ConfigError, match=r"^record=input to frist: did you mean input to first"):
+        recorded(made, record={"input to frist": ("weight",)})
+    with pytest.raises(ConfigError, match=r"^record_limit=100: must be at least"):
+        recorded(made, record={"input to first": ("weight",)}, record_limit=100)

@@ -17,7 +17,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv
 
-from snnrl.agents.trainable import Trainable
+from snnrl.agents.trainable import Layout, Readings, Trainable
 from snnrl.envs import EnvConfig
 from snnrl.integrations.sb3.config import AlgorithmConfig
 from snnrl.integrations.sb3.environments import CLIP, Screen
@@ -229,6 +229,32 @@ class SB3Agent(Trainable, Generic[A, C]):
         if not isinstance(self.policy, SpikingPolicy):
             return None
         return decision_cost(self, gather(self, env, decisions, seed, setting="decisions"))
+
+    def layout(self) -> Layout:
+        from snnrl.integrations.sb3.readings import layout_of
+
+        return layout_of(self.policy, self._translation.actions.names())
+
+    def read(
+        self,
+        observation: Observation,
+        state: PolicyState = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+        *,
+        potentials: bool = False,
+        action_masks: NDArray[np.bool_] | None = None,
+    ) -> tuple[Action, PolicyState, Readings]:
+        from snnrl.integrations.sb3.readings import read_policy
+
+        action, after = self.predict(observation, state, episode_start, deterministic)
+        return action, after, read_policy(self.policy, self.as_seen(observation, after), potentials=potentials)
+
+    def prediction_error(self, raw: float, learned: float, value: float, next_value: float) -> float | None:
+        if self.config.normalise_reward:
+            return None  # the unit of reward is known to the environments of a training alone
+        reward = float(np.sign(raw)) if self._screen is not None else raw
+        return reward + self.config.gamma * next_value - value
 
     def as_seen(self, observation: Observation, state: Array | None) -> Observation:
         """What the policy is given for a batch of observations, ``state`` being what :meth:`predict` returned."""

@@ -61,7 +61,10 @@ def require_network(agent: Settings, network: str, run: object) -> None:
     """
     kind = AGENTS.find(agent.get("name"), "agent.name")
     fits = issubclass(kind, SB3Agent) and read_config(agent).network == network
-    require(fits, "run", run, f"of an algorithm of stable-baselines3 with agent.network={network}")
+    example = "agent=ppo" if network == "spiking" else "agent=ppo_ann"
+    found = f"agent.network={agent['network']}" if issubclass(kind, SB3Agent) else f"agent {agent['name']}"
+    expected = f"a run of stable-baselines3 with agent.network={network}, such as {example}; this one has {found}"
+    require(fits, "run", run, expected)
 
 
 def build(agent: Settings, env: EnvConfig, num_envs: int, seed: int, device: torch.device) -> Built:

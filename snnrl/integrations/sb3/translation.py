@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
 from typing import Literal, NamedTuple, SupportsFloat
 
@@ -154,6 +155,19 @@ class Choices:
             raise ConfigError(
                 f"action space {named(space)}: must be {'continuous' if takes == 'continuous' else _DISCRETE}"
             )
+
+    def names(self) -> list[str]:
+        """What an algorithm's outputs stand for: values, after the place of their number where there are several."""
+        if isinstance(self.space, spaces.Box):
+            return [str(dim) for dim in range(prod(self.space.shape))]
+        if self._combined and len(self._values) > 1:
+            return [", ".join(f"{value:g}" for value in values) for values in product(*self._values)]
+        several = len(self._values) > 1
+        return [
+            f"{dim}: {value:.3g}" if several else f"{value:.3g}"
+            for dim, values in enumerate(self._values)
+            for value in values
+        ]
 
     def __call__(self, action: Array) -> Action:
         """The environment's actions for a batch of the algorithm's."""

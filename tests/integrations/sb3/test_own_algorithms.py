@@ -115,5 +115,5 @@ def test_its_settings_are_checked_by_their_declaration(capsys: pytest.CaptureFix
 def test_an_agent_that_stable_baselines3_does_not_train_has_no_conversion(capsys: pytest.CaptureFixture[str]) -> None:
     assert train(["env=CartPole", "agent=random", "env_steps=8", *QUICK[:-1], "run_dir=run"]) == 0
     assert convert(["run=run"]) == 2
-    expected = "run=run: must be of an algorithm of stable-baselines3 with agent.network=ann"
+    expected = "run=run: must be a run of stable-baselines3 with agent.network=ann, such as agent=ppo_ann"
     assert expected in capsys.readouterr().err

@@ -1,0 +1,161 @@
+"""Atari games learned by one recipe, beside random play, the best constant action and controls.
+
+    python benchmarks/atari_table.py runs/atari --env-steps 200000 --seeds 100
+    python benchmarks/atari_table.py runs/atari --env-steps 200000 --seeds 100 101 102 --variants learned shuffled
+
+Trains each game by its id alone and evaluates games that training did not see. What is finished in the folder is not
+done again, and a run that was stopped goes on where it was: the same command, as often as need be. After each result
+the table of all results in the folder is written to ``benchmarks/results/atari.json`` and printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from snnrl.config import RunConfig
+from snnrl.loading import make_agent_for
+from snnrl.recipes import compose_run
+from snnrl.training.evaluation import evaluate
+from snnrl.training.summary import write_json
+from snnrl.trials import played, train_run
+
+GAMES = (
+    "SpaceInvaders",
+    "Breakout",
+    "Pong",
+    "Freeway",
+    "Asterix",
+    "Seaquest",
+    "BeamRider",
+    "Qbert",
+    "MsPacman",
+    "Assault",
+    "Enduro",
+    "Boxing",
+)
+UNTRAINED = ("random", "constant")
+TRAINED = {
+    "learned": (),
+    "shuffled": ("agent.modulator=shuffled",),
+    "plasticity off": ("agent.plasticity=false", "env_steps=16"),
+    "action values": ("agent=sarsa_frames",),
+}
+TRIAL_GAMES = 3
+"""Games by which the best of the constant actions is chosen."""
+RESULTS = Path(__file__).parent / "results" / "atari.json"
+
+
+class Cell(NamedTuple):
+    """One result of the table."""
+
+    game: str
+    variant: str
+    seed: int
+
+
+def settings(cell: Cell, env_steps: int, episodes: int) -> dict[str, Any]:
+    """Of a run of the cell's game."""
+    variant = TRAINED.get(cell.variant, ())
+    words = [f"env.id=ALE/{cell.game}-v5", f"env_steps={env_steps}", f"seed={cell.seed}", "eval.every=0", "logger=none"]
+    return compose_run([*words, f"eval.episodes={episodes}", "progress=none", *variant])
+
+
+def untrained(cell: Cell, given: dict[str, Any], episodes: int) -> dict[str, Any]:
+    """Mean return of random play, or of the constant action that does best in a few games."""
+    config = RunConfig.from_mapping(given)
+
+    def mean(agent: dict[str, Any], games: int) -> float:
+        player = make_agent_for(config.env, agent, cell.seed)
+        return float(evaluate(player, config.env, episodes=games, seed=cell.seed).returns.mean())
+
+    if cell.variant == "random":
+        return {"best": mean({"name": "random"}, episodes)}
+    actions = range(make_agent_for(config.env, {"name": "random"}).action_space.n)  # type: ignore[attr-defined]
+    trials = [mean({"name": "constant", "action": action}, TRIAL_GAMES) for action in actions]
+    best = int(np.argmax(trials))
+    return {"best": mean({"name": "constant", "action": best}, episodes), "action": best}
+
+
+def trained(cell: Cell, given: dict[str, Any], folder: Path, episodes: int) -> dict[str, Any] | None:
+    """Mean returns of best and of drawn actions; ``None`` if a signal stopped the run."""
+    if train_run(given, folder) is not None:
+        return None
+    kinds = ("best", "sampled")
+    return dict(played(folder, episodes, folder / f"played-{episodes}.json", kinds, given))
+
+
+def cells(games: Sequence[str], variants: Sequence[str], seeds: Sequence[int]) -> Iterator[Cell]:
+    """What costs nothing first, then a seed of all games before the next seed."""
+    for variant in (name for name in UNTRAINED if name in variants):
+        yield from (Cell(game, variant, seeds[0]) for game in games)
+    for seed in seeds:
+        for variant in (name for name in TRAINED if name in variants):
+            yield from (Cell(game, variant, seed) for game in games)
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    """Mean over seeds for each game and variant, best / drawn actions; a result of fewer seeds says how many."""
+    names = [name for name in (*UNTRAINED, *TRAINED) if any(each["variant"] == name for each in found)]
+    lines = [f"| game | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for game in dict.fromkeys(each["game"] for each in found):
+        row = []
+        for name in names:
+            own = [each for each in found if (each["game"], each["variant"]) == (game, name)]
+            parts = [f"{np.mean([each[kind] for each in own if kind in each]):.1f}" for kind in _kinds(own)]
+            row.append(" / ".join(parts) + (f" ({len(own)} seeds)" if len(own) > 1 else ""))
+        lines.append(f"| {game} | {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
+def _kinds(own: Sequence[dict[str, Any]]) -> list[str]:
+    return [kind for kind in ("best", "sampled") if any(kind in each for each in own)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--env-steps", type=int, default=200_000)
+    parser.add_argument("--episodes", type=int, default=32)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[100])
+    parser.add_argument("--games", nargs="+", default=GAMES)
+    parser.add_argument("--variants", nargs="+", choices=(*UNTRAINED, *TRAINED), default=(*UNTRAINED, "learned"))
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    for cell in cells(options.games, options.variants, options.seeds):
+        folder = options.folder / f"{cell.game}-{cell.variant.replace(' ', '-')}-{cell.seed}-{options.env_steps}"
+        result = folder / "result.json" if cell.variant in TRAINED else folder.with_suffix(".json")
+        if result.is_file():
+            continue
+        given, began = settings(cell, options.env_steps, options.episodes), time.time()
+        if cell.variant in UNTRAINED:
+            scores: dict[str, Any] | None = untrained(cell, given, options.episodes)
+        else:
+            scores = trained(cell, given, folder, options.episodes)
+        if scores is None:
+            return
+        result.parent.mkdir(parents=True, exist_ok=True)
+        steps = options.env_steps if cell.variant in TRAINED else 0
+        write_json(result, {**cell._asdict(), "env_steps": steps, **scores, "seconds": round(time.time() - began)})
+        report(options.folder, options.out)
+
+
+def report(folder: Path, out: Path) -> None:
+    """Write and print the table of what the folder has."""
+    paths = sorted([*folder.glob("*.json"), *folder.glob("*/result.json")])
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(out, {"results": found})
+    print(table(found), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""``python -m snnrl.replay run=<dir> out=play.html``: a game of an agent, with its spikes, as one file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from snnrl.cli import PlayOptions, read_options, run_command, usage
+from snnrl.run_settings import DeviceSettings
+from snnrl.settings import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(PlayOptions, DeviceSettings):
+    """Options of the command."""
+
+    out: Path = setting(Path("play.html"), "file to write")
+    episodes: int = setting(1, "how many are played", at_least=1)
+    seconds: float = setting(60.0, "of the game's own time after which the replay ends", above=0, at_most=3600)
+    seed: int = setting(0, "of the environment", at_least=0, at_most=2**31 - 1)
+    deterministic: bool | None = setting(
+        None, "best actions rather than drawn ones", default_text="as the run's own evaluations"
+    )
+
+
+USAGE = usage(
+    "python -m snnrl.replay run=RUN_DIR [out=FILE] [key=value ...]",
+    Options,
+    """
+Writes one page that opens in any browser, without a server and without a network: the game, its spikes, preferences,
+values and weights, to be played, stopped and looked through.
+""",
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command; ``words`` default to the process's own. Returns its exit code."""
+    return run_command(write_replay, USAGE, words)
+
+
+def write_replay(words: Sequence[str]) -> int:
+    """Write the file that the command line asks for.
+
+    Raises:
+        ConfigError: a wrong setting, or a run that cannot be read.
+    """
+    options = read_options(Options, words)
+
+    from snnrl.config import folder
+    from snnrl.textfiles import write_text
+    from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.writable import keeping, require_writable
+    from snnrl.watching.page_files import one_file
+    from snnrl.watching.playables import open_run
+    from snnrl.watching.recorded import Recorded
+
+    out = folder("out", options.out)
+    require_writable(out.parent, "out")
+    leave_cores_to_environments()
+    playable = open_run(options.run, options.checkpoint, options.device, trust=options.trust)
+    game = Recorded(playable, options.episodes, options.seconds, options.seed, options.deterministic)
+    page = one_file(game.messages())
+    with keeping(out.parent):
+        write_text(out, page)
+    print(f"{game.summary}; written to {out}, {len(page.encode()) / 1e6:.1f} MB; open it in a browser")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
