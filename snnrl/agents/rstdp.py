@@ -188,7 +188,14 @@ class RSTDP(ActorCriticAgent):
             rate_scale = partial(self.get_buffer, "learning_rate_scale")
             scales = self.returns, self.td_scale, self.input_scales
             parts = Parts(
-                self.config, self.network, self.code, *scales, self.generator, rate_scale, self._exploration_bonus
+                self.config,
+                self.suited,
+                self.network,
+                self.code,
+                *scales,
+                self.generator,
+                rate_scale,
+                self._exploration_bonus,
             )
             self._step = CompiledStep.of(parts)
         return self._step if self._step is not None and self._step.serves() else None
