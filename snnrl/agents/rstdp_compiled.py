@@ -33,7 +33,7 @@ from snnrl.noise import uniform
 from snnrl.plasticity import LARGEST_VALUE, ReturnScale, RunningScale
 from snnrl.plasticity.returns import MARGIN
 from snnrl.state import State
-from snnrl.types import Array
+from snnrl.types import Array, Saved
 
 _NOTHING: dict[str, Tensor] = {}
 
@@ -74,8 +74,13 @@ class CompiledStep:
         )
         self.sizes = agent.code.get_buffer("_sizes").numpy()
         self.adapt_range = float(encoder.normaliser.adapt_range)
+        self._kept: tuple[dict[str, Tensor], Measured] | None = None
         self.serving = False
         """What :meth:`serves` said last."""
+
+    def __getstate__(self) -> Saved:
+        """Without views of buffers: of a copy they would be of nothing that the copy has."""
+        return {**self.__dict__, "_kept": None}
 
     @classmethod
     def of(cls, agent: Parts) -> CompiledStep | None:
@@ -173,10 +178,14 @@ class CompiledStep:
         return self._decide(activity, feedback, state._replace(network=network), exploring)
 
     def _measured(self) -> Measured:
-        ends = ("lowest", "highest") if self.adapt_range else ("mean", "mean")
-        names = ("_middle", "_reach", "_bounded", "_squash", "count", "mean", "spread", *ends)
-        buffers = map(self.encoder.normaliser.get_buffer, names)
-        return Measured(*_arrays(*(buffer.view(-1) for buffer in buffers)))
+        """The normaliser's buffers as arrays, made anew where a buffer was replaced."""
+        buffers = self.encoder.normaliser._buffers
+        if self._kept is None or any(buffers[name] is not kept for name, kept in self._kept[0].items()):
+            ends = ("lowest", "highest") if self.adapt_range else ("mean", "mean")
+            names = ("_middle", "_reach", "_bounded", "_squash", "count", "mean", "spread", *ends)
+            of = {name: self.encoder.normaliser.get_buffer(name) for name in names}
+            self._kept = of, Measured(*_arrays(*(of[name].view(-1) for name in names)))
+        return self._kept[1]
 
     def _decide(
         self, activity: Activity, feedback: Feedback, state: RSTDPState, exploring: float
