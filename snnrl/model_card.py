@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from snnrl.textfiles import as_yaml
 from snnrl.types import Setting, Settings
@@ -79,7 +79,11 @@ def _scores(summary: Settings) -> list[str]:
         return []
     actions = "best actions" if summary.get("eval/deterministic") else "actions drawn from the policy"
     interval = summary.get("eval/return_interval_95")
-    ends = f", 95 % interval of the mean {interval[0]:.1f} to {interval[1]:.1f}" if _is_pair(interval) else ""
+    ends = (
+        f", 95 % interval of the mean {interval[0]:.1f} to {interval[1]:.1f}"
+        if isinstance(interval, list | tuple) and len(interval) == 2
+        else ""
+    )
     return [
         "## Score",
         "",
@@ -87,10 +91,6 @@ def _scores(summary: Settings) -> list[str]:
         f"training did not see, raw and unclipped, {actions}{ends}. One seed: others may come out differently.",
         "",
     ]
-
-
-def _is_pair(value: object) -> bool:
-    return isinstance(value, Sequence) and len(value) == 2 and all(isinstance(each, int | float) for each in value)
 
 
 def _number(value: object) -> str:

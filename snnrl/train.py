@@ -140,7 +140,7 @@ def _train(words: Sequence[str]) -> int:
     if watching is not None:
         watching.rows = trainer.history.rows
     try:
-        _announce(task.config, run_dir, settings, trainer.steps)
+        _announce(task, run_dir, settings, trainer.steps)
         run = trainer.train()
     except Interrupted as interrupted:
         interrupted.so_far = f" between steps; what was saved goes on: {resume_line(run_dir, settings)}"
@@ -247,16 +247,16 @@ def _new_run_dir(config: RunSettings) -> Path:
     return config.run_dir
 
 
-def _announce(config: RunSettings, run_dir: Path, settings: Mapping[str, Setting], steps: int) -> None:
+def _announce(task: AnyTask, run_dir: Path, settings: Mapping[str, Setting], steps: int) -> None:
     from snnrl.training.folder import resume_line
 
-    print(
-        f"{config.announcement(steps)}\n"
-        f"writing to {run_dir}\n"
+    lines = [
+        task.config.announcement(steps),
+        task.device_line,
+        f"writing to {run_dir}",
         f"Ctrl-C saves and stops; go on with: {resume_line(run_dir, settings)}",
-        file=sys.stderr,
-        flush=True,
-    )
+    ]
+    print(*filter(None, lines), sep="\n", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

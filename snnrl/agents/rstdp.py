@@ -19,6 +19,7 @@ from snnrl.agents.look import Look, critic_range, firing, sampled
 from snnrl.agents.rstdp_compiled import CompiledStep, Parts
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
+from snnrl.agents.rstdp_novelty import novelty
 from snnrl.agents.rstdp_state import Decision, Glimpse, Outcome, RSTDPState, Signal
 from snnrl.decoders import ActionCode
 from snnrl.encoders import Window
@@ -59,7 +60,7 @@ class RSTDP(ActorCriticAgent):
         ConfigError: a space that the agent cannot take, or a setting out of range.
     """
 
-    Config = RSTDPConfig
+    Config: ClassVar[type[RSTDPConfig]] = RSTDPConfig
     GRADED: ClassVar[bool] = False
     """Whether rates are resolved beyond whole spikes, see :class:`~snnrl.networks.ActorCritic`."""
     takes_masks = True
@@ -77,7 +78,9 @@ class RSTDP(ActorCriticAgent):
         self.code = ActionCode(action_space, bins=config.action_bins)
         window = Window(config.sim_steps, config.dt, self.generator)
         self.view, encoder = make_encoder(observation_space, config.encoder, window)
-        decay = config.gamma * config.trace_lambda
+        self.novelty = novelty(encoder, config, self.code.populations)
+        self.suited = config.suited(habituates=self.novelty is not None)
+        decay = config.gamma * self.suited.trace_lambda
         common = Common(
             config.dt,
             config.tau,
@@ -135,7 +138,7 @@ class RSTDP(ActorCriticAgent):
     def anneal(self, progress: float) -> None:
         left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
-        self._exploring = 1 - progress * (1 - self.config.exploration_end_factor)
+        self._exploring = 1 - progress * (1 - self.suited.exploration_end_factor)
 
     @torch.no_grad()
     def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Action, RSTDPState]:
@@ -154,19 +157,30 @@ class RSTDP(ActorCriticAgent):
         network = state.network
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
-        activity, network = self.network(self.network.encoder.placed(seen, self.device), network)
-        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
+        placed = self.network.encoder.placed(seen, self.device)
+        activity, network = self.network(placed, network)
+        visit = None if self.novelty is None else self.novelty.visit(placed)
+        untried = None if visit is None else visit.untried
+        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus, untried)
         window, returns = state.window, state.returns
         if state.decision is not None:
-            if self.returns is not None:
-                ended = signal.terminated | signal.truncated
-                reward, returns = self.returns(signal.reward, signal.reset, ended, returns)
-                signal = signal._replace(reward=reward)
+            signal, returns = self._measured(signal, returns)
+            if self.novelty is not None and visit is not None:
+                signal = signal._replace(reward=signal.reward + self.novelty.reward(visit))
             window = (*window, self._outcome(state.decision, signal, decision))
+        if self.novelty is not None and visit is not None:
+            self.novelty.use(visit, signal, self.code.indicator(choice, torch.int64))
         after = state._replace(
             network=network, decision=decision, window=window, exploration_bonus=bonus, returns=returns
         )
         return self.code.chosen(choice), after
+
+    def _measured(self, signal: Signal, returns: Tensor) -> tuple[Signal, Tensor]:
+        """Rewards in units of return, where these are measured, and the returns so far."""
+        if self.returns is None:
+            return signal, returns
+        reward, returns = self.returns(signal.reward, signal.reset, signal.terminated | signal.truncated, returns)
+        return signal._replace(reward=reward), returns
 
     def _compiled(self) -> CompiledStep | None:
         """What acts and learns in place of what follows here, where there is something that does the same faster."""
@@ -180,14 +194,21 @@ class RSTDP(ActorCriticAgent):
         return self._step if self._step is not None and self._step.serves() else None
 
     def _decide(
-        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
+        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None, untried: Tensor | None
     ) -> tuple[Tensor, Decision, Tensor | None]:
-        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus."""
+        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus.
+
+        Choices are drawn with the preference for what is ``untried`` ``[batch, populations]``; credit is given relative
+        to the policy without it.
+        """
         temperature = self.config.temperature
         policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
-        if self.config.exploration_bonus:
+        drive = activity.preference if untried is None else activity.preference + untried
+        if self.suited.exploration_bonus:
             bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + self._exploring * bonus, temperature, permitted)
+            drive = drive + self._exploring * bonus
+        if drive is not activity.preference:
+            behaviour = self.code.policy(drive, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
@@ -205,7 +226,7 @@ class RSTDP(ActorCriticAgent):
         """
         batch = len(preference)
         choice = self.code.at_random(batch, self.device, self.generator)
-        drawn = self.config.exploration_bonus * self.code.indicator(choice, preference.dtype)
+        drawn = self.suited.exploration_bonus * self.code.indicator(choice, preference.dtype)
         if bonus is None:
             return drawn
         anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.exploration_steps
@@ -214,8 +235,12 @@ class RSTDP(ActorCriticAgent):
     def _warm_up(
         self, observation: Array, feedback: Feedback, permitted: Tensor | None, state: RSTDPState
     ) -> tuple[Action, RSTDPState]:
-        """Act at random; after enough of it the encoder learns what has been seen, and learning begins."""
+        """Act at random; after enough of it the encoder learns what has been seen, and learning begins.
+
+        Returns are measured already: a critic that learned in a unit which then grows expects too much.
+        """
         batch = len(observation)
+        state = state._replace(returns=self._measured(Signal.of(feedback, self.device), state.returns)[1])
         even = self.code.even(batch, self.device, permitted)
         choice = self.code.explore(even, self.generator, permitted)
         action = self.code.chosen(choice)
@@ -264,8 +289,8 @@ class RSTDP(ActorCriticAgent):
         if not self.config.plasticity:
             return state._replace(window=()), metrics
 
-        entropy_coef = self._exploring * self.config.entropy_coef
-        instant = entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
+        entropy_coef = self._exploring * self.suited.entropy_coef
+        instant = entropy_coef * _stack(surprisals) if self.suited.entropy_coef else None
         credit = _stack(credits)
         gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
@@ -288,6 +313,8 @@ class RSTDP(ActorCriticAgent):
         rates = self._rates(seen, third, rules)
         changes, rules = self.network.changes(seen, third, rules)
         changes = {key: rates[key] * change for key, change in changes.items()}
+        if self.novelty is not None:
+            self.novelty.stiffen(self.network, changes)
         for edge in self.network.plastic():
             self.network.connection(edge).apply_(changes[edge.key])
         self.network.change_feedback(changes)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from snnrl.plot.activity import rates, voltages
-    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics
+    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling
     from snnrl.plot.graph import network
-    from snnrl.plot.labels import assignments, confusion, shown_images
+    from snnrl.plot.labels import assignments, confusion, fields_and_confusion, shown_images
     from snnrl.plot.parts import fi_curve, stdp_window
     from snnrl.plot.play import game, preferences
     from snnrl.plot.spikes import raster
@@ -31,6 +31,7 @@ __all__ = [
     "confusion",
     "conversion",
     "fi_curve",
+    "fields_and_confusion",
     "game",
     "learning_curves",
     "main",
@@ -41,6 +42,7 @@ __all__ = [
     "rates",
     "receptive_fields",
     "save_figure",
+    "scaling",
     "shown_images",
     "signed_fields",
     "stdp_window",
@@ -51,10 +53,10 @@ __all__ = [
 
 _FILES = {
     "activity": ("rates", "voltages"),
-    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics"),
+    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling"),
     "play": ("game", "preferences"),
     "graph": ("network",),
-    "labels": ("assignments", "confusion", "shown_images"),
+    "labels": ("assignments", "confusion", "fields_and_confusion", "shown_images"),
     "parts": ("fi_curve", "stdp_window"),
     "spikes": ("raster",),
     "style": ("save_figure",),
