@@ -187,9 +187,8 @@ class RSTDP(ActorCriticAgent):
         if self._step is None and type(self) is RSTDP:
             rate_scale = partial(self.get_buffer, "learning_rate_scale")
             scales = self.returns, self.td_scale, self.input_scales
-            parts = Parts(
-                self.config, self.network, self.code, *scales, self.generator, rate_scale, self._exploration_bonus
-            )
+            made = self.config, self.suited, self.network, self.code
+            parts = Parts(*made, *scales, self.generator, rate_scale, self._exploration_bonus)
             self._step = CompiledStep.of(parts)
         return self._step if self._step is not None and self._step.serves() else None
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.agents.base import Metrics
-from snnrl.agents.rstdp_config import RSTDPConfig
+from snnrl.agents.rstdp_config import RSTDPConfig, Suited
 from snnrl.agents.rstdp_state import Decision, Outcome, RSTDPState
 from snnrl.decoders import ActionCode
 from snnrl.encoders import PopulationEncoder
@@ -42,6 +42,7 @@ class Parts(NamedTuple):
     """What an agent decides and learns with."""
 
     config: RSTDPConfig
+    suited: Suited
     network: ActorCritic
     code: ActionCode
     returns: ReturnScale | None
@@ -192,7 +193,7 @@ class CompiledStep:
     ) -> tuple[Tensor, RSTDPState]:
         agent, config, last, returns = self.agent, self.agent.config, state.decision, self.agent.returns
         preference, level, bonus = activity.preference, activity.level, state.exploration_bonus
-        if config.exploration_bonus:
+        if agent.suited.exploration_bonus:
             bonus = agent.bonus(bonus, preference)
         batch, dims, numbers = len(level), agent.code.dims, level.numpy()
         noise = uniform((batch, dims, 1), preference, agent.generator)
@@ -204,7 +205,7 @@ class CompiledStep:
         decide(
             wanted,
             wanted if bonus is None else bonus.numpy(),
-            exploring if config.exploration_bonus else 0.0,
+            exploring if agent.suited.exploration_bonus else 0.0,
             noise.view(batch, dims).numpy(),
             self.sizes,
             float(config.temperature),
@@ -261,7 +262,7 @@ class CompiledStep:
             (scale.mean_square.view(1).numpy(), scale.seen.view(1).numpy()),
             scale.horizon,
             config.normalise_td,
-            exploring * float(config.entropy_coef),
+            exploring * float(agent.suited.entropy_coef),
             (power.mean_square.view(1).numpy(), power.seen.view(1).numpy()),
             power.horizon,
             config.lr_per_input,

@@ -32,6 +32,7 @@ FIXED = {
     "lr_end_factor": "an agent's, of which the step is told by a buffer",
     "postsynaptic_floor": "drawn with each rule",
     "weight_bound": "kept by the connection",
+    "habituation": "of one_hot, an encoder that is not compiled",
 }
 
 
