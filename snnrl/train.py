@@ -125,6 +125,8 @@ def _train(words: Sequence[str]) -> int:
     _check_values(settings)
     if resumed is None:
         _check_chosen(words, settings)
+    if watch and "learner" in settings:
+        raise ConfigError("watch=true: must be left out, as this run learns from a data set and plays nothing")
 
     from snnrl.loading import task_of
     from snnrl.training.device import leave_cores_to_environments
@@ -159,20 +161,16 @@ def _is_of(options: type[Settings], word: str) -> bool:
 
 
 def _watching(task: AnyTask) -> Watching:
-    """The page on which a run is watched.
+    """Those who look on.
 
     Raises:
-        ConfigError: nothing plays, or a package is missing.
+        ConfigError: a package is missing.
     """
     from snnrl.training.environment_task import EnvironmentTask
-    from snnrl.watching.server import Server
     from snnrl.watching.training import Watching
 
-    if not isinstance(task, EnvironmentTask):
-        raise ConfigError("watch=true: must be left out, as this run learns from a data set and plays nothing")
-    server = Server()
-    print(f"open {server.address} in a browser to watch", file=sys.stderr, flush=True)
-    return Watching(task, server)
+    assert isinstance(task, EnvironmentTask)
+    return Watching(task)
 
 
 def _check_whole(words: Sequence[str]) -> None:
