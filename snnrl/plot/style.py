@@ -72,6 +72,7 @@ class Picture(Figure):
 def new_figure(height: float, width: float = WIDTH, title: str = "") -> Figure:
     """An empty figure, in inches, without any state of ``matplotlib.pyplot``."""
     figure = Picture(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=13)
     return figure
