@@ -1,4 +1,4 @@
-"""The site has every page and every tutorial; that they run is seen when it is built (``sphinx-build -W docs site``)."""
+"""The site has every page and every tutorial; whether they run is seen when it is built."""
 
 from __future__ import annotations
 
