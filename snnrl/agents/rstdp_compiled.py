@@ -102,8 +102,8 @@ class CompiledStep:
     def serves(self) -> bool:
         """Whether the agent is as this takes it.
 
-        Weights change after each decision, by the TD error, all is on the CPU in single or double precision, and no hook
-        waits for a part of the network to run.
+        Weights change after each decision, by the TD error, all is on the CPU in single or double precision, and no
+        hook waits for a part of the network to run.
         """
         agent, config = self.agent, self.agent.config
         weights, scale = (self.fused.to_actor.weight, self.fused.to_critic.weight), agent.td_scale.mean_square
