@@ -71,6 +71,8 @@ def main(out: Path) -> None:
     found: dict[str, Any] = {name: [trained(name, words, seed) for seed in SEEDS] for name, words in VARIANTS.items()}
     out.mkdir(parents=True, exist_ok=True)
     lines = [
+        "# Ablations",
+        "",
         f"CartPole-v1, {STEPS:,} steps, seeds {', '.join(map(str, SEEDS))}: mean return of {EPISODES} unseen episodes",
         "",
     ]

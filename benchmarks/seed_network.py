@@ -118,24 +118,17 @@ def table(rows: list[dict[str, Any]], bandwidth: float) -> str:
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Time against n, a line each."""
-    import matplotlib
+    from snnrl.plot import save_figure, scaling
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
-    for name in dict.fromkeys(row["name"] for row in rows):
-        points = [(row["n"], row["seconds"]) for row in rows if row["name"] == name and math.isfinite(row["seconds"])]
-        if points:
-            ours = name.startswith("snnrl")
-            axes.plot(
-                *zip(*points, strict=True), marker="o", lw=2.5 if ours else 1.2, zorder=3 if ours else 2, label=name
-            )
-    axes.set(xscale="log", yscale="log", xlabel="neurons n (n × n synapses)", ylabel="seconds for one simulated second")
-    axes.axhline(1, color="0.7", lw=0.8, ls=":")
-    axes.grid(alpha=0.3, which="both", lw=0.4)
-    axes.legend(fontsize=8)
-    figure.savefig(path, dpi=150)
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        if math.isfinite(row["seconds"]):
+            lines.setdefault(row["name"], []).append((row["n"], row["seconds"]))
+    ours = [name for name in lines if name.startswith("snnrl")]
+    figure = scaling(
+        lines, ours, "neurons n (n × n synapses)", "seconds for one simulated second", "One second of the seed network"
+    )
+    save_figure(figure, path, dpi=110)
 
 
 def main() -> None:

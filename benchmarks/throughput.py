@@ -1,6 +1,7 @@
 """How much of the environments' own speed is left while a spiking agent learns.
 
     python benchmarks/throughput.py
+    python benchmarks/throughput.py --envs CartPole "CartPole env.backend=torch" --num-envs 64 1024
 
 For each game and number of environments, in one process: environment steps per second with actions drawn beforehand,
 then with the default agent acting and learning, and their ratio. The two are measured in turns, and the medians are
@@ -28,8 +29,8 @@ from snnrl.training.rollout import Rollout
 class Alone:
     """Environments that are stepped with random actions."""
 
-    def __init__(self, env: EnvConfig, num_envs: int) -> None:
-        self.envs = make_envs(env, num_envs)
+    def __init__(self, env: EnvConfig, num_envs: int, device: str = "cpu") -> None:
+        self.envs = make_envs(env, num_envs, device=device)
         self.envs.reset(seed=cast(Any, env_seeds(0, "train", 0, num_envs)))
         self.envs.action_space.seed(0)
         self.actions = [self.envs.action_space.sample() for _ in range(64)]
@@ -44,7 +45,7 @@ class Learning:
     """The same environments with the recipe's agent."""
 
     def __init__(self, settings: dict[str, Any], env: EnvConfig, num_envs: int, device: str = "cpu") -> None:
-        self.envs = make_envs(env, num_envs)
+        self.envs = make_envs(env, num_envs, device=device)
         spaces = self.envs.single_observation_space, self.envs.single_action_space
         agent = make_agent(settings["agent"], *spaces, env, seed=0).to(device)
         self.rollout = Rollout(agent, self.envs, env, env_seeds(0, "train", 0, num_envs))
@@ -63,8 +64,9 @@ def rate(side: Alone | Learning, num_envs: int, seconds: float) -> float:
 
 
 def measure(name: str, num_envs: int, seconds: float, rounds: int) -> tuple[float, float]:
-    """Median rates alone and learning."""
-    settings = compose_run([f"env={name}"])
+    """Median rates alone and learning; behind the recipe's name there may be settings."""
+    name, *words = name.split()
+    settings = compose_run([f"env={name}", *words])
     env = EnvConfig.from_mapping(settings["env"])
     sides = Alone(env, num_envs), Learning(settings, env, num_envs)
     for side in sides:

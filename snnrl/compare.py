@@ -113,7 +113,8 @@ def run_comparison(words: Sequence[str]) -> int:
     with keeping(out):
         write_json(out / "compare.json", {"words": chosen, "against": against, "results": results})
         write_text(out / "compare.md", table)
-        draw_curves({name: [folder for folder, _ in pairs] for name, pairs in runs.items()}, out / "compare.png", {})
+        drawn = {name: [folder for folder, _ in pairs] for name, pairs in runs.items()}
+        draw_curves(drawn, out / "compare.png", {}, f"{first.env.id}: spiking and baseline")
     print(f"written to {out}: compare.md, compare.json, compare.png")
     return 0
 

@@ -138,7 +138,7 @@ def run_controls(words: Sequence[str]) -> int:
     with keeping(out):
         write_json(out / "controls.json", {"env": config.env.id, "seeds": list(seeds), "results": results})
         write_text(out / "controls.md", table)
-        draw_curves(drawn, out / "controls.png", levels)
+        draw_curves(drawn, out / "controls.png", levels, f"{config.env.id}: learned, and without what learns")
     print(f"written to {out}: controls.md, controls.json, controls.png")
     return 0
 

@@ -238,27 +238,12 @@ def _table(result: Settings) -> str:
 
 def _draw(result: Settings, path: Path) -> None:
     """Return against simulation steps, with the interval of the network before."""
-    import matplotlib
+    from snnrl.plot import conversion, save_figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    from snnrl.textfiles import replacing
-
-    figure, axes = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
-    rows = result["rows"]
-    axes.plot([row["sim_steps"] for row in rows], [row["return_mean"] for row in rows], "o-", label="spiking")
-    low, high = result["ann"]["interval_95"]
-    axes.axhspan(low, high, color="0.85", lw=0)
-    axes.axhline(result["ann"]["return_mean"], color="0.4", lw=1, ls="--", label="before, and its 95 % interval")
-    axes.axhline(result["random"], color="0.4", lw=1, ls=":", label="random actions")
-    axes.set_xscale("log", base=2)
-    axes.set(xlabel="simulation steps of a decision", ylabel=f"return, {result['episodes']} episodes")
-    axes.set_xticks([row["sim_steps"] for row in rows], [str(row["sim_steps"]) for row in rows])
-    axes.legend(fontsize=8)
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=150)
-    pyplot.close(figure)
+    rows, ann = result["rows"], result["ann"]
+    points = [(row["sim_steps"], row["return_mean"]) for row in rows]
+    levels = ann["return_mean"], ann["interval_95"], result["random"]
+    save_figure(conversion(points, *levels, f"{result['env']}: return of the converted network"), path, dpi=150)
 
 
 if __name__ == "__main__":

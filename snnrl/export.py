@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,20 @@ class Options(PlayOptions):
     """Options of the command."""
 
     out: Path = setting(help="a new folder", expected="a folder")
+    title: str | None = setting(None, "of the page that goes with it", default_text="the name of the run's folder")
+    license: str | None = setting(
+        None, "under which it is given away, such as mit", default_text="left to you, in README.md's head"
+    )
 
 
 USAGE = usage(
     "python -m snnrl.export run=RUN_DIR out=FOLDER [key=value ...]",
     Options,
     """
-Takes a finished run. Writes its config.yaml and summary.json, and a checkpoint with weights in half precision,
-compressed. It is a run folder for python -m snnrl.evaluate and snnrl.load; training cannot go on from it.
+Takes a finished run. Writes README.md, a model card in the form that model hubs read (what it is, scores, controls if
+python -m snnrl.controls was run, versions, how to load it), model.safetensors, the weights in half precision, and the
+run's config.yaml and summary.json. It is a run folder for python -m snnrl.evaluate and snnrl.load; training cannot go
+on from it.
 """,
 )
 LARGE = 1024
@@ -44,45 +49,52 @@ def export_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, a run that is not finished, or a folder that is there already.
     """
+    options = read_options(Options, words)
+
     from snnrl.config import RunConfig, read_run
     from snnrl.loading import load_model
-    from snnrl.textfiles import read_json, usable
+    from snnrl.model_card import model_card
+    from snnrl.textfiles import read_json, usable, write_text
     from snnrl.training.checkpoints import CheckpointStore
+    from snnrl.training.weights_file import NAME
     from snnrl.training.writable import keeping, require_writable
 
-    options = read_options(Options, words)
     out = usable("out", options.out)
     run, settings = read_run(options.run, trust=options.trust)
     config = RunConfig.from_mapping(settings)
     require((run / "summary.json").is_file(), "run", run, "finished; python -m snnrl.train resume= goes on")
-    read_json(run / "summary.json", f"run={run}: its summary.json")
+    summary = read_json(run / "summary.json", f"run={run}: its summary.json")
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
     source = CheckpointStore(run / "checkpoints").find(options.checkpoint)
     load_model(config, run, str(source))
+    title = options.title or run.resolve().name
+    card = model_card(settings, summary, title=title, license_id=options.license, controls=_controls(run))
     with keeping(out):
-        size = _slim(source, out)
+        out.mkdir(parents=True)
+        _slim(source, out / NAME)
+        write_text(out / "README.md", card)
         for name in ("config.yaml", "summary.json"):
             shutil.copy(run / name, out / name)
+    size = (out / NAME).stat().st_size
     print(f"written to {out}, {size / 1e6:.2f} MB; play it: python -m snnrl.evaluate run={out}")
     return 0
 
 
-def _slim(source: Path, out: Path) -> int:
-    """Write the checkpoint's weights alone, halved and compressed; returns the bytes of the file."""
-    from snnrl.training.checkpoints import load_checkpoint, save_checkpoint
+def _controls(run: Path) -> str | None:
+    """The newest table of controls in a run's folder."""
+    tables = sorted(run.glob("controls-*/controls.md"), key=lambda path: path.stat().st_mtime)
+    return tables[-1].read_text(encoding="utf-8") if tables else None
+
+
+def _slim(source: Path, path: Path) -> None:
+    """Write the checkpoint's weights alone, halved."""
+    from snnrl.training.checkpoints import load_checkpoint
+    from snnrl.training.weights_file import save_weights
 
     saved = load_checkpoint(source)
     agent = {name: value.half() if _is_large(value) else value for name, value in saved["agent"].items()}
-    kept = {key: saved[key] for key in ("architecture", "generator", "steps")}
-    path = out / "checkpoints" / f"step_{saved['steps']:012d}.pt"
-    whole = path.with_suffix(".whole")
-    save_checkpoint(whole, {**kept, "agent": agent})
-    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as slim:
-        for entry in archive.infolist():
-            slim.writestr(entry.filename, archive.read(entry))
-    whole.unlink()
-    return path.stat().st_size
+    save_weights(path, {**saved, "agent": agent})
 
 
 def _is_large(value: object) -> bool:

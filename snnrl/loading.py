@@ -85,9 +85,11 @@ def _from_file(path: Path, device: str, env: AnyEnv | None, trust: bool) -> Any:
         _refuse_env(env)
         return SupervisedTask.load_model(SupervisedConfig.from_mapping(settings), payload, device)
     kept = read_agent(path, payload, settings)
-    config, place = kept.config, choose_device(device)
+    config = kept.config
+    task = agent_task(str(config.agent["name"]))
+    place = choose_device(device, task.cpu_because(config))
     bare = StandIn.for_spaces(config.env, kept.observation_space, kept.action_space)
-    made = agent_task(str(config.agent["name"])).make_agent(config.agent, bare, config.seed, place)
+    made = task.make_agent(config.agent, bare, config.seed, place)
     agent = fit(made, "agent", kept.payload, place)
     kept.restore(agent)
     agent.origin = Origin(kept.settings, config.env)

@@ -61,7 +61,7 @@ class DeviceSettings(Settings):
 
     device: str = setting(
         "auto",
-        "auto (CUDA where there is one, else the CPU), cpu, cuda or cuda:<n>",
+        "auto (CUDA where there is one and it is faster, else the CPU), cpu, cuda or cuda:<n>",
         check=lambda name: _DEVICE.fullmatch(name) is not None,
         expected="auto, cpu, cuda or cuda:<n>",
     )

@@ -102,8 +102,12 @@ def parse_yaml(text: str, *, aliases: bool = False) -> Setting:
 
 def write_yaml(path: Path, settings: Settings) -> None:
     """Write settings so that a reader, or a run killed meanwhile, finds the old file or the whole new one."""
-    text = yaml.dump(_plain(settings), Dumper=_Dumper, allow_unicode=True, sort_keys=False)
-    write_text(path, text)
+    write_text(path, as_yaml(settings))
+
+
+def as_yaml(settings: Settings) -> str:
+    """Settings as YAML."""
+    return str(yaml.dump(_plain(settings), Dumper=_Dumper, allow_unicode=True, sort_keys=False))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ from snnrl.errors import ConfigError, shown
 from snnrl.recipes import DEFAULT_ENV, compose_run, has_learner, recipe_names
 from snnrl.run_settings import CommonSettings, RLSettings, SupervisedSettings
 from snnrl.settings import Registry, Settings, declarations, help_text, setting
+from snnrl.settings.early import AGENT_FOLDERS, LEARNER_FOLDERS, check_early
 from snnrl.settings.reading import Configurable
 from snnrl.textfiles import usable
 from snnrl.training.shutdown import Interrupted, stoppable
@@ -142,7 +143,7 @@ def _train(words: Sequence[str]) -> int:
     if watching is not None:
         watching.rows = trainer.history.rows
     try:
-        _announce(task.config, run_dir, settings, trainer.steps)
+        _announce(task, run_dir, settings, trainer.steps)
         run = trainer.train()
     except Interrupted as interrupted:
         interrupted.so_far = f" between steps; what was saved goes on: {resume_line(run_dir, settings)}"
@@ -189,13 +190,15 @@ def _check_values(settings: Mapping[str, Setting]) -> None:
     if "learner" in settings:
         from snnrl.training.supervised_config import SupervisedConfig
 
-        SupervisedConfig.from_mapping(settings)
+        check_early(SupervisedConfig.from_mapping(settings).learner, "learner", LEARNER_FOLDERS)
         return
 
     from snnrl.config import RunConfig
     from snnrl.envs import check_registered
 
-    check_registered(RunConfig.from_mapping(settings).env)
+    config = RunConfig.from_mapping(settings)
+    check_registered(config.env)
+    check_early(config.agent, "agent", AGENT_FOLDERS)
 
 
 def _check_chosen(words: Sequence[str], settings: Mapping[str, Setting]) -> None:
@@ -245,16 +248,16 @@ def _new_run_dir(config: RunSettings) -> Path:
     return config.run_dir
 
 
-def _announce(config: RunSettings, run_dir: Path, settings: Mapping[str, Setting], steps: int) -> None:
+def _announce(task: AnyTask, run_dir: Path, settings: Mapping[str, Setting], steps: int) -> None:
     from snnrl.training.folder import resume_line
 
-    print(
-        f"{config.announcement(steps)}\n"
-        f"writing to {run_dir}\n"
+    lines = [
+        task.config.announcement(steps),
+        task.device_line,
+        f"writing to {run_dir}",
         f"Ctrl-C saves and stops; go on with: {resume_line(run_dir, settings)}",
-        file=sys.stderr,
-        flush=True,
-    )
+    ]
+    print(*filter(None, lines), sep="\n", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from snnrl.config import RunConfig, read_settings
-from snnrl.errors import ConfigError, require
+from snnrl.errors import ConfigError
 from snnrl.loading import load_model, task_of
-from snnrl.textfiles import replacing
 from snnrl.training.checkpoints import CheckpointStore
 from snnrl.training.evaluation import evaluate
 from snnrl.training.progress import evaluating
-from snnrl.training.summary import bootstrap_interval, write_json
+from snnrl.training.summary import write_json
 from snnrl.training.trainer import Trainer
-from snnrl.types import Array, Setting, Settings
+from snnrl.types import Setting, Settings
 
 NO_MATTER = ("logger", "progress", "run_dir", "resume", "eval.episodes", "wandb")
 """Settings that change nothing in what a run learns."""
@@ -179,46 +178,18 @@ def _remembered(path: Path) -> dict[str, Setting]:
     return content if isinstance(content, dict) else {}
 
 
-def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[str, float]) -> None:
+def draw_curves(runs: Mapping[str, Sequence[Path]], path: Path, levels: Mapping[str, float], title: str) -> None:
     """Training return against steps: mean over the runs of each name, and a 95 % bootstrap band.
 
     Args:
         runs: folders of runs by name.
         path: of the picture.
         levels: further returns, drawn as horizontal lines.
+        title: above it.
     """
-    import matplotlib
+    from snnrl.plot import learning_curves, save_figure
 
-    matplotlib.use("Agg")
-    import numpy as np
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
-    for name, folders in runs.items():
-        curves = [_curve(folder) for folder in folders]
-        last = min(curve[0][-1] for curve in curves)
-        steps = np.linspace(max(curve[0][0] for curve in curves), last, 60)
-        values = np.stack([np.interp(steps, *curve) for curve in curves])
-        (line,) = axes.plot(steps, values.mean(0), label=name)
-        band = np.array([bootstrap_interval(column) for column in values.T])
-        axes.fill_between(steps, band[:, 0], band[:, 1], color=line.get_color(), alpha=0.2, lw=0)
-    for (name, level), style in zip(levels.items(), ("--", ":", "-."), strict=False):
-        axes.axhline(level, color="0.4", ls=style, lw=1, label=name)
-    axes.set(xlabel="env steps", ylabel="return while training")
-    axes.legend(fontsize=8)
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=150)
-    pyplot.close(figure)
-
-
-def _curve(folder: Path) -> tuple[Array, Array]:
-    import numpy as np
-
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    points = [(row["step"], row["rollout/return_mean"]) for row in rows if "rollout/return_mean" in row]
-    require(bool(points), "run", folder, "long enough to have finished an episode")
-    steps, values = zip(*points, strict=True)
-    return np.array(steps, dtype=float), np.array(values)
+    save_figure(learning_curves(runs, levels=levels, title=title, label="return while training"), path, dpi=150)
 
 
 def for_seed(settings: Settings, seed: int, progress: str) -> dict[str, Setting]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from omegaconf import OmegaConf
 
 import snnrl
+from snnrl.errors import UntrustedCodeError
 from snnrl.evaluate import main as evaluate
 from snnrl.export import main as export
 from snnrl.recipes import compose_run
 from snnrl.train import main as train
+from snnrl.training.checkpoints import load_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +31,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_copy_is_smaller_and_plays_nearly_as_the_run(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     assert export([f"run={run}", f"out={copy}"]) == 0
-    (small,), large = copy.glob("checkpoints/*"), max(run.glob("checkpoints/step_*"))
-    assert small.stat().st_size < large.stat().st_size / 2
+    small, large = copy / "model.safetensors", max(run.glob("checkpoints/step_*"))
+    assert small.stat().st_size < 0.6 * large.stat().st_size
     whole, halved = snnrl.load(run).state_dict(), snnrl.load(copy).state_dict()
     assert whole.keys() == halved.keys()
     for name, value in whole.items():
@@ -41,7 +45,45 @@ def test_a_copy_is_smaller_and_plays_nearly_as_the_run(run: Path, tmp_path: Path
 def test_an_earlier_checkpoint_is_exported_by_its_name(run: Path, tmp_path: Path) -> None:
     earlier = min(run.glob("checkpoints/step_*"))
     assert export([f"run={run}", f"out={tmp_path / 'copy'}", f"checkpoint={earlier.name}"]) == 0
-    assert [path.name for path in (tmp_path / "copy").glob("checkpoints/*")] == [earlier.name]
+    assert snnrl.load(tmp_path / "copy").num_timesteps == load_checkpoint(earlier)["steps"]
+
+
+def test_the_page_has_what_model_hubs_read(run: Path, tmp_path: Path) -> None:
+    (run / "controls-4000").mkdir()
+    (run / "controls-4000" / "controls.md").write_text("| what | best actions |\n|---|---|\n| shuffled | 9.4 |\n")
+    assert export([f"run={run}", f"out={tmp_path / 'copy'}", "license=mit", "title=A pole"]) == 0
+    page = (tmp_path / "copy" / "README.md").read_text()
+    _, head, body = page.split("---\n", 2)
+    told = yaml.safe_load(head)
+    summary = json.loads((run / "summary.json").read_text())
+    assert (told["license"], told["library_name"], told["pipeline_tag"]) == ("mit", "snnrl", "reinforcement-learning")
+    assert told["tags"][-2:] == ["rstdp", "CartPole-v1"]
+    (result,) = told["model-index"][0]["results"]
+    assert result["metrics"][0]["value"].startswith(f"{summary['eval/return_mean']:.2f} +/- ")
+    assert "# A pole" in body
+    assert "| shuffled | 9.4 |" in body
+    assert f"- torch {torch.__version__.partition('+')[0]}" in body
+    (shown,) = re.findall(r"```python\n(.*?)```", body, re.DOTALL)
+    exec(compile(shown.replace("this_folder", str(tmp_path / "copy")).replace("10", "1"), "card", "exec"), {})
+
+
+def test_what_was_exported_holds_numbers_alone_and_cannot_be_trained_on(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy"
+    assert export([f"run={run}", f"out={copy}"]) == 0
+    assert train([f"resume={copy}", "env_steps=8000", "progress=none"]) == 2
+    assert "holds weights alone" in capsys.readouterr().err
+    assert export([f"run={copy}", f"out={tmp_path / 'again'}"]) == 0
+    weights = (copy / "model.safetensors").read_bytes()
+    (copy / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    assert evaluate([f"run={copy}", "episodes=1"]) == 2
+    assert "is damaged" in capsys.readouterr().err
+    settings = yaml.safe_load((copy / "config.yaml").read_text())
+    settings["agent"]["name"] = "somebody_elses:Agent"
+    (copy / "config.yaml").write_text(yaml.safe_dump(settings))
+    with pytest.raises(UntrustedCodeError):
+        snnrl.load(copy)
 
 
 def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,9 +19,7 @@ SHORT = ["logger=none", "progress=none", "eval.every=0", "checkpoint.every=0"]
 
 @pytest.fixture
 def figures() -> dict[str, Callable[..., Any]]:
-    found = runpy.run_path(str(ROOT / "docs" / "figures.py"))
-    found["plt"].switch_backend("agg")
-    return found
+    return runpy.run_path(str(ROOT / "docs" / "figures.py"))
 
 
 def trained(run: Path, *words: str) -> Path:

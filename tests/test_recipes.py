@@ -143,7 +143,7 @@ def test_every_experiment_takes_steps(name: str) -> None:
 def test_recipes_of_agents_hold_every_setting_of_their_agent() -> None:
     from snnrl.agents.rstdp_config import RSTDPConfig
 
-    for name in ("rstdp", "rstdp_frames"):
+    for name in ("rstdp", "rstdp_frames", "rstdp_objects"):
         assert set(config("env=CartPole", f"agent={name}").agent) == {"name", *RSTDPConfig.__dataclass_fields__}
 
 
@@ -231,7 +231,7 @@ def test_an_atari_game_takes_the_agent_for_pixels_and_anything_else_the_one_for_
     def network(*words: str) -> object:
         return config(*words).agent["network"]
 
-    pixels, vectors = network("env=Pong", "agent=rstdp_frames"), network("env.id=MountainCar-v0", "agent=rstdp")
+    pixels, vectors = network("env=Atari", "agent=rstdp_frames"), network("env.id=MountainCar-v0", "agent=rstdp")
     assert pixels != vectors
     assert network("env.id=ALE/Pong-v5") == pixels
     assert network("env.id=Acrobot-v1") == vectors
@@ -357,38 +357,6 @@ def test_folders_beside_an_installed_package_are_not_searched(tmp_path: Path, mo
 
 def test_two_loggers_are_given_with_a_comma() -> None:
     assert config("env=CartPole", "logger=tensorboard,wandb").logger == "tensorboard,wandb"
-
-
-def test_a_recipe_of_an_id_alone_takes_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "envs").mkdir()
-    (tmp_path / "envs" / "Mine.yaml").write_text("# mine\nid: CartPole-v1\n")
-    monkeypatch.chdir(tmp_path)
-    read = config("env=Mine")
-    assert (read.env.id, read.env_steps, read.num_envs, read.eval.episodes) == ("CartPole-v1", 100_000, 16, 100)
-
-
-def test_a_recipe_can_begin_with_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "envs").mkdir()
-    (tmp_path / "envs" / "Mine.yaml").write_text("# mine\ndefaults:\n  - SpaceInvaders\n\nnum_envs: 4\n")
-    monkeypatch.chdir(tmp_path)
-    read = config("env=Mine")
-    assert (read.env.id, read.num_envs, read.agent) == (
-        "ALE/SpaceInvaders-v5",
-        4,
-        config("env=SpaceInvaders").agent,
-    )
-
-
-@pytest.mark.parametrize("word", ["agent.greed=0.7", "+agent.greed=0.7"])
-def test_settings_that_the_recipe_of_an_agent_of_ones_own_does_not_hold_are_set_like_any(word: str) -> None:
-    write("agents/Mine.yaml", "name: my_module:MyAgent\n")
-    assert compose_run(["env=CartPole", "agent=Mine", word])["agent"]["greed"] == 0.7
-    assert compose_run(["env=CartPole", "agent.name=my_module:MyAgent", word])["agent"]["greed"] == 0.7
-
-
-def test_a_short_recipe_of_ones_own_takes_every_setting_of_its_agent() -> None:
-    write("agents/Mine.yaml", "name: constant\n")
-    assert compose_run(["env=CartPole", "agent=Mine", "agent.action=1"])["agent"]["action"] == 1
 
 
 @pytest.mark.parametrize("key", ["env.kwargs", "env.eval_kwargs", "agent.neuron_kwargs"])

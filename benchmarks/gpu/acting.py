@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from steps import card, is_dry, rate, row
 from throughput import Alone, Learning
 
@@ -13,21 +14,28 @@ from snnrl.envs import EnvConfig
 from snnrl.recipes import compose_run
 from snnrl.training.device import leave_cores_to_environments
 
-SIZES = {"CartPole": (16, 1024, 4096), "SpaceInvaders": (16, 128)}
+SIZES = {
+    "CartPole": (16, 1024, 4096),
+    "CartPole env.backend=torch": (1024, 4096, 16_384),
+    "SpaceInvaders": (16, 128),
+}
 
 
 def measure(name: str, num_envs: int, device: str | None, seconds: float) -> Mapping[str, Any]:
-    """With ``device=None`` of the environments alone."""
-    settings = compose_run([f"env={name}"])
+    """With ``device=None`` of the environments alone, on the card where they can be."""
+    recipe, *words = name.split()
+    settings = compose_run([f"env={recipe}", *words])
     env = EnvConfig.from_mapping(settings["env"])
-    side = Alone(env, num_envs) if device is None else Learning(settings, env, num_envs, device)
+    alone = device is None
+    device = device or ("cuda" if words and torch.cuda.is_available() else "cpu")
+    side = Alone(env, num_envs, device) if alone else Learning(settings, env, num_envs, device)
 
     def step() -> int:
         side.step()
         return num_envs
 
     began = time.perf_counter()
-    for turn in range(2 if device is None else 20):
+    for turn in range(2 if alone else 20):
         if turn < 2 or time.perf_counter() - began < 3 * seconds:
             step()
     found = rate(step, seconds)
@@ -38,7 +46,7 @@ def measure(name: str, num_envs: int, device: str | None, seconds: float) -> Map
 def main() -> None:
     dry = is_dry(__doc__)
     leave_cores_to_environments()
-    for name, sizes in {"CartPole": (4,)}.items() if dry else SIZES.items():
+    for name, sizes in {"CartPole": (4,), "CartPole env.backend=torch": (4,)}.items() if dry else SIZES.items():
         for num_envs in sizes:
             for device in (None, "cpu") if dry else (None, card(dry), *([] if num_envs > 1024 else ["cpu"])):
                 words = f"{name}, {num_envs}, {device or 'environments alone'}"

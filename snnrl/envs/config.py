@@ -11,6 +11,8 @@ from snnrl.settings import Settings, read, setting
 from snnrl.types import Setting
 
 ATARI_PREFIX = "ALE/"
+IN_TORCH = ("Acrobot-v1", "CartPole-v1", "MountainCar-v0", "Pendulum-v1")
+"""Environments whose equations are also in torch (``snnrl.envs.classic_control``)."""
 _LEARNABLE = f"a finite number of at most {LARGEST:g} in size"
 
 
@@ -90,6 +92,11 @@ class EnvConfig(Settings, section="env"):
     atari: AtariConfig | None = setting(
         None, f"how an Atari game ({ATARI_PREFIX}<Game>-v5) is played; null takes the defaults, and is all elsewhere"
     )
+    backend: str = setting(
+        "gymnasium",
+        "what computes the environments in training: gymnasium, or torch, all at once and on the run's device",
+        choices=("gymnasium", "torch"),
+    )
     kwargs: dict[str, Setting] = setting({}, "passed on to gymnasium.make")
     eval_kwargs: dict[str, Setting] = setting({}, "in place of kwargs of the same names where an agent is evaluated")
     reward: RewardConfig = setting(RewardConfig(), "what is learned from")
@@ -113,6 +120,8 @@ class EnvConfig(Settings, section="env"):
     def __post_init__(self) -> None:
         super().__post_init__()
         fits = self.atari is None or self.is_atari
+        known = self.backend == "gymnasium" or self.id in IN_TORCH
+        self.require(known, "backend", f"gymnasium for {self.id}; torch computes {', '.join(IN_TORCH)}")
         self.require(fits, "atari", f"left out for {self.id}, which is no Atari game ({ATARI_PREFIX}...)")
 
     @property
@@ -126,8 +135,8 @@ class EnvConfig(Settings, section="env"):
         return self.is_atari and self.kwargs.get("obs_type", "grayscale") == "grayscale"
 
     def for_evaluation(self) -> EnvConfig:
-        """The recipe of the environments in which an agent is evaluated."""
-        return replace(self, kwargs={**self.kwargs, **self.eval_kwargs})
+        """The recipe of the environments in which an agent is evaluated, which are Gymnasium's own."""
+        return replace(self, backend="gymnasium", kwargs={**self.kwargs, **self.eval_kwargs})
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Setting]) -> EnvConfig:

@@ -34,10 +34,11 @@ _NO_SPACE = (
 _OBS_TYPES = ("grayscale", "ram", "rgb")
 
 
-def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -> VectorEnv:
+def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0, device: str = "cpu") -> VectorEnv:
     """Environments that are stepped together; one that has ended is reset by the next step (``NEXT_STEP``).
 
-    Atari games are :class:`~snnrl.envs.atari.VectorAtari`, images :class:`~snnrl.envs.mnist.VectorMNIST`, anything else
+    Atari games are :class:`~snnrl.envs.atari.VectorAtari`, with ``env.backend=torch`` the environments are
+    :class:`~snnrl.envs.classic_control.TorchVectorEnv`, images :class:`~snnrl.envs.mnist.VectorMNIST`, anything else
     Gymnasium's ``SyncVectorEnv``. All take ``reset(seed=env_seeds(...))``. What an environment says by a method
     ``action_masks()`` is in ``info["action_mask"]``.
 
@@ -45,6 +46,7 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
         config: a recipe, or a registered Gymnasium id for a recipe of defaults.
         num_envs: number of environments, at least 1; a recipe's own ``num_envs`` is for the caller to pass.
         max_threads: threads that step Atari games, 0 for as many as there are cores.
+        device: where environments are that are computed in torch.
 
     Raises:
         ConfigError: an unknown id, wrong ``env.kwargs``, a package that is not installed, or a number out of range.
@@ -59,6 +61,11 @@ def make_envs(config: EnvConfig | str, num_envs: int, *, max_threads: int = 0) -
     if config.shows_frames:
         return VectorAtari(num_envs=num_envs, max_threads=max_threads, **given)
     spec = _registered(config.id)
+    if config.backend == "torch":
+        from snnrl.envs.classic_control import make_torch_envs
+
+        with _construction(config, spec):
+            return make_torch_envs(config.id, num_envs, device, given)
     if spec.entry_point is MNISTEnv:
         with _construction(config, spec):
             return VectorMNIST(num_envs, **config.kwargs)

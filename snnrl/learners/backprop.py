@@ -16,7 +16,7 @@ from snnrl.connections import Conv2d
 from snnrl.encoders import BernoulliEncoder
 from snnrl.errors import require
 from snnrl.learners.adam import Adam
-from snnrl.learners.base import Learner, Metrics
+from snnrl.learners.base import Learner, Metrics, as_array
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
 from snnrl.settings import Settings, register, setting
 from snnrl.surrogate import SURROGATES
@@ -85,6 +85,15 @@ class GradientLearner(Learner):
     def predict(self, images: Tensor) -> Tensor:
         return self.potential(self.present(images)).argmax(1)
 
+    @torch.no_grad()
+    def read(self, images: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        shown = self.present(images)
+        trains = self.network.spikes_of(shown)
+        spikes = {f"hidden_{number}": train for number, train in enumerate(trains, start=1)}
+        if len(shown) > 1:
+            spikes = {"input": shown, **spikes}
+        return self.potential(shown).argmax(1), spikes
+
     def present(self, images: Tensor) -> Tensor:
         """Images, uint8 ``[batch, *shape]``, as input ``[events, batch, *shape]``: an event for each step, or one."""
         intensity = images.to(torch.get_default_dtype()) / 255
@@ -148,11 +157,11 @@ class BackpropLearner(GradientLearner):
         self._compose([nn.Sequential(nn.Flatten(), hidden)], [config.n_hidden])
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.learners.pictures import signed_fields
+        from snnrl.plot import signed_fields
 
         title = "input weights of the first neurons"
         weight = self.network.get_parameter("layers.0.synapses.1.weight")
-        return {"receptive_fields": signed_fields(weight, self.shape, title)}
+        return {"receptive_fields": signed_fields(as_array(weight), self.shape, title)}
 
 
 @dataclass(frozen=True)

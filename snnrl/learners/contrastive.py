@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from snnrl import noise
 from snnrl.encoders import BernoulliEncoder
-from snnrl.learners.base import Learner, Metrics
+from snnrl.learners.base import Learner, Metrics, as_array
 from snnrl.learners.modulated import ErrorTrained, unit_current
 from snnrl.settings import Settings, register, setting
 from snnrl.traces import decay_factor, decay_kernel, scan_trace
@@ -99,10 +99,10 @@ class ContrastiveLearner(Learner):
         return by_class.argmax(1)
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.learners.pictures import signed_fields
+        from snnrl.plot import signed_fields
 
         title = "input weights of the first neurons"
-        return {"receptive_fields": signed_fields(self.synapses.dense.weight, self.shape, title)}
+        return {"receptive_fields": signed_fields(as_array(self.synapses.dense.weight), self.shape, title)}
 
     def _present(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Presynaptic traces ``[events, batch, inputs]``, and how they rise: a factor ``[steps, 1, 1]``.

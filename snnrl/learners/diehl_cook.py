@@ -21,7 +21,7 @@ from snnrl.kernels.competition import (
     gather_spike_wins,
     gather_wins,
 )
-from snnrl.learners.base import Batches, Learner, Metrics
+from snnrl.learners.base import Batches, Learner, Metrics, as_array
 from snnrl.learners.labels import READOUTS, LabelReadout
 from snnrl.neurons import DiehlCook
 from snnrl.plasticity import WinnerTakeAllSTDP
@@ -160,15 +160,20 @@ class DiehlCookLearner(Learner):
     def predict(self, images: Tensor) -> Tensor:
         return self.readout.read(self._show(images), self.config.label_readout)
 
+    def read(self, images: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        winners = self._show(images)
+        spikes = torch.nn.functional.one_hot(winners + 1, self.config.n_neurons + 1)[..., 1:]
+        return self.readout.read(winners, self.config.label_readout), {"excitatory": spikes}
+
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
-        from snnrl.learners.pictures import assignment_map, receptive_fields, spike_raster
+        from snnrl.plot import assignments, receptive_fields, shown_images
 
         shown = min(self.config.n_neurons, 400)
         title = f"input weights of {shown} of {self.config.n_neurons} neurons"
         return {
-            "receptive_fields": receptive_fields(self.synapses.weight, self.shape, title),
-            "assignments": assignment_map(self.readout.assignments(), self.classes),
-            "spikes": spike_raster(self._show(images[:SHOWN]).t(), labels[:SHOWN]),
+            "receptive_fields": receptive_fields(as_array(self.synapses.weight), self.shape, title),
+            "assignments": assignments(as_array(self.readout.assignments()), self.classes),
+            "spikes": shown_images(as_array(self._show(images[:SHOWN]).t()), as_array(labels[:SHOWN])),
         }
 
     def _show(self, images: Tensor) -> Tensor:

@@ -1,4 +1,6 @@
-"""Pictures of what agents, learners, networks and their parts do: matplotlib figures in one style.
+"""``python -m snnrl.plot run=<dir>``: pictures of what a run has, on one page.
+
+Functions that draw what agents, learners, networks and their parts do, in one style.
 
 >>> from snnrl import plot
 >>> from snnrl.plasticity import STDP
@@ -12,22 +14,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from snnrl.plot.activity import rates, voltages
-from snnrl.plot.curves import accuracy_curve, learning_curves, metrics
-from snnrl.plot.game import game, preferences
-from snnrl.plot.graph import network
-from snnrl.plot.labels import assignments, confusion, shown_images
-from snnrl.plot.parts import fi_curve, stdp_window
-from snnrl.plot.raster import raster
-from snnrl.plot.style import save_figure
-from snnrl.plot.weights import receptive_fields, signed_fields, weights
+if TYPE_CHECKING:
+    from snnrl.plot.activity import rates, voltages
+    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling
+    from snnrl.plot.graph import network
+    from snnrl.plot.labels import assignments, confusion, fields_and_confusion, shown_images
+    from snnrl.plot.parts import fi_curve, stdp_window
+    from snnrl.plot.play import game, preferences
+    from snnrl.plot.spikes import raster
+    from snnrl.plot.style import save_figure
+    from snnrl.plot.synapses import receptive_fields, signed_fields, weights
 
 __all__ = [
     "accuracy_curve",
     "assignments",
     "confusion",
+    "conversion",
     "fi_curve",
+    "fields_and_confusion",
     "game",
     "learning_curves",
     "main",
@@ -38,6 +44,7 @@ __all__ = [
     "rates",
     "receptive_fields",
     "save_figure",
+    "scaling",
     "shown_images",
     "signed_fields",
     "stdp_window",
@@ -46,7 +53,28 @@ __all__ = [
 ]
 
 
+_FILES = {
+    "activity": ("rates", "voltages"),
+    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling"),
+    "play": ("game", "preferences"),
+    "graph": ("network",),
+    "labels": ("assignments", "confusion", "fields_and_confusion", "shown_images"),
+    "parts": ("fi_curve", "stdp_window"),
+    "spikes": ("raster",),
+    "style": ("save_figure",),
+    "synapses": ("receptive_fields", "signed_fields", "weights"),
+}
+_PLACES = {name: file for file, names in _FILES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import matplotlib and torch only when something is drawn, so that the command answers a typing error at once."""
+    if name in _PLACES:
+        return getattr(import_module(f"snnrl.plot.{_PLACES[name]}"), name)
+    raise AttributeError(f"module 'snnrl.plot' has no attribute {name!r}")
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """The command; it is built on much that draws, so it is imported when it is first asked for."""
-    run: Callable[[Sequence[str] | None], int] = import_module("snnrl.picture_page").main
+    run: Callable[[Sequence[str] | None], int] = import_module("snnrl.picture_page").draw_page
     return run(words)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from snnrl.errors import require
-from snnrl.plot.raster import trains_of
+from snnrl.plot.spikes import trains_of
 from snnrl.plot.style import GREY, colour, legend, new_figure, styled
 from snnrl.recorded import Trace
 from snnrl.types import Array

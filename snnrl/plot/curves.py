@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.intervals import bootstrap_interval
-from snnrl.plot.style import GREY, colour, legend, new_figure, styled
+from snnrl.plot.style import GREY, PALETTE, colour, legend, new_figure, styled
 
 RETURN = "rollout/return_mean"
 LABELS: Mapping[str, str] = {
@@ -171,4 +171,59 @@ def metrics(run: str | Path, names: Sequence[str] | None = None, title: str = ""
         axes.set_visible(False)
     for axes in places[-1]:
         axes.set_xlabel("steps")
+    return figure
+
+
+@styled
+def conversion(
+    points: Sequence[tuple[int, float]], before: float, interval: tuple[float, float], random: float, title: str
+) -> Figure:
+    """Return of a converted network against its simulation steps.
+
+    Args:
+        points: ``(steps, return)``.
+        before: return of the network that was converted.
+        interval: its 95 % interval.
+        random: return of random actions.
+        title: above the picture.
+    """
+    figure = new_figure(4.0, title=title)
+    axes = figure.subplots()
+    steps, returns = zip(*points, strict=True)
+    axes.plot(steps, returns, "o-", color=colour(0), label="spiking")
+    axes.axhspan(*interval, color="0.88", lw=0)
+    axes.axhline(before, color=GREY, lw=1.2, ls="--", label="before, and its 95 % interval")
+    axes.axhline(random, color=GREY, lw=1.2, ls=":", label="random actions")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(steps, [str(each) for each in steps])
+    axes.set(xlabel="simulation steps of a decision", ylabel="mean return")
+    legend(figure, axes)
+    return figure
+
+
+@styled
+def scaling(
+    lines: Mapping[str, Sequence[tuple[float, float]]], heavy: Sequence[str], x: str, y: str, title: str
+) -> Figure:
+    """How a cost grows with a size, both logarithmic, a line for each of several that are compared.
+
+    Args:
+        lines: ``(size, cost)`` by name.
+        heavy: names whose lines are heavier than the others.
+        x: what the size is, with its unit.
+        y: what the cost is, with its unit.
+        title: above the picture.
+    """
+    figure = new_figure(5.2, title=title)
+    axes = figure.subplots()
+    markers = "osD^vP*X"
+    for number, (name, points) in enumerate(lines.items()):
+        width, front = (2.6, 3) if name in heavy else (1.3, 2)
+        dashes = "-" if number < len(PALETTE) else "--"
+        mark = markers[number % len(markers)]
+        axes.plot(*zip(*points, strict=True), marker=mark, ms=5, ls=dashes, lw=width, zorder=front, label=name)
+    axes.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
+    axes.axhline(1, color="0.7", lw=0.8, ls=":")
+    axes.grid(alpha=0.3, which="both", lw=0.4)
+    legend(figure, axes)
     return figure

@@ -11,11 +11,12 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from snnrl.networks import Structure
 from snnrl.networks.graph import Edge
-from snnrl.plot.style import GREY, colour, new_figure, styled
+from snnrl.plot.style import GREY, WIDTH, colour, new_figure, styled
 
-BOX = (1.7, 0.74)
-"""Width and height of a population; columns are 3 apart, rows 1.3."""
-COLUMN, ROW = 3.0, 1.35
+BOX = (2.2, 0.8)
+"""Width and height of a population."""
+COLUMN, ROW = 4.1, 1.35
+"""How far populations are apart."""
 
 
 @styled
@@ -30,25 +31,21 @@ def network(structure: Structure, title: str = "") -> Figure:
         title: above the picture.
     """
     places = _places(structure)
-    across = max(x for x, _ in places.values()) + 1
+    across = max(max(x for x, _ in places.values()) + 1, 2)
     high = 1 + max(abs(y) for _, y in places.values())
     synapses = sum(math.prod(_weight_shape(structure, edge)) for edge in structure.edges)
     neurons = sum(math.prod(structure.shapes[name]) for name in structure.neurons)
-    figure = new_figure(
-        1.3 + 0.95 * high, title=title or f"{type(structure).__name__}: {neurons:,} neurons, {synapses:,} synapses"
-    )
+    wide, top, bottom = (across - 1) * COLUMN + BOX[0] + 0.2, (high - 1) * ROW + 1.15, -(high - 1) * ROW - 0.75
+    title = title or f"{type(structure).__name__}: {neurons:,} neurons, {synapses:,} synapses"
+    figure = new_figure(0.45 + (top - bottom) * min(WIDTH / wide, 0.9), title=title)
     axes = figure.subplots()
     at = {name: (x * COLUMN, y * ROW) for name, (x, y) in places.items()}
     for name, (x, y) in at.items():
         _population(axes, structure, name, x, y)
     for edge in structure.edges:
         _connection(axes, structure, edge, at)
-    ys = [y for _, y in at.values()]
-    axes.set(
-        xlim=(-0.6 * BOX[0], (across - 1) * COLUMN + 0.75 * BOX[0]),
-        ylim=(min(ys) - 1.0, max(ys) + 1.15),
-        aspect="equal",
-    )
+    left = -BOX[0] / 2 - 0.1
+    axes.set(xlim=(left, left + wide), ylim=(bottom, top), aspect="equal")
     axes.set_axis_off()
     return figure
 
@@ -76,7 +73,7 @@ def _places(structure: Structure) -> dict[str, tuple[int, float]]:
 def _population(axes: Axes, structure: Structure, name: str, x: float, y: float) -> None:
     shape = structure.shapes[name]
     fires = name in structure.neurons
-    model = type(structure.neurons[name]).__name__ if fires else "spikes from outside"
+    model = type(structure.neurons[name]).__name__ if fires else "inputs"
     size = "×".join(f"{each:,}" for each in shape)
     width, height = BOX
     axes.add_patch(
@@ -90,8 +87,8 @@ def _population(axes: Axes, structure: Structure, name: str, x: float, y: float)
             lw=1.4,
         )
     )
-    axes.text(x, y + 0.13, f"{name}  {size}", ha="center", va="center", fontsize=10, weight="bold")
-    axes.text(x, y - 0.18, model, ha="center", va="center", fontsize=8.5, color=GREY)
+    axes.text(x, y + 0.16, name, ha="center", va="center", fontsize=11, weight="bold")
+    axes.text(x, y - 0.18, f"{size} {model}", ha="center", va="center", fontsize=9.5, color=GREY)
 
 
 def _connection(axes: Axes, structure: Structure, edge: Edge, at: Mapping[str, tuple[float, float]]) -> None:
@@ -101,11 +98,11 @@ def _connection(axes: Axes, structure: Structure, edge: Edge, at: Mapping[str, t
     what = type(structure.connections[edge.key]).__name__ + (f"\n{rule}" if rule else "")
     width, height = BOX
     if edge.pre == edge.post:
-        start, end, bend = (x - 0.35, y + height / 2), (x + 0.35, y + height / 2), -1.5
+        start, end, bend = (x + 0.5, y + height / 2), (x - 0.5, y + height / 2), 0.9
         text = (x, y + height / 2 + 0.42)
     elif to_x > x:
         start, end, bend = (x + width / 2 + 0.03, y), (to_x - width / 2 - 0.05, to_y), 0.0
-        text = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + (0.02 if y == to_y else 0.0))
+        text = (start[0] + 0.55 * (end[0] - start[0]), start[1] + 0.55 * (end[1] - start[1]))
     else:
         start, end, bend = (x - 0.2, y - height / 2), (to_x + 0.2, to_y - height / 2), -0.35
         text = ((x + to_x) / 2, min(y, to_y) - height / 2 - 0.3)
@@ -115,4 +112,4 @@ def _connection(axes: Axes, structure: Structure, edge: Edge, at: Mapping[str, t
         )
     )
     ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-    axes.text(*text, what, ha="center", va="center", fontsize=8.5, color=ink, bbox=ground)
+    axes.text(*text, what, ha="center", va="center", fontsize=9.5, color=ink, bbox=ground)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
-from snnrl.plot.style import PALETTE, new_figure, styled
+from snnrl.plot.style import PALETTE, bare, new_figure, styled
 from snnrl.types import Array
 
 MOST_NUMBERED = 12
@@ -45,6 +46,36 @@ def assignments(labels: Array, classes: int) -> Figure:
 
 
 @styled
+def fields_and_confusion(
+    weight: Array, shape: tuple[int, int, int], labels: Sequence[int], counts: Array, what: str
+) -> Figure:
+    """Receptive fields, each below the class that its neuron stands for, beside what was taken for what.
+
+    Args:
+        weight: ``[neurons, channels * height * width]``, of those that are drawn.
+        shape: of one image, ``(channels, height, width)``.
+        labels: the class of each neuron, −1 for none.
+        counts: ``[classes, classes]``, rows are labels.
+        what: which images were named, such as ``test images``.
+    """
+    figure = new_figure(4.9, 10.4)
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1, 1.12])[0]
+    left.suptitle("Input weights, and the class of each neuron", x=0.02, ha="left", fontsize=12)
+    fields = np.asarray(weight, np.float32).reshape(-1, *shape).mean(1)
+    side = int(np.ceil(np.sqrt(len(fields))))
+    places = list(left.subplots(side, side, squeeze=False, gridspec_kw={"wspace": 0.02, "hspace": 0.02}).flat)
+    for axes, field, label in zip(places, fields, labels, strict=False):
+        axes.imshow(field, cmap="hot_r", vmin=0)
+        axes.text(0.03, 0.97, label if label >= 0 else "–", fontsize=9, va="top", transform=axes.transAxes)
+    for axes in places:
+        bare(axes)
+    _confusion(right.subplots(), right, np.asarray(counts), None)
+    share = 100 * np.trace(counts) / max(np.sum(counts), 1)
+    right.suptitle(f"{share:.2f} % of {np.sum(counts):,} {what} named right", x=0.02, ha="left", fontsize=12)
+    return figure
+
+
+@styled
 def confusion(counts: Array, names: Sequence[str] | None = None, title: str = "") -> Figure:
     """How many images of each label were taken for what.
 
@@ -54,22 +85,25 @@ def confusion(counts: Array, names: Sequence[str] | None = None, title: str = ""
         title: above the picture; the share that is right unless given.
     """
     numbers = np.asarray(counts)
-    shares = numbers / np.maximum(numbers.sum(1, keepdims=True), 1)
-    classes = len(shares)
     right = numbers.trace() / max(numbers.sum(), 1)
     figure = new_figure(5.4, 6.2, title=title or f"{100 * right:.2f} % of {numbers.sum():,} images named right")
-    axes = figure.subplots()
+    _confusion(figure.subplots(), figure, numbers, names)
+    return figure
+
+
+def _confusion(axes: Axes, figure: FigureBase, numbers: Array, names: Sequence[str] | None) -> None:
+    shares = numbers / np.maximum(numbers.sum(1, keepdims=True), 1)
+    classes = len(shares)
     shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(shown, ax=axes, label="share of the label's images")
+    figure.colorbar(shown, ax=axes, label="share of the label's images", shrink=0.8)
     if classes <= MOST_NUMBERED:
         for (row, column), count in np.ndenumerate(numbers):
             ink = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, f"{count}", ha="center", va="center", fontsize=9, color=ink)
+            axes.text(column, row, f"{count}", ha="center", va="center", fontsize=8.5, color=ink)
         places = range(classes)
         axes.set_xticks(places, names or [str(place) for place in places])
         axes.set_yticks(places, names or [str(place) for place in places])
     axes.set(xlabel="predicted", ylabel="label")
-    return figure
 
 
 @styled

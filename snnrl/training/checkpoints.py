@@ -18,6 +18,7 @@ import torch
 from snnrl.errors import ConfigError, one_line, require
 from snnrl.legacy import upgraded_checkpoint
 from snnrl.training.archives import ForeignObject, check_plain, fault, most_bytes
+from snnrl.training.weights_file import NAME, load_weights
 from snnrl.types import Saved, Setting
 
 CHECKPOINT_VERSION = 2
@@ -77,6 +78,11 @@ def load_checkpoint(
     path = Path(path)
     if not is_file(path):
         raise ConfigError(f"checkpoint {path} does not exist: {_alternatives(path, 'there are')}")
+    if path.suffix == Path(NAME).suffix:
+        weights = load_weights(path)
+        if architecture is not None:
+            check_architecture(f"checkpoint {path}", weights["architecture"], architecture)
+        return weights
     try:
         wrong = fault(path)
         payload: Any = None if wrong else torch.load(path, map_location=map_location, weights_only=True)
@@ -185,9 +191,9 @@ class CheckpointStore:
         return path
 
     def latest(self) -> Path | None:
-        """The checkpoint of the highest step, if there is one."""
-        steps = self._steps()
-        return steps[max(steps)] if steps else None
+        """The checkpoint of the highest step, or what was exported, if there is one."""
+        steps, exported = self._steps(), self.folder.parent / NAME
+        return steps[max(steps)] if steps else exported if exported.is_file() else None
 
     def best(self) -> Path | None:
         """``best.pt``, if there is one."""

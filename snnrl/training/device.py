@@ -8,15 +8,25 @@ import torch
 
 from snnrl.errors import ConfigError
 
+FEWEST_ENVS = 256
+"""Environments from which a GPU gains with our agents. With 16 the two were about as fast, with 1,024 the GPU was six
+times as fast (``docs/benchmarks.md``); between them their times were interpolated, taking the CPU's as a quarter."""
+MOST_IMAGES = 128
+"""Images of a batch up to which a pass over MNIST took as long on the CPU as on a GPU."""
 
-def choose_device(name: str) -> torch.device:
-    """The device of a setting: ``auto`` is CUDA where there is one, else the CPU.
+
+def choose_device(name: str, cpu_because: str | None = None) -> torch.device:
+    """The device of a setting: ``auto`` is CUDA where there is one and it gains, else the CPU.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda`` or ``cuda:<n>``.
+        cpu_because: why the CPU is as fast, ``None`` where it is not or nobody has measured.
 
     Raises:
         ConfigError: CUDA is asked for and there is none, or fewer devices than that.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if cpu_because is None and torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -25,6 +35,14 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ConfigError(f"device={name}: torch sees {count} CUDA devices here; must be auto or cpu, or fewer")
     return device
+
+
+def told(name: str, device: torch.device, cpu_because: str | None = None) -> str:
+    """A line on what ``auto`` has chosen where there was a choice, else nothing; arguments as above."""
+    if name != "auto" or not torch.cuda.is_available():
+        return ""
+    why = "" if cpu_because is None else f", as {cpu_because}; device=cuda takes the GPU"
+    return f"device=auto: on {device}{why}"
 
 
 def repeat_results(device: torch.device) -> None:

@@ -127,7 +127,11 @@ class TensorBoardLogger:
             score = f"{config['split']}/accuracy" if "split" in config else "eval/return_mean"
             *begun, self._ended = hparams(_flat(config), {score: math.nan})
             for each in begun:
-                self._writer.file_writer.add_summary(each)
+                self._write(each)
+
+    def _write(self, record: object) -> None:
+        assert self._writer.file_writer is not None
+        self._writer.file_writer.add_summary(record)
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Write one scalar a metric."""
@@ -149,7 +153,7 @@ class TensorBoardLogger:
         if summary:
             self._writer.add_text("summary", "\n".join(f"- {key}: {value}" for key, value in summary.items()))
             if self._ended is not None:
-                self._writer.file_writer.add_summary(self._ended)
+                self._write(self._ended)
         self._writer.close()
 
 

@@ -13,7 +13,7 @@ from snnrl.envs import EnvConfig, env_seeds, make_envs, spaces_of
 from snnrl.spaces.leaves import Space
 from snnrl.training.callbacks import NO_CALLBACK, update
 from snnrl.training.capacity import check_settings, environment_bytes, require_memory, state_bytes
-from snnrl.training.device import choose_device
+from snnrl.training.device import FEWEST_ENVS, choose_device
 from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.rollout import Rollout, Stepped
 from snnrl.training.task import Step
@@ -74,10 +74,15 @@ class RLTask(EnvironmentTask[AnyAgent]):
 
     def __init__(self, config: RunConfig, agent: AnyAgent | None = None, steps: int = 0) -> None:
         super().__init__(config, agent, steps)
-        self.device = choose_device(config.device)
+        self.device = choose_device(config.device, self.cpu_because(config))
         self.model = self.make_model(config, self.device) if agent is None else agent.to(self.device)
         self._check_memory(config)
-        self.envs = self.model.envs = make_envs(config.env, config.num_envs)
+        self.envs = self.model.envs = make_envs(config.env, config.num_envs, device=str(self.device))
+
+    @classmethod
+    def cpu_because(cls, config: RunConfig) -> str | None:
+        few = config.num_envs < FEWEST_ENVS
+        return f"a GPU gains with {FEWEST_ENVS} environments or more (num_envs={config.num_envs})" if few else None
 
     @classmethod
     def make_agent(

@@ -19,7 +19,7 @@ from snnrl.learners.data import Data, Images, load_data
 from snnrl.training.callbacks import NO_CALLBACK, update
 from snnrl.training.capacity import check_settings, state_bytes
 from snnrl.training.checkpoints import taking_over
-from snnrl.training.device import choose_device
+from snnrl.training.device import MOST_IMAGES, choose_device
 from snnrl.training.loggers import Logger
 from snnrl.training.progress import evaluating_note
 from snnrl.training.summary import Summary
@@ -31,6 +31,10 @@ LOOK = 500
 """Images of a batch that is only looked at."""
 CALIBRATE_DURING = 10_000
 """Training images that an evaluation on the way is calibrated with, at most."""
+
+
+_MEASURED = ("diehl_cook", "backprop")
+"""Learners of which it is known how fast they are on a GPU."""
 
 
 class SupervisedTask(Task[Learner]):
@@ -52,7 +56,7 @@ class SupervisedTask(Task[Learner]):
     unit, setting, score = "images", "passes", "accuracy {:.1f} %"
 
     def __init__(self, config: SupervisedConfig, learner: Learner | None = None, steps: int = 0) -> None:
-        self.device = choose_device(config.device)
+        self.device = choose_device(config.device, self.cpu_because(config))
         data = read_data(config)
         self.data = Data(data.train.to(self.device), data.held.to(self.device), data.classes)
         known = {"shape": data.shape, "classes": data.classes}
@@ -64,6 +68,12 @@ class SupervisedTask(Task[Learner]):
         self._accuracy: float | None = None
         self._curve: list[list[float]] = []
         self._found: Tensor | None = None
+
+    @classmethod
+    def cpu_because(cls, config: SupervisedConfig) -> str | None:
+        size = config.learner.get("batch_size")
+        small = config.learner["name"] in _MEASURED and isinstance(size, int) and size <= MOST_IMAGES
+        return f"a GPU gains with batches of more than {MOST_IMAGES} images (batch_size={size})" if small else None
 
     @property
     def config(self) -> SupervisedConfig:
@@ -159,12 +169,12 @@ class SupervisedTask(Task[Learner]):
         """Write each picture into ``folder`` and send it to the loggers."""
         if not self.config.plot or self._found is None:
             return
-        from snnrl.learners.pictures import accuracy_curve, confusion_matrix, save_figure
+        from snnrl.plot import accuracy_curve, confusion, save_figure
 
         few = self.data.held.first(LOOK)
         with draws_apart(self.model, self.config.seed):
             figures = dict(self.model.figures(few.images, few.labels))
-        figures["confusion"] = confusion_matrix(self._found)
+        figures["confusion"] = confusion(self._found.cpu().numpy())
         figures["accuracy"] = accuracy_curve(self._curve, self.config.split)
         for name, figure in figures.items():
             image = save_figure(figure, folder / f"{name}.png")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from snnrl.agents.look import Look, weights_of
 from snnrl.training.callbacks import NO_CALLBACK, Callback
 from snnrl.training.checkpoints import CheckpointStore, check_architecture, taking_over
-from snnrl.training.device import choose_device
+from snnrl.training.device import choose_device, told
 from snnrl.training.evaluation import Evaluation
 from snnrl.training.loggers import Logger
 from snnrl.training.summary import Summary
@@ -132,6 +132,16 @@ class Task(ABC, Generic[M]):
         """The settings."""
 
     @classmethod
+    def cpu_because(cls, config: Any) -> str | None:
+        """Why these settings are as fast on the CPU as on a GPU; ``None`` where a GPU gains, or nobody has measured."""
+        return None
+
+    @property
+    def device_line(self) -> str:
+        """What ``device=auto`` has chosen and why, where there was a choice, else nothing."""
+        return told(self.config.device, self.device, self.cpu_because(self.config))
+
+    @classmethod
     @abstractmethod
     def make_model(cls, config: Any, device: torch.device, saved: Saved | None = None) -> M:
         """The model that the settings describe, untrained.
@@ -157,7 +167,7 @@ class Task(ABC, Generic[M]):
         Raises:
             ConfigError: it does not fit the settings.
         """
-        place = choose_device(device)
+        place = choose_device(device, cls.cpu_because(config))
         return fit(cls.make_model(config, place, saved), cls.part, saved, place)
 
     @abstractmethod

@@ -96,7 +96,7 @@ def go_on(agent: RSTDP, game: Paddle, state: RSTDPState, steps: int) -> tuple[li
 def test_an_agent_looks_around_for_its_decisions_and_learns_nothing_else(
     warmup_steps: int, count: int, steps: int
 ) -> None:
-    agent, game = newborn(warmup_steps), Paddle(count)
+    agent, game = newborn(warmup_steps, value_range=(-2.0, 2.0)), Paddle(count)
     before = snapshot(agent)
     metrics, state = go_on(agent, game, agent.begin(count), steps - 1)
     assert not changed(agent, before)
@@ -113,6 +113,13 @@ def test_an_agent_looks_around_for_its_decisions_and_learns_nothing_else(
     more, state = go_on(agent, game, state, 3)
     assert [bool(told_now) for told_now in more] == [False, True, True]
     assert changed(agent, before) >= {ACTOR, "network.encoder.adaptation.rate"}
+
+
+def test_returns_are_measured_while_looking_around() -> None:
+    agent, game = newborn(60, value_range=None), Paddle(4)
+    assert agent.returns is not None
+    go_on(agent, game, agent.begin(4), 10)
+    assert agent.returns.unit > 1, "several rewards of 1 on the way"
 
 
 def test_actions_are_even_while_looking_around_and_the_agents_own_afterwards() -> None:

@@ -18,6 +18,13 @@ from tests.training.test_resume import QUIET, latest_step, metrics
 FEW = ["eval.every=0", "eval.episodes=1", "num_envs=2", "env.max_episode_steps=20", "device=cuda", *QUIET]
 RUNS = {
     "R-STDP": ["env=CartPole", "env_steps=60", "checkpoint.every=20", *FEW],
+    "R-STDP, environments on the GPU": [
+        "env=Pendulum",
+        "env.backend=torch",
+        "env_steps=60",
+        "checkpoint.every=20",
+        *FEW,
+    ],
     "DQN with its memory": [
         *("env=CartPole", "agent=dqn", "env_steps=96", "checkpoint.every=32", *FEW),
         *("agent.learning_starts=16", "agent.save_replay=true"),

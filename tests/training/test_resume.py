@@ -139,7 +139,7 @@ def test_a_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "words",
-    [("env=SpaceInvaders",), ("env=Pong",), ("env=Pong", "agent.encoder=blobs")],
+    [("env=SpaceInvaders",), ("env=Pong",), ("env.id=ALE/Pong-v5",)],
     ids=["told what to see", "calibrates itself", "sees blobs"],
 )
 def test_an_atari_run_killed_after_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path, words: tuple[str, ...]) -> None:

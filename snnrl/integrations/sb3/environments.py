@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from snnrl.envs import EnvConfig, make_env
 from snnrl.envs.types import Env, Wrapper
+from snnrl.errors import require
 from snnrl.integrations.sb3.translation import Translation
 from snnrl.types import Action, Info, Observation
 
@@ -35,7 +36,12 @@ def make_vec_env(env: EnvConfig, num_envs: int, frames: int, translation: Transl
         num_envs: how many.
         frames: of an Atari game, seen together.
         translation: into the algorithm's own spaces; ``None`` keeps the environment's.
+
+    Raises:
+        ConfigError: environments that are computed in torch.
     """
+    expected = "gymnasium for algorithms of stable-baselines3, which step environments one by one"
+    require(env.backend == "gymnasium", "env.backend", env.backend, expected)
 
     def make(row: int) -> Env:
         monitored: Env = Monitor(make_env(env, row=row))

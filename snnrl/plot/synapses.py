@@ -34,6 +34,7 @@ def weights(matrix: Array, before: Array | None = None, title: str = "Weights") 
     drawn = picture.imshow(shown, aspect="auto", cmap=SIGNED, vmin=-most, vmax=most, extent=_extent(flat))
     figure.colorbar(drawn, ax=picture, label="weight")
     picture.set(xlabel="presynaptic neuron", ylabel="postsynaptic neuron")
+    picture.locator_params(axis="x", nbins=5)
     edges = np.linspace(min(flat.min(), 0.0), max(flat.max(), 1e-9), 41)
     if before is not None:
         spread.hist(np.ravel(before), bins=list(edges), color="0.75", label="before")

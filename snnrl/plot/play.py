@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from snnrl.errors import require
-from snnrl.plot.raster import draw_spikes
+from snnrl.plot.spikes import draw_spikes
 from snnrl.plot.style import GREY, bare, colour, legend, new_figure, styled
 from snnrl.recorded import Trace
 
@@ -35,7 +35,7 @@ def game(trace: Trace, decisions: slice = slice(0, 40), frames: int = 6, title: 
     names = list(trace.spikes)
     heights = [1.4 if name == "input" else 1.9 if name == "actor" else 1.3 for name in names]
     drawn, valued = trace.frames is not None, not np.isnan(trace.values).all()
-    ratios = [*([1.9] if drawn else []), *heights, *([1.3] if valued else [])]
+    ratios = [*([2.0] if drawn else []), *heights, *([1.3] if valued else [])]
     actions = "best actions" if about.deterministic else "drawn actions"
     figure = new_figure(1.0 + 0.9 * sum(ratios), title=title or f"{about.env}: {last - first} decisions, {actions}")
     grid = figure.add_gridspec(len(ratios), 1, height_ratios=ratios)
@@ -56,8 +56,10 @@ def game(trace: Trace, decisions: slice = slice(0, 40), frames: int = 6, title: 
     if valued:
         axes = figure.add_subplot(grid[len(ratios) - 1, 0], sharex=shared)
         start = np.arange(last - first) * duration
-        axes.step(start, trace.values[first:last], where="post", color=colour(1))
+        values = trace.values[first:last]
+        axes.step([*start, (last - first) * duration], [*values, values[-1]], where="post", color=colour(1))
         axes.set_ylabel("value")
+    figure.align_ylabels(figure.axes[frames if drawn else 0 :])
     figure.axes[-1].tick_params(labelbottom=True)
     figure.axes[-1].set_xlabel(f"simulation time (ms), {duration:g} ms a decision")
     return figure
@@ -67,7 +69,7 @@ def _pictures(figure: Figure, grid: object, trace: Trace, first: int, last: int,
     assert trace.frames is not None
     for column, step in enumerate(np.linspace(first, last - 1, frames).round().astype(int)):
         axes = figure.add_subplot(grid[0, column])  # type: ignore[index]
-        axes.imshow(trace.frames[step])
+        axes.imshow(trace.frames[step], interpolation="antialiased")
         axes.set_title(f"decision {step}", fontsize=10, loc="center")
         bare(axes)
 
@@ -117,6 +119,7 @@ def preferences(trace: Trace, title: str = "") -> Figure:
     for each in figure.axes:
         for place in np.flatnonzero(trace.episode_starts)[1:]:
             each.axvline(place, color="black", lw=0.8, ls=":")
+    figure.align_ylabels()
     figure.axes[-1].set(xlabel="decision (dotted: an episode begins)", xlim=(0, max(len(trace) - 1, 1)))
     return figure
 

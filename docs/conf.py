@@ -1,0 +1,43 @@
+"""How the site is built: ``sphinx-build -W docs site``. Tutorials run while it is; an error in one ends the build.
+
+``SNNRL_SHORT=1`` shrinks what the tutorials train, for a check that takes minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import snnrl
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+sys.path.insert(0, str(ROOT))
+
+project, author, release = "snnrl", "the snnrl authors", snnrl.__version__
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["figures.py"]
+html_theme = "furo"
+html_title = f"snnrl {release}"
+
+nb_execution_mode = "force"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True
+nb_merge_streams = True
+nb_output_stderr = "remove"  # progress
+
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+suppress_warnings = [
+    "myst.xref_missing",  # links to pages of the repository that the site does not have
+    "misc.highlighting_failure",
+]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+napoleon_google_docstring, napoleon_numpy_docstring = True, False
+napoleon_use_ivar = True
