@@ -58,11 +58,10 @@ def count(server: Server) -> Callable[[], int]:
 def train(env: str) -> None:
     task = make_task(env, seed=0, progress="none")
     task.begin(0, 0)
-    server = Server()
-    shown = count(server)
-    watching = Watching(task, server)
+    watching = Watching(task)
     watching.on_training_start({}, {})
-    looking = looker(server.address)
+    shown = count(watching.server)
+    looking = looker(watching.server.address)
     while shown() < 3:
         task.step()
         watching.on_step()

@@ -46,8 +46,8 @@ def _itself(words: Sequence[str]) -> int:
 def commands() -> dict[str, str]:
     """Every command by its name, with what it does.
 
-    A command is a module or a package of ``snnrl`` with a function ``main`` that takes the words of a command line, and
-    whose docstring begins with how it is called. It is read here and not imported.
+    A command is a module or a package of ``snnrl`` whose docstring says how it is called, with a function ``main``
+    that takes the words of a command line. It is read here and not imported.
 
     >>> "train" in commands(), commands()["export"]
     (True, 'what playing needs of a run, small enough to give away')
@@ -56,10 +56,11 @@ def commands() -> dict[str, str]:
     home = Path(__file__).parent
     for path in sorted([*home.glob("*.py"), *home.glob("*/__init__.py")]):
         source = path.read_text(encoding="utf-8")
-        if path.name != Path(__file__).name and "\ndef main(words: " in source:
+        name = path.parent.name if path.stem == "__init__" else path.stem
+        if f"``python -m snnrl.{name} " in source and "\ndef main(words: " in source:
             said = (ast.get_docstring(ast.parse(source)) or "").split("\n")[0]
-            name = path.parent.name if path.stem == "__init__" else path.stem
-            found[name] = said.rpartition("``: ")[2].rstrip(".")
+            told = said.rpartition("``: ")[2].rstrip(".")
+            found[name] = told[:1].lower() + told[1:]
     return dict(sorted(found.items()))
 
 

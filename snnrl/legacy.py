@@ -91,7 +91,7 @@ class OldAgent(NamedTuple):
         )
 
 
-_QUIET = {"entropy_coef": 0.0, "exploration_bonus": 0.0, "exploration_steps": 50}
+_QUIET = {"entropy_coef": 0.0, "exploration_bonus": 0.0, "exploration_steps": 50, "habituation": None}
 _FINE = {
     **_QUIET,
     "tau": 10.0,
@@ -148,6 +148,7 @@ _TABLE = {
     **_SCALED,
     "weight_mean": 0.2,
     "weight_std": 0.02,
+    "value_range": [-0.2, 1.2],
     "gamma": 0.995,
     "normalise_td": False,
     "actor_lr": 0.1,
@@ -239,7 +240,7 @@ def upgraded_settings(settings: Settings) -> dict[str, Setting]:
             found[section] = {names.get(key, key): value for key, value in own.items()}
     agent = found.get("agent")
     if isinstance(agent, Mapping) and agent.get("name") == "rstdp":
-        found["agent"] = nested(agent)
+        found["agent"] = {"habituation": None, **nested(agent)}
     if isinstance(found.get("agent"), dict) and isinstance(found.get("env"), Mapping):
         _move(found)
     learner = found.get("learner")

@@ -11,14 +11,23 @@ from snnrl.cli import PlayOptions, read_options, run_command, usage
 from snnrl.run_settings import DeviceSettings
 from snnrl.settings import setting
 
+_EXPECTED = "a file named .html, .gif or .mp4"
+
+
+def _is_known(out: Path) -> bool:
+    return out.suffix in (".html", ".gif", ".mp4")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options(PlayOptions, DeviceSettings):
     """Options of the command."""
 
-    out: Path = setting(Path("play.html"), "file to write")
+    out: Path = setting(
+        Path("play.html"), "file to write: .html, a page; .gif or .mp4, a video", check=_is_known, expected=_EXPECTED
+    )
     episodes: int = setting(1, "how many are played", at_least=1)
     seconds: float = setting(60.0, "of the game's own time after which the replay ends", above=0, at_most=3600)
+    spikes: bool = setting(False, "whether a video shows the spikes under the game; a page always has them")
     seed: int = setting(0, "of the environment", at_least=0, at_most=2**31 - 1)
     deterministic: bool | None = setting(
         None, "best actions rather than drawn ones", default_text="as the run's own evaluations"
@@ -29,8 +38,8 @@ USAGE = usage(
     "python -m snnrl.replay run=RUN_DIR [out=FILE] [key=value ...]",
     Options,
     """
-Writes one page that opens in any browser, without a server and without a network: the game, its spikes, preferences,
-values and weights, to be played, stopped and looked through.
+A page opens in any browser, without a server and without a network: the game, its spikes, preferences, values and
+weights, to be played, stopped and looked through. A video shows the game, in colour, and with spikes=true its spikes.
 """,
 )
 
@@ -49,22 +58,28 @@ def write_replay(words: Sequence[str]) -> int:
     options = read_options(Options, words)
 
     from snnrl.config import folder
-    from snnrl.textfiles import write_text
+    from snnrl.textfiles import replacing
     from snnrl.training.device import leave_cores_to_environments
+    from snnrl.training.film import require_encoder, write_film
     from snnrl.training.writable import keeping, require_writable
+    from snnrl.watching.film import pictures
+    from snnrl.watching.game import Game
     from snnrl.watching.page_files import one_file
     from snnrl.watching.playables import open_run
-    from snnrl.watching.recorded import Recorded
 
     out = folder("out", options.out)
+    require_encoder(out)
     require_writable(out.parent, "out")
     leave_cores_to_environments()
     playable = open_run(options.run, options.checkpoint, options.device, trust=options.trust)
-    game = Recorded(playable, options.episodes, options.seconds, options.seed, options.deterministic)
-    page = one_file(game.messages())
-    with keeping(out.parent):
-        write_text(out, page)
-    print(f"{game.summary}; written to {out}, {len(page.encode()) / 1e6:.1f} MB; open it in a browser")
+    game = Game(playable, options.episodes, options.seconds, options.seed, options.deterministic)
+    with keeping(out.parent), replacing(out) as file:
+        if out.suffix == ".html":
+            file.write(one_file(game.messages()).encode())
+        else:
+            frames = pictures(game.moments(), spikes=options.spikes)
+            write_film(file, out.suffix, frames, game.about.frames_per_second)
+    print(f"{game.summary}; written to {out}, {out.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

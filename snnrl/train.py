@@ -16,6 +16,7 @@ from snnrl.errors import ConfigError, shown
 from snnrl.recipes import DEFAULT_ENV, compose_run, has_learner, recipe_names
 from snnrl.run_settings import CommonSettings, RLSettings, SupervisedSettings
 from snnrl.settings import Registry, Settings, declarations, help_text, setting
+from snnrl.settings.early import AGENT_FOLDERS, LEARNER_FOLDERS, check_early
 from snnrl.settings.reading import Configurable
 from snnrl.textfiles import usable
 from snnrl.training.shutdown import Interrupted, stoppable
@@ -125,6 +126,8 @@ def _train(words: Sequence[str]) -> int:
     _check_values(settings)
     if resumed is None:
         _check_chosen(words, settings)
+    if watch and "learner" in settings:
+        raise ConfigError("watch=true: must be left out, as this run learns from a data set and plays nothing")
 
     from snnrl.loading import task_of
     from snnrl.training.device import leave_cores_to_environments
@@ -159,20 +162,16 @@ def _is_of(options: type[Settings], word: str) -> bool:
 
 
 def _watching(task: AnyTask) -> Watching:
-    """The page on which a run is watched.
+    """Those who look on.
 
     Raises:
-        ConfigError: nothing plays, or a package is missing.
+        ConfigError: a package is missing.
     """
     from snnrl.training.environment_task import EnvironmentTask
-    from snnrl.watching.server import Server
     from snnrl.watching.training import Watching
 
-    if not isinstance(task, EnvironmentTask):
-        raise ConfigError("watch=true: must be left out, as this run learns from a data set and plays nothing")
-    server = Server()
-    print(f"open {server.address} in a browser to watch", file=sys.stderr, flush=True)
-    return Watching(task, server)
+    assert isinstance(task, EnvironmentTask)
+    return Watching(task)
 
 
 def _check_whole(words: Sequence[str]) -> None:
@@ -191,13 +190,15 @@ def _check_values(settings: Mapping[str, Setting]) -> None:
     if "learner" in settings:
         from snnrl.training.supervised_config import SupervisedConfig
 
-        SupervisedConfig.from_mapping(settings)
+        check_early(SupervisedConfig.from_mapping(settings).learner, "learner", LEARNER_FOLDERS)
         return
 
     from snnrl.config import RunConfig
     from snnrl.envs import check_registered
 
-    check_registered(RunConfig.from_mapping(settings).env)
+    config = RunConfig.from_mapping(settings)
+    check_registered(config.env)
+    check_early(config.agent, "agent", AGENT_FOLDERS)
 
 
 def _check_chosen(words: Sequence[str], settings: Mapping[str, Setting]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,21 +62,20 @@ def watch(words: Sequence[str]) -> int:
     runs = runs_in(options.run)
     leave_cores_to_environments()
     server = Server(options.host, options.port)
-    player = Player(
-        server.readers,
-        list(runs),
-        lambda name: open_run(runs[name], options.checkpoint, options.device, trust=options.trust),
-        seed=options.seed,
-        deterministic=options.deterministic,
-    )
-    server.start()
-    print(f"open {server.address} in a browser; Ctrl-C ends", flush=True)
-    try:
+    with ExitStack() as ending:
+        ending.callback(server.stop)
+        player = Player(
+            server.readers,
+            list(runs),
+            lambda name: open_run(runs[name], options.checkpoint, options.device, trust=options.trust),
+            seed=options.seed,
+            deterministic=options.deterministic,
+        )
+        ending.callback(player.close)
+        server.start()
+        print(f"open {server.address} in a browser; Ctrl-C ends", flush=True)
         while True:
             server.readers.wait(player.turn())
-    finally:
-        server.stop()
-        player.close()
 
 
 if __name__ == "__main__":

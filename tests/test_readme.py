@@ -69,6 +69,19 @@ def test_the_page_of_the_core_runs() -> None:
     assert names["recording"]["excitatory"]["spikes"].any()
 
 
+def test_the_page_on_seeing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a few decisions, and from the trained agent of this repository."""
+    (tmp_path / "trained").symlink_to(ROOT / "trained")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for code in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "seeing.md").read_text(), flags=re.DOTALL):
+        shorter = code.replace("steps=160", "steps=9").replace("slice(110, 150)", "slice(2, 8)")
+        exec(compile(shorter, "seeing.md", "exec"), names)
+    assert len(names["trace"]) == 9
+    written = {path.name for path in tmp_path.glob("*.png")}
+    assert written == {"game.png", "preferences.png", "network.png", "window.png", "rate.png"}
+
+
 @pytest.fixture
 def with_own_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A working folder that holds the recipes which the pages show."""

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import snnrl
+from snnrl import plot
 from snnrl.connections import Conv2d, Dense, Sparse
 from snnrl.encoders import PoissonEncoder
 from snnrl.errors import ConfigError
@@ -147,3 +148,7 @@ def test_a_program_names_the_settings_of_an_agent_of_its_own(tmp_path: Path, mon
     words = ["env=CartPole", "env_steps=16", "eval.episodes=1", "agent=Mine", *QUIET, "run_dir=run"]
     assert train([*words, "agent.action=1"]) == 0
     assert snnrl.load("run").predict([0.0] * 4)[0] == 1
+
+
+def test_a_notebook_shows_pictures_as_they_are() -> None:
+    assert plot.stdp_window(STDP())._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
@@ -15,8 +16,10 @@ from snnrl.agents.actor_critic import ActorCriticAgent
 from snnrl.agents.base import Metrics
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.look import Look, critic_range, firing, sampled
+from snnrl.agents.rstdp_compiled import CompiledStep, Parts
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
+from snnrl.agents.rstdp_novelty import novelty
 from snnrl.agents.rstdp_state import Decision, Glimpse, Outcome, RSTDPState, Signal
 from snnrl.decoders import ActionCode
 from snnrl.encoders import Window
@@ -57,7 +60,7 @@ class RSTDP(ActorCriticAgent):
         ConfigError: a space that the agent cannot take, or a setting out of range.
     """
 
-    Config = RSTDPConfig
+    Config: ClassVar[type[RSTDPConfig]] = RSTDPConfig
     GRADED: ClassVar[bool] = False
     """Whether rates are resolved beyond whole spikes, see :class:`~snnrl.networks.ActorCritic`."""
     takes_masks = True
@@ -75,7 +78,9 @@ class RSTDP(ActorCriticAgent):
         self.code = ActionCode(action_space, bins=config.action_bins)
         window = Window(config.sim_steps, config.dt, self.generator)
         self.view, encoder = make_encoder(observation_space, config.encoder, window)
-        decay = config.gamma * config.trace_lambda
+        self.novelty = novelty(encoder, config, self.code.populations)
+        self.suited = config.suited(habituates=self.novelty is not None)
+        decay = config.gamma * self.suited.trace_lambda
         common = Common(
             config.dt,
             config.tau,
@@ -103,6 +108,7 @@ class RSTDP(ActorCriticAgent):
         self.register_buffer("learning_rate_scale", torch.ones(()))
         self._lately: deque[tuple[Tensor, Tensor]] = deque(maxlen=LATELY)
         self._exploring = 1.0
+        self._step: CompiledStep | None = None
         self.train()
 
     @property
@@ -112,6 +118,8 @@ class RSTDP(ActorCriticAgent):
     def begin(self, num_envs: int) -> RSTDPState:
         self._lately.clear()
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
+        if self._compiled() is not None:
+            rules = CompiledStep.laid_out(rules)
         returns = torch.zeros(0, device=self.device) if self.returns is None else self.returns.init_state(num_envs)
         return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None, returns)
 
@@ -130,7 +138,7 @@ class RSTDP(ActorCriticAgent):
     def anneal(self, progress: float) -> None:
         left = 1 - progress * (1 - self.config.lr_end_factor)
         self.get_buffer("learning_rate_scale").fill_(left)
-        self._exploring = 1 - progress * (1 - self.config.exploration_end_factor)
+        self._exploring = 1 - progress * (1 - self.suited.exploration_end_factor)
 
     @torch.no_grad()
     def act(self, observation: Observation, feedback: Feedback, state: RSTDPState) -> tuple[Action, RSTDPState]:
@@ -140,16 +148,28 @@ class RSTDP(ActorCriticAgent):
         permitted = self._permitted(feedback.action_mask)
         if not self.can_checkpoint:
             return self._warm_up(seen, feedback, permitted, state)
+        compiled = self._compiled()
+        if compiled is not None:
+            found = compiled.act(seen, feedback, state, self._exploring)
+            if found is not None:
+                return self.code.chosen(found[0]), found[1]
         signal = Signal.of(feedback, self.device)
         network = state.network
         if feedback.reset.any():
             network = reset_rows(network, self.network.begin(len(seen)), signal.reset)
-        activity, network = self.network(self.network.encoder.placed(seen, self.device), network)
-        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus)
+        placed = self.network.encoder.placed(seen, self.device)
+        activity, network = self.network(placed, network)
+        visit = None if self.novelty is None else self.novelty.visit(placed)
+        untried = None if visit is None else visit.untried
+        choice, decision, bonus = self._decide(activity, permitted, state.exploration_bonus, untried)
         window, returns = state.window, state.returns
         if state.decision is not None:
             signal, returns = self._measured(signal, returns)
+            if self.novelty is not None and visit is not None:
+                signal = signal._replace(reward=signal.reward + self.novelty.reward(visit))
             window = (*window, self._outcome(state.decision, signal, decision))
+        if self.novelty is not None and visit is not None:
+            self.novelty.use(visit, signal, self.code.indicator(choice, torch.int64))
         after = state._replace(
             network=network, decision=decision, window=window, exploration_bonus=bonus, returns=returns
         )
@@ -162,15 +182,32 @@ class RSTDP(ActorCriticAgent):
         reward, returns = self.returns(signal.reward, signal.reset, signal.terminated | signal.truncated, returns)
         return signal._replace(reward=reward), returns
 
+    def _compiled(self) -> CompiledStep | None:
+        """What acts and learns in place of what follows here, where there is something that does the same faster."""
+        if self._step is None and type(self) is RSTDP:
+            rate_scale = partial(self.get_buffer, "learning_rate_scale")
+            scales = self.returns, self.td_scale, self.input_scales
+            made = self.config, self.suited, self.network, self.code
+            parts = Parts(*made, *scales, self.generator, rate_scale, self._exploration_bonus)
+            self._step = CompiledStep.of(parts)
+        return self._step if self._step is not None and self._step.serves() else None
+
     def _decide(
-        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
+        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None, untried: Tensor | None
     ) -> tuple[Tensor, Decision, Tensor | None]:
-        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus."""
+        """A choice ``[batch, dims]``, what is kept of it until its outcome is known, and the exploration bonus.
+
+        Choices are drawn with the preference for what is ``untried`` ``[batch, populations]``; credit is given relative
+        to the policy without it.
+        """
         temperature = self.config.temperature
         policy = behaviour = self.code.policy(activity.preference, temperature, permitted)
-        if self.config.exploration_bonus:
+        drive = activity.preference if untried is None else activity.preference + untried
+        if self.suited.exploration_bonus:
             bonus = self._exploration_bonus(bonus, activity.preference)
-            behaviour = self.code.policy(activity.preference + self._exploring * bonus, temperature, permitted)
+            drive = drive + self._exploring * bonus
+        if drive is not activity.preference:
+            behaviour = self.code.policy(drive, temperature, permitted)
         choice = self.code.explore(behaviour, self.generator, permitted)
         value, credit = self.value(activity.level), self.code.credit(choice, policy)
         return choice, Decision(activity, value, self._own_values(activity), credit, surprisal(choice, policy)), bonus
@@ -188,7 +225,7 @@ class RSTDP(ActorCriticAgent):
         """
         batch = len(preference)
         choice = self.code.at_random(batch, self.device, self.generator)
-        drawn = self.config.exploration_bonus * self.code.indicator(choice, preference.dtype)
+        drawn = self.suited.exploration_bonus * self.code.indicator(choice, preference.dtype)
         if bonus is None:
             return drawn
         anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.exploration_steps
@@ -236,10 +273,12 @@ class RSTDP(ActorCriticAgent):
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
         if len(state.window) < self.config.update_every:
             return state, {}
+        assert state.decision is not None
+        self._lately.append((state.window[-1].td_error, state.decision.activity.level))
+        if self._step is not None and self._step.serving:
+            return self._step.update(state, self._exploring)
         seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)
-        assert state.decision is not None
-        self._lately.append((td_error, state.decision.activity.level))
         scale = self.td_scale(td_error)
         metrics = {
             "train/td_error_rms": td_error.square().mean().sqrt(),
@@ -249,8 +288,8 @@ class RSTDP(ActorCriticAgent):
         if not self.config.plasticity:
             return state._replace(window=()), metrics
 
-        entropy_coef = self._exploring * self.config.entropy_coef
-        instant = entropy_coef * _stack(surprisals) if self.config.entropy_coef else None
+        entropy_coef = self._exploring * self.suited.entropy_coef
+        instant = entropy_coef * _stack(surprisals) if self.suited.entropy_coef else None
         credit = _stack(credits)
         gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
         scaled = modulator / scale if self.config.normalise_td else modulator
@@ -273,6 +312,8 @@ class RSTDP(ActorCriticAgent):
         rates = self._rates(seen, third, rules)
         changes, rules = self.network.changes(seen, third, rules)
         changes = {key: rates[key] * change for key, change in changes.items()}
+        if self.novelty is not None:
+            self.novelty.stiffen(self.network, changes)
         for edge in self.network.plastic():
             self.network.connection(edge).apply_(changes[edge.key])
         self.network.change_feedback(changes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from snnrl.agents.rstdp_network import NetworkConfig
 from snnrl.envs.checked import LARGEST
@@ -12,6 +13,41 @@ from snnrl.types import Setting
 
 CENTRES = ("returns", "zero")
 """What the middle of a measured range of values can be."""
+
+
+@dataclass(frozen=True)
+class HabituationConfig(Settings, section="agent.habituation"):
+    """What is new to an agent that has a neuron for each observation (encoder ``one_hot``) and no hidden layer."""
+
+    novelty_reward: float = setting(
+        0.05, "units of return for a neuron's first visit; falls with 1 / sqrt(visits)", at_least=0
+    )
+    untried_bonus: float = setting(
+        2.0,
+        "spikes per neuron by which an action is preferred that was never chosen there; falls with 1 / sqrt(1 + uses)",
+        at_least=0,
+    )
+    actor_boost: float = setting(
+        4.0, "by what the actor's learning rate is multiplied at first; falls with (1 + visits / 10) ** -0.25", above=0
+    )
+    critic_boost: float = setting(
+        20.0, "by what the critic's learning rate is multiplied at first; falls with (1 + visits / 10) ** -0.5", above=0
+    )
+
+
+class Suited(NamedTuple):
+    """Settings that depend on whether what is new is told apart: by :class:`HabituationConfig`, or not at all."""
+
+    trace_lambda: float
+    entropy_coef: float
+    exploration_bonus: float
+    exploration_end_factor: float
+
+
+VECTORS = Suited(trace_lambda=0.95, entropy_coef=0.03, exploration_bonus=0.5, exploration_end_factor=1.0)
+"""Defaults where cells are shared by observations that are alike."""
+TABLES = Suited(trace_lambda=0.8, entropy_coef=0.2, exploration_bonus=0.0, exploration_end_factor=0.0)
+"""Defaults where each observation has a neuron of its own, which habituates."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +79,13 @@ class RSTDPConfig(Settings, section="agent"):
     )
     temperature: float = setting(0.5, "of the softmax over the populations' spikes per neuron", above=0)
     gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)
-    trace_lambda: float = setting(0.95, "decay of eligibility beyond the discount", at_least=0, at_most=1)
+    trace_lambda: float | None = setting(
+        None,
+        "decay of eligibility beyond the discount",
+        at_least=0,
+        at_most=1,
+        default_text="0.95; 0.8 with habituation",
+    )
     actor_lr: float = setting(5e-3, "learning rate of the actor, and of hidden layers", at_least=0)
     critic_lr: float = setting(5e-3, "learning rate of the critic", at_least=0)
     lr_end_factor: float = setting(
@@ -53,18 +95,29 @@ class RSTDPConfig(Settings, section="agent"):
         True, "divide the learning rates by the mean squared length of the presynaptic activity"
     )
     normalise_td: bool = setting(True, "divide the actor's modulator by the running root mean square of the TD error")
-    entropy_coef: float = setting(
-        0.03, "modulator for choosing what is unlikely; keeps the policy from freezing", at_least=0
+    entropy_coef: float | None = setting(
+        None,
+        "modulator for choosing what is unlikely; keeps the policy from freezing",
+        at_least=0,
+        default_text="0.03; 0.2 with habituation",
     )
-    exploration_bonus: float = setting(
-        0.5, "spikes per neuron by which one action is preferred for a while; 0 for none", at_least=0
+    exploration_bonus: float | None = setting(
+        None,
+        "spikes per neuron by which one action is preferred for a while; 0 for none",
+        at_least=0,
+        default_text="0.5; 0 with habituation",
     )
     exploration_steps: int = setting(10, "mean length of that while in decisions", at_least=1)
-    exploration_end_factor: float = setting(
-        1.0,
+    exploration_end_factor: float | None = setting(
+        None,
         "what exploration_bonus and entropy_coef are multiplied by at the end; they fall linearly",
         at_least=0,
         at_most=1,
+        default_text="1; 0 with habituation",
+    )
+    habituation: HabituationConfig | None = setting(
+        HabituationConfig(),
+        "what is new, where each observation has a neuron (encoder one_hot) and no layer is hidden; null for none",
     )
     postsynaptic_floor: float = setting(
         0.05, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
@@ -92,3 +145,9 @@ class RSTDPConfig(Settings, section="agent"):
         low, high = self.value_range
         fits = -LARGEST <= low < high <= LARGEST
         self.require(fits, "value_range", f"[lowest, highest] with lowest below highest, at most {LARGEST:g} in size")
+
+    def suited(self, *, habituates: bool) -> Suited:
+        """The settings that were given, and the usual ones in place of those that were not."""
+        usual = TABLES if habituates else VECTORS
+        given = (self.trace_lambda, self.entropy_coef, self.exploration_bonus, self.exploration_end_factor)
+        return Suited(*(own if mine is None else mine for mine, own in zip(given, usual, strict=True)))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnrl import noise
 from snnrl.agents.rstdp import RSTDP, surprisal
-from snnrl.agents.rstdp_config import CENTRES, RSTDPConfig
+from snnrl.agents.rstdp_config import CENTRES, HabituationConfig, RSTDPConfig
 from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, NetworkConfig
 from snnrl.agents.rstdp_state import Decision
 from snnrl.envs import EnvConfig
@@ -54,12 +54,17 @@ class SarsaConfig(RSTDPConfig):
     )
     normalise_td: bool = setting(False, "must be false: value and advantages learn from one error", choices=(False,))
     entropy_coef: float = setting(0.0, "modulator for choosing what is unlikely", at_least=0)
+    habituation: HabituationConfig | None = setting(None, "must be null: epsilon is the share of exploration")
     postsynaptic_floor: float = setting(
         1.0, "added to postsynaptic spikes in the Hebbian product; keeps silent neurons plastic", at_least=0
     )
     weight_mean: float | None = setting(0.0, "mean of the initial weights")
     weight_std: float | None = setting(0.0, "standard deviation of the initial weights", at_least=0)
     weight_bound: float = setting(5.0, "largest absolute weight", above=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(self.habituation is None, "habituation", "null: epsilon is the share of exploration")
 
 
 @register("sarsa")
@@ -102,7 +107,7 @@ class Sarsa(RSTDP):
         return high - low
 
     def _decide(
-        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None
+        self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None, untried: Tensor | None
     ) -> tuple[Tensor, Decision, Tensor | None]:
         advantage, temperature = self._advantage(activity), self.config.temperature
         policy = self.code.policy(advantage, temperature, permitted)

@@ -107,7 +107,8 @@ class ActionCode(nn.Module):
 
     def indicator(self, choice: Tensor, dtype: torch.dtype) -> Tensor:
         """1 for the populations that were chosen, ``[batch, populations]``, for choices ``[batch, dims]``."""
-        return self._compact(functional.one_hot(choice, self.choices).to(dtype))
+        padded = torch.zeros((*choice.shape, self.choices), dtype=dtype, device=choice.device)
+        return self._compact(padded.scatter_(-1, choice.unsqueeze(-1), 1.0))
 
     def credit(self, choice: Tensor, policy: Tensor) -> Tensor:
         """``1[chosen] - policy``, ``[batch, populations]``: the centred efference copy of what was done."""

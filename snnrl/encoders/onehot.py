@@ -64,18 +64,22 @@ class OneHotEncoder(Encoder[OneHotState]):
         return FittedEncoder(view, cls(count, start=start, sim_steps=window.sim_steps, spikes_per_step=spikes_per_step))
 
     def check(self, observation: Tensor) -> None:
-        self._index(observation)
+        self.index(observation)
 
     def init_state(self, batch: int) -> OneHotState:
         return OneHotState()
 
     def forward(self, observation: Tensor, state: OneHotState) -> tuple[Tensor, OneHotState]:
-        index = self._index(observation)
+        index = self.index(observation).unsqueeze(1)
         active = torch.zeros((len(index), self.size), device=index.device, dtype=self.spike_dtype)
         return self.get_buffer("_train").to(active.dtype) * active.scatter_(1, index, 1), state
 
-    def _index(self, observation: Tensor) -> Tensor:
-        """The neuron ``[batch, 1]`` of each observation."""
+    def index(self, observation: Tensor) -> Tensor:
+        """The neuron of each observation, ``[batch]`` int64.
+
+        Raises:
+            ConfigError: an observation that is none of the values.
+        """
         given = observation.reshape(1) if observation.dim() == 0 else observation
         if given.is_floating_point():
             given = as_values(given, 1)
@@ -90,4 +94,4 @@ class OneHotEncoder(Encoder[OneHotState]):
             raise ConfigError(
                 f"observation={first}: must be an integer from {self.start} to {self.start + self.size - 1}"
             )
-        return values - self.start
+        return values[:, 0] - self.start

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 
 import numpy as np
@@ -25,6 +27,7 @@ def drawn(config: EnvConfig) -> Env:
     Raises:
         CannotDrawError: it takes no ``render_mode=rgb_array``.
     """
+    _calm()
     try:
         with warnings.catch_warnings():  # of modes that it does not name; whether it can, its first picture says
             warnings.filterwarnings("ignore", message=r"\W*\w*WARN:.*render_mode", category=UserWarning)
@@ -33,6 +36,14 @@ def drawn(config: EnvConfig) -> Env:
         if "render_mode" not in str(error):
             raise
         raise _no_drawing(config, "takes no render_mode=rgb_array") from error
+
+
+def _calm() -> None:
+    """Keep pygame, by which many environments draw, from greeting, and SDL from looking for a screen where none is."""
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+        os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
 
 
 def picture(env: Env) -> NDArray[np.uint8]:

@@ -4,10 +4,13 @@
 # numba has no annotations.
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -39,7 +42,14 @@ def compiled(*, fastmath: Collection[str] = ()) -> Callable[[F], F]:
 
 
 class _Cache(FunctionCache):
-    """numba's cache, whose troubles with the disk end no run: what cannot be read or kept is compiled anew."""
+    """numba's cache, whose troubles with the disk end no run: what cannot be read or kept is compiled anew.
+
+    Loops call loops of other files, whose code is in theirs: where a file of the folder changes, all are compiled anew.
+    """
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        super().__init__(function)
+        vars(self._cache_file)["_source_stamp"] = _stamp(Path(inspect.getfile(function)).parent)
 
     def load_overload(self, sig: object, target_context: object) -> object:
         try:
@@ -54,6 +64,12 @@ class _Cache(FunctionCache):
             super().save_overload(sig, data)
         except OSError:
             _say_that_nothing_is_kept()
+
+
+@cache
+def _stamp(folder: Path) -> str:
+    """What tells the sources in a folder from any others."""
+    return sha256(b"".join(path.name.encode() + path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
 
 
 @cache

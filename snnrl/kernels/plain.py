@@ -15,6 +15,18 @@ def needs_torch() -> bool:
     return followed or torch._C._are_functorch_transforms_active()
 
 
+def takes_loop(*parts: Tensor) -> bool:
+    """Whether compiled loops of the CPU can stand for operations of torch on all of these.
+
+    They are of one dtype, float32 or float64, no gradient passes, and nobody records or transforms operations.
+    """
+    dtype = parts[0].dtype
+    if dtype not in (torch.float32, torch.float64) or needs_torch():
+        return False
+    led = torch.is_grad_enabled() and any(part.requires_grad for part in parts)
+    return not led and all(part.dtype == dtype and part.device.type == "cpu" for part in parts)
+
+
 def window_gradient(
     to_spikes: Tensor | None, to_after: Tensor | None, to_above: Tensor | None, above: Tensor, window: LIFWindow
 ) -> tuple[Tensor, Tensor]:

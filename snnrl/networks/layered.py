@@ -249,8 +249,15 @@ class LayeredNetwork(nn.Module):
 
     def spikes(self, x: Tensor) -> list[Tensor]:
         """The spikes of each layer ``[time, batch, *shape]`` for inputs ``[batch, ...]``."""
+        return self._trains(*self._first_input(x))
+
+    def spikes_of(self, arriving: Tensor) -> list[Tensor]:
+        """The same for what arrives at the first synapses, as :meth:`features` takes it."""
+        steady = len(arriving) == 1
+        return self._trains(arriving.flatten(0, 1) if steady else arriving, steady)
+
+    def _trains(self, arriving: Tensor, steady: bool) -> list[Tensor]:
         trains: list[Tensor] = []
-        arriving, steady = self._first_input(x)
         for layer in self.spiking_layers():
             arriving, steady = layer.trains(self._current(layer, arriving, steady)), False
             trains.append(arriving)

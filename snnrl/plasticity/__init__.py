@@ -13,6 +13,7 @@ from snnrl.plasticity.base import (
 from snnrl.plasticity.delta_rule import DeltaRule, DeltaRuleState
 from snnrl.plasticity.e_prop import EProp, EPropState
 from snnrl.plasticity.first_spike import FirstSpikeState, FirstSpikeSTDP
+from snnrl.plasticity.habituation import Habituation
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
 from snnrl.plasticity.prediction import LinearCritic, LinearCriticState, MovingAverage, TemporalDifference
@@ -42,6 +43,7 @@ __all__ = [
     "EligibilityState",
     "FirstSpikeSTDP",
     "FirstSpikeState",
+    "Habituation",
     "Hebbian",
     "HebbianState",
     "Homeostasis",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from io import BytesIO
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -59,9 +60,19 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return drawn
 
 
+class Picture(Figure):
+    """A figure that a notebook shows as it is, whether or not ``matplotlib.pyplot`` was ever imported there."""
+
+    def _repr_png_(self) -> bytes:
+        found = BytesIO()
+        self.savefig(found, format="png")
+        return found.getvalue()
+
+
 def new_figure(height: float, width: float = WIDTH, title: str = "") -> Figure:
     """An empty figure, in inches, without any state of ``matplotlib.pyplot``."""
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure = Picture(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=13)
     return figure

@@ -42,6 +42,7 @@ class Actions:
         self.space, self._leaves = space, leaves(space)
         bounds = [_bounds(leaf.space) for leaf in self._leaves]
         self._widths = [len(low) for low, _ in bounds]
+        self._floating = [bool(np.issubdtype(leaf.space.dtype, np.floating)) for leaf in self._leaves]
         self.dims = sum(self._widths)
         self.low = np.concatenate([low for low, _ in bounds])
         self.high = np.concatenate([high for _, high in bounds])
@@ -84,9 +85,9 @@ class Actions:
 
     def assemble(self, values: Array) -> Action:
         """Actions of the environment, as a vector environment takes them, from numbers ``[batch, dims]``."""
-        ends = np.cumsum(self._widths)[:-1]
-        parts = np.split(values, ends, axis=1)
-        return assemble(self.space, [_shaped(leaf, part) for leaf, part in zip(self._leaves, parts, strict=True)])
+        parts = [values] if len(self._widths) == 1 else np.split(values, np.cumsum(self._widths)[:-1], axis=1)
+        kinds = zip(self._leaves, self._floating, parts, strict=True)
+        return assemble(self.space, [_shaped(leaf, floating, part) for leaf, floating, part in kinds])
 
 
 def _bounds(space: Space) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -104,8 +105,8 @@ def _bounds(space: Space) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return space.low.astype(np.float64).flatten(), space.high.astype(np.float64).flatten()
 
 
-def _shaped(leaf: Leaf, values: Array) -> Array:
-    if not np.issubdtype(leaf.space.dtype, np.floating) and np.issubdtype(values.dtype, np.floating):
+def _shaped(leaf: Leaf, floating: bool, values: Array) -> Array:
+    if not floating and values.dtype.kind == "f":
         values = np.rint(values)
     shaped: Array = values.reshape(-1, *leaf.shape).astype(leaf.space.dtype, copy=False)
     if isinstance(leaf.space, spaces.Box):

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
-
 from snnrl.agents.base import AnyAgent, permitted
 from snnrl.envs import EnvConfig, as_one_row, env_seeds, for_evaluation
 from snnrl.envs.drawing import CannotDrawError, drawn, picture
 from snnrl.envs.seeding import AFTERWARDS
 from snnrl.errors import ConfigError
 from snnrl.textfiles import replacing
+from snnrl.training.film import Frame, write_film
 from snnrl.types import PolicyState
 
 
@@ -55,7 +54,7 @@ def record_episode(
     *,
     seed: int = 0,
     deterministic: bool = True,
-    most_frames: int = 2000,
+    most_frames: int = 20_000,
 ) -> Path:
     """Play one episode as evaluations do and write its frames to ``path`` as a GIF; returns ``path``.
 
@@ -71,21 +70,22 @@ def record_episode(
         ConfigError: the environment cannot be drawn, or a package that draws it is not installed.
     """
     one = drawn(for_evaluation(env))
-    frames: list[Image.Image] = []
-    try:
+
+    def frames() -> Iterator[Frame]:
         observation, info = one.reset(seed=env_seeds(seed, "eval", AFTERWARDS, 1)[0])
         state: PolicyState = None
-        ended = False
-        while not ended and len(frames) < most_frames:
-            frames.append(Image.fromarray(picture(one)))
+        ended, number = False, 0
+        while not ended and number < most_frames:
+            yield picture(one)
             told = permitted(agent, as_one_row(info))
             action, state = agent.predict(observation, state, deterministic=deterministic, **told)
             observation, _, terminated, truncated, info = one.step(action)
-            ended = bool(terminated or truncated)
-        rate = float(one.metadata.get("render_fps") or 30)
+            ended, number = bool(terminated or truncated), number + 1
+
+    rate = float(one.metadata.get("render_fps") or 30)
+    try:
+        with replacing(path) as file:
+            write_film(file, ".gif", frames(), rate)
     finally:
         one.close()
-    with replacing(path) as file:
-        duration = max(round(1000 / rate), 20)
-        frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0)
     return path

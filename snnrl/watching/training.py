@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +11,7 @@ from snnrl.training.callbacks import Variables
 from snnrl.training.environment_task import EnvironmentTask
 from snnrl.watching.playables import Playable, described
 from snnrl.watching.player import Player
-from snnrl.watching.server import Server
+from snnrl.watching.server import Server, require_packages
 
 SHARE = 0.03
 """Of the training's time, spent on those who look."""
@@ -28,12 +29,20 @@ class Watching:
 
     Args:
         task: what is trained.
-        server: serves the page.
-        rows: metrics as they are logged.
+
+    Attributes:
+        rows: metrics, as they are logged.
+        server: serves the page, once the training has begun.
+
+    Raises:
+        ConfigError: a package is missing.
     """
 
-    def __init__(self, task: EnvironmentTask[Trainable], server: Server) -> None:
-        self._task, self._server = task, server
+    server: Server
+
+    def __init__(self, task: EnvironmentTask[Trainable]) -> None:
+        require_packages()
+        self._task = task
         self.rows: Sequence[Mapping[str, float]] = ()
         self._player: Player | None = None
         self._credit, self._then = 0.0, time.perf_counter()
@@ -43,10 +52,12 @@ class Watching:
         """The task knows what learns."""
 
     def on_training_start(self, locals_: Variables, globals_: Variables) -> None:
-        self._server.start()
+        self.server = Server()
+        self.server.start()
+        print(f"open {self.server.address} in a browser to watch", file=sys.stderr, flush=True)
 
     def on_step(self) -> bool:
-        readers = self._server.readers
+        readers = self.server.readers
         if readers.any or readers.orders:
             now = time.perf_counter()
             self._credit = min(self._credit + SHARE * (now - self._then), MOST_CREDIT)
@@ -60,7 +71,7 @@ class Watching:
         return True
 
     def on_training_end(self) -> None:
-        self._server.stop()
+        self.server.stop()
         if self._player is not None:
             self._player.close()
 
@@ -77,4 +88,4 @@ class Watching:
     def _begin(self) -> Player:
         config, model = self._task.config, self._task.model
         playable = Playable(model, config.env, config.eval.deterministic, described(config, "training for"), self.rows)
-        return Player(self._server.readers, ["training"], lambda name: playable, mode="training")
+        return Player(self.server.readers, ["training"], lambda name: playable, mode="training")

@@ -19,14 +19,17 @@ from snnrl.plasticity import LARGEST_VALUE
 UNBOUNDED = spaces.Box(-np.inf, np.inf, (2,))
 
 
-def trained(reward: float = 1.0, unit: float = 1.0, bound: float = np.inf, steps: int = 40) -> list[float]:
+def trained(
+    reward: float = 1.0, unit: float = 1.0, bound: float = np.inf, steps: int = 40, names: int = 0
+) -> list[float]:
     """Actions and weights after some steps, of rewards times ``reward`` and observations times ``unit``."""
-    space = spaces.Box(-bound * unit, bound * unit, (2,), np.float64)
+    box = spaces.Box(-bound * unit, bound * unit, (2,), np.float64)
+    space: spaces.Space[Any] = spaces.Discrete(names) if names else box
     agent = make_agent({"name": "rstdp", "sim_steps": 8}, space, spaces.Discrete(3), EnvConfig("Toy-v0"))
     luck, found = np.random.default_rng(0), []
     state, reset = agent.begin(2), np.ones(2, bool)
     for step in range(steps):
-        seen = unit * (luck.integers(-8, 8, (2, 2)) / 4)
+        seen = luck.integers(0, names, 2) if names else unit * (luck.integers(-8, 8, (2, 2)) / 4)
         paid = (reward * luck.integers(-2, 3, 2)).astype(np.float32) * ~reset
         ended = np.full(2, step % 10 == 9)
         action, state = agent.act(seen, Feedback(paid, ended, ~ended & False, reset, None), state)
@@ -38,10 +41,11 @@ def trained(reward: float = 1.0, unit: float = 1.0, bound: float = np.inf, steps
     return [*found, *torch.cat([weight.detach().flatten() for weight in weights]).tolist()]
 
 
+@pytest.mark.parametrize("names", [0, 5], ids=["vectors", "a table"])
 @pytest.mark.parametrize("factor", [1024.0, 2.0**-10], ids=["large", "small"])
-def test_rewards_of_another_unit_teach_the_same(factor: float) -> None:
+def test_rewards_of_another_unit_teach_the_same(factor: float, names: int) -> None:
     """By a power of two, which rounds nothing, and so bit for bit."""
-    assert trained(reward=factor) == trained()
+    assert trained(reward=factor, names=names) == trained(names=names)
 
 
 @pytest.mark.parametrize("bound", [np.inf, 4.0], ids=["unbounded", "bounded"])
@@ -106,3 +110,14 @@ def test_all_spikes_together_bring_the_same_current_at_first(rate: float) -> Non
 
 def test_weights_from_synchronous_spikes_begin_at_zero() -> None:
     assert initial_weights(None, None, ObjectEncoder(48, 48)) == (0.0, 0.0)
+
+
+def test_first_values_are_at_three_quarters_of_the_range_whatever_is_seen() -> None:
+    for dims in (1, 2, 4):
+        space = spaces.Box(-1, 1, (dims,))
+        agent = make_agent({"name": "rstdp"}, space, spaces.Discrete(2), EnvConfig("Toy-v0"))
+        assert isinstance(agent, RSTDP)
+        seen, state = torch.linspace(-1, 1, 5).unsqueeze(-1).expand(-1, dims), agent.network.begin(5)
+        for _ in range(3):  # membranes fill within the first decision
+            activity, state = agent.network(seen, state)
+        assert activity.level.tolist() == pytest.approx([0.75] * 5, abs=0.06)

@@ -55,6 +55,7 @@ OTHER: dict[str, Any] = {
 
 ELSEWHERE = {
     "action_bins": "a Box of actions alone has bins",
+    "habituation": "a neuron for each observation alone has something that is new, test_rstdp_novelty.py",
     "hidden_plasticity": "networks with hidden layers alone have something that it keeps from learning",
     "warmup_steps": "an encoder that has to see random play first, as that of pictures, alone has a warm-up",
 }

@@ -25,6 +25,7 @@ def double(number):
 @pytest.fixture(autouse=True)
 def said_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     compiling._say_that_nothing_is_kept.cache_clear()
+    compiling._stamp.cache_clear()
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "source.py" / "nowhere"))
     monkeypatch.setattr("sys.dont_write_bytecode", True)
@@ -47,6 +48,16 @@ def test_compiled_code_is_kept_for_the_next_process(tmp_path: Path) -> None:
     again = load(tmp_path)
     assert again(21) == 42
     assert sum(again.stats.cache_hits.values()) == 1
+
+
+def test_loops_are_compiled_anew_where_another_file_of_their_folder_has_changed(tmp_path: Path) -> None:
+    """They may call loops of it, whose code is in theirs."""
+    assert load(tmp_path)(21) == 42
+    (tmp_path / "other.py").write_text("")
+    compiling._stamp.cache_clear()
+    again = load(tmp_path)
+    assert again(21) == 42
+    assert not again.stats.cache_hits
 
 
 def test_where_no_folder_can_be_written_to_loops_are_compiled_without_a_cache(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from snnrl.watching.game import Game
 from snnrl.watching.page_files import one_file
-from snnrl.watching.recorded import Recorded
 from snnrl.watching.server import Server
 from snnrl.watching.wire import packed
 from tests.watching.pages import CHROMIUM, cart_pole, needs_browser, served
@@ -207,7 +207,7 @@ def test_colours_follow_the_system(server: Server, page: Page, scheme: str) -> N
 
 
 def test_a_replay_opens_from_a_file_and_is_played_stopped_and_looked_through(page: Page, tmp_path: Path) -> None:
-    game = Recorded(cart_pole(), episodes=2, seconds=60, seed=0, deterministic=None)
+    game = Game(cart_pole(), episodes=2, seconds=60, seed=0, deterministic=None)
     path = tmp_path / "play.html"
     path.write_text(one_file(game.messages()), encoding="utf-8")
     asked: list[str] = []

@@ -1,17 +1,17 @@
-"""A game as the messages that the page plays back."""
+"""A game that is played to be kept, as messages that the page plays back or as pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
 
-from snnrl.recording import moments
+from snnrl.recording import Moment, moments
 from snnrl.watching import wire
 from snnrl.watching.playables import Playable
 
 
-class Recorded:
-    """A game that is played as its messages are taken.
+class Game:
+    """A game that is played as its moments are taken, once.
 
     Args:
         playable: who plays, and where.
@@ -48,17 +48,23 @@ class Recorded:
         if playable.rows:
             yield wire.curves(playable.rows)
         write = wire.MomentWriter(about, playable.agent.action_space)
+        yield from map(write, self.moments())
+
+    def moments(self) -> Iterator[Moment]:
+        """What is played."""
+        score = 0.0
         for moment in islice(self._game, self._most):
-            yield write(moment)
+            yield moment
             self.decisions += 1
-            self.cut = None if moment.terminated or moment.truncated else write.score
+            score = moment.reward + (0.0 if moment.episode_start else score)
+            self.cut = None if moment.terminated or moment.truncated else score
             if self.cut is None:
-                self.scores.append(write.score)
+                self.scores.append(score)
         self._game.close()
 
     @property
     def summary(self) -> str:
-        """What was played, once all messages have been taken."""
+        """What was played, once all moments have been taken."""
         name, actions = wire.title(self.about.env), "best" if self.about.deterministic else "drawn"
         scores = [f"{score:g}" for score in self.scores]
         if self.cut is not None:

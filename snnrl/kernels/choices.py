@@ -1,0 +1,85 @@
+"""From preferences to a choice and its credit, a part of :mod:`~snnrl.kernels.decision`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnrl.kernels.compiling import compiled
+
+
+@compiled()
+def _softmax(values: NDArray[np.float32], temperature: np.float32, out: NDArray[np.float32]) -> None:
+    most = values[0] / temperature
+    for place in range(len(values)):
+        out[place] = values[place] / temperature
+        most = max(most, out[place])
+    total = values.dtype.type(0)
+    for place in range(len(values)):
+        out[place] = math.exp(out[place] - most)
+        total += out[place]
+    for place in range(len(values)):
+        out[place] /= total
+
+
+@compiled()
+def choose_rows(
+    preference: NDArray[np.float32],
+    bonus: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    sizes: NDArray[np.int64],
+    temperature: float,
+    exploring: float,
+    choice: NDArray[np.int64],
+    credit: NDArray[np.float32],
+    surprisal: NDArray[np.float32],
+) -> None:
+    """Policy, choice, credit and surprisal of :class:`snnrl.agents.rstdp.RSTDP`, where every choice is permitted.
+
+    Args:
+        preference: ``[batch, populations]``.
+        bonus: the same, added to the preferences of what is done.
+        noise: ``[batch, dims]`` uniform draws.
+        sizes: ``[dims]``, choices of each number.
+        temperature: of the softmax.
+        exploring: by what it is multiplied.
+        choice: ``[batch, dims]``, made here, as the next two.
+        credit: ``[batch, populations]``, see :meth:`snnrl.decoders.ActionCode.credit`.
+        surprisal: ``[batch]``.
+    """
+    (batch, populations), number = preference.shape, preference.dtype.type
+    soft, none, one, least = number(temperature), number(0), number(1), number(1e-8)
+    wanted, policy = np.empty(populations, preference.dtype), np.empty(populations, preference.dtype)
+    done, ragged = np.empty(populations, preference.dtype), False
+    for dim in range(len(sizes)):
+        ragged = ragged or sizes[dim] != sizes[0]
+    for row in range(batch):
+        for place in range(populations):
+            wanted[place] = preference[row, place]
+            if exploring != 0:
+                wanted[place] += number(exploring) * bonus[row, place]
+        first, surprise = 0, none
+        for dim in range(len(sizes)):
+            last = first + sizes[dim]
+            _softmax(preference[row, first:last], soft, policy[first:last])
+            _softmax(wanted[first:last], soft, done[first:last])
+            taken, reached, highest = first, 0.0, first
+            for place in range(first, last):
+                if done[place] > 0:
+                    highest = place
+                reached += done[place]
+                if place < last - 1 and number(reached) <= noise[row, dim]:
+                    taken = place + 1
+            if ragged:  # where probabilities round to a sum below the number drawn
+                taken = min(taken, highest)
+            entropy = none
+            for place in range(first, last):
+                entropy -= policy[place] * math.log(max(policy[place], least))
+                credit[row, place] = -policy[place]
+            credit[row, taken] = one - policy[taken]
+            surprise += -math.log(max(policy[taken], least)) - entropy
+            choice[row, dim] = taken - first
+            first = last
+        surprisal[row] = surprise
