@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from snnrl.types import Saved, Setting
 
 NAME = "model.safetensors"
 """The file in a folder that was exported."""
-_WEIGHTS, _GENERATOR = "agent.", "generator"
+_WEIGHTS, _GENERATOR, _WITHIN = "agent.", "generator", "/"
 
 
 def save_weights(path: Path, saved: Saved) -> None:
@@ -20,16 +21,24 @@ def save_weights(path: Path, saved: Saved) -> None:
 
     Args:
         path: the file, in a folder that is there.
-        saved: ``agent``, a ``state_dict``; ``generator``; ``architecture`` and ``steps``.
+        saved: ``agent``, a ``state_dict`` of tensors and mappings of numbers; ``generator``; ``architecture``; ``steps``.
 
     Raises:
         OSError: the file cannot be written.
     """
     from safetensors.torch import save
 
-    tensors = {f"{_WEIGHTS}{name}": _own(value) for name, value in saved["agent"].items()}
-    tensors[_GENERATOR] = _own(saved["generator"])
+    tensors = {_GENERATOR: _own(saved["generator"])}
+    nested: list[str] = []
+    for name, value in saved["agent"].items():
+        if isinstance(value, Mapping):
+            nested.append(name)
+            tensors |= {f"{_WEIGHTS}{name}{_WITHIN}{key}": _own(torch.as_tensor(part)) for key, part in value.items()}
+        else:
+            tensors[f"{_WEIGHTS}{name}"] = _own(value)
     told = {"format": "pt", "architecture": str(saved["architecture"]), "steps": str(saved["steps"])}
+    if nested:
+        told["nested"] = " ".join(nested)
     path.write_bytes(save(tensors, told))
 
 
@@ -49,11 +58,19 @@ def load_weights(path: Path) -> dict[str, Setting]:
         raise ConfigError(f"checkpoint {path} is damaged ({one_line(error)}): it must be exported again") from error
     if not {"architecture", "steps"} <= told.keys() or _GENERATOR not in tensors or not told["steps"].isdecimal():
         raise ConfigError(f"{path} was not written by snnrl; must be a file that python -m snnrl.export wrote")
+    generator = tensors.pop(_GENERATOR)
+    agent: dict[str, Setting] = {name: {} for name in told.get("nested", "").split()}
+    for name, value in tensors.items():
+        owner, _, key = name.removeprefix(_WEIGHTS).partition(_WITHIN)
+        if key:
+            agent.setdefault(owner, {})[key] = value
+        else:
+            agent[owner] = value
     return {
         "architecture": told["architecture"],
         "steps": int(told["steps"][:18]),
-        "generator": tensors.pop(_GENERATOR),
-        "agent": {name.removeprefix(_WEIGHTS): value for name, value in tensors.items()},
+        "generator": generator,
+        "agent": agent,
     }
 
 

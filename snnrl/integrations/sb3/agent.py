@@ -286,7 +286,7 @@ class SB3Agent(Trainable, Generic[A, C]):
         if self.statistics is not None:
             self.statistics.mean = state["mean"].cpu().numpy().copy()
             self.statistics.var = state["var"].cpu().numpy().copy()
-            self.statistics.count = state["count"]
+            self.statistics.count = float(state["count"])
 
 
 AnySB3Agent: TypeAlias = SB3Agent[Any, Any]
