@@ -73,6 +73,7 @@ class CompiledStep:
             np.array(encoder.grids, np.int64),
             encoder.get_buffer("_phase").numpy(),
         )
+        self._modules = tuple(agent.network.modules())
         self.sizes = agent.code.get_buffer("_sizes").numpy()
         self.adapt_range = float(encoder.normaliser.adapt_range)
         self._kept: tuple[dict[str, Tensor], Measured] | None = None
@@ -101,7 +102,8 @@ class CompiledStep:
     def serves(self) -> bool:
         """Whether the agent is as this takes it.
 
-        Weights change after each decision, by the TD error, and all is on the CPU in single or double precision.
+        Weights change after each decision, by the TD error, all is on the CPU in single or double precision, and no
+        hook waits for a part of the network to run.
         """
         agent, config = self.agent, self.agent.config
         weights, scale = (self.fused.to_actor.weight, self.fused.to_critic.weight), agent.td_scale.mean_square
@@ -113,6 +115,7 @@ class CompiledStep:
             and takes_loop(*weights, scale, agent.rate_scale())
             and weights[0].t().is_contiguous()
             and weights[1].t().is_contiguous()
+            and not any(module._forward_hooks or module._forward_pre_hooks for module in self._modules)
         )
         return self.serving
 

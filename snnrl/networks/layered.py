@@ -18,6 +18,7 @@ from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
 from snnrl.neurons import IF, LIF, AdaptiveLIF, AnyNeuron, CurrentLIF
 from snnrl.settings import accepted, require_whole, setting
+from snnrl.state import State
 from snnrl.surrogate import make_surrogate
 from snnrl.traces import decay_factor, decay_kernel
 from snnrl.types import Setting, Settings
@@ -129,10 +130,12 @@ class SpikingLayer(nn.Module):
                 return spikes.view(steps, *shape)
         return self.neurons.scan(current.expand(steps, *shape), self._rest(shape[0]))[0]
 
-    def _rest(self, batch: int) -> Any:
+    def _rest(self, batch: int) -> State:
         """The state before the first step."""
         state, start = self.neurons.init_state(batch), self._start()
-        return state if start is None else state._replace(v=torch.zeros_like(state.v) + start)
+        raised = state if start is None else state._replace(v=torch.zeros_like(state.v) + start)
+        assert isinstance(raised, tuple)
+        return raised
 
     def potentials(self, current: Tensor) -> Tensor:
         """The neurons' potentials after each step ``[time, batch, *shape]``; ``current`` is as for :meth:`trains`."""
