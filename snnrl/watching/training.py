@@ -13,7 +13,7 @@ from snnrl.watching.playables import Playable, described
 from snnrl.watching.player import Player
 from snnrl.watching.server import Server, require_packages
 
-SHARE = 0.03
+SHARE = 0.025
 """Of the training's time, spent on those who look."""
 MOST_CREDIT = 0.05
 """Seconds that may be made up for after a pause."""

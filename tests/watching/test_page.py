@@ -193,6 +193,10 @@ def test_a_page_is_as_wide_as_a_phone_and_its_controls_have_names(server: Server
     page.set_viewport_size({"width": 390, "height": 844})
     visit(page, server)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.evaluate("() => { $('learning').hidden = true; }")
+    edges = page.locator("section:visible").evaluate_all("all => all.map(each => each.getBoundingClientRect().left)")
+    assert len(edges) == 5
+    assert len(set(edges)) == 1
     controls = page.locator("button, select, input").all()
     assert all(control.evaluate("each => each.labels.length + each.textContent.length") for control in controls)
     assert page.locator("#said[aria-live=polite]").count() == 1

@@ -107,14 +107,13 @@ function drawSignal(canvas, history, length) {
   const values = history.map((one) => one.td_error ?? NaN);
   drawLines(surface, [{ values, color: orange }], { top: half + 31, height: half, length, zero: true });
   const start = length - history.length;
-  let rewards = false;
+  const rewards = history.filter((one) => one.reward).length;
   history.forEach((one, place) => {
-    if (!one.reward) return;
-    rewards = true;
+    if (!one.reward || rewards > history.length / 3) return;
     pen.fillStyle = one.reward > 0 ? green : quiet;
     pen.fillRect(46 + ((width - 48) * (start + place)) / Math.max(length - 1, 1) - 0.75, half + 15, 1.5, 3);
   });
-  if (!rewards || width < 300) return;
+  if (!rewards || rewards > history.length / 3 || width < 300) return;
   pen.font = font(400, 10);
   pen.textAlign = "right";
   pen.textBaseline = "alphabetic";

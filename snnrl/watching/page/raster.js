@@ -23,7 +23,7 @@ class Raster {
     this.shape = shape;
     this.surface = surface;
     const narrow = surface.width < 480;
-    this.left = narrow ? 74 : 118;
+    this.left = narrow ? 96 : 122;
     this.bands = [];
     const gap = 10;
     const wishes = moment.spikes.map(({ name, shape: [, neurons] }) => Math.max(Math.min(Math.sqrt(neurons) * 3, 120), 15 * (this.labels[name] || []).length, 40));
@@ -118,7 +118,7 @@ class Raster {
       pen.fillStyle = quiet;
       pen.font = font(400, 10);
       groups.forEach((label, place) => {
-        pen.fillText(short(label.toLowerCase(), narrow ? 6 : 11), this.left - 6, band.top + each * (place + 0.5));
+        pen.fillText(short(label.toLowerCase(), narrow ? 9 : 12), this.left - 6, band.top + each * (place + 0.5));
         if (place) {
           pen.fillStyle = line;
           pen.fillRect(this.left, band.top + Math.round(each * place), width - this.left, 1);
