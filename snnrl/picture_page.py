@@ -1,11 +1,10 @@
-"""``python -m snnrl.plot run=<dir>``: one page with the pictures of what a run has."""
+"""The command of :mod:`snnrl.plot`: one page with the pictures of what a run has."""
 
 from __future__ import annotations
 
 import base64
 import html
 import io
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +60,7 @@ class Picture(NamedTuple):
     figure: Figure
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def draw_page(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
     return run_command(draw_run, USAGE, words)
 
@@ -194,7 +193,3 @@ def _write_pdf(pictures: Sequence[Picture], title: str, path: Path) -> None:
     with replacing(path) as file, PdfPages(file, metadata={"Title": title}) as pages:
         for _, figure in pictures:
             pages.savefig(figure)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

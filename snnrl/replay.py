@@ -11,7 +11,6 @@ from snnrl.cli import PlayOptions, read_options, run_command, usage
 from snnrl.run_settings import DeviceSettings
 from snnrl.settings import setting
 
-
 _EXPECTED = "a file named .html, .gif or .mp4"
 
 

@@ -107,8 +107,7 @@ def write_yaml(path: Path, settings: Settings) -> None:
 
 def as_yaml(settings: Settings) -> str:
     """Settings as YAML."""
-    text: str = yaml.dump(_plain(settings), Dumper=_Dumper, allow_unicode=True, sort_keys=False)
-    return text
+    return str(yaml.dump(_plain(settings), Dumper=_Dumper, allow_unicode=True, sort_keys=False))
 
 
 def write_text(path: Path, text: str) -> None:

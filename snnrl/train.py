@@ -16,6 +16,7 @@ from snnrl.errors import ConfigError, shown
 from snnrl.recipes import DEFAULT_ENV, compose_run, has_learner, recipe_names
 from snnrl.run_settings import CommonSettings, RLSettings, SupervisedSettings
 from snnrl.settings import Registry, Settings, declarations, help_text, setting
+from snnrl.settings.early import AGENT_FOLDERS, LEARNER_FOLDERS, check_early
 from snnrl.settings.reading import Configurable
 from snnrl.textfiles import usable
 from snnrl.training.shutdown import Interrupted, stoppable
@@ -189,13 +190,15 @@ def _check_values(settings: Mapping[str, Setting]) -> None:
     if "learner" in settings:
         from snnrl.training.supervised_config import SupervisedConfig
 
-        SupervisedConfig.from_mapping(settings)
+        check_early(SupervisedConfig.from_mapping(settings).learner, "learner", LEARNER_FOLDERS)
         return
 
     from snnrl.config import RunConfig
     from snnrl.envs import check_registered
 
-    check_registered(RunConfig.from_mapping(settings).env)
+    config = RunConfig.from_mapping(settings)
+    check_registered(config.env)
+    check_early(config.agent, "agent", AGENT_FOLDERS)
 
 
 def _check_chosen(words: Sequence[str], settings: Mapping[str, Setting]) -> None:

@@ -101,6 +101,9 @@ WITHOUT_TORCH: dict[str, Callable[[], list[str]]] = {
 def test_what_is_wrong_is_said_before_torch_is_imported() -> None:
     lines = [(name, [word]) for name, words in WITHOUT_TORCH.items() for word in words()]
     lines += [("train", []), ("train", ["experiment=mnist_reward", "num_envs=0"])]
+    lines += [("train", ["env=CartPole", word]) for word in ("agent.gamma=2", "agent.update_every=0.5")]
+    lines += [("train", ["env=CartPole", "agent=ppo", "agent.n_steps=0"])]
+    lines += [("train", ["experiment=mnist_unsupervised", word]) for word in ("n_neurons=abc", "learning_rate=-1")]
     script = (
         "import sys\nfrom importlib import import_module\n"
         f"for name, words in {lines!r}:\n"

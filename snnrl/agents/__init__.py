@@ -10,14 +10,14 @@ from snnrl.agents.trainable import Trainable
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.settings import Registry, read_named
+from snnrl.settings.early import AGENT_FOLDERS
 from snnrl.spaces import Space
 from snnrl.types import Settings
 
 AGENTS: Registry[Trainable] = Registry(
     "agent",
     "snnrl.agents.trainable:Trainable",
-    "agents",
-    "integrations/sb3",
+    *AGENT_FOLDERS,
     config=True,
     parents="snnrl.agents.Agent or snnrl.integrations.sb3.SB3Agent",
 )

@@ -187,9 +187,8 @@ class RSTDP(ActorCriticAgent):
         if self._step is None and type(self) is RSTDP:
             rate_scale = partial(self.get_buffer, "learning_rate_scale")
             scales = self.returns, self.td_scale, self.input_scales
-            parts = Parts(
-                self.config, self.network, self.code, *scales, self.generator, rate_scale, self._exploration_bonus
-            )
+            made = self.config, self.suited, self.network, self.code
+            parts = Parts(*made, *scales, self.generator, rate_scale, self._exploration_bonus)
             self._step = CompiledStep.of(parts)
         return self._step if self._step is not None and self._step.serves() else None
 
@@ -274,12 +273,12 @@ class RSTDP(ActorCriticAgent):
     def update(self, state: RSTDPState) -> tuple[RSTDPState, Metrics]:
         if len(state.window) < self.config.update_every:
             return state, {}
-        seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
-        td_error = _stack(td_errors)
         assert state.decision is not None
-        self._lately.append((td_error, state.decision.activity.level))
+        self._lately.append((state.window[-1].td_error, state.decision.activity.level))
         if self._step is not None and self._step.serving:
             return self._step.update(state, self._exploring)
+        seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
+        td_error = _stack(td_errors)
         scale = self.td_scale(td_error)
         metrics = {
             "train/td_error_rms": td_error.square().mean().sqrt(),

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.agents.base import Metrics
-from snnrl.agents.rstdp_config import RSTDPConfig
+from snnrl.agents.rstdp_config import RSTDPConfig, Suited
 from snnrl.agents.rstdp_state import Decision, Outcome, RSTDPState
 from snnrl.decoders import ActionCode
 from snnrl.encoders import PopulationEncoder
@@ -33,7 +33,7 @@ from snnrl.noise import uniform
 from snnrl.plasticity import LARGEST_VALUE, ReturnScale, RunningScale
 from snnrl.plasticity.returns import MARGIN
 from snnrl.state import State
-from snnrl.types import Array
+from snnrl.types import Array, Saved
 
 _NOTHING: dict[str, Tensor] = {}
 
@@ -42,6 +42,7 @@ class Parts(NamedTuple):
     """What an agent decides and learns with."""
 
     config: RSTDPConfig
+    suited: Suited
     network: ActorCritic
     code: ActionCode
     returns: ReturnScale | None
@@ -72,10 +73,16 @@ class CompiledStep:
             np.array(encoder.grids, np.int64),
             encoder.get_buffer("_phase").numpy(),
         )
+        self._modules = tuple(agent.network.modules())
         self.sizes = agent.code.get_buffer("_sizes").numpy()
         self.adapt_range = float(encoder.normaliser.adapt_range)
+        self._kept: tuple[dict[str, Tensor], Measured] | None = None
         self.serving = False
         """What :meth:`serves` said last."""
+
+    def __getstate__(self) -> Saved:
+        """Without views of buffers: of a copy they would be of nothing that the copy has."""
+        return {**self.__dict__, "_kept": None}
 
     @classmethod
     def of(cls, agent: Parts) -> CompiledStep | None:
@@ -95,7 +102,8 @@ class CompiledStep:
     def serves(self) -> bool:
         """Whether the agent is as this takes it.
 
-        Weights change after each decision, by the TD error, and all is on the CPU in single or double precision.
+        Weights change after each decision, by the TD error, all is on the CPU in single or double precision, and no
+        hook waits for a part of the network to run.
         """
         agent, config = self.agent, self.agent.config
         weights, scale = (self.fused.to_actor.weight, self.fused.to_critic.weight), agent.td_scale.mean_square
@@ -107,6 +115,7 @@ class CompiledStep:
             and takes_loop(*weights, scale, agent.rate_scale())
             and weights[0].t().is_contiguous()
             and weights[1].t().is_contiguous()
+            and not any(module._forward_hooks or module._forward_pre_hooks for module in self._modules)
         )
         return self.serving
 
@@ -173,17 +182,21 @@ class CompiledStep:
         return self._decide(activity, feedback, state._replace(network=network), exploring)
 
     def _measured(self) -> Measured:
-        ends = ("lowest", "highest") if self.adapt_range else ("mean", "mean")
-        names = ("_middle", "_reach", "_bounded", "_squash", "count", "mean", "spread", *ends)
-        buffers = map(self.encoder.normaliser.get_buffer, names)
-        return Measured(*_arrays(*(buffer.view(-1) for buffer in buffers)))
+        """The normaliser's buffers as arrays, made anew where a buffer was replaced."""
+        buffers = self.encoder.normaliser._buffers
+        if self._kept is None or any(buffers[name] is not kept for name, kept in self._kept[0].items()):
+            ends = ("lowest", "highest") if self.adapt_range else ("mean", "mean")
+            names = ("_middle", "_reach", "_bounded", "_squash", "count", "mean", "spread", *ends)
+            of = {name: self.encoder.normaliser.get_buffer(name) for name in names}
+            self._kept = of, Measured(*_arrays(*(of[name].view(-1) for name in names)))
+        return self._kept[1]
 
     def _decide(
         self, activity: Activity, feedback: Feedback, state: RSTDPState, exploring: float
     ) -> tuple[Tensor, RSTDPState]:
         agent, config, last, returns = self.agent, self.agent.config, state.decision, self.agent.returns
         preference, level, bonus = activity.preference, activity.level, state.exploration_bonus
-        if config.exploration_bonus:
+        if agent.suited.exploration_bonus:
             bonus = agent.bonus(bonus, preference)
         batch, dims, numbers = len(level), agent.code.dims, level.numpy()
         noise = uniform((batch, dims, 1), preference, agent.generator)
@@ -195,7 +208,7 @@ class CompiledStep:
         decide(
             wanted,
             wanted if bonus is None else bonus.numpy(),
-            exploring if config.exploration_bonus else 0.0,
+            exploring if agent.suited.exploration_bonus else 0.0,
             noise.view(batch, dims).numpy(),
             self.sizes,
             float(config.temperature),
@@ -252,7 +265,7 @@ class CompiledStep:
             (scale.mean_square.view(1).numpy(), scale.seen.view(1).numpy()),
             scale.horizon,
             config.normalise_td,
-            exploring * float(config.entropy_coef),
+            exploring * float(agent.suited.entropy_coef),
             (power.mean_square.view(1).numpy(), power.seen.view(1).numpy()),
             power.horizon,
             config.lr_per_input,

@@ -24,7 +24,7 @@ from snnrl.encoders.base import (
 from snnrl.encoders.objects import MOST_PIXELS
 from snnrl.encoders.scene_calibration import scenery
 from snnrl.errors import ConfigError, require
-from snnrl.kernels.blobs import MOST_BLOBS, WORD, BlobFeatures, frame_blob_events, layer_blob_events
+from snnrl.kernels.blobs import MOST_BLOBS, WORD, BlobFeatures, Events, frame_blob_events, layer_blob_events
 from snnrl.settings import is_whole, register
 from snnrl.spaces import Space, frame_view, layer_view, suits_layers
 from snnrl.spikes import SparseSpikes
@@ -170,16 +170,24 @@ class BlobEncoder(HostEncoder[BlobState]):
         return bool(self.get_buffer("_calibrated"))
 
     def calibrate(self, observations: Array, actions: NDArray[np.int64], joined: NDArray[np.bool_]) -> None:
-        """Learn the background, see :func:`~snnrl.encoders.scene_calibration.scenery`.
+        """Learn the background, see :func:`~snnrl.encoders.scene_calibration.scenery`, and how often each line spikes.
+
+        Were all lines taken for rare at first, those that always spike would drown the others when learning begins.
 
         Args:
             observations: frames, uint8 ``[time, batch, 1, height, width]``.
-            actions: of no use here.
-            joined: of no use here.
+            actions: ``[time - 1, batch]``, of no use here.
+            joined: ``[time - 1, batch]``, whether a frame and the next are of one episode.
         """
         background = scenery(observations[:, :, 0, self.top : self.bottom].reshape(-1, *self.background.shape))
         self.background.copy_(torch.from_numpy(background))
         self.get_buffer("_calibrated").fill_(True)
+        batch = observations.shape[1]
+        blobs = self.init_state(batch).blobs.numpy()
+        goes_on = np.concatenate([np.zeros((1, batch), dtype=np.bool_), joined])
+        for frames, before in zip(observations[:, :, :, self.top : self.bottom], goes_on, strict=True):
+            _, line, blobs = self._events(frames, blobs * before[:, None, None])
+            self.adaptation.observe(moved(torch.from_numpy(line), self.device), batch)
 
     def init_state(self, batch: int) -> BlobState:
         return BlobState(torch.zeros((batch, MOST_BLOBS, 3), dtype=torch.int32))
@@ -188,16 +196,18 @@ class BlobEncoder(HostEncoder[BlobState]):
         self._require_pictures(observation)
         require_rows(state.blobs, len(observation))
         seen, before = observation[:, :, self.top : self.bottom].cpu().numpy(), state.blobs.numpy()
-        if self.layers:
-            found = layer_blob_events(seen, before, self.features)
-        else:
-            found = frame_blob_events(seen[:, 0], self.background.numpy(), before, self.gap, self.features)
-        row, index, blobs = map(torch.from_numpy, found)
+        row, index, blobs = map(torch.from_numpy, self._events(seen, before))
         row, index = moved(row, self.device), moved(index, self.device)
         if self.training:
             self.adaptation.observe(index, len(observation))
         spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (len(observation),), self.size)
         return spikes, BlobState(blobs)
+
+    def _events(self, seen: Array, before: NDArray[np.int32]) -> Events:
+        """What spikes for pictures, of which only the rows that are looked at, after the blobs of those before."""
+        if self.layers:
+            return layer_blob_events(seen, before, self.features)
+        return frame_blob_events(seen[:, 0], self.background.numpy(), before, self.gap, self.features)
 
     def _require_pictures(self, observation: Tensor) -> None:
         if not self.layers:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from snnrl.cli import RunOptions, read_options, run_command, usage
 from snnrl.errors import ConfigError, one_line, require
 from snnrl.settings import setting
+from snnrl.types import Setting
 
 if TYPE_CHECKING:
     from snnrl.integrations.nir_reading import Imported, from_nir
@@ -25,11 +26,10 @@ __all__ = ["Imported", "from_nir", "main", "policy_to_nir", "to_nir"]
 _PLACES = {"Imported": "reading", "from_nir": "reading", "policy_to_nir": "writing", "to_nir": "writing"}
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Setting:
     """Import torch and nir only when they are used, so that ``--help`` needs neither."""
     if name in _PLACES:
-        found: object = getattr(import_module(f"snnrl.integrations.nir_{_PLACES[name]}"), name)
-        return found
+        return vars(import_module(f"snnrl.integrations.nir_{_PLACES[name]}"))[name]
     raise AttributeError(f"module 'snnrl.integrations.nir' has no attribute {name!r}")
 
 

@@ -85,6 +85,15 @@ class GradientLearner(Learner):
     def predict(self, images: Tensor) -> Tensor:
         return self.potential(self.present(images)).argmax(1)
 
+    @torch.no_grad()
+    def read(self, images: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        shown = self.present(images)
+        trains = self.network.spikes_of(shown)
+        spikes = {f"hidden_{number}": train for number, train in enumerate(trains, start=1)}
+        if len(shown) > 1:
+            spikes = {"input": shown, **spikes}
+        return self.potential(shown).argmax(1), spikes
+
     def present(self, images: Tensor) -> Tensor:
         """Images, uint8 ``[batch, *shape]``, as input ``[events, batch, *shape]``: an event for each step, or one."""
         intensity = images.to(torch.get_default_dtype()) / 255

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from snnrl.agents.trainable import of_class, training
 from snnrl.errors import ConfigError, require
+from snnrl.recorded import About, Trace, of_images
 from snnrl.settings import changed_settings
 from snnrl.types import Array, Setting, Settings
 
@@ -83,7 +84,7 @@ class Learner(nn.Module, ABC):
     def __init_subclass__(cls, **settings: Setting) -> None:
         """Put the check of images before whatever the subclass makes of them."""
         super().__init_subclass__(**settings)
-        for name in ("learn", "predict"):
+        for name in ("learn", "predict", "read"):
             if name in vars(cls):
                 setattr(cls, name, _given_images(vars(cls)[name]))
 
@@ -124,6 +125,45 @@ class Learner(nn.Module, ABC):
     @abstractmethod
     def predict(self, images: Tensor) -> Tensor:
         """Labels, int64 ``[batch]``, of images, uint8 ``[batch, *shape]``; nothing is learned."""
+
+    def read(self, images: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """:meth:`predict`, and the spikes by which labels were found.
+
+        Returns:
+            The labels, and the spikes of each population ``[time, batch, neurons]`` by its name; none unless a learner
+            says what they are.
+        """
+        return self.predict(images), {}
+
+    def record(self, images: Tensor, labels: Tensor | None = None, *, max_bytes: int = 1 << 30) -> Trace:
+        """Name images and keep what fired; nothing is learned, and later draws are those without it.
+
+        Each row of the trace is an image: ``observations`` and ``frames`` are the images, ``actions`` the labels that
+        were named, ``rewards`` 1 where one is right, and ``spikes`` of every population ``[images, steps, neurons]``.
+
+        Args:
+            images: uint8 ``[batch, *shape]``.
+            labels: int64 ``[batch]``, if they are known.
+            max_bytes: memory that the recording may take.
+
+        Raises:
+            ConfigError: images of another type or shape, or more than ``max_bytes``.
+        """
+        draws = self.generator.get_state()
+        try:
+            named, fired = self.read(images)
+        finally:
+            self.generator.set_state(draws)
+        spikes = {name: as_array(each.transpose(0, 1).flatten(2)) != 0 for name, each in fired.items()}
+        settings = self.run_settings or {}
+        about = About(
+            env=str(settings.get("dataset", "images")),
+            agent=str(settings.get("learner", {}).get("name", type(self).__name__)),
+            populations={name: [each.shape[-1]] for name, each in spikes.items()},
+            sim_steps=max((each.shape[1] for each in spikes.values()), default=0),
+        )
+        right = None if labels is None else as_array(labels)
+        return of_images(as_array(images), as_array(named), right, spikes, about, max_bytes)
 
     def save(self, path: str | Path) -> None:
         """Write settings, weights and generator into one file, which :meth:`load` and ``snnrl.load`` read.

@@ -124,13 +124,24 @@ class ConvSTDPLearner(Learner):
 
     def features(self, images: Tensor) -> Tensor:
         """What the readout sees of images uint8 ``[batch, *shape]``: ``[batch, maps * fields]``, of norm 1 or 0."""
+        return self._pooled(self._first_spikes(images))
+
+    def read(self, images: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        fired = self._first_spikes(images)
+        spikes = torch.stack([fired == step for step in range(self.config.sim_steps)])
+        return self.readout(self._pooled(fired)), {"features": spikes.permute(0, 1, 4, 2, 3).flatten(2)}
+
+    def _first_spikes(self, images: Tensor) -> Tensor:
+        """The step of each neuron's spike ``[batch, height, width, maps]``, ``sim_steps`` for none."""
         config = self.config
-        weight = self.synapses.weight
-        fired, _ = first_spikes(
-            self.contrast(images), weight, self.threshold, config.sim_steps, config.spikes_per_place
-        )
-        spikes = (fired < config.sim_steps).permute(0, 3, 1, 2).to(weight.dtype)
-        pooled = functional.avg_pool2d(spikes, config.pool, ceil_mode=True).sqrt_()
+        contrast = self.contrast(images)
+        return first_spikes(contrast, self.synapses.weight, self.threshold, config.sim_steps, config.spikes_per_place)[
+            0
+        ]
+
+    def _pooled(self, fired: Tensor) -> Tensor:
+        spikes = (fired < self.config.sim_steps).permute(0, 3, 1, 2).to(self.synapses.weight.dtype)
+        pooled = functional.avg_pool2d(spikes, self.config.pool, ceil_mode=True).sqrt_()
         return functional.normalize(pooled.flatten(1), dim=1)
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:

@@ -160,6 +160,11 @@ class DiehlCookLearner(Learner):
     def predict(self, images: Tensor) -> Tensor:
         return self.readout.read(self._show(images), self.config.label_readout)
 
+    def read(self, images: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        winners = self._show(images)
+        spikes = torch.nn.functional.one_hot(winners + 1, self.config.n_neurons + 1)[..., 1:]
+        return self.readout.read(winners, self.config.label_readout), {"excitatory": spikes}
+
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
         from snnrl.plot import assignments, receptive_fields, shown_images
 

@@ -108,9 +108,16 @@ class DirectFeedbackLearner(Learner):
         return {"train/error": error_probability(error), "train/hidden_rate": rate.mean()}
 
     def predict(self, images: Tensor) -> Tensor:
+        return self.output(self._hidden(images).mean(0))
+
+    def read(self, images: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        spikes = self._hidden(images)
+        return self.output(spikes.mean(0)), {"hidden": spikes}
+
+    def _hidden(self, images: Tensor) -> Tensor:
+        """Spikes ``[time, batch, neurons]``."""
         current = self.synapses(unit_current(images)).expand(self.config.sim_steps, -1, -1)
-        spikes, _ = self.neurons.scan(current, self.neurons.init_state(len(images)))
-        return self.output(spikes.mean(0))
+        return self.neurons.scan(current, self.neurons.init_state(len(images)))[0]
 
     def figures(self, images: Tensor, labels: Tensor) -> Mapping[str, Figure]:
         from snnrl.plot import signed_fields

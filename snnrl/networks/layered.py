@@ -18,6 +18,7 @@ from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
 from snnrl.neurons import IF, LIF, AdaptiveLIF, AnyNeuron, CurrentLIF
 from snnrl.settings import accepted, require_whole, setting
+from snnrl.state import State
 from snnrl.surrogate import make_surrogate
 from snnrl.traces import decay_factor, decay_kernel
 from snnrl.types import Setting, Settings
@@ -129,10 +130,12 @@ class SpikingLayer(nn.Module):
                 return spikes.view(steps, *shape)
         return self.neurons.scan(current.expand(steps, *shape), self._rest(shape[0]))[0]
 
-    def _rest(self, batch: int) -> Any:
+    def _rest(self, batch: int) -> State:
         """The state before the first step."""
         state, start = self.neurons.init_state(batch), self._start()
-        return state if start is None else state._replace(v=torch.zeros_like(state.v) + start)
+        raised = state if start is None else state._replace(v=torch.zeros_like(state.v) + start)
+        assert isinstance(raised, tuple)
+        return raised
 
     def potentials(self, current: Tensor) -> Tensor:
         """The neurons' potentials after each step ``[time, batch, *shape]``; ``current`` is as for :meth:`trains`."""
@@ -249,8 +252,15 @@ class LayeredNetwork(nn.Module):
 
     def spikes(self, x: Tensor) -> list[Tensor]:
         """The spikes of each layer ``[time, batch, *shape]`` for inputs ``[batch, ...]``."""
+        return self._trains(*self._first_input(x))
+
+    def spikes_of(self, arriving: Tensor) -> list[Tensor]:
+        """The same for what arrives at the first synapses, as :meth:`features` takes it."""
+        steady = len(arriving) == 1
+        return self._trains(arriving.flatten(0, 1) if steady else arriving, steady)
+
+    def _trains(self, arriving: Tensor, steady: bool) -> list[Tensor]:
         trains: list[Tensor] = []
-        arriving, steady = self._first_input(x)
         for layer in self.spiking_layers():
             arriving, steady = layer.trains(self._current(layer, arriving, steady)), False
             trains.append(arriving)

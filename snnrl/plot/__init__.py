@@ -1,4 +1,6 @@
-"""Pictures of what agents, learners, networks and their parts do: matplotlib figures in one style.
+"""``python -m snnrl.plot run=<dir>``: pictures of what a run has, on one page.
+
+Functions that draw what agents, learners, networks and their parts do, in one style.
 
 >>> from snnrl import plot
 >>> from snnrl.plasticity import STDP
@@ -74,5 +76,5 @@ def __getattr__(name: str) -> object:
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command; it is built on much that draws, so it is imported when it is first asked for."""
-    run: Callable[[Sequence[str] | None], int] = import_module("snnrl.picture_page").main
+    run: Callable[[Sequence[str] | None], int] = import_module("snnrl.picture_page").draw_page
     return run(words)

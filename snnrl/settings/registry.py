@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -69,16 +69,7 @@ class Registry(Generic[T]):
     @cached_property
     def ours(self) -> Mapping[str, str]:
         """``module:Class`` of each class of snnrl by its name."""
-        root = Path(__file__).parent.parent
-        found: dict[str, str] = {}
-        for folder in self.folders:
-            for path in sorted((root / folder).glob("*.py")):
-                module = ".".join(("snnrl", *Path(folder).parts, path.stem))
-                for name, kind in _named_classes(path.read_text(encoding="utf-8")):
-                    if name in found:
-                        raise ValueError(f"two {self.kind}s are named {name}: {found[name]} and {module}:{kind}")
-                    found[name] = f"{module}:{kind}"
-        return found
+        return classes_in(self.folders, self.kind)
 
     @cached_property
     def installed(self) -> Mapping[str, str]:
@@ -130,6 +121,20 @@ class Registry(Generic[T]):
         except (Exception, SystemExit) as error:  # of whatever kind: it is somebody else's module that runs here
             what = f"module:Class of {_a(self.base.rpartition(':')[2])}{' with a Config' if self.config else ''}"
             raise ConfigError(f"{said}: cannot be imported ({_gist(error)}); must be {what}") from error
+
+
+def classes_in(folders: Sequence[str], kind: str = "part") -> dict[str, str]:
+    """``module:Class`` of each class in folders of snnrl that is decorated with :func:`register`, by its name."""
+    root = Path(__file__).parent.parent
+    found: dict[str, str] = {}
+    for folder in folders:
+        for path in sorted((root / folder).glob("*.py")):
+            module = ".".join(("snnrl", *Path(folder).parts, path.stem))
+            for name, own in _named_classes(path.read_text(encoding="utf-8")):
+                if name in found:
+                    raise ValueError(f"two {kind}s are named {name}: {found[name]} and {module}:{own}")
+                found[name] = f"{module}:{own}"
+    return found
 
 
 def is_imported(where: str) -> bool:

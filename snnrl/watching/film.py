@@ -16,7 +16,7 @@ SMALL = 300
 BACKGROUND, LINE, INK = (14, 17, 22), (43, 50, 60), (155, 166, 179)
 COLOURS = ((143, 208, 247), (245, 145, 77), (63, 207, 159), (227, 148, 196), (236, 192, 81), (91, 181, 238))
 """Of the populations in turn, as on the page where it is dark."""
-BAND, GAP, GUTTER = 44, 4, 54
+BAND, GAP, GUTTER = 60, 6, 54
 """Height of a population's band, distance between two, and width of the names on their left, in pixels."""
 
 
@@ -72,8 +72,8 @@ class _Strip:
         for place, (name, fired) in enumerate(moment.spikes.items()):
             step, neuron = np.nonzero(fired)
             top = self._tops[name] + neuron * BAND // fired.shape[1]
-            tall, each = max(BAND // fired.shape[1] - 1, 1), wide // len(fired)
-            for down in range(tall):
-                for along in range(max(each - 1, 1)):
+            tall, each = BAND // fired.shape[1], wide // len(fired)
+            for down in range(max(tall - (tall > 2), 1)):
+                for along in range(max(each - (each > 2), 1)):
                     new[top + down, step * each + along] = COLOURS[place % len(COLOURS)]
         return np.concatenate([self._left, self._plot], axis=1)

@@ -46,6 +46,7 @@ PLAIN: dict[str, Any] = {
     "exploration_bonus": 0.0,
     "exploration_steps": 50,
     "postsynaptic_floor": 0.0,
+    "habituation": None,
     "weight_mean": 0.15,
     "weight_std": 0.02,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import fields
 from typing import Any
 
@@ -31,6 +32,7 @@ FIXED = {
     "lr_end_factor": "an agent's, of which the step is told by a buffer",
     "postsynaptic_floor": "drawn with each rule",
     "weight_bound": "kept by the connection",
+    "habituation": "of one_hot, an encoder that is not compiled",
 }
 
 
@@ -147,6 +149,15 @@ def test_a_setting_of_a_neuron_counts_from_when_it_is_assigned() -> None:
     state = step(made, seen(SPACES["vector"], ROWS, 1), told([0.0] * ROWS), state)[1]
     assert state.decision is not None
     assert not state.decision.activity.preference.any()
+
+
+def test_a_copy_of_an_agent_learns_by_itself() -> None:
+    made = agent("unbounded", 1)
+    trained(made, 1)
+    copy, kept = deepcopy(made), made.state_dict()["network.encoder.normaliser.mean"].clone()
+    trained(copy, 2)
+    assert torch.equal(made.state_dict()["network.encoder.normaliser.mean"], kept)
+    assert not torch.equal(copy.state_dict()["network.encoder.normaliser.mean"], kept)
 
 
 def test_an_observation_that_is_not_finite_is_named() -> None:

@@ -34,7 +34,7 @@ CASES = {
     "vectors, continuous actions": Case(["env=Pendulum"], Cost(290, to_gpu=6, to_host=1, waits=1)),
     "a shuffled modulator": Case(["env=CartPole", "agent.modulator=shuffled"], Cost(300, to_gpu=7, to_host=1, waits=1)),
     "without plasticity": Case(["env=CartPole", "agent.plasticity=false"], Cost(240, to_gpu=6, to_host=1, waits=1)),
-    "numbers": Case(["env=FrozenLake"], Cost(145, to_gpu=4, to_host=1, waits=1)),
+    "numbers": Case(["env=FrozenLake"], Cost(230, to_gpu=4, to_host=1, waits=1)),
     "frames": Case(["env=SpaceInvaders", "agent.update_every=2"], Cost(262, to_gpu=6, to_host=1, waits=2)),
     "objects in pictures": Case(
         ["env=Pong", "agent.warmup_steps=6", "agent.update_every=2"], Cost(170, to_gpu=5, to_host=1, waits=1)

@@ -173,6 +173,20 @@ def test_calibration_tells_what_stands_still_which_is_loaded_by_another() -> Non
     assert spiking(other, striped(HEIGHT, WIDTH)) == [{other.size - 1}]
 
 
+def test_calibration_tells_how_often_each_line_spikes_and_not_across_episodes() -> None:
+    frames = np.zeros((40, 2, 1, HEIGHT, WIDTH), np.uint8)
+    for time in range(40):
+        frames[time, :, 0, 8:11, time % 4 * 6 : time % 4 * 6 + 5] = FIGURE
+    joined = np.ones((39, 2), bool)
+    together, apart = BlobEncoder(HEIGHT, WIDTH), BlobEncoder(HEIGHT, WIDTH)
+    together.calibrate(frames, np.zeros((39, 2), np.int64), joined)
+    apart.calibrate(frames, np.zeros((39, 2), np.int64), joined & False)
+    assert together.adaptation.rate[-1] > 0.9
+    assert together.adaptation.seen == 80
+    often, seldom = (int((code.adaptation.rate > 0.05).sum()) for code in (together, apart))
+    assert often > seldom > 1, "the lines of what has moved"
+
+
 def test_amplitudes_adapt_in_training_mode_alone() -> None:
     code, frame = BlobEncoder(HEIGHT, WIDTH, target_rate=0.1), torch.as_tensor(drawn((1, 1, SHOT)))[None, None]
     for _ in range(50):

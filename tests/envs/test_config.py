@@ -14,6 +14,7 @@ from snnrl.run_settings import EvalSettings, RLSettings
 FULL = {
     "id": "ALE/SpaceInvaders-v5",
     "atari": {"frame_skip": 3, "sticky_actions": 0.0, "noop_max": 0},
+    "backend": "gymnasium",
     "kwargs": {"full_action_space": True},
     "reward": {"scale": 0.5, "low": -1.0, "high": 1.0, "life_loss_ends": True, "failure": -1},
     "env_steps": 1000,

@@ -13,8 +13,9 @@ from gymnasium import spaces
 from snnrl import make_agent
 from snnrl.agents import Agent
 from snnrl.envs import EnvConfig, RewardConfig, env_seeds, limits, make_env, make_envs
+from snnrl.envs.seeding import AFTERWARDS, AT_THE_END, WHILE_TRAINING
 from snnrl.training import evaluation
-from snnrl.training.evaluation import AFTERWARDS, AT_THE_END, WHILE_TRAINING, Stopped, evaluate
+from snnrl.training.evaluation import Stopped, evaluate
 from snnrl.training.rollout import Rollout
 
 CART_POLE = EnvConfig("CartPole-v1", reward=RewardConfig(scale=0.02, high=0.01, failure=0.0))
