@@ -21,7 +21,7 @@ def save_weights(path: Path, saved: Saved) -> None:
 
     Args:
         path: the file, in a folder that is there.
-        saved: ``agent``, a ``state_dict`` of tensors and mappings of numbers; ``generator``; ``architecture``; ``steps``.
+        saved: ``agent``, a ``state_dict`` of tensors and mappings; ``generator``, ``architecture``, ``steps``.
 
     Raises:
         OSError: the file cannot be written.
