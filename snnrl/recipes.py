@@ -251,7 +251,7 @@ def _is_own(key: str, settings: Settings, words: Words) -> bool:
         return False
     group = "agent" if section == "agent" else "experiment"
     chosen, name = words.choices.get(group), words.texts.get(f"{section}.name") or part.get("name")
-    own = chosen is not None and recipe_paths(group)[chosen].parent == Path.cwd() / GROUPS[group]
+    own = chosen is not None and recipe_paths(group)[chosen].parent != recipe_folders(group)[-1]
     return own or ":" in str(name)
 
 
