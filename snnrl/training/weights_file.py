@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from snnrl.errors import ConfigError, one_line
+from snnrl.textfiles import replacing
 from snnrl.types import Saved, Setting
 
 NAME = "model.safetensors"
@@ -39,7 +40,8 @@ def save_weights(path: Path, saved: Saved) -> None:
     told = {"format": "pt", "architecture": str(saved["architecture"]), "steps": str(saved["steps"])}
     if nested:
         told["nested"] = " ".join(nested)
-    path.write_bytes(save(tensors, told))
+    with replacing(path) as file:
+        file.write(save(tensors, told))
 
 
 def load_weights(path: Path) -> dict[str, Setting]:
