@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
+
+from sphinx.application import Sphinx
 
 import snnrl
 
@@ -41,3 +44,16 @@ autodoc_typehints = "none"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_google_docstring, napoleon_numpy_docstring = True, False
 napoleon_use_ivar = True
+
+
+def write_replay(app: Sphinx) -> None:
+    """Put a game of a trained agent beside the pages, which the first of them shows."""
+    seconds = 2 if os.environ.get("SNNRL_SHORT") else 30
+    words = ["run=trained/SpaceInvaders", f"out={Path(app.outdir) / 'play.html'}", f"seconds={seconds}"]
+    (Path(app.outdir) / "play.html").unlink(missing_ok=True)
+    subprocess.run([sys.executable, "-m", "snnrl.replay", *words], cwd=ROOT, check=True)
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("builder-inited", write_replay)
