@@ -41,7 +41,7 @@ def pack(header: Settings, parts: Sequence[bytes] = ()) -> bytes:
     r"""One message.
 
     >>> pack({"kind": "state"})
-    b'\x1c\x00\x00\x00{"kind":"state","parts":[]}'
+    b'\x1b\x00\x00\x00{"kind":"state","parts":[]}'
 
     Args:
         header: plain values.

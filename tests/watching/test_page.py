@@ -106,12 +106,15 @@ def coloured(page: Page, canvas: str) -> int:
 
 def test_the_page_shows_the_game_its_spikes_preferences_values_weights_and_curves(server: Server, page: Page) -> None:
     visit(page, server)
-    page.wait_for_timeout(500)
+    for canvas in ("game", "raster", "preferences", "signal", "weights", "curves"):
+        for _ in range(40):
+            if coloured(page, canvas) > 2:
+                break
+            page.wait_for_timeout(250)
+        assert coloured(page, canvas) > 2, canvas
     assert page.inner_text("h1") == "Cart Pole"
     assert page.inner_text("#status") == "live"
     assert page.inner_text("#action") in ("push left", "push right")
-    for canvas in ("game", "raster", "preferences", "signal", "weights", "curves"):
-        assert coloured(page, canvas) > 2, canvas
 
 
 def test_buttons_and_keys_play_pause_and_step(server: Server, page: Page) -> None:
@@ -135,6 +138,7 @@ def test_the_speed_is_changed_and_all_readers_are_told(server: Server, page: Pag
         visit(each, server)
     page.get_by_label("Speed").select_option("0.25")
     until(other, "$('speed').value === '0.25'")
+    other.wait_for_timeout(500)  # what was on its way comes first
     assert 0 < pace(other) <= 0.25 * 50 + 4  # on a busy machine there are fewer
     page.get_by_label("Speed").select_option("2")
     until(other, "$('speed').value === '2'")

@@ -115,7 +115,7 @@ class SB3Task(EnvironmentTask[AnySB3Agent]):
             gathered = self.model.gather(self.envs, self._callback)
             if self._listener.proceeds:
                 self.model.optimise(gathered, self.total)
-        except ValueError:  # how torch's distributions refuse the output of a network that has diverged
+        except (ValueError, RuntimeError):  # how torch's distributions refuse the output of a network that has diverged
             check_finite(self.model, f"after {self.steps:,} {self.unit}")
             raise
         taken = algorithm.num_timesteps - before
