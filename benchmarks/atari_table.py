@@ -44,6 +44,7 @@ GAMES = (
 UNTRAINED = ("random", "constant")
 TRAINED = {
     "learned": (),
+    "untold": ("agent=rstdp_frames", "env.reward.low=null", "env.reward.high=null"),
     "shuffled": ("agent.modulator=shuffled",),
     "plasticity off": ("agent.plasticity=false", "env_steps=16"),
     "action values": ("agent=sarsa_frames",),

@@ -231,7 +231,7 @@ def test_an_atari_game_takes_the_agent_for_pixels_and_anything_else_the_one_for_
     def network(*words: str) -> object:
         return config(*words).agent["network"]
 
-    pixels, vectors = network("env=Atari", "agent=rstdp_frames"), network("env.id=MountainCar-v0", "agent=rstdp")
+    pixels, vectors = network("env=Atari", "agent=rstdp_objects"), network("env.id=MountainCar-v0", "agent=rstdp")
     assert pixels != vectors
     assert network("env.id=ALE/Pong-v5") == pixels
     assert network("env.id=Acrobot-v1") == vectors
