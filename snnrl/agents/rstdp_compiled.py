@@ -90,7 +90,7 @@ class CompiledStep:
 
         Torques of Pendulum were learned worse by it than by the definition (3 seeds), for a reason that is not known.
         """
-        if bool(agent.code.get_buffer("_continuous").any()):
+        if agent.code.actions.continuous.any():
             return None
         encoder, fused = agent.network.encoder, agent.network.fused
         if fused is None or type(encoder) is not PopulationEncoder or type(encoder.normaliser) is not Normaliser:
