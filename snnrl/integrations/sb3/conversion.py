@@ -160,7 +160,7 @@ def _fill(
         exact = continuous and len(wanted) == len(network.layers) - 1
         code = _range(x, percentile, from_zero=exact)
         after.weight /= code.scale.view(-1, *[1] * (after.weight.dim() - 1))
-        after.bias.sub_(code.low).div_(code.scale)  # type: ignore[operator, union-attr]
+        after.bias.sub_(code.low).div_(code.scale)  # type: ignore[union-attr]
         drive = code.given(drive)
         wanted.append((drive, drive.clamp(0, math.inf if exact else 1)))
     given = _flat(arriving, network)
@@ -204,8 +204,8 @@ def _fit(layer: nn.Linear, arriving: Tensor, missing: Tensor) -> None:
     products = rows.t() @ rows
     products.diagonal().add_(_RIDGE * products.diagonal().mean())
     change = torch.linalg.solve(products, rows.t() @ missing.double()).to(arriving)
-    layer.weight += change[:-1].t()
-    layer.bias += change[-1]
+    layer.weight.add_(change[:-1].t())
+    layer.bias.add_(change[-1])
 
 
 def _rates(network: LayeredNetwork, x: Tensor, number: int) -> Tensor:
