@@ -27,7 +27,7 @@ from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
 from snnrl.networks import Activity, Seen
 from snnrl.networks.actor_critic import highest_rate
-from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
+from snnrl.plasticity import ReturnScale, RewardLimit, RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
 from snnrl.spaces import Space, split
 from snnrl.state import State, reset_rows
@@ -101,6 +101,7 @@ class RSTDP(ActorCriticAgent):
         )
         self.td_error = TemporalDifference(config.gamma)
         self.returns = ReturnScale(config.gamma) if config.value_range is None else None
+        self.reward_limit = None if config.reward_limit is None else RewardLimit(config.reward_limit)
         self.td_scale = RunningScale()
         scaled = sorted(set(self.network.scaled.values()))
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
@@ -176,7 +177,9 @@ class RSTDP(ActorCriticAgent):
         return self.code.chosen(choice), after
 
     def _measured(self, signal: Signal, returns: Tensor) -> tuple[Signal, Tensor]:
-        """Rewards in units of return, where these are measured, and the returns so far."""
+        """Rewards within their limit and in units of return, where these are measured, and the returns so far."""
+        if self.reward_limit is not None:
+            signal = signal._replace(reward=self.reward_limit(signal.reward))
         if self.returns is None:
             return signal, returns
         reward, returns = self.returns(signal.reward, signal.reset, signal.terminated | signal.truncated, returns)

@@ -117,6 +117,7 @@ class CompiledStep:
             and config.update_every == 1
             and config.plasticity
             and config.modulator == "td"
+            and config.reward_limit is None
             and takes_loop(*weights, scale, agent.rate_scale())
             and weights[0].t().is_contiguous()
             and weights[1].t().is_contiguous()
