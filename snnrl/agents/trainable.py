@@ -16,9 +16,9 @@ from snnrl.agents.look import Look, weights_of
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.networks.cost import Cost
-from snnrl.recorded import Trace
 from snnrl.settings import changed_settings
 from snnrl.spaces.leaves import Space
+from snnrl.trajectory import Trace
 from snnrl.types import Action, Observation, PolicyState, Saved, Setting, Settings
 
 T = TypeVar("T")

@@ -15,11 +15,11 @@ from snnrl.agents.trainable import Readings, Trainable
 from snnrl.envs import EnvConfig, env_seeds, for_evaluation
 from snnrl.envs.seeding import AFTERWARDS
 from snnrl.errors import ConfigError, require
-from snnrl.recorded.moment import About, Moment
 from snnrl.recording.draws import Draws
 from snnrl.recording.row import Outcome, Row
 from snnrl.settings import require_whole
 from snnrl.spaces import first
+from snnrl.trajectory.moment import About, Moment
 from snnrl.types import Action, Array, Observation, PolicyState
 
 

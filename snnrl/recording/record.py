@@ -6,9 +6,9 @@ import warnings
 
 from snnrl.agents.trainable import Trainable
 from snnrl.envs import EnvConfig
-from snnrl.recorded import Collector, Trace
 from snnrl.recording.play import moments
 from snnrl.settings import require_whole
+from snnrl.trajectory import Collector, Trace
 from snnrl.types import Array
 
 MOST_BYTES = 1 << 30

@@ -53,16 +53,6 @@ def pack(header: Settings, parts: Sequence[bytes] = ()) -> bytes:
     return b"".join((len(text).to_bytes(4, "little"), text, *parts))
 
 
-def title(env_id: str) -> str:
-    """An environment's name as people write it.
-
-    >>> title("ALE/SpaceInvaders-v5"), title("CartPole-v1")
-    ('Space Invaders', 'Cart Pole')
-    """
-    name = re.sub(r"-v\d+$", "", env_id.rpartition("/")[2].rpartition(":")[2])
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ")
-
-
 def labels(about: About) -> list[str]:
     """What the choices are called: as the agent says, or by name where it is known what the numbers mean."""
     known = ACTIONS.get(re.sub(r"-v\d+$", "", about.env), ())
@@ -81,7 +71,7 @@ def hello(about: About, line: str, **others: Setting) -> bytes:
     numbers = {label.partition(": ")[0] for label in choices if ": " in label}
     header = {
         "kind": "hello",
-        "title": title(about.env),
+        "title": about.title,
         "env": about.env,
         "line": line,
         "rate": about.frames_per_second,

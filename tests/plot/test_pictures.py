@@ -22,7 +22,7 @@ from snnrl.plasticity import MSTDP, STDP, Rmax, TripletSTDP, WeightDependentSTDP
 from snnrl.plot.curves import mean_and_band
 from snnrl.plot.parts import rates_at, window_of
 from snnrl.plot.style import tile
-from snnrl.recorded import Trace
+from snnrl.trajectory import Trace
 from tests.test_imports import MODULES
 
 RUNS = Path(__file__).parents[1] / "data" / "runs_0.1"
