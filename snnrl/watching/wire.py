@@ -56,7 +56,9 @@ def pack(header: Settings, parts: Sequence[bytes] = ()) -> bytes:
 def labels(about: About) -> list[str]:
     """What the choices are called: as the agent says, or by name where it is known what the numbers mean."""
     known = ACTIONS.get(re.sub(r"-v\d+$", "", about.env), ())
-    return list(known) if len(known) == len(about.choices) else about.choices
+    if len(known) == len(about.choices):
+        return list(known)
+    return [f"action {choice}" if choice.isdigit() else choice for choice in about.choices]
 
 
 def hello(about: About, line: str, **others: Setting) -> bytes:
