@@ -28,5 +28,5 @@ def messages(game: Game, playable: Playable) -> Iterator[bytes]:
     yield wire.weights_message(playable.agent)
     if playable.rows:
         yield wire.curves(playable.rows)
-    write = wire.MomentWriter(about, playable.agent.action_space)
+    write = wire.MomentWriter(about, playable.agent.observation_space, playable.agent.action_space)
     yield from map(write, game.moments())

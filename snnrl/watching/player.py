@@ -117,7 +117,7 @@ class Player:
         )
         about, self._ahead = self._moments.about, next(self._moments)
         self._rate = about.frames_per_second
-        self._write = wire.MomentWriter(about, playable.agent.action_space)
+        self._write = wire.MomentWriter(about, playable.agent.observation_space, playable.agent.action_space)
         self._due = time.perf_counter()
         self._readers.give("hello", wire.hello(about, playable.about, mode=self._mode, games=self._games))
         self._tell()

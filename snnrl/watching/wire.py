@@ -91,11 +91,12 @@ class MomentWriter:
 
     Args:
         about: what the moments have in common.
+        observation_space: of the environment.
         action_space: of the environment.
     """
 
-    def __init__(self, about: About, action_space: Space) -> None:
-        self._choices, self._actions = labels(about), action_space
+    def __init__(self, about: About, observation_space: Space, action_space: Space) -> None:
+        self._choices, self._observations, self._actions = labels(about), observation_space, action_space
         self._decision, self._episode, self.score = 0, 0, 0.0
         self._jpeg = False
 
@@ -123,7 +124,7 @@ class MomentWriter:
             header["frame"] = {"part": 0, "type": "image/jpeg" if self._jpeg else "image/png"}
             parts.append(self._picture(moment.frame))
         else:
-            header["observation"] = _numbers(moment.observation)
+            header["observation"] = _numbers(self._observations, moment.observation)
         spikes = []
         for name, fired in moment.spikes.items():
             form, content = packed(fired)
@@ -243,10 +244,7 @@ def _number(value: float | None) -> float | None:
     return float(f"{float(value):.6g}")
 
 
-def _numbers(observation: Observation) -> list[float | None]:
+def _numbers(space: Space, observation: Observation) -> list[float | None]:
     """The first numbers of an observation of whatever kind."""
-    if isinstance(observation, Mapping):
-        observation = tuple(observation.values())
-    leaves = observation if isinstance(observation, tuple) else (observation,)
-    flat = np.concatenate([np.ravel(np.asarray(leaf, dtype=float)) for leaf in leaves])
+    flat = np.concatenate([np.ravel(part) for part in split(space, observation)]).astype(float)
     return [_number(each) for each in flat[:MOST_NUMBERS]]
