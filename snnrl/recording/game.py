@@ -7,7 +7,7 @@ from itertools import islice
 
 from snnrl.agents.trainable import Trainable
 from snnrl.envs import EnvConfig
-from snnrl.recording.play import moments
+from snnrl.recording.play import Moments
 from snnrl.trajectory import Moment
 
 
@@ -39,7 +39,7 @@ class Game:
         seed: int = 0,
         deterministic: bool | None = None,
     ) -> None:
-        self._game = moments(agent, env, episodes=episodes, deterministic=deterministic, seed=seed)
+        self._game = Moments(agent, env, episodes=episodes, deterministic=deterministic, seed=seed)
         self.about = self._game.about
         self._most = max(round(seconds * self.about.frames_per_second), 1)
         self.decisions, self.scores = 0, list[float]()
