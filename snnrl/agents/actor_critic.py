@@ -14,7 +14,7 @@ from torch import Tensor
 from snnrl.agents.base import Agent
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_state import RSTDPState
-from snnrl.agents.trainable import Layout, Readings
+from snnrl.agents.trainable import Layout, Question, Readings
 from snnrl.decoders import ActionCode
 from snnrl.envs import Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
@@ -90,16 +90,8 @@ class ActorCriticAgent(Agent[RSTDPState]):
         return (action if look.batched else first(self.action_space, action)), look.after
 
     @torch.no_grad()
-    def read(
-        self,
-        observation: Observation,
-        state: PolicyState = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        *,
-        potentials: bool = False,
-        action_masks: Array | None = None,
-    ) -> tuple[Action, PolicyState, Readings]:
+    def read(self, question: Question) -> tuple[Action, PolicyState, Readings]:
+        observation, state, episode_start, deterministic, potentials, action_masks = question
         measured: dict[str, Tensor] = {}
         if potentials:
             self.eval()

@@ -11,7 +11,7 @@ import pytest
 import snnrl
 import tests.envs.odd_environments
 from snnrl.errors import ConfigError
-from snnrl.recording import Trace, moments
+from snnrl.recording import Moments, Trace
 from snnrl.types import Array
 
 assert tests.envs.odd_environments.LENGTH  # which registers them
@@ -37,7 +37,7 @@ def test_a_recording_is_its_moments() -> None:
     agent = snnrl.make_agent("CartPole")
     env = agent.made_for().env
     trace = agent.record(steps=12, potentials=True, deterministic=False)
-    seen = list(moments(agent, env, steps=12, potentials=True, deterministic=False))
+    seen = list(Moments(agent, env, steps=12, potentials=True, deterministic=False))
     assert isinstance(trace, snnrl.Trace)
     assert len(trace) == 12
     assert np.array_equal(trace.frames, [moment.frame for moment in seen])

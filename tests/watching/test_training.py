@@ -23,11 +23,12 @@ from snnrl.watching import training
 from snnrl.watching.training import Watching
 
 RUN = {"env_steps": 300, "num_envs": 2, "progress": "none", "seed": 3, "eval": {"episodes": 1, "every": 0}}
+OWN = {"ppo": {"agent.n_steps": 50, "agent.batch_size": 50}, "dqn": {"agent.learning_starts": 100}}
 
 
-def weights(watched: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[list[torch.Tensor], list[str]]:
+def weights(watched: bool, monkeypatch: pytest.MonkeyPatch, agent: str) -> tuple[list[torch.Tensor], list[str]]:
     """What a run has learned, and the kinds of messages that a reader got meanwhile."""
-    task = make_task("CartPole", **RUN)
+    task = make_task("CartPole", agent=agent, **RUN, **OWN.get(agent, {}))
     if not watched:
         return list(Trainer(task, evaluate=False).train().model.parameters()), []
     kinds: list[str] = []
@@ -56,9 +57,10 @@ def weights(watched: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[list[torch.
     return learned, kinds
 
 
-def test_a_run_that_is_watched_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("agent", ["rstdp", "ppo", "dqn"])
+def test_a_run_that_is_watched_learns_the_same(agent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "SHARE", 0.5)
-    (alone, _), (watched, kinds) = weights(False, monkeypatch), weights(True, monkeypatch)
+    (alone, _), (watched, kinds) = weights(False, monkeypatch, agent), weights(True, monkeypatch, agent)
     assert {"hello", "state", "moment", "weights", "curves"} <= set(kinds)
     assert all(torch.equal(one, other) for one, other in zip(alone, watched, strict=True))
 

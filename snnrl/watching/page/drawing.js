@@ -134,7 +134,9 @@ function drawPreferences(canvas, moment, { labels, numbers }) {
     return;
   }
   const each = all.length / numbers;
-  const low = Math.min(0, ...all), span = Math.max(Math.max(...all) - low, 1e-9);
+  const most = Math.max(...all.map(Math.abs), 1), high = Math.max(...all);
+  const low = moment.taken ? Math.min(0, ...all) : -most, span = Math.max((moment.taken ? high : most) - low, 1e-9);
+  const base = moment.taken && high <= 0 ? low : 0; // where bars begin: at zero, or at the lowest where none is above it
   pen.textBaseline = "middle";
   if (numbers === 1 && each <= 18) {
     const left = Math.min(110, width / 3), row = Math.min(height / each, 34), bar = Math.max(row * 0.62, 4);
@@ -148,7 +150,8 @@ function drawPreferences(canvas, moment, { labels, numbers }) {
       pen.fillRect(left, middle - bar / 2, width - left - 40, bar);
       pen.fillStyle = taken ? blue : quiet;
       pen.globalAlpha = taken ? 1 : 0.55;
-      pen.fillRect(left, middle - bar / 2, ((width - left - 40) * (value - low)) / span, bar);
+      const [from, to] = [base, value].map((each) => left + ((width - left - 40) * (each - low)) / span);
+      pen.fillRect(Math.min(from, to), middle - bar / 2, Math.abs(to - from), bar);
       pen.globalAlpha = 1;
       pen.textAlign = "left";
       pen.fillStyle = taken ? ink : quiet;

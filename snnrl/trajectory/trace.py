@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.errors import ConfigError
-from snnrl.recorded.moment import About
 from snnrl.textfiles import not_there, replacing
+from snnrl.trajectory.moment import About
 from snnrl.types import Array, Saved
 
 VERSION = 1
