@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from snnrl import noise
 from snnrl.agents.actor_critic import ActorCriticAgent
 from snnrl.agents.base import Metrics
+from snnrl.agents.compiled import compiled_step
+from snnrl.agents.compiled_step import CompiledStep, Parts
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.look import Look, critic_range, firing, sampled
-from snnrl.agents.rstdp_compiled import CompiledStep, Parts
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
 from snnrl.agents.rstdp_novelty import novelty
@@ -119,8 +120,9 @@ class RSTDP(ActorCriticAgent):
     def begin(self, num_envs: int) -> RSTDPState:
         self._lately.clear()
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
-        if self._compiled() is not None:
-            rules = CompiledStep.laid_out(rules)
+        compiled = self._compiled()
+        if compiled is not None:
+            rules = compiled.laid_out(rules)
         returns = torch.zeros(0, device=self.device) if self.returns is None else self.returns.init_state(num_envs)
         return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None, returns)
 
@@ -187,12 +189,12 @@ class RSTDP(ActorCriticAgent):
 
     def _compiled(self) -> CompiledStep | None:
         """What acts and learns in place of what follows here, where there is something that does the same faster."""
-        if self._step is None and type(self) is RSTDP:
+        if self._step is None and type(self) is RSTDP and self.novelty is None:
             rate_scale = partial(self.get_buffer, "learning_rate_scale")
             scales = self.returns, self.td_scale, self.input_scales
             made = self.config, self.suited, self.network, self.code
             parts = Parts(*made, *scales, self.generator, rate_scale, self._exploration_bonus)
-            self._step = CompiledStep.of(parts)
+            self._step = compiled_step(parts)
         return self._step if self._step is not None and self._step.serves() else None
 
     def _decide(
@@ -278,7 +280,7 @@ class RSTDP(ActorCriticAgent):
             return state, {}
         assert state.decision is not None
         self._lately.append((state.window[-1].td_error, state.decision.activity.level))
-        if self._step is not None and self._step.serving:
+        if self._step is not None and self._step.learns and self._step.serving:
             return self._step.update(state, self._exploring)
         seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)
