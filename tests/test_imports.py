@@ -37,6 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("watching",),
     ("trials", "model_card"),
+    ("runs",),
     (
         "cli",
         "train",

@@ -22,6 +22,10 @@ from snnrl.types import Settings
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
+class FolderInUseError(ConfigError):
+    """Another process writes to the folder."""
+
+
 class RunFolder:
     """A run's folder, which is this process's from :meth:`make` or :meth:`take` until :meth:`release`.
 
@@ -69,7 +73,7 @@ class RunFolder:
         try:
             self._lock.acquire()
         except Timeout:
-            raise ConfigError(
+            raise FolderInUseError(
                 f"{setting}={self.path}: another process is training in this folder; "
                 "must be left to it until it has ended or was stopped"
             ) from None
