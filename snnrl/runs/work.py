@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from snnrl.config import check_values, read_settings
+from snnrl.config import read_settings
 from snnrl.errors import ConfigError
 from snnrl.types import Setting, Settings
 
@@ -179,13 +179,9 @@ def for_seed(settings: Settings, seed: int, **others: Setting) -> dict[str, Sett
         settings: of the whole run.
         seed: of all its randomness.
         others: settings at the top that take the place of its own, such as ``logger="none"``.
-
-    Raises:
-        ConfigError: a setting of the run that is wrong.
     """
     varied: dict[str, Setting] = json.loads(json.dumps(dict(settings)))
-    varied.update(seed=seed, run_dir=None, resume=None, **others)
-    check_values(varied)
+    varied.update(seed=seed, run_dir=None, **others)
     return varied
 
 

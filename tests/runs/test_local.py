@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from snnrl.runs.executors import make_executor
+from snnrl.runs.carry_out import carry_out
 from snnrl.runs.executors.local import Local, LocalSettings, visible_gpus
 from snnrl.runs.work import Outcome, Run, State
 from snnrl.train import main as train
 from tests.runs.short_runs import WORDS, local, outcomes, same, short_runs
 
-LONG = "env_steps=10000000"
+LONG = "env_steps=100000"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,11 @@ def test_what_is_finished_is_not_done_again_and_what_failed_is_taken_up(done: di
     runs = [done[f"seed={seed}"].run for seed in range(3)]
     runs[1].settings["env"]["kwargs"].clear()
     before = (runs[0].folder / "summary.json").stat().st_mtime_ns
-    again = outcomes(runs, jobs=1)
+    with local(1, "local.runs_per_process=1") as executor:
+        again = {outcome.run.name: outcome for outcome in carry_out(runs, executor)}
+        assert executor.ended(20) == []
+        assert isinstance(executor, Local)
+        assert executor._workers == []  # it has made way
     assert {outcome.state for outcome in again.values()} == {State.FINISHED}
     assert (again["seed=0"].seconds, again["seed=2"].seconds) == (0, 0)
     assert (runs[0].folder / "summary.json").stat().st_mtime_ns == before
@@ -57,35 +61,30 @@ def until_it_steps(run: Run, seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-def test_a_run_whose_process_is_killed_goes_on_and_one_that_dies_again_is_told(tmp_path: Path) -> None:
-    (run,) = short_runs(tmp_path, 1, LONG)
-    with local(1) as executor:
-        assert isinstance(executor, Local)
-        executor.submit(run)
-        until_it_steps(run)
-        for _ in range(2):
-            (worker,) = executor._workers
-            os.kill(worker.process.pid, signal.SIGKILL)
-            found = executor.ended(1)
-        found = found or executor.ended(10)
-    assert [(outcome.state, outcome.lines[-1]) for outcome in found] == [
-        (State.FAILED, "error: its process was ended by SIGKILL")
-    ]
-
-
-def test_a_run_that_is_cancelled_or_left_is_saved_where_it_stands(tmp_path: Path) -> None:
+def test_a_killed_process_costs_no_run_and_a_cancelled_run_is_saved(tmp_path: Path) -> None:
     first, second = short_runs(tmp_path, 2, LONG)
     with local(2) as executor:
+        assert isinstance(executor, Local)
+
+        def process_of(run: Run) -> int:
+            return next((worker.process.pid for worker in executor._workers if worker.run is run), 0)
+
         executor.submit(first)
         executor.submit(second)
         until_it_steps(first)
+        killed = process_of(first)
+        os.kill(killed, signal.SIGKILL)
         until_it_steps(second)
-        executor.cancel(first)
-        (outcome,) = executor.ended(30)
-        assert (outcome.run, outcome.state) == (first, State.STOPPED)
-    for run in (first, second):
-        assert list(run.folder.glob("checkpoints/step_*.pt"))
-        assert not run.finished()
+        executor.cancel(second)
+        (outcome,) = executor.ended(60)
+        assert (outcome.run, outcome.state) == (second, State.STOPPED)
+        assert list(second.folder.glob("checkpoints/step_*.pt"))
+        while process_of(first) in (killed, 0):
+            assert executor.ended(1) == []
+        os.kill(process_of(first), signal.SIGKILL)
+        (outcome,) = executor.ended(60)
+    assert (outcome.run, outcome.state) == (first, State.FAILED)
+    assert outcome.lines[-1] == "error: its process was ended by SIGKILL"
 
 
 def test_gpus_are_given_in_turn_unless_a_run_names_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,16 +98,3 @@ def test_gpus_are_given_in_turn_unless_a_run_names_its_own(tmp_path: Path, monke
     for name in ("nvidia0", "nvidia1", "nvidiactl"):
         (tmp_path / name).touch()
     assert visible_gpus(tmp_path, {}) == ["0", "1"]
-
-
-def test_processes_make_way_after_a_number_of_runs(tmp_path: Path) -> None:
-    runs = short_runs(tmp_path, 2)
-    with make_executor("local", ["local.runs_per_process=1"], jobs=1) as executor:
-        assert isinstance(executor, Local)
-        processes = set()
-        for run in runs:
-            executor.submit(run)
-            processes.add(executor._workers[-1].process.pid)
-            (outcome,) = executor.ended(60)
-            assert outcome.state is State.FINISHED
-    assert len(processes) == 2

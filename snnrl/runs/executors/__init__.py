@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from snnrl.errors import ConfigError, shown
 from snnrl.runs.executors.base import Executor
-from snnrl.settings import Registry, Settings, read
+from snnrl.settings import Registry, Settings, help_text, read
 from snnrl.words import read_words
 
 EXECUTORS: Registry[Executor[Settings]] = Registry(
@@ -22,6 +22,11 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words of a command line that are an executor's own settings, such as ``ray.address=auto``, and the others."""
     own = [word for word in words if word.partition("=")[0].partition(".")[0] in EXECUTORS and "." in word]
     return own, [word for word in words if word not in own]
+
+
+def settings_help() -> str:
+    """A line for each setting of each executor of snnrl."""
+    return "\n".join(help_text(EXECUTORS.find(name, "executor").Config, name, column=22) for name in EXECUTORS.ours)
 
 
 def make_executor(
