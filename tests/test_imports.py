@@ -260,6 +260,7 @@ GRADIENTS = {
     "kernels.lif",
     "kernels.counting",
     "kernels.trains",
+    "kernels.synapse_sum",
     "connections.descent",
     "learners.backprop",
     "learners.adam",

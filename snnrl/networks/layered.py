@@ -183,8 +183,8 @@ class SpikingLayer(nn.Module):
         before = self._rest(shape[0])
         spikes, after = neurons.scan(current.expand(steps, *shape), before)
         rise = (after.v - before[0]) / (neurons.value("v_threshold") - neurons.v_rest)
-        integral: Tensor = (spikes.detach().sum(0) + rise).clamp_min(0)
-        return integral
+        integral: Tensor = spikes.detach().sum(0) + rise
+        return integral.clamp_min(0)
 
     def gives_new_memory(self) -> bool:
         """Whether the currents are nobody else's, their arguments' and their own way back's included."""
