@@ -264,6 +264,7 @@ GRADIENTS = {
     "connections.descent",
     "learners.backprop",
     "learners.adam",
+    "integrations.sb3.double_dqn",
 }
 """Modules that serve training by gradient; nothing that learns locally uses them for it."""
 

@@ -18,6 +18,7 @@ from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
 from snnrl.networks.normalisation import NORMS, normalisation
 from snnrl.neurons import IF, LIF, AdaptiveLIF, AnyNeuron, CurrentLIF
+from snnrl.neurons.settings import Value
 from snnrl.settings import accepted, require_whole, setting
 from snnrl.state import State
 from snnrl.surrogate import make_surrogate
@@ -179,10 +180,9 @@ class SpikingLayer(nn.Module):
         potential, in which a reset has none. ``current`` is as for :meth:`trains`.
         """
         steps, shape = self.settings.sim_steps, current.shape[1:]
-        neurons: Any = self.neurons  # with a resting potential, and a threshold
         before = self._rest(shape[0])
-        spikes, after = neurons.scan(current.expand(steps, *shape), before)
-        rise = (after.v - before[0]) / (neurons.value("v_threshold") - neurons.v_rest)
+        spikes, after = self.neurons.scan(current.expand(steps, *shape), before)
+        rise = (after.v - before[0]) / self._way()[1]
         integral: Tensor = spikes.detach().sum(0) + rise
         return integral.clamp_min(0)
 
@@ -202,8 +202,13 @@ class SpikingLayer(nn.Module):
         share = self.settings.initial_potential
         if not share:
             return None
-        neurons: Any = self.neurons  # with a resting potential, and a threshold
-        return neurons.v_rest + share * (neurons.value("v_threshold") - neurons.v_rest)
+        rest, way = self._way()
+        return rest + share * way
+
+    def _way(self) -> tuple[Value, Value]:
+        """The resting potential, and the way from there to the threshold."""
+        neurons: Any = self.neurons  # with both
+        return neurons.v_rest, neurons.value("v_threshold") - neurons.v_rest
 
 
 class LayeredNetwork(nn.Module):
