@@ -46,10 +46,9 @@ GAMES = (
 UNTRAINED = ("random", "constant")
 TRAINED = {
     "learned": (),
-    "untold": ("agent=rstdp_frames", "env.reward.low=null", "env.reward.high=null"),
     "shuffled": ("agent.modulator=shuffled",),
     "plasticity off": ("agent.plasticity=false", "env_steps=16"),
-    "action values": ("agent=sarsa_frames",),
+    "actor-critic": ("agent=rstdp_objects",),
 }
 TRIAL_GAMES = 3
 """Games by which the best of the constant actions is chosen."""

@@ -39,7 +39,11 @@ class RunConfig(RLSettings):
         super().__post_init__()
         named = isinstance(self.agent.get("name"), str)
         self.require(named, "agent", "a recipe with a name")
-        validate_logger_names(self.logger)
+        loggers = validate_logger_names(self.logger)
+        if not loggers:
+            self.video.require(
+                self.video.every == 0, "every", f"0 with logger={self.logger}, as no logger shows videos"
+            )
 
     @property
     def eval_every(self) -> int:
@@ -109,7 +113,7 @@ def read_whole(config: type[C], mapping: Settings) -> C:
     for key, value in mapping.items():
         if key not in known:
             raise unknown("", key, value, known)
-    for key in sorted(set(known) - {"resume", "wandb"} - set(mapping)):
+    for key in sorted(set(known) - {"resume", "wandb", "video"} - set(mapping)):
         raise ConfigError(f"{key} is missing: the settings are not whole")
     return read(config, {**mapping, "resolved": dict(mapping)}, "")
 

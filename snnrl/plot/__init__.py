@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from snnrl.plot.activity import rates, voltages
-    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling
+    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling, scores
     from snnrl.plot.graph import network
     from snnrl.plot.labels import assignments, confusion, fields_and_confusion, shown_images
     from snnrl.plot.parts import fi_curve, stdp_window
@@ -57,7 +57,7 @@ __all__ = [
 
 _FILES = {
     "activity": ("rates", "voltages"),
-    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling"),
+    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling", "scores"),
     "play": ("game", "preferences"),
     "graph": ("network",),
     "labels": ("assignments", "confusion", "fields_and_confusion", "shown_images"),
