@@ -16,6 +16,7 @@ from snnrl.errors import require
 from snnrl.learners import Learner, make_learner
 from snnrl.learners.base import Batches
 from snnrl.learners.data import Data, Images, load_data
+from snnrl.ranks import ALONE, Ranks
 from snnrl.training.callbacks import NO_CALLBACK, update
 from snnrl.training.capacity import check_settings, state_bytes
 from snnrl.training.checkpoints import taking_over
@@ -47,6 +48,7 @@ class SupervisedTask(Task[Learner]):
         config: the settings.
         learner: what learns on; ``None`` makes the learner that the settings describe.
         steps: images that it has seen.
+        ranks: the processes of the run, which share out the images of each batch.
 
     Raises:
         ConfigError: a data set that cannot be read, or a setting that the learner cannot take.
@@ -55,7 +57,10 @@ class SupervisedTask(Task[Learner]):
     part, key, rate = "learner", "images", "train/images_per_second"
     unit, setting, score = "images", "passes", "accuracy {:.1f} %"
 
-    def __init__(self, config: SupervisedConfig, learner: Learner | None = None, steps: int = 0) -> None:
+    def __init__(
+        self, config: SupervisedConfig, learner: Learner | None = None, steps: int = 0, ranks: Ranks = ALONE
+    ) -> None:
+        self.ranks = ranks
         self.device = choose_device(config.device, self.cpu_because(config))
         data = read_data(config)
         self.data = Data(data.train.to(self.device), data.held.to(self.device), data.classes)
