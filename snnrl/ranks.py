@@ -13,7 +13,8 @@ import hashlib
 import math
 import os
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Self, TypeVar
@@ -85,9 +86,9 @@ class Ranks:
         """
         return row, index
 
-    def joined(self, part: Tensor, shape: Sequence[int]) -> Tensor:
-        """Own columns ``[own, width]`` of a table, in the order of the ranks, put together and viewed as ``shape``."""
-        return part.view(*shape)
+    def joined(self, part: Tensor, rows: int) -> Tensor:
+        """The rows of all ranks ``[rows, width]`` of own ones ``[own, width]``, on any device."""
+        return part
 
     def agreed(self, asked: str | None) -> str | None:
         """The signal that ended the run in any rank, given the one that this rank was sent, if it was.
@@ -169,7 +170,8 @@ class TorchRanks(Ranks):
         return self._block(self.rank, rows)
 
     def _block(self, rank: int, rows: int) -> slice:
-        return slice(rows * rank // self.size, rows * (rank + 1) // self.size)
+        each = -(-rows // self.size)
+        return slice(min(rank * each, rows), min((rank + 1) * each, rows))
 
     def taken(self, *parts: Tensor) -> tuple[Tensor, ...]:
         return tuple(part[self.own(len(part))] for part in parts)
@@ -200,19 +202,15 @@ class TorchRanks(Ranks):
         indices = np.concatenate([part[size:] for part, size in zip(received, sizes, strict=True)])
         return torch.from_numpy(np.repeat(np.arange(rows), every)), torch.from_numpy(indices.astype(np.int64))
 
-    def joined(self, part: Tensor, shape: Sequence[int]) -> Tensor:
-        whole = part.new_empty(tuple(shape))
-        flat = whole.view(-1)
-        width = len(flat) // (rows := shape[0])
-        blocks = [self._block(rank, rows) for rank in range(self.size)]
-        places = [flat[block.start * width : block.stop * width] for block in blocks]
+    def joined(self, part: Tensor, rows: int) -> Tensor:
+        each = -(-rows // self.size)
+        own = part if len(part) == each else torch.cat([part, part.new_zeros((each - len(part), part.shape[1]))])
+        whole = part.new_empty((self.size * each, part.shape[1]))
         with self._together():
-            self._dist.all_gather(places, part.reshape(-1))
-        return whole
+            self._dist.all_gather(list(whole.split(each)), own.contiguous())
+        return whole[:rows]
 
     def agreed(self, asked: str | None) -> str | None:
-        import signal
-
         if asked is not None:
             self._asked = int(signal.Signals[asked])
         return signal.Signals(self._heard).name if self._heard else None

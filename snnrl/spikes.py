@@ -76,6 +76,11 @@ class SparseSpikes:
         part, rows = slice(begin, end), (last - first, *self.rows[1:])
         return SparseSpikes(self.row[part] - first * each, self.index[part], self.value[part], rows, self.size)
 
+    def of_neurons(self, first: int, last: int) -> SparseSpikes:
+        """The events of the neurons ``first .. last - 1`` alone, as spikes ``[*rows, last - first]``."""
+        kept = (self.index >= first) & (self.index < last)
+        return SparseSpikes(self.row[kept], self.index[kept] - first, self.value[kept], self.rows, last - first)
+
     def split_rows(self, rows: int) -> Iterator[SparseSpikes]:
         """The events of so many flattened rows at a time, the last part may have less, as spikes ``[rows, size]``."""
         first = range(0, self.row_count, rows)

@@ -64,6 +64,7 @@ class ActorCriticAgent(Agent[RSTDPState]):
         encoder = self.network.encoder
         if isinstance(encoder, HostEncoder) or self.device.type == "cpu":
             encoder.ranks = ranks
+        self.network.share_out(ranks)
 
     @property
     def sees_own_rows(self) -> bool:

@@ -80,8 +80,8 @@ class RLTask(EnvironmentTask[AnyAgent]):
         require_even("num_envs", config.num_envs, ranks)
         self.device = choose_device(config.device, self.cpu_because(config))
         self.model = self.make_model(config, self.device) if agent is None else agent.to(self.device)
-        self._check_memory(config)
         self.model.share(ranks)
+        self._check_memory(config)
         self.envs = self.model.envs = make_shared_envs(
             config.env, config.num_envs, str(self.device), ranks, lambda: not self.model.sees_own_rows
         )
