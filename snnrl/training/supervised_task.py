@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snnrl import noise
 from snnrl.errors import require
-from snnrl.learners import Learner, make_learner
+from snnrl.learners import LEARNERS, Learner, make_learner
 from snnrl.learners.base import Batches
 from snnrl.learners.data import Data, Images, load_data
 from snnrl.ranks import ALONE, Ranks
@@ -23,6 +23,7 @@ from snnrl.training.checkpoints import taking_over
 from snnrl.training.device import MOST_IMAGES, choose_device
 from snnrl.training.loggers import Logger
 from snnrl.training.progress import evaluating_note
+from snnrl.training.shared_envs import require_even
 from snnrl.training.summary import Summary
 from snnrl.training.supervised_config import SupervisedConfig
 from snnrl.training.task import Between, Evaluated, Finished, Step, Task
@@ -66,6 +67,7 @@ class SupervisedTask(Task[Learner]):
         self.data = Data(data.train.to(self.device), data.held.to(self.device), data.classes)
         known = {"shape": data.shape, "classes": data.classes}
         self.model = self.make_model(config, self.device, known) if learner is None else learner.to(self.device)
+        _share(self.model, config, ranks)
         self.total = self.model.training_images = config.passes * len(data.train)
         self._config = replace(config, total=self.total)
         self.steps, self._calibrated = steps, False
@@ -215,6 +217,20 @@ class SupervisedTask(Task[Learner]):
     def _confusion(self, images: Images, between: Between) -> Tensor:
         total = len(images)
         return confuse(self.model, images, lambda done: between(evaluating_note(done, total, "images")))
+
+
+def _share(learner: Learner, config: SupervisedConfig, ranks: Ranks) -> None:
+    """Let processes share out the images of each batch.
+
+    Raises:
+        ConfigError: there are several, and the learner or the size of its batches does not allow it.
+    """
+    if ranks.size > 1 and not learner.shares_rows:
+        sharing = [name for name in sorted(LEARNERS.ours) if LEARNERS.find(name, "learner.name").shares_rows]
+        expected = f"{', '.join(sharing)} in a run of several processes"
+        require(False, "learner.name", config.learner["name"], expected)
+    require_even("learner.batch_size", getattr(learner.config, "batch_size", ranks.size), ranks)
+    learner.ranks = ranks
 
 
 def read_data(config: SupervisedConfig) -> Data:
