@@ -14,10 +14,10 @@ import math
 import os
 import pickle
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -96,8 +96,15 @@ class Ranks:
         """
         return compute(slice(0, rows))
 
-    def joined(self, part: Tensor, rows: int) -> Tensor:
-        """The rows of all ranks ``[rows, width]`` of own ones ``[own, width]``, on any device."""
+    def averaged(self, parts: Sequence[Tensor], share: float) -> Sequence[Tensor]:
+        """Means over the rows of all ranks of means over own rows, which are a ``share`` of all.
+
+        They are those of one process but for rounding: sums of floating-point numbers depend on how these are grouped.
+        """
+        return parts
+
+    def interleaved(self, part: Tensor, rows: int) -> Tensor:
+        """All ``[rows, width]`` of which each rank gives those that begin at its number and are ``size`` apart."""
         return part
 
     def agreed(self, asked: str | None) -> str | None:
@@ -167,7 +174,8 @@ class TorchRanks(Ranks):
             torch.cuda.set_device(local_rank % gpus)
         self._dist = dist
         try:
-            dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
+            if not dist.is_initialized():
+                dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
         except (RuntimeError, ValueError) as error:
             where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
             raise ConfigError(f"torchrun: no other process is found at {where} ({one_line(error)})") from error
@@ -220,13 +228,23 @@ class TorchRanks(Ranks):
         whole = self.gathered("rows", *(part.cpu().numpy() for part in own))
         return tuple(torch.from_numpy(part).to(mine.device) for part, mine in zip(whole, own, strict=True))
 
-    def joined(self, part: Tensor, rows: int) -> Tensor:
+    def averaged(self, parts: Sequence[Tensor], share: float) -> Sequence[Tensor]:
+        self._exchange("nothing", np.empty(0, np.uint8))
+        flat = torch.cat([part.flatten() for part in parts])
+        flat = share * flat if share else torch.zeros_like(flat)
+        with self._together():
+            self._dist.all_reduce(flat)
+        return [
+            whole.view_as(part) for whole, part in zip(flat.split([part.numel() for part in parts]), parts, strict=True)
+        ]
+
+    def interleaved(self, part: Tensor, rows: int) -> Tensor:
         each = -(-rows // self.size)
         own = part if len(part) == each else torch.cat([part, part.new_zeros((each - len(part), part.shape[1]))])
-        whole = part.new_empty((self.size * each, part.shape[1]))
+        received = part.new_empty((self.size, each, part.shape[1]))
         with self._together():
-            self._dist.all_gather(list(whole.split(each)), own.contiguous())
-        return whole[:rows]
+            self._dist.all_gather(list(received), own.contiguous())
+        return received.transpose(0, 1).reshape(self.size * each, part.shape[1])[:rows]
 
     def agreed(self, asked: str | None) -> str | None:
         if asked is not None:
@@ -234,23 +252,25 @@ class TorchRanks(Ranks):
         return signal.Signals(self._heard).name if self._heard else None
 
     def told(self, make: Callable[[], T]) -> T:
-        outcome: list[object] = [None]
         if self.leads:
             try:
-                outcome = [(make(), None)]
+                value = make()
             except Exception as error:
-                self._broadcast([(None, _sendable(error))])
+                self._broadcast((None, _sendable(error)))
                 raise
-        value, failed = self._broadcast(outcome)[0]
+            self._broadcast((value, None))
+            return value
+        told, failed = self._broadcast(None)
         if failed is not None:
             raise failed
-        told: T = value
-        return told
+        return cast(T, told)
 
-    def _broadcast(self, outcome: list[Any]) -> list[Any]:
+    def _broadcast(self, outcome: tuple[object, Exception | None] | None) -> tuple[object, Exception | None]:
+        sent = [outcome]
         with self._together():
-            self._dist.broadcast_object_list(outcome)
-        return outcome
+            self._dist.broadcast_object_list(sent)
+        assert sent[0] is not None
+        return sent[0]
 
     def all_well(self, make: Callable[[], T]) -> T:
         failed: Exception | None = None
@@ -290,7 +310,7 @@ class TorchRanks(Ranks):
 
     def _round(self, own: Bytes, room: int) -> list[tuple[int, Bytes]]:
         """Length and content of the message of each rank, of which so many bytes are sent, if it has no more."""
-        message = np.zeros(HEADER + room, np.uint8)
+        message = np.empty(HEADER + room, np.uint8)
         message[:HEADER].view(np.int64)[:] = len(own), self._asked
         if len(own) <= room:
             message[HEADER : HEADER + len(own)] = own
@@ -312,7 +332,7 @@ class TorchRanks(Ranks):
 
     def outlast(self) -> None:
         with suppress(LostRankError):
-            self._broadcast([None])
+            self._broadcast(None)
 
     def _close(self) -> None:
         with suppress(Exception):

@@ -16,7 +16,7 @@ from snnrl.networks.fused_readouts import fused_readouts
 from snnrl.networks.graph import Edge
 from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
-from snnrl.networks.sharing import shared
+from snnrl.networks.sharing import OwnNeurons, shared
 from snnrl.networks.structure import NetworkState
 from snnrl.networks.window_run import Seen, rule_changes
 from snnrl.neurons import AnyNeuron, SaturatingIF
@@ -176,8 +176,8 @@ class ActorCritic(Network):
         States of rules are made by :meth:`init_rules` after this.
         """
         if self.encoder.synchronous and not self.persistent:
-            own = [edge for edge in self.plastic() if edge.pre == "input"]
-            self.shares = {edge.key: shared(self.connection(edge), self.rule(edge), ranks) for edge in own}
+            own, edges = OwnNeurons(ranks), [edge for edge in self.plastic() if edge.pre == "input"]
+            self.shares = {edge.key: shared(self.connection(edge), self.rule(edge), own) for edge in edges}
             if self.fused is not None:
                 self.fused.shares = self.shares
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snnrl import noise
 from snnrl.errors import require
-from snnrl.learners import LEARNERS, Learner, make_learner
+from snnrl.learners import Learner, make_learner
 from snnrl.learners.base import Batches
 from snnrl.learners.data import Data, Images, load_data
 from snnrl.ranks import ALONE, Ranks
@@ -225,10 +225,8 @@ def _share(learner: Learner, config: SupervisedConfig, ranks: Ranks) -> None:
     Raises:
         ConfigError: there are several, and the learner or the size of its batches does not allow it.
     """
-    if ranks.size > 1 and not learner.shares_rows:
-        sharing = [name for name in sorted(LEARNERS.ours) if LEARNERS.find(name, "learner.name").shares_rows]
-        expected = f"{', '.join(sharing)} in a run of several processes"
-        require(False, "learner.name", config.learner["name"], expected)
+    can = ranks.size == 1 or learner.shares_rows
+    require(can, "learner.name", config.learner["name"], "a learner that shares out images, under torchrun")
     require_even("learner.batch_size", getattr(learner.config, "batch_size", ranks.size), ranks)
     learner.ranks = ranks
 
