@@ -137,7 +137,8 @@ def main() -> None:
         [statistics.median(each[key] for each in side) for key in ("rate", "processor")] for side in found.values()
     )
     print(
-        f"wall clock: {several[0] / one[0]:.2f} times; processor time: {given.processes * one[1] / several[1]:.2f} times"
+        f"wall clock: {several[0] / one[0]:.2f} times; "
+        f"processor time: {given.processes * one[1] / several[1]:.2f} times"
     )
 
 
