@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 WARM_UP = 40
 """Decisions after the encoder is calibrated, before the clock starts."""
@@ -79,8 +80,7 @@ def measured(processes: int, num_envs: int, words: list[str], steps: int) -> dic
 
 
 def agent_rows(words: list[str], counts: list[int], steps: int) -> None:
-    """Milliseconds of processor time of a decision and of learning from it, without the games, by rows."""
-    import numpy as np
+    """Milliseconds of processor time of a decision, and of learning from it, without the games, by rows."""
     import torch
 
     from snnrl.loading import task_of
@@ -89,22 +89,30 @@ def agent_rows(words: list[str], counts: list[int], steps: int) -> None:
     torch.set_num_threads(1)
     for rows in counts:
         task = task_of(compose_run([*words, f"num_envs={rows}", "progress=none"]))
-        agent, spent = task.model, 0.0
+        agent, spent = task.model, {"act": 0.0, "update": 0.0}
+
+        def timed(name: str, method: Callable[..., object], spent: dict[str, float] = spent) -> Callable[..., object]:
+            def call(*arguments: object) -> object:
+                began = time.thread_time()
+                result = method(*arguments)
+                spent[name] += time.thread_time() - began
+                return result
+
+            return call
+
         with torch.inference_mode():
             task.begin(0, 0)
             while not task.can_checkpoint:
                 task.step()
-            rollout = task._rollout
-            for step in range(WARM_UP + steps):
-                began = time.process_time()
-                action, state = agent.act(rollout._observation, rollout._feedback, rollout._state)
-                rollout._state, _ = agent.update(state)
-                spent += (time.process_time() - began) * (step >= WARM_UP)
-                result = rollout._envs.step(np.asarray(action))
-                rollout._observation, reward, terminated, truncated, info = result
-                rollout._feedback = rollout._builder(reward, terminated, truncated, info)
+            for _ in range(WARM_UP):
+                task.step()
+            for name in spent:
+                setattr(agent, name, timed(name, getattr(agent, name)))
+            for _ in range(steps):
+                task.step()
         task.close()
-        print(f"{rows} rows: {1000 * spent / steps:.2f} ms of the agent for a decision", flush=True)
+        act, update = (1000 * spent[name] / steps for name in ("act", "update"))
+        print(f"{rows} rows: {act:.2f} ms to decide, {update:.2f} ms to learn, for a decision of all", flush=True)
 
 
 def main() -> None:

@@ -79,9 +79,9 @@ class GradientLearner(Learner):
         with torch.enable_grad():
             potential = self.potential(shown[:, own])
             loss = functional.cross_entropy(potential, mine)
-            gradients = torch.autograd.grad(loss, self._trained())
+            own_gradients = torch.autograd.grad(loss, self._trained())
         right = (potential.detach().argmax(1) == mine).to(loss.dtype).mean()
-        loss, right, *gradients = self.ranks.averaged((loss.detach(), right, *gradients), len(mine) / len(labels))
+        loss, right, *gradients = self.ranks.averaged((loss.detach(), right, *own_gradients), len(mine) / len(labels))
         self.adam.step(gradients, self._remaining * self.config.learning_rate)
         return {"train/loss": loss, "train/accuracy": right}
 

@@ -108,7 +108,9 @@ class Trainer:
     def _saved(self, resume: bool | str) -> tuple[Path | None, Saved | None]:
         """The checkpoint that the run goes on from, if there is one, and what it holds."""
         path = self.files.start_from(resume)
-        return path, path and load_checkpoint(path, architecture=architecture(self.task.model))
+        if path is None:
+            return None, None
+        return path, load_checkpoint(path, architecture=architecture(self.task.model))
 
     def train(self) -> Run:
         """Run to the end; a signal stops it before, its state saved.
