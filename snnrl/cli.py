@@ -11,7 +11,6 @@ from typing import TypeVar, get_args
 
 from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, shown
 from snnrl.output import lasting_output
-from snnrl.run_settings import ProgressSettings
 from snnrl.settings import Declaration, Settings, declarations, help_text, is_whole, read, setting
 from snnrl.words import read_words
 
@@ -33,18 +32,6 @@ class PlayOptions(RunOptions):
     """Options of a command that lets what a run has trained act."""
 
     checkpoint: str = setting("last", "last, best or a file")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrialOptions(ProgressSettings):
-    """Options of a command that trains several runs."""
-
-    progress: str = "plain"
-    seeds: int = setting(5, "how many seeds, from seed= upwards", at_least=1)
-    episodes: int | None = setting(None, "episodes that each run is evaluated on", at_least=1)
-    out: Path | None = setting(
-        None, "folder to write to; runs of the same settings that are there already are not done again"
-    )
 
 
 O = TypeVar("O", bound=Settings)  # noqa: E741

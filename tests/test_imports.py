@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("plasticity",),
     ("networks",),
     ("envs",),
-    ("intervals", "recorded"),
+    ("intervals", "trajectory"),
     ("plot",),
     ("agents",),
     ("recording",),
@@ -36,7 +36,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("loading",),
     ("api",),
     ("watching",),
-    ("trials", "model_card"),
+    ("model_card",),
+    ("runs",),
     (
         "cli",
         "train",
@@ -49,6 +50,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "picture_page",
         "watch",
         "replay",
+        "sweep",
     ),
     ("completion",),
     ("__main__",),
@@ -76,14 +78,14 @@ NARROWER: dict[str, set[str]] = {
     "decoders": {"errors", "noise", "traces", "spikes", "spaces"},
     "plasticity": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels", "connections"},
     "envs": {"errors", "devices", "datafiles", "spaces", "run_settings"},
-    "recorded": {"errors", "spaces", "textfiles"},
+    "trajectory": {"errors", "spaces", "textfiles"},
     "words": {"errors", "textfiles"},
     "trust": {"errors"},
     "composition": set(),
     "tuning": {"errors", "legacy"},
     "run_settings": {"settings"},
     "recipes": {"errors", "settings", "legacy", "run_settings", "textfiles", "words", "composition", "tuning"},
-    "cli": {"errors", "output", "run_settings", "settings", "words"},
+    "cli": {"errors", "output", "settings", "words"},
 }
 """Rooms that may import less than their row says, besides themselves, declared settings and the names of types."""
 
@@ -102,6 +104,7 @@ SAME_ROW: set[tuple[str, str]] = {
     ("picture_page", "cli"),
     ("watch", "cli"),
     ("replay", "cli"),
+    ("sweep", "cli"),
 }
 """Pairs of one row of which the first may import the second."""
 

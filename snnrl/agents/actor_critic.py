@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.agents.base import Agent
-from snnrl.agents.rstdp_config import RSTDPConfig
+from snnrl.agents.rstdp_config import RSTDPConfig, Suited
 from snnrl.agents.rstdp_state import RSTDPState
-from snnrl.agents.trainable import Layout, Readings
+from snnrl.agents.trainable import Layout, Question, Readings
 from snnrl.decoders import ActionCode
 from snnrl.encoders import HostEncoder
 from snnrl.envs import Feedback
@@ -42,6 +42,7 @@ class ActorCriticAgent(Agent[RSTDPState]):
 
     Attributes:
         config: the recipe.
+        suited: its settings that depend on the encoder.
         view: how the encoder sees observations.
         code: how populations of the actor stand for actions.
         network: encoder, hidden layers, actor and critic.
@@ -50,6 +51,7 @@ class ActorCriticAgent(Agent[RSTDPState]):
 
     takes_masks = True
     config: RSTDPConfig
+    suited: Suited
     view: View
     code: ActionCode
     network: ActorCritic
@@ -103,16 +105,8 @@ class ActorCriticAgent(Agent[RSTDPState]):
         return (action if look.batched else first(self.action_space, action)), look.after
 
     @torch.no_grad()
-    def read(
-        self,
-        observation: Observation,
-        state: PolicyState = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        *,
-        potentials: bool = False,
-        action_masks: Array | None = None,
-    ) -> tuple[Action, PolicyState, Readings]:
+    def read(self, question: Question) -> tuple[Action, PolicyState, Readings]:
+        observation, state, episode_start, deterministic, potentials, action_masks = question
         measured: dict[str, Tensor] = {}
         if potentials:
             self.eval()
@@ -157,7 +151,7 @@ class ActorCriticAgent(Agent[RSTDPState]):
 
     def prediction_error(self, raw: float, learned: float, value: float, next_value: float) -> float:
         unit = 1.0 if self.returns is None else float(self.returns.unit)
-        return learned / unit + self.config.gamma * next_value - value
+        return learned / unit + self.suited.gamma * next_value - value
 
     def layout(self) -> Layout:
         return Layout(dict(self.network.shapes), self.code.names(), self.config.sim_steps, self.config.dt)

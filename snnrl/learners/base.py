@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from snnrl.agents.trainable import of_class, training
 from snnrl.errors import ConfigError, require
 from snnrl.ranks import ALONE, Ranks
-from snnrl.recorded import About, Trace, of_images
 from snnrl.settings import changed_settings
+from snnrl.trajectory import About, Trace, of_images
 from snnrl.types import Array, Setting, Settings
 
 if TYPE_CHECKING:

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from snnrl.plot.activity import rates, voltages
-    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling
+    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling, scores
     from snnrl.plot.graph import network
     from snnrl.plot.labels import assignments, confusion, fields_and_confusion, shown_images
     from snnrl.plot.parts import fi_curve, stdp_window
     from snnrl.plot.play import game, preferences
+    from snnrl.plot.profiles import scores
     from snnrl.plot.spikes import raster
     from snnrl.plot.style import save_figure
     from snnrl.plot.synapses import receptive_fields, signed_fields, weights
@@ -45,6 +46,7 @@ __all__ = [
     "receptive_fields",
     "save_figure",
     "scaling",
+    "scores",
     "shown_images",
     "signed_fields",
     "stdp_window",
@@ -55,11 +57,12 @@ __all__ = [
 
 _FILES = {
     "activity": ("rates", "voltages"),
-    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling"),
+    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling", "scores"),
     "play": ("game", "preferences"),
     "graph": ("network",),
     "labels": ("assignments", "confusion", "fields_and_confusion", "shown_images"),
     "parts": ("fi_curve", "stdp_window"),
+    "profiles": ("scores",),
     "spikes": ("raster",),
     "style": ("save_figure",),
     "synapses": ("receptive_fields", "signed_fields", "weights"),

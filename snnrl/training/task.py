@@ -82,6 +82,15 @@ class Finished(NamedTuple):
     """Returns of episodes, or counts ``[classes, classes]`` of images by label (row) and prediction (column)."""
 
 
+class Film(NamedTuple):
+    """An episode as a video."""
+
+    name: str
+    """Which says by which actions it was played."""
+    gif: bytes
+    message: str
+
+
 class Task(ABC, Generic[M]):
     """What a :class:`~snnrl.training.trainer.Trainer` drives, step by step.
 
@@ -202,6 +211,19 @@ class Task(ABC, Generic[M]):
     @abstractmethod
     def evaluate(self, between: Between) -> Evaluated:
         """An evaluation on the way."""
+
+    @property
+    def film_every(self) -> int:
+        """Steps between videos; 0 for none."""
+        return 0
+
+    def check_film(self) -> None:
+        """Raise a ConfigError where videos are asked for and cannot be had."""
+        return
+
+    def film(self, between: Between) -> Film:
+        """How the model does by now; it learns nothing from it, and its draws are left as they are."""
+        raise NotImplementedError
 
     def complete(self, between: Between) -> bool:
         """What the model needs after the last step, before it is saved; whether anything was done."""

@@ -14,11 +14,12 @@ from snnrl.output import lasting_output
 from snnrl.ranks import LostRankError
 from snnrl.training.callbacks import AnyCallback, as_callback
 from snnrl.training.checkpoints import load_checkpoint, taking_over
-from snnrl.training.clock import Clock
+from snnrl.training.clock import Clock, passed
 from snnrl.training.device import repeat_results
 from snnrl.training.divergence import check_finite
 from snnrl.training.evaluation import Evaluation, Stopped
 from snnrl.training.files import Files, History, NoFiles, RunFiles
+from snnrl.training.filming import Filming
 from snnrl.training.loggers import Logger
 from snnrl.training.memory import FreeMemory
 from snnrl.training.metrics import RunningMetrics
@@ -80,6 +81,7 @@ class Trainer:
         self.history = History()
         self.stopped_by: str | None = None
         self._warned: set[str] = set()
+        self._filming = Filming(task)
         self._commit = git_commit()
         self.loggers: list[Logger] = [self.history]
         folder = self.settings.run_dir if run_dir is None else Path(run_dir)
@@ -97,6 +99,7 @@ class Trainer:
         metrics_position = 0
         if self._evaluates:
             self.task.check_evaluation()
+        self.ranks.told(lambda: self._filming.check(logs=self.files.run_dir is not None))
         path, saved = self.ranks.told(lambda: self._saved(resume))
         if saved is not None:
             with taking_over(path):
@@ -172,7 +175,7 @@ class Trainer:
             before, self.steps = self.steps, self.steps + stepped.steps
             metrics.add(stepped.metrics)
             self.progress.update(min(self.steps, task.total), task.recent())
-            if _passed(log_every, before, self.steps):
+            if passed(log_every, before, self.steps):
                 seconds = self.training_clock.seconds - logged_seconds
                 rate = (self.steps - logged_steps) / max(seconds, 1e-9)
                 logged_seconds, logged_steps = self.training_clock.seconds, self.steps
@@ -181,9 +184,11 @@ class Trainer:
             self.training_clock.stop()
             if self._evaluates and (self._evaluation_is_due() or self.steps >= task.total):
                 self._look()  # before a checkpoint, after which a task begins anew
+            if self._filming.is_due(before, self.steps):
+                self.ranks.told(self._film)
             if not stepped.proceed:
                 return
-            due = _passed(settings.checkpoint_every, before, self.steps) and task.can_checkpoint
+            due = passed(settings.checkpoint_every, before, self.steps) and task.can_checkpoint
             if due and self.steps < task.total:
                 self._save()
                 metrics = RunningMetrics()
@@ -226,6 +231,15 @@ class Trainer:
             if warning.partition(" in ")[0] not in self._warned:
                 self._warned.add(warning.partition(" in ")[0])
                 self.progress.message(f"{self._reached()}: {warning}")
+
+    def _film(self) -> None:
+        """Show the loggers an episode."""
+        film = self.task.film(self._between)
+        if film is not None:
+            with self._writing():
+                for logger in self.loggers:
+                    logger.video(film.name, film.gif, self.steps)
+            self.progress.message(f"{self._reached()}: {film.message}")
 
     def _evaluate(self) -> None:
         """An evaluation on the way; the best one's weights are kept."""
@@ -353,8 +367,3 @@ _HELD: Mapping[str, tuple[tuple[type, ...], float]] = {
     "generator": ((Tensor,), 0),
 }
 """What every checkpoint of a run holds: its types, and the least number."""
-
-
-def _passed(every: int, before: int, now: int) -> bool:
-    """Whether a multiple of ``every`` lies in ``(before, now]``."""
-    return now // every > before // every

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from importlib.util import find_spec
 from itertools import chain
-from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 import numpy as np
@@ -23,13 +22,18 @@ SHORTEST = 20
 """Milliseconds for which players show a picture of a GIF at least."""
 
 
-def require_encoder(path: Path) -> None:
-    """Raise a ConfigError unless the package is there that writes this kind of file."""
-    if path.suffix == ".mp4" and find_spec("av") is None:
-        raise ConfigError(f'out={path}: needs av; install by pip install "snnrl[video]", or write a .gif')
+def require_encoder(kind: str, asked: str) -> None:
+    """Raise a ConfigError unless the package is there that writes this kind of file.
+
+    Args:
+        kind: ``.gif`` or ``.mp4``.
+        asked: the setting that asks for it, with its value.
+    """
+    if kind == ".mp4" and find_spec("av") is None:
+        raise ConfigError(f'{asked}: needs av; install by pip install "snnrl[video]", or write a .gif')
 
 
-def write_film(file: BinaryIO, kind: str, frames: Iterable[Frame], rate: float) -> None:
+def write_frames(file: BinaryIO, kind: str, frames: Iterable[Frame], rate: float, comment: str) -> None:
     """Write a video.
 
     Args:
@@ -37,13 +41,15 @@ def write_film(file: BinaryIO, kind: str, frames: Iterable[Frame], rate: float) 
         kind: ``.gif`` or ``.mp4``.
         frames: at least one.
         rate: frames in a second.
+        comment: what the file says of itself.
     """
     if kind == ".mp4":
-        _write_mp4(file, iter(frames), rate)
+        _write_mp4(file, iter(frames), rate, comment)
         return
     images = (_few_colours(frame) for frame in frames)
     duration = max(round(1000 / rate), SHORTEST)
-    next(images).save(file, "GIF", save_all=True, append_images=images, duration=duration, loop=0, optimize=True)
+    first, said = next(images), comment.encode()
+    first.save(file, "GIF", save_all=True, append_images=images, duration=duration, loop=0, optimize=True, comment=said)
 
 
 def _few_colours(frame: Frame) -> Image.Image:
@@ -52,12 +58,13 @@ def _few_colours(frame: Frame) -> Image.Image:
     return image.quantize(256, dither=Image.Dither.NONE)
 
 
-def _write_mp4(file: BinaryIO, frames: Iterator[Frame], rate: float) -> None:
+def _write_mp4(file: BinaryIO, frames: Iterator[Frame], rate: float, comment: str) -> None:
     import av
 
     first = next(frames)
     height, width = (side - side % 2 for side in first.shape[:2])
     with av.open(file, "w", format="mp4") as container:
+        container.metadata["comment"] = comment
         stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"crf": "20"}

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.errors import require
-from snnrl.recorded.moment import About
-from snnrl.recorded.trace import Packed, Spikes, Trace
+from snnrl.trajectory.moment import About
+from snnrl.trajectory.trace import Packed, Spikes, Trace
 from snnrl.types import Array
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -76,3 +77,18 @@ class About:
     sim_steps: int = 0
     dt: float = 1.0
     frames_per_second: float = 30.0
+
+    @property
+    def title(self) -> str:
+        """The environment's name as people write it.
+
+        >>> About("ALE/SpaceInvaders-v5").title, About("CartPole-v1").title
+        ('Space Invaders', 'Cart Pole')
+        """
+        name = re.sub(r"-v\d+$", "", self.env.rpartition("/")[2].rpartition(":")[2])
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ")
+
+    @property
+    def actions(self) -> str:
+        """Which actions were taken: the best, or such as were drawn from the policy."""
+        return "best actions" if self.deterministic else "drawn actions"

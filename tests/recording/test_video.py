@@ -16,13 +16,20 @@ from snnrl import make_agent
 from snnrl.agents.constant import Constant, ConstantConfig
 from snnrl.agents.rstdp import RSTDP
 from snnrl.agents.rstdp_config import RSTDPConfig
+from snnrl.agents.trainable import Trainable
 from snnrl.envs import EnvConfig, env_seeds, make_env
 from snnrl.errors import ConfigError
+from snnrl.recording import Game
+from snnrl.recording.video import check_drawing, write_video
 from snnrl.training.evaluation import AFTERWARDS
-from snnrl.training.video import check_drawing, record_episode
 
 CART_POLE = EnvConfig("CartPole-v1")
 MILLISECONDS = 20
+
+
+def filmed(agent: Trainable, env: EnvConfig, path: Path, **settings: Any) -> Path:
+    write_video(Game(agent, env, **{"seconds": 600, "deterministic": True, **settings}), path)
+    return path
 
 
 def milliseconds(path: Path) -> int:
@@ -48,7 +55,7 @@ def episode_length(seed: int) -> int:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_video_has_a_frame_for_each_step_of_the_episode(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "video.gif"
-    assert record_episode(make_agent("CartPole", "constant", action=1), CART_POLE, path, seed=seed) == path
+    filmed(make_agent("CartPole", "constant", action=1), CART_POLE, path, seed=seed)
     assert milliseconds(path) == MILLISECONDS * episode_length(seed)
     with Image.open(path) as picture:
         assert picture.size == (600, 400)
@@ -58,14 +65,14 @@ def test_a_video_has_a_frame_for_each_step_of_the_episode(tmp_path: Path, seed: 
 
 def test_a_long_episode_is_cut(tmp_path: Path) -> None:
     agent = make_agent("CartPole", "constant", action=1)
-    path = record_episode(agent, CART_POLE, tmp_path / "video.gif", most_frames=4)
+    path = filmed(agent, CART_POLE, tmp_path / "video.gif", seconds=0.08)
     assert milliseconds(path) == MILLISECONDS * 4
 
 
 def test_a_video_is_repeatable_and_its_seed_decides_the_episode(tmp_path: Path) -> None:
     agent = make_agent("CartPole")
     one, same, other = (
-        record_episode(agent, CART_POLE, tmp_path / f"{name}.gif", seed=seed).read_bytes()
+        filmed(agent, CART_POLE, tmp_path / f"{name}.gif", seed=seed).read_bytes()
         for name, seed in (("one", 0), ("same", 0), ("other", 1))
     )
     assert one == same
@@ -74,9 +81,9 @@ def test_a_video_is_repeatable_and_its_seed_decides_the_episode(tmp_path: Path) 
 
 def test_a_video_of_an_atari_game_shows_its_frames(tmp_path: Path) -> None:
     pong = EnvConfig("ALE/Pong-v5", max_episode_steps=25)
-    path = record_episode(make_agent("Pong", "random"), pong, tmp_path / "video.gif")
+    path = filmed(make_agent("Pong", "random"), pong, tmp_path / "video.gif")
     with Image.open(path) as picture:
-        assert picture.size == (160, 210)
+        assert picture.size == (320, 420)
         assert getattr(picture, "n_frames", 1) > 1
 
 
@@ -152,23 +159,23 @@ WITHOUT_A_PICTURE = {
 def test_what_cannot_be_drawn_is_found_before_an_episode_is_played(case: str) -> None:
     name, kwargs, why = WITHOUT_A_PICTURE[case]
     with pytest.raises(ConfigError, match=re.escape(f"video=true: {name} cannot be drawn, as it {why}")):
-        check_drawing(EnvConfig(name, kwargs=kwargs))
+        check_drawing(EnvConfig(name, kwargs=kwargs), "video=true", "false")
 
 
 @pytest.mark.filterwarnings("ignore:.*three axes:UserWarning")
 @pytest.mark.parametrize("shape", [(5, 4, 3), (5, 4)])
 def test_pictures_in_colour_and_in_grey(shape: tuple[int, ...], tmp_path: Path) -> None:
     env = EnvConfig("Drawn-v0", kwargs={"picture": shape})
-    check_drawing(env)
-    path = record_episode(first_action(env), env, tmp_path / "video.gif")
+    check_drawing(env, "video=true", "false")
+    path = filmed(first_action(env), env, tmp_path / "video.gif")
     assert milliseconds(path) == 200
 
 
 def test_a_video_shows_the_environment_of_evaluations(tmp_path: Path) -> None:
     env = EnvConfig("Drawn-v0", kwargs={"picture": None}, eval_kwargs={"picture": (5, 4, 3)})
-    check_drawing(env)
-    with Image.open(record_episode(first_action(env), env, tmp_path / "video.gif")) as picture:
-        assert picture.size == (4, 5)
+    check_drawing(env, "video=true", "false")
+    with Image.open(filmed(first_action(env), env, tmp_path / "video.gif")) as picture:
+        assert picture.size == (4 * 76, 5 * 76)
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
@@ -176,10 +183,10 @@ def test_an_action_that_the_environment_does_not_permit_is_not_filmed(determinis
     env = EnvConfig("Masked-v0", kwargs={"picture": (5, 4, 3)})
     for seed in range(4):
         agent = RSTDP(spaces.Discrete(2), spaces.Discrete(2), RSTDPConfig(), env, seed)
-        record_episode(agent, env, tmp_path / "video.gif", deterministic=deterministic)
+        filmed(agent, env, tmp_path / "video.gif", deterministic=deterministic)
 
 
 def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pygame", None)
     with pytest.raises(ConfigError, match="CartPole-v1 cannot be drawn without a package"):
-        check_drawing(CART_POLE)
+        check_drawing(CART_POLE, "video=true", "false")

@@ -11,23 +11,25 @@ import pytest
 import torch
 from gymnasium import spaces
 
+from snnrl.agents.compiled_step import CompiledStep
+from snnrl.agents.compiled_vectors import CompiledVectors
 from snnrl.agents.rstdp import RSTDP
-from snnrl.agents.rstdp_compiled import CompiledStep
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_state import RSTDPState
 from snnrl.errors import ConfigError
+from snnrl.spikes import SparseSpikes
 from tests.agents.rstdp_toy import ACTIONS, OBSERVATIONS, begins, make, seen, step, to, told
 from tests.agents.test_rstdp_fused import ROWS, STEPS, drawn_feedback, drawn_settings
 
 SPACES = {"vector": OBSERVATIONS["vector"], "unbounded": OBSERVATIONS["unbounded"], "wide": spaces.Box(-9.0, 9.0, (5,))}
 MIXED = spaces.MultiDiscrete([2, 4])
-NAMED = {name: space for name, space in ACTIONS.items() if not isinstance(space, spaces.Box)}
 DRAWN_HERE = {"encoder", "action_bins", "value_range", "value_centre", "temperature", "exploration_steps"}
 DRAWN_HERE |= {"exploration_end_factor"}
 FIXED = {
     "update_every": "1 where the step is compiled",
     "modulator": "td there",
     "plasticity": "true there",
+    "reward_limit": "none there",
     "warmup_steps": "of other encoders",
     "hidden_plasticity": "of hidden layers",
     "lr_end_factor": "an agent's, of which the step is told by a buffer",
@@ -53,6 +55,12 @@ def agent(kind: str, seed: int, action: spaces.Space[Any] = ACTIONS["choice"], *
     return make(SPACES[kind], action, seed, **{**settings(seed), **others})
 
 
+def watcher(seed: int, action: spaces.Space[Any], **others: Any) -> RSTDP:
+    """An agent that sees pictures, whose spikes are synchronous; it learns by the definition, however that is set."""
+    drawn = drawn_settings(np.random.default_rng(seed))
+    return make(OBSERVATIONS["frames"], action, seed, **{**settings(seed), **drawn, "encoder": None, **others})
+
+
 def trained(agent: RSTDP, seed: int) -> tuple[list[Any], dict[str, torch.Tensor]]:
     draw, state, feedback = np.random.default_rng(seed), agent.begin(ROWS), begins(ROWS)
     ended, found = np.zeros(ROWS, bool), []
@@ -68,34 +76,44 @@ def _tensors(state: RSTDPState) -> dict[str, torch.Tensor]:
     """What the agent remembers, in words of its own."""
     decision = state.decision
     assert decision is not None
-    parts = {"phase": state.network.encoder.phase, "trace": state.network.trace, "returns": state.returns}
+    parts = {f"encoder {n}": part for n, part in enumerate(state.network.encoder)}
+    parts |= {"trace": state.network.trace, "returns": state.returns}
     parts |= {f"neurons {n}": part for n, each in enumerate(state.network.network.neurons) for part in each}
     parts |= {f"eligibility {n}": rule.eligibility for n, rule in enumerate(state.rules)}
     parts |= {"value": decision.value, "credit": decision.credit, "surprisal": decision.surprisal}
     parts |= {"preference": decision.activity.preference, "level": decision.activity.level}
     for key, (pre, post) in decision.activity.seen.items():
-        assert isinstance(pre, torch.Tensor)
-        parts |= {f"pre {key}": pre, f"post {key}": post}
+        parts |= {f"pre {key}": pre.dense() if isinstance(pre, SparseSpikes) else pre, f"post {key}": post}
     return parts
 
 
 def by_definition(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CompiledStep, "serves", lambda self: False)
+    def never(self: CompiledStep) -> bool:
+        self.serving = False
+        return False
+
+    for kind in (CompiledStep, CompiledVectors):
+        monkeypatch.setattr(kind, "serves", never)
 
 
-@pytest.mark.parametrize("kind", SPACES)
-@pytest.mark.parametrize("action", [*NAMED.values(), MIXED], ids=[*NAMED, "mixed"])
+@pytest.mark.parametrize("kind", [*SPACES, "frames"])
+@pytest.mark.parametrize("action", [*ACTIONS.values(), MIXED], ids=[*ACTIONS, "mixed"])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_compiled_step_is_what_the_agent_is_defined_to_do(
     kind: str, action: spaces.Space[Any], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In double precision, so that rounding does not decide which spikes are drawn; choices are the same."""
-    compiled = agent(kind, seed, action).double()
+
+    def made() -> RSTDP:
+        return (watcher(seed, action) if kind == "frames" else agent(kind, seed, action)).double()
+
+    compiled = made()
     found, after = trained(compiled, seed)
     assert compiled._step is not None
     assert compiled._step.serving
+    assert compiled._step.learns == (kind != "frames")
     by_definition(monkeypatch)
-    expected, defined = trained(agent(kind, seed, action).double(), seed)
+    expected, defined = trained(made(), seed)
     for (one, said), (other, meant) in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
         assert said == pytest.approx(meant, rel=1e-5)

@@ -14,7 +14,7 @@ from PIL import Image
 from snnrl import replay
 from snnrl.errors import ConfigError
 from snnrl.recording import Moment
-from snnrl.watching.film import BACKGROUND, COLOURS, pictures
+from snnrl.recording.pictures import BACKGROUND, COLOURS, pictures
 
 GAME = np.full((210, 160, 3), 77, dtype=np.uint8)
 RUN = f"run={Path(__file__).parents[2] / 'trained' / 'SpaceInvaders'}"
@@ -41,7 +41,7 @@ def test_spikes_of_the_last_decisions_stand_under_the_game() -> None:
 
 
 def test_a_game_without_pictures_has_no_video() -> None:
-    with pytest.raises(ConfigError, match="needs an environment that can be drawn"):
+    with pytest.raises(ConfigError, match="has stopped showing pictures"):
         next(pictures([moment(np.zeros((1, 1), dtype=bool), None)], spikes=True))
 
 

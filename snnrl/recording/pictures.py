@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from snnrl.errors import ConfigError
-from snnrl.recording import Moment
-from snnrl.training.film import Frame
+from snnrl.envs.drawing import CannotDrawError
+from snnrl.recording.video_file import Frame
+from snnrl.trajectory import Moment
 
 SMALL = 300
 """Pictures with a side of fewer pixels are shown larger, by a whole factor."""
@@ -28,12 +28,12 @@ def pictures(moments: Iterable[Moment], *, spikes: bool) -> Iterator[Frame]:
         spikes: whether spikes are drawn under the game.
 
     Raises:
-        ConfigError: the environment has no pictures.
+        CannotDrawError: a moment has no picture.
     """
     strip: _Strip | None = None
     for moment in moments:
         if moment.frame is None:
-            raise ConfigError("out: a video needs an environment that can be drawn; an .html shows what there is")
+            raise CannotDrawError("the environment has stopped showing pictures, of which a video is made")
         times = max(SMALL // min(moment.frame.shape[:2]), 1) + (min(moment.frame.shape[:2]) < SMALL)
         game = moment.frame.repeat(times, 0).repeat(times, 1)
         if spikes:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.errors import require
-from snnrl.recorded.moment import About, Moment
-from snnrl.recorded.trace import Packed, Spikes, Trace
 from snnrl.spaces import split
 from snnrl.spaces.leaves import Space
+from snnrl.trajectory.moment import About, Moment
+from snnrl.trajectory.trace import Packed, Spikes, Trace
 from snnrl.types import Array
 
 
