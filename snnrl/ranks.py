@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from snnrl.errors import ConfigError, RunError, one_line
+from snnrl.errors import ConfigError, RunError, one_line, require
 from snnrl.types import Array
 
 T = TypeVar("T")
@@ -145,13 +145,13 @@ def launched(environment: Mapping[str, str] = os.environ) -> Ranks:
     Raises:
         ConfigError: variables that are not whole, or other ranks that cannot be reached.
     """
-    if int(environment.get("WORLD_SIZE", "1")) == 1:
+    size = environment.get("WORLD_SIZE", "1")
+    require(size.isdecimal() and int(size) > 0, "WORLD_SIZE", size, "a number of processes, as torchrun sets it")
+    if int(size) == 1:
         return ALONE
     missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in environment]
     if missing:
-        raise ConfigError(
-            f"WORLD_SIZE={environment['WORLD_SIZE']}: needs {', '.join(missing)} besides; torchrun sets them all"
-        )
+        raise ConfigError(f"WORLD_SIZE={size}: needs {', '.join(missing)} besides; torchrun sets them all")
     return TorchRanks(int(environment.get("LOCAL_RANK", "0")), int(environment.get("LOCAL_WORLD_SIZE", "1")))
 
 

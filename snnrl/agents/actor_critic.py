@@ -20,7 +20,7 @@ from snnrl.encoders import HostEncoder
 from snnrl.envs import Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.plasticity import LARGEST_VALUE, ReturnScale, spike_train
-from snnrl.ranks import ALONE, Ranks
+from snnrl.ranks import Ranks
 from snnrl.spaces import View, as_batch, first, split
 from snnrl.spikes import SparseSpikes
 from snnrl.state import reset_rows
@@ -71,7 +71,7 @@ class ActorCriticAgent(Agent[RSTDPState]):
     @property
     def sees_own_rows(self) -> bool:
         encoder = self.network.encoder
-        return encoder.shares_rows and encoder.calibrated and encoder.ranks is not ALONE
+        return encoder.shares_rows and encoder.calibrated and encoder.ranks.size > 1
 
     def value(self, level: Tensor) -> Tensor:
         """What a critic of this rate predicts, ``[batch]``."""

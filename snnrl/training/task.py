@@ -128,7 +128,7 @@ class Task(ABC, Generic[M]):
     setting: ClassVar[str]
     score: ClassVar[str]
     steps: int
-    ranks: Ranks
+    ranks: Ranks = ALONE
     callback: Callback = NO_CALLBACK
 
     @abstractmethod
