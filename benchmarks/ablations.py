@@ -1,9 +1,11 @@
 """What each piece of the R-STDP agent is for: CartPole without it.
 
     python benchmarks/ablations.py docs
+    python benchmarks/ablations.py draw docs
 
 Trains every variant on the same budget and seeds, evaluates 50 unseen episodes of each, and writes ``ablations.md`` and
-``ablations.png`` into the folder. Runs that are there already (under ``runs/ablations``) are not done again.
+``ablations.png`` into the folder. Runs that are there already (under ``runs/ablations``) are not done again. ``draw``
+makes the picture of the table that is there.
 """
 
 from __future__ import annotations
@@ -11,13 +13,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
-import matplotlib
 import numpy as np
 import torch
 
+from snnrl import plot
 from snnrl.agents.rstdp import RSTDP, Decision, Outcome, Signal
+from snnrl.plot import save_figure
 from snnrl.train import main as train
 
 STEPS, SEEDS, EPISODES = 50_000, (0, 1, 2), 50
@@ -54,21 +56,19 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def trained(name: str, words: tuple[str, ...], seed: int) -> tuple[float, list[tuple[int, float]]]:
-    """Mean return of unseen episodes, and the curve of the training return."""
+def trained(name: str, words: tuple[str, ...], seed: int) -> float:
+    """Mean return of unseen episodes."""
     folder = Path("runs/ablations") / f"{name.replace(' ', '-')}-{seed}"
     if not (folder / "summary.json").is_file():
         common = [f"env_steps={STEPS}", f"seed={seed}", f"eval.episodes={EPISODES}", "eval.every=0"]
         begin = ["env=CartPole", *common, "logger=none", "progress=none", f"run_dir={folder}", *words]
         assert train([f"resume={folder}"] if folder.exists() else begin) == 0
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    curve = [(row["step"], row["rollout/return_mean"]) for row in rows if "rollout/return_mean" in row]
-    return float(json.loads((folder / "summary.json").read_text())["eval/return_mean"]), curve
+    return float(json.loads((folder / "summary.json").read_text())["eval/return_mean"])
 
 
 def main(out: Path) -> None:
     torch.set_num_threads(1)
-    found: dict[str, Any] = {name: [trained(name, words, seed) for seed in SEEDS] for name, words in VARIANTS.items()}
+    found = {name: [trained(name, words, seed) for seed in SEEDS] for name, words in VARIANTS.items()}
     out.mkdir(parents=True, exist_ok=True)
     lines = [
         "# Ablations",
@@ -77,34 +77,26 @@ def main(out: Path) -> None:
         "",
     ]
     lines += ["| variant | setting | mean | seeds |", "|---|---|---|---|"]
-    for name, results in found.items():
-        scores = [score for score, _ in results]
+    for name, scores in found.items():
         setting = " ".join(f"`{word}`" for word in VARIANTS[name])
         lines.append(
             f"| {name} | {setting} | {np.mean(scores):.0f} | {', '.join(f'{score:.0f}' for score in scores)} |"
         )
     (out / "ablations.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
-    draw(found, out / "ablations.png")
+    draw(out)
 
 
-def draw(found: dict[str, Any], path: Path) -> None:
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(2, 5, figsize=(14, 5), sharex=True, sharey=True, layout="constrained")
-    for axis, (name, results) in zip(axes.flat, found.items(), strict=True):
-        for score, curve in results:
-            steps, returns = zip(*curve, strict=True)
-            (line,) = axis.plot(np.array(steps) / 1000, returns, linewidth=1.2)
-            axis.plot([STEPS / 1000 * 1.04], [score], "o", color=line.get_color(), markersize=4, clip_on=False)
-        axis.set_title(name, fontsize=10)
-        axis.set_ylim(0, 510)
-    axes[1, 0].set_xlabel("thousand env steps")
-    axes[1, 0].set_ylabel("return: line training, dot best actions")
-    figure.savefig(path, dpi=110)
+def draw(folder: Path) -> None:
+    """The picture of the folder's table."""
+    rows = [line.split(" | ") for line in (folder / "ablations.md").read_text().splitlines() if line.startswith("| ")]
+    scores = {row[0].removeprefix("| "): [float(each) for each in row[-1].rstrip(" |").split(", ")] for row in rows[1:]}
+    title = f"CartPole by R-STDP, {STEPS:,} steps: the whole agent, and without a part"
+    save_figure(
+        plot.strip_plot(scores, "mean return of 50 unseen episodes, best actions", title), folder / "ablations.png"
+    )
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
-    main(Path(sys.argv[1]))
+    (draw if sys.argv[1] == "draw" else main)(Path(sys.argv[-1]))

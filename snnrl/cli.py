@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, get_args
 
 from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, shown
 from snnrl.output import lasting_output
-from snnrl.run_settings import ProgressSettings
 from snnrl.settings import Declaration, Settings, declarations, help_text, is_whole, read, setting
 from snnrl.words import read_words
 
@@ -33,18 +32,6 @@ class PlayOptions(RunOptions):
     """Options of a command that lets what a run has trained act."""
 
     checkpoint: str = setting("last", "last, best or a file")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrialOptions(ProgressSettings):
-    """Options of a command that trains several runs."""
-
-    progress: str = "plain"
-    seeds: int = setting(5, "how many seeds, from seed= upwards", at_least=1)
-    episodes: int | None = setting(None, "episodes that each run is evaluated on", at_least=1)
-    out: Path | None = setting(
-        None, "folder to write to; runs of the same settings that are there already are not done again"
-    )
 
 
 O = TypeVar("O", bound=Settings)  # noqa: E741
@@ -70,7 +57,7 @@ def read_options(options: type[O], words: Sequence[str]) -> O:
         if key not in known:
             raise ConfigError(f"{shown(word)}: there is no such option; {did_you_mean(key, known)}")
         if not equals:
-            raise ConfigError(f"{shown(word)}: must be key=value, such as {_example(list(known.values()))}")
+            raise ConfigError(f"{shown(word)}: must be key=value, such as {_example(key, known)}")
     texts = [name for name, declared in known.items() if {str, Path} & {declared.type, *get_args(declared.type)}]
     return read(options, read_words(words, as_written=texts), "")
 
@@ -93,9 +80,10 @@ def usage(command: str, options: type[Settings], then: str = "") -> str:
     return f"usage: {command}\n\n{help_text(options)}\n\n{then.strip()}"
 
 
-def _example(known: Sequence[Declaration]) -> str:
-    """An option as it is given, one that is a number if there is one."""
-    number = next((one for one in known if is_whole(one.default)), known[-1])
+def _example(key: str, known: Mapping[str, Declaration]) -> str:
+    """An option as it is given: this one if it is a number, else one that is if there is one."""
+    numbers = [one for one in (known[key], *known.values()) if is_whole(one.default)]
+    number = (numbers or list(known.values())[-1:])[0]
     return f"{number.name}={number.default}"
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from snnrl.envs import LONGEST, EnvConfig, has_limit, is_registered
+from snnrl.envs import LONGEST, EnvConfig, check_registered, has_limit, is_registered
 from snnrl.errors import ConfigError, require, shown
 from snnrl.legacy import upgraded_settings
 from snnrl.run_settings import CommonSettings, RLSettings
 from snnrl.settings import declarations, read, setting, unknown
+from snnrl.settings.early import AGENT_FOLDERS, LEARNER_FOLDERS, check_early
 from snnrl.textfiles import not_there, read_yaml, usable, write_yaml
 from snnrl.training.loggers import validate_logger_names
 from snnrl.trust import check_trust
@@ -38,7 +39,11 @@ class RunConfig(RLSettings):
         super().__post_init__()
         named = isinstance(self.agent.get("name"), str)
         self.require(named, "agent", "a recipe with a name")
-        validate_logger_names(self.logger)
+        loggers = validate_logger_names(self.logger)
+        if not loggers:
+            self.video.require(
+                self.video.every == 0, "every", f"0 with logger={self.logger}, as no logger shows videos"
+            )
 
     @property
     def eval_every(self) -> int:
@@ -82,6 +87,22 @@ class RunConfig(RLSettings):
         return read_whole(cls, mapping)
 
 
+def check_values(settings: Settings) -> None:
+    """Raise for what can be seen to be wrong in a run's settings before torch, which takes seconds, is imported.
+
+    Raises:
+        ConfigError: a setting that is unknown, missing, of the wrong type or out of range.
+    """
+    if "learner" in settings:
+        from snnrl.training.supervised_config import SupervisedConfig
+
+        check_early(SupervisedConfig.from_mapping(settings).learner, "learner", LEARNER_FOLDERS)
+        return
+    config = RunConfig.from_mapping(settings)
+    check_registered(config.env)
+    check_early(config.agent, "agent", AGENT_FOLDERS)
+
+
 def read_whole(config: type[C], mapping: Settings) -> C:
     """The settings of a run, none of which may be missing at the top, where a file that was cut off would lack some.
 
@@ -92,7 +113,7 @@ def read_whole(config: type[C], mapping: Settings) -> C:
     for key, value in mapping.items():
         if key not in known:
             raise unknown("", key, value, known)
-    for key in sorted(set(known) - {"resume", "wandb"} - set(mapping)):
+    for key in sorted(set(known) - {"resume", "wandb", "video"} - set(mapping)):
         raise ConfigError(f"{key} is missing: the settings are not whole")
     return read(config, {**mapping, "resolved": dict(mapping)}, "")
 

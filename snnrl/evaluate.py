@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from snnrl.cli import PlayOptions, RunOptions, check_run, read_options, run_command, usage
-from snnrl.errors import require
+from snnrl.errors import require, shown
 from snnrl.run_settings import DeviceSettings, ProgressSettings
 from snnrl.settings import declarations, help_text, setting
 from snnrl.types import Settings
@@ -37,7 +38,13 @@ class Options(WhereOptions):
     deterministic: bool | None = setting(
         None, "best actions rather than random ones", default_text="as the run's own evaluations"
     )
-    video: bool = setting(False, "also write one episode as video.gif")
+    video: bool | Literal["gif", "mp4"] = setting(
+        False,
+        "also write an episode as video.gif (true or gif) or as video.mp4 (mp4)",
+        expected="true, gif, mp4 or false",
+    )
+    seconds: float = setting(600.0, "of the game's own time after which the video is cut", above=0, at_most=3600)
+    spikes: bool = setting(False, "whether the video shows the spikes under the game")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +105,14 @@ def evaluate_run(words: Sequence[str]) -> int:
     out = _out(options.out, run_dir)
     agent = load_model(config, run_dir, options.checkpoint, options.device)
     if options.video:
-        from snnrl.training.video import check_drawing
+        from snnrl.recording.video import check_drawing, check_spikes
+        from snnrl.recording.video_file import require_encoder
 
-        check_drawing(config.env)
+        asked = f"video={shown(options.video)}"
+        require_encoder(f".{options.video}", asked)
+        check_drawing(config.env, asked, "false")
+        if options.spikes:
+            check_spikes(agent, "spikes=true")
     with evaluating(options.episodes, "episodes", options.progress) as tell:
         found = evaluate(
             agent,
@@ -137,11 +149,14 @@ def evaluate_run(words: Sequence[str]) -> int:
         write_json(path, result)
     print(f"written to {path}")
     if options.video:
-        from snnrl.training.video import record_episode
+        from snnrl.recording import Game
+        from snnrl.recording.video import write_video
 
-        path = out / "video.gif"
-        record_episode(agent, config.env, path, seed=seed, deterministic=deterministic)
-        print(f"video written to {path}")
+        path = out / ("video.mp4" if options.video == "mp4" else "video.gif")
+        game = Game(agent, config.env, seconds=options.seconds, seed=seed, deterministic=deterministic)
+        with keeping(out):
+            write_video(game, path, spikes=options.spikes)
+        print(f"{game.summary}; video written to {path}")
     return 0
 
 

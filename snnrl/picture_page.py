@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from snnrl.agents import Trainable
     from snnrl.config import RunConfig
-    from snnrl.recorded import Trace
     from snnrl.training.supervised_config import SupervisedConfig
+    from snnrl.trajectory import Trace
 
 SHOWN = 40
 """Decisions whose spikes are drawn."""

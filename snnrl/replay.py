@@ -58,27 +58,32 @@ def write_replay(words: Sequence[str]) -> int:
     options = read_options(Options, words)
 
     from snnrl.config import folder
+    from snnrl.recording.video import check_drawing, check_spikes, write_video
+    from snnrl.recording.video_file import require_encoder
     from snnrl.textfiles import replacing
     from snnrl.training.device import leave_cores_to_environments
-    from snnrl.training.film import require_encoder, write_film
     from snnrl.training.writable import keeping, require_writable
-    from snnrl.watching.film import pictures
-    from snnrl.watching.game import Game
+    from snnrl.watching.game import game_of, messages
     from snnrl.watching.page_files import one_file
     from snnrl.watching.playables import open_run
 
     out = folder("out", options.out)
-    require_encoder(out)
+    require_encoder(out.suffix, f"out={out}")
     require_writable(out.parent, "out")
     leave_cores_to_environments()
     playable = open_run(options.run, options.checkpoint, options.device, trust=options.trust)
-    game = Game(playable, options.episodes, options.seconds, options.seed, options.deterministic)
-    with keeping(out.parent), replacing(out) as file:
-        if out.suffix == ".html":
-            file.write(one_file(game.messages()).encode())
+    page = out.suffix == ".html"
+    if not page:
+        check_drawing(playable.env, f"out={out}", "a file named .html, which shows what there is")
+    if options.spikes and not page:
+        check_spikes(playable.agent, "spikes=true")
+    game = game_of(playable, options.episodes, options.seconds, options.seed, options.deterministic)
+    with keeping(out.parent):
+        if page:
+            with replacing(out) as file:
+                file.write(one_file(messages(game, playable)).encode())
         else:
-            frames = pictures(game.moments(), spikes=options.spikes)
-            write_film(file, out.suffix, frames, game.about.frames_per_second)
+            write_video(game, out, spikes=options.spikes)
     print(f"{game.summary}; written to {out}, {out.stat().st_size / 1e6:.1f} MB")
     return 0
 

@@ -39,6 +39,15 @@ class EvalSettings(Settings, section="eval"):
 
 
 @dataclass(frozen=True)
+class VideoSettings(Settings, section="video"):
+    """Videos of the agent as it learns, for TensorBoard and Weights & Biases; actions are chosen as in evaluations."""
+
+    every: int = setting(0, "environment steps between videos of an episode, for the loggers; 0 for none", at_least=0)
+    seconds: float = setting(30.0, "of the game's own time after which a video is cut", above=0, at_most=3600)
+    spikes: bool = setting(False, "whether a video shows the spikes under the game")
+
+
+@dataclass(frozen=True)
 class SupervisedEvalSettings(Settings, section="eval"):
     """When a learner is evaluated, and how; the evaluation at the end takes all images."""
 
@@ -73,7 +82,7 @@ class WandbSettings(Settings, section="wandb"):
 
     project: str | None = setting(None, "with logger=wandb: the project", default_text="$WANDB_PROJECT, else snnrl")
     name: str | None = setting(None, "the run's name there", default_text="$WANDB_NAME, else that of run_dir")
-    group: str | None = setting(None, "runs that belong together", default_text="$WANDB_RUN_GROUP")
+    group: str | None = setting(None, "runs that belong together", default_text="$WANDB_RUN_GROUP, else $WANDB_GROUP")
     tags: tuple[str, ...] = setting((), "a list of words", default_text="$WANDB_TAGS")
 
 
@@ -111,6 +120,7 @@ class RLSettings(CommonSettings):
         16, "environments that are stepped together", at_least=1, default_text="the environment's recipe"
     )
     eval: EvalSettings = setting(EvalSettings())
+    video: VideoSettings = setting(VideoSettings())
 
 
 @dataclass(frozen=True)

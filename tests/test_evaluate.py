@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -91,7 +92,22 @@ def test_a_video_shows_an_episode(run_dir: Path) -> None:
     with Image.open(run_dir / "video.gif") as picture:
         assert getattr(picture, "n_frames", 1) > 5
         assert picture.size == (600, 400)
+        assert b"best actions" in picture.info["comment"]
     found(run_dir, "episodes=1", "video=false")
+
+
+def test_a_video_shows_spikes_and_is_of_the_kind_and_length_that_are_asked_for(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    av = pytest.importorskip("av", reason="needs the extra video")
+    found(run_dir, "episodes=1", "video=mp4", "spikes=true", "seconds=0.1", "deterministic=false")
+    assert re.search(
+        r"0 s of Cart Pole, drawn actions, score 5 until it was cut; video written", capsys.readouterr().out
+    )
+    with av.open(run_dir / "video.mp4") as film:
+        assert "drawn actions" in film.metadata["comment"]
+        assert film.streams.video[0].height > 400
+        assert len(list(film.decode(video=0))) == 5
 
 
 def test_a_video_that_cannot_be_drawn_is_refused_before_episodes_are_played(
@@ -121,7 +137,7 @@ WRONG = {
     "episodes=many": "episodes=many: must be an integer of at least 1",
     "episodes=1.5": "episodes=1.5: must be an integer of at least 1",
     "seed=-1": "seed=-1: must be an integer of at least 0",
-    "video=maybe": "video=maybe: must be true or false",
+    "video=maybe": "video=maybe: must be true, gif, mp4 or false",
     "deterministic=1": "deterministic=1: must be true or false",
     "episode=3": "episode=3: there is no such option; did you mean episodes?",
     "--video": "--video: there is no such option",

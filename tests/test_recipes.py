@@ -143,7 +143,7 @@ def test_every_experiment_takes_steps(name: str) -> None:
 def test_recipes_of_agents_hold_every_setting_of_their_agent() -> None:
     from snnrl.agents.rstdp_config import RSTDPConfig
 
-    for name in ("rstdp", "rstdp_frames", "rstdp_objects"):
+    for name in ("rstdp", "rstdp_objects"):
         assert set(config("env=CartPole", f"agent={name}").agent) == {"name", *RSTDPConfig.__dataclass_fields__}
 
 
@@ -231,7 +231,7 @@ def test_an_atari_game_takes_the_agent_for_pixels_and_anything_else_the_one_for_
     def network(*words: str) -> object:
         return config(*words).agent["network"]
 
-    pixels, vectors = network("env=Atari", "agent=rstdp_objects"), network("env.id=MountainCar-v0", "agent=rstdp")
+    pixels, vectors = network("env=Atari", "agent=sarsa_frames"), network("env.id=MountainCar-v0", "agent=rstdp")
     assert pixels != vectors
     assert network("env.id=ALE/Pong-v5") == pixels
     assert network("env.id=Acrobot-v1") == vectors
@@ -310,7 +310,7 @@ def test_an_unknown_key_in_them_is_refused_by_who_takes_it(words: list[str], mes
     ("word", "message"),
     [
         ("env=cartpole", "did you mean CartPole"),
-        ("agent=rstdp_frame", "did you mean rstdp_frames"),
+        ("agent=sarsa_frame", "did you mean sarsa_frames"),
         ("env.rewards.scale=1", "did you mean env.reward.scale"),
         ("env.reward.scal=1", "did you mean env.reward.scale"),
         ("agent.lr_end=1", "agent.lr_end_factor"),

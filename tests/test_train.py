@@ -303,7 +303,7 @@ def test_help_lists_the_recipes_and_trains_nothing(capsys: pytest.CaptureFixture
     shown = capsys.readouterr().out
     assert shown.startswith("usage: python -m snnrl.train")
     assert "SpaceInvaders" in shown
-    assert "rstdp_frames" in shown
+    assert "sarsa_frames" in shown
     assert list(Path().iterdir()) == []
 
 

@@ -36,7 +36,7 @@ def test_what_a_task_tunes_counts_whether_its_agent_is_named_or_not(words: list[
     assert found["trace_lambda"] == agent("env=Gymnasium")["trace_lambda"]
 
 
-@pytest.mark.parametrize("other", ["rstdp_frames", "random", "ppo"])
+@pytest.mark.parametrize("other", ["sarsa_frames", "random", "ppo"])
 def test_what_a_task_tunes_for_one_agent_leaves_another_as_it_is(other: str) -> None:
     write("envs/Mine.yaml", TASK)
     assert agent("env=Mine", f"agent={other}") == agent("env=Gymnasium", f"agent={other}")

@@ -14,11 +14,13 @@ from torch import Tensor
 from snnrl.agents.base import Agent
 from snnrl.agents.rstdp_config import RSTDPConfig, Suited
 from snnrl.agents.rstdp_state import RSTDPState
-from snnrl.agents.trainable import Layout, Readings
+from snnrl.agents.trainable import Layout, Question, Readings
 from snnrl.decoders import ActionCode
+from snnrl.encoders import HostEncoder
 from snnrl.envs import Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.plasticity import LARGEST_VALUE, ReturnScale, spike_train
+from snnrl.ranks import Ranks
 from snnrl.spaces import View, as_batch, first, split
 from snnrl.spikes import SparseSpikes
 from snnrl.state import reset_rows
@@ -60,6 +62,17 @@ class ActorCriticAgent(Agent[RSTDPState]):
         """Where the weights are."""
         return self.get_buffer("learning_rate_scale").device
 
+    def share(self, ranks: Ranks) -> None:
+        encoder = self.network.encoder
+        if isinstance(encoder, HostEncoder) or self.device.type == "cpu":
+            encoder.ranks = ranks
+        self.network.share_out(ranks)
+
+    @property
+    def sees_own_rows(self) -> bool:
+        encoder = self.network.encoder
+        return encoder.shares_rows and encoder.calibrated and encoder.ranks.size > 1
+
     def value(self, level: Tensor) -> Tensor:
         """What a critic of this rate predicts, ``[batch]``."""
         low, high = self._value_range(level.dtype)
@@ -92,16 +105,8 @@ class ActorCriticAgent(Agent[RSTDPState]):
         return (action if look.batched else first(self.action_space, action)), look.after
 
     @torch.no_grad()
-    def read(
-        self,
-        observation: Observation,
-        state: PolicyState = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        *,
-        potentials: bool = False,
-        action_masks: Array | None = None,
-    ) -> tuple[Action, PolicyState, Readings]:
+    def read(self, question: Question) -> tuple[Action, PolicyState, Readings]:
+        observation, state, episode_start, deterministic, potentials, action_masks = question
         measured: dict[str, Tensor] = {}
         if potentials:
             self.eval()

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from snnrl import noise
 from snnrl.agents.actor_critic import ActorCriticAgent
 from snnrl.agents.base import Metrics
+from snnrl.agents.compiled import compiled_step
+from snnrl.agents.compiled_step import CompiledStep, Parts
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.look import Look, critic_range, firing, sampled
-from snnrl.agents.rstdp_compiled import CompiledStep, Parts
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.agents.rstdp_network import Common, initial_weights, make_network
 from snnrl.agents.rstdp_novelty import novelty
@@ -27,7 +28,7 @@ from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import RunError
 from snnrl.networks import Activity, Seen
 from snnrl.networks.actor_critic import highest_rate
-from snnrl.plasticity import ReturnScale, RunningScale, Shuffler, TemporalDifference, ThirdFactor
+from snnrl.plasticity import ReturnScale, RewardLimit, RunningScale, Shuffler, TemporalDifference, ThirdFactor
 from snnrl.settings import register
 from snnrl.spaces import Space, split
 from snnrl.state import State, reset_rows
@@ -102,6 +103,7 @@ class RSTDP(ActorCriticAgent):
         )
         self.td_error = TemporalDifference(self.suited.gamma)
         self.returns = ReturnScale(self.suited.gamma) if config.value_range is None else None
+        self.reward_limit = None if config.reward_limit is None else RewardLimit(config.reward_limit)
         self.td_scale = RunningScale()
         scaled = sorted(set(self.network.scaled.values()))
         self.input_scales = nn.ModuleDict({name: RunningScale() for name in scaled})
@@ -119,8 +121,9 @@ class RSTDP(ActorCriticAgent):
     def begin(self, num_envs: int) -> RSTDPState:
         self._lately.clear()
         rules = self.network.init_rules(num_envs) if self.config.plasticity else ()
-        if self._compiled() is not None:
-            rules = CompiledStep.laid_out(rules)
+        compiled = self._compiled()
+        if compiled is not None:
+            rules = compiled.laid_out(rules)
         returns = torch.zeros(0, device=self.device) if self.returns is None else self.returns.init_state(num_envs)
         return RSTDPState(self.network.begin(num_envs), rules, None, (), (), None, returns)
 
@@ -177,7 +180,9 @@ class RSTDP(ActorCriticAgent):
         return self.code.chosen(choice), after
 
     def _measured(self, signal: Signal, returns: Tensor) -> tuple[Signal, Tensor]:
-        """Rewards in units of return, where these are measured, and the returns so far."""
+        """Rewards within their limit and in units of return, where these are measured, and the returns so far."""
+        if self.reward_limit is not None:
+            signal = signal._replace(reward=self.reward_limit(signal.reward))
         if self.returns is None:
             return signal, returns
         reward, returns = self.returns(signal.reward, signal.reset, signal.terminated | signal.truncated, returns)
@@ -185,12 +190,12 @@ class RSTDP(ActorCriticAgent):
 
     def _compiled(self) -> CompiledStep | None:
         """What acts and learns in place of what follows here, where there is something that does the same faster."""
-        if self._step is None and type(self) is RSTDP:
+        if self._step is None and type(self) is RSTDP and self.novelty is None:
             rate_scale = partial(self.get_buffer, "learning_rate_scale")
             scales = self.returns, self.td_scale, self.input_scales
             made = self.config, self.suited, self.network, self.code
             parts = Parts(*made, *scales, self.generator, rate_scale, self._exploration_bonus)
-            self._step = CompiledStep.of(parts)
+            self._step = compiled_step(parts)
         return self._step if self._step is not None and self._step.serves() else None
 
     def _decide(
@@ -276,7 +281,7 @@ class RSTDP(ActorCriticAgent):
             return state, {}
         assert state.decision is not None
         self._lately.append((state.window[-1].td_error, state.decision.activity.level))
-        if self._step is not None and self._step.serving:
+        if self._step is not None and self._step.learns and self._step.serving:
             return self._step.update(state, self._exploring)
         seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)

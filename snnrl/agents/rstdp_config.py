@@ -94,6 +94,11 @@ class RSTDPConfig(Settings, section="agent"):
         "the middle of that measured range: of the returns that were seen, or zero, with as much below it as above",
         choices=CENTRES,
     )
+    reward_limit: float | None = setting(
+        None,
+        "rewards beyond so many times the mean size of those other than zero count as that; null for no limit",
+        above=0,
+    )
     temperature: float = setting(0.5, "of the softmax over the populations' spikes per neuron", above=0)
     gamma: float | None = setting(
         None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +32,7 @@ class SarsaConfig(RSTDPConfig):
 
     sim_steps: int = setting(10, "simulation steps in one environment step", at_least=1)
     tau: float = setting(10.0, "time constant of synaptic currents and presynaptic traces in ms", above=0)
-    update_every: int = setting(16, "environment steps after which weight changes are applied", at_least=1)
+    update_every: int = setting(4, "environment steps after which weight changes are applied", at_least=1)
     network: NetworkConfig = setting(
         NetworkConfig(
             actor=ActorConfig(neuron=HALF_ACTIVE, rule=TRUNCATED, per_action=4),
@@ -39,20 +40,32 @@ class SarsaConfig(RSTDPConfig):
         ),
         "hidden layers, advantages of actions and the value of the state",
     )
+    reward_limit: float | None = setting(
+        3.0,
+        "rewards beyond so many times the mean size of those other than zero count as that; null for no limit",
+        above=0,
+    )
     value_centre: str = setting(
         "zero", "the middle of the measured range of values: of the returns that were seen, or zero", choices=CENTRES
     )
-    temperature: float = setting(0.001, "of the softmax over values", above=0)
-    epsilon: float = setting(0.04, "share of decisions that are made at random", at_least=0, at_most=1)
-    exploration_steps: int = setting(10, "for how many of them one action is kept, on average", at_least=1)
+    temperature: float = setting(0.003, "of the softmax over values", above=0)
+    epsilon: float = setting(0.1, "share of decisions that are made at random", at_least=0, at_most=1)
+    exploration_steps: int = setting(
+        4, "for how many of them one action is kept, on average, in the first of the environments", at_least=1
+    )
+    longest_exploration: int | None = setting(
+        60,
+        "for how many in the last of them, between which it grows by equal factors; null: exploration_steps in all",
+        at_least=1,
+    )
     exploration_bonus: float = setting(0.0, "must be 0: epsilon is the share of exploration", at_least=0, at_most=0)
     exploration_end_factor: float | None = setting(
-        1.0, "what epsilon is multiplied by at the end; it falls linearly", at_least=0, at_most=1
+        0.3, "what epsilon is multiplied by at the end; it falls linearly", at_least=0, at_most=1
     )
     gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)
     trace_lambda: float = setting(0.9, "decay of eligibility beyond the discount", at_least=0, at_most=1)
-    actor_lr: float = setting(7e-3, "learning rate of advantages, and of hidden layers", at_least=0)
-    critic_lr: float = setting(7e-3, "learning rate of the value of the state", at_least=0)
+    actor_lr: float = setting(4e-3, "learning rate of advantages, and of hidden layers", at_least=0)
+    critic_lr: float = setting(2e-3, "learning rate of the value of the state", at_least=0)
     lr_per_input: bool = setting(
         True, "divide the learning rates by the mean squared length of the presynaptic activity"
     )
@@ -84,9 +97,9 @@ class Sarsa(RSTDP):
     The modulator is the error ``r + gamma Q(s', a') - Q(s, a)`` of Sarsa(lambda) (Rummery & Niranjan 1994; Sutton &
     Barto 2018, Reinforcement Learning, sec. 12.7), broadcast to all synapses; those of the critic learn from every
     decision, those of an action's population from the decisions for it. Actions are drawn from the softmax of
-    their values; ``epsilon`` of the time all are alike, and then one is kept for ``exploration_steps`` decisions on
-    average (Dabney, Ostrovski & Barreto 2021, ICLR). Where an action is made of several numbers, each has advantages of
-    its own, which add up.
+    their values; ``epsilon`` of the time all are alike, and then one is kept for a while, which is longer in some
+    environments than in others (temporally extended epsilon-greedy: Dabney, Ostrovski & Barreto 2021, ICLR). Where an
+    action is made of several numbers, each has advantages of its own, which add up.
 
     Args and errors are those of :class:`~snnrl.agents.rstdp.RSTDP`.
     """
@@ -99,6 +112,7 @@ class Sarsa(RSTDP):
         self, observation_space: Space, action_space: Space, config: SarsaConfig, env: EnvConfig, seed: int = 0
     ) -> None:
         super().__init__(observation_space, action_space, config, env, seed)
+        self._spread: Tensor | None = None
         self._most = self.network.actor_rate_max * config.sim_steps
 
     def _advantage(self, activity: Activity) -> Tensor:
@@ -129,7 +143,17 @@ class Sarsa(RSTDP):
         choice = self.code.at_random(batch, self.device, self.generator)
         chance, anew = noise.uniform((2, batch, 1), preference, self.generator)
         drawn = self.code.indicator(choice, preference.dtype) * (chance < self._exploring * self.config.epsilon)
-        return drawn if bonus is None else torch.where(anew < 1 / self.config.exploration_steps, drawn, bonus)
+        return drawn if bonus is None else torch.where(anew * self._lengths(anew) < 1, drawn, bonus)
+
+    def _lengths(self, like: Tensor) -> Tensor | float:
+        """For how many decisions exploration keeps an action on average, for rows ``[batch, 1]``."""
+        shortest, longest = float(self.config.exploration_steps), self.config.longest_exploration
+        if longest is None:
+            return shortest
+        if self._spread is None or self._spread.shape != like.shape:
+            ends = math.log(shortest), math.log(longest)
+            self._spread = torch.linspace(*ends, len(like)).exp().unsqueeze(-1).to(like)
+        return self._spread
 
     def _preference(self, activity: Activity) -> Tensor:
         return self._advantage(activity)

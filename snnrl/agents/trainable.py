@@ -16,9 +16,9 @@ from snnrl.agents.look import Look, weights_of
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError, require
 from snnrl.networks.cost import Cost
-from snnrl.recorded import Trace
 from snnrl.settings import changed_settings
 from snnrl.spaces.leaves import Space
+from snnrl.trajectory import Trace
 from snnrl.types import Action, Observation, PolicyState, Saved, Setting, Settings
 
 T = TypeVar("T")
@@ -48,6 +48,23 @@ class Layout(NamedTuple):
     """Simulation steps of one decision."""
     dt: float = 1.0
     """Length of a simulation step in ms."""
+
+
+class Question(NamedTuple):
+    """What :meth:`Trainable.read` is asked: the arguments of ``predict``, and what is to be told besides."""
+
+    observation: Observation
+    """A batch."""
+    state: PolicyState = None
+    """What the last call returned; ``None`` at first."""
+    episode_start: NDArray[np.bool_] | None = None
+    """``[batch]``, true where the observation begins an episode."""
+    deterministic: bool = False
+    """Take the best action rather than a random one."""
+    potentials: bool = False
+    """Tell the neurons' potentials too."""
+    action_masks: NDArray[np.bool_] | None = None
+    """What is permitted, where the agent takes that."""
 
 
 class Readings(NamedTuple):
@@ -168,28 +185,11 @@ class Trainable(nn.Module):
         """What :meth:`read` tells of; nothing, where an agent does not spike."""
         return Layout()
 
-    def read(
-        self,
-        observation: Observation,
-        state: PolicyState = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        *,
-        potentials: bool = False,
-        action_masks: NDArray[np.bool_] | None = None,
-    ) -> tuple[Action, PolicyState, Readings]:
-        """:meth:`predict` a batch, and what went on inside while it was made; draws are those of :meth:`predict`.
-
-        Args:
-            observation: a batch, as for :meth:`predict`, like the next three.
-            state: what the last call returned; ``None`` at first.
-            episode_start: ``[batch]``, true where the observation begins an episode.
-            deterministic: take the best action rather than a random one.
-            potentials: whether to tell the neurons' potentials too.
-            action_masks: what is permitted, where the agent takes that.
-        """
-        told = {} if action_masks is None else {"action_masks": action_masks}
-        action, state = self.predict(observation, state, episode_start, deterministic, **told)
+    def read(self, question: Question) -> tuple[Action, PolicyState, Readings]:
+        """:meth:`predict` a batch, and what went on inside while it was made; draws are those of :meth:`predict`."""
+        asked = question
+        told = {} if asked.action_masks is None else {"action_masks": asked.action_masks}
+        action, state = self.predict(asked.observation, asked.state, asked.episode_start, asked.deterministic, **told)
         return action, state, Readings()
 
     def prediction_error(self, raw: float, learned: float, value: float, next_value: float) -> float | None:

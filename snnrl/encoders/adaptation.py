@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from snnrl.encoders.base import FixedPrecision
 from snnrl.errors import require
 from snnrl.kernels import count_each
+from snnrl.kernels.instant import amplitudes, note_rates
+from snnrl.kernels.plain import takes_loop
 
 
 class RateAdaptation(FixedPrecision):
@@ -44,6 +47,9 @@ class RateAdaptation(FixedPrecision):
     @torch.no_grad()
     def observe(self, index: Tensor, batch: int) -> None:
         """Take note of the neurons ``index`` ``[events]`` that spiked in ``batch`` observations."""
+        if takes_loop(self.rate):
+            note_rates(index.numpy(), self.rate.numpy(), self.seen.view(1).numpy(), batch, self.horizon)
+            return
         self.seen.add_(batch)
         share = (batch / self.seen.clamp_max(self.horizon)).to(self.rate.dtype).clamp_max(0.1)
         counts = count_each(index, len(self.rate)).to(self.rate.dtype)
@@ -51,4 +57,8 @@ class RateAdaptation(FixedPrecision):
 
     def forward(self, index: Tensor) -> Tensor:
         """Amplitudes ``[events]`` of the neurons ``index`` ``[events]``."""
+        if takes_loop(self.rate):
+            out = torch.empty(len(index), dtype=self.rate.dtype)
+            amplitudes(index.numpy(), self.rate.numpy(), np.float32(self.target), out.numpy())
+            return out
         return torch.sqrt(self.target / self.rate[index].clamp_min(self.target))

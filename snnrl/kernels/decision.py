@@ -3,7 +3,7 @@
 The parts are the loops of :mod:`~snnrl.kernels.running`, :mod:`~snnrl.kernels.place_cells`,
 :mod:`~snnrl.kernels.readouts`, :mod:`~snnrl.kernels.choices` and :mod:`~snnrl.kernels.coincidences`; here they follow
 one another without a return to Python. The reference is :class:`snnrl.agents.rstdp.RSTDP`, which calls these three by
-:mod:`snnrl.agents.rstdp_compiled`.
+:mod:`snnrl.agents.compiled_vectors`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from snnrl.kernels.choices import choose_rows
 from snnrl.kernels.coincidences import gather_row
 from snnrl.kernels.compiling import compiled
 from snnrl.kernels.place_cells import cell_memory, cell_rates, fire_row
-from snnrl.kernels.readouts import arrive, escape, integrate
+from snnrl.kernels.readouts import arrive, escape, integrate, rates
 from snnrl.kernels.rows import copy, fill
 from snnrl.kernels.running import Measured, discount, find_range, normalise, update_scale
 
@@ -121,7 +121,7 @@ def see(
     Returns:
         Whether all observations were finite.
     """
-    (time, batch, actors), critics, actions = fired.actor.shape, fired.critic.shape[2], preference.shape[1]
+    (time, batch, actors), critics = fired.actor.shape, fired.critic.shape[2]
     number, place = level.dtype.type, np.empty((batch, x.shape[1]), np.float32)
     if not normalise(x, measured, adapt_range, smallest, adapts, place):
         return False
@@ -138,7 +138,7 @@ def see(
             copy(after.u_actor[row], before.u_actor[row])
             copy(after.u_critic[row], before.u_critic[row])
             copy(after.trace[row], before.trace[row])
-    size, each, highest = after.phase.shape[1], actors // actions, number(saturating[3] * time)
+    size, highest = after.phase.shape[1], number(saturating[3] * time)
     tuned, rate, so_far = cell_memory(place.shape[1], cells.lines, cells.grids, size)
     events = np.empty((2, size), np.int64)
     actor_count, critic_count = np.empty(actors, level.dtype), np.empty(critics, level.dtype)
@@ -151,15 +151,7 @@ def see(
         arrive(fired.input, row, to_actor, to_critic, trace, currents[0], currents[1], fired.traces, decay, events)
         escape(row, noise, escaping, fired.actor, actor_count, after.u_actor[row])
         integrate(row, saturating, fired.critic, critic_count, after.u_critic[row], after.v_critic[row], drive)
-        for action in range(actions):
-            total = number(0)
-            for unit in range(action * each, (action + 1) * each):
-                total += actor_count[unit]
-            preference[row, action] = total / number(each)
-        total = number(0)
-        for unit in range(critics):
-            total += critic_count[unit]
-        level[row] = total / number(critics) / highest
+        level[row] = rates(actor_count, critic_count, highest, preference[row])
         for step in range(time):
             if floors[0] != 0:
                 _add(fired.actor[step, row], floors[0], fired.actor_factor[step, row])

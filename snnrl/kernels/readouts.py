@@ -137,3 +137,23 @@ def integrate(
             count[unit] = reached
     for unit in range(len(u)):
         v[unit] = number(total[unit]) + v[unit] - count[unit]
+
+
+@compiled()
+def rates(
+    actor: NDArray[np.float32], critic: NDArray[np.float32], highest: np.float32, preference: NDArray[np.float32]
+) -> np.float32:
+    """From spike counts ``[neurons]`` to the ``preference`` ``[actions]``, and the critic's level, which is returned.
+
+    See :class:`snnrl.networks.Activity`; ``highest`` is the most that a neuron of the critic can fire in a window.
+    """
+    number, each = preference.dtype.type, len(actor) // len(preference)
+    for action in range(len(preference)):
+        total = number(0)
+        for unit in range(action * each, (action + 1) * each):
+            total += actor[unit]
+        preference[action] = total / number(each)
+    total = number(0)
+    for unit in range(len(critic)):
+        total += critic[unit]
+    return total / number(len(critic)) / highest

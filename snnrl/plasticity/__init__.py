@@ -17,7 +17,7 @@ from snnrl.plasticity.habituation import Habituation
 from snnrl.plasticity.hebbian import Hebbian, HebbianState, Homeostasis, HomeostasisState, Oja
 from snnrl.plasticity.modulator import RunningScale, Shuffler
 from snnrl.plasticity.prediction import LinearCritic, LinearCriticState, MovingAverage, TemporalDifference
-from snnrl.plasticity.returns import LARGEST_VALUE, ReturnScale, ValueRange
+from snnrl.plasticity.returns import LARGEST_VALUE, ReturnScale, RewardLimit, ValueRange
 from snnrl.plasticity.reward_modulated import MSTDP, MSTDPET, TDSTDP, Rmax
 from snnrl.plasticity.stdp import STDP, STDPState, TripletState, TripletSTDP, WeightDependentSTDP
 from snnrl.plasticity.three_factor import EligibilityState, ThreeFactor
@@ -53,6 +53,7 @@ __all__ = [
     "MovingAverage",
     "Oja",
     "ReturnScale",
+    "RewardLimit",
     "Rmax",
     "Rule",
     "RunningScale",

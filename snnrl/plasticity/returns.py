@@ -87,3 +87,41 @@ class ReturnScale(KnownSettings, nn.Module):
         margin = MARGIN * (high - low)
         seen = high > low
         return ValueRange(torch.where(seen, low - margin, -1.0), torch.where(seen, high + margin, 1.0))
+
+
+class RewardLimit(KnownSettings, nn.Module):
+    """Rewards that saturate: those beyond so many times the usual one count as that.
+
+    What is usual is the mean size of rewards other than zero, as they are before the limit. Where most rewards are of a
+    kind and a few are many times larger, the few would else decide on what is learned. Phasic dopamine responses
+    saturate as well (Stauffer, Lak & Schultz 2014, Curr. Biol. 24:2491).
+
+    Args:
+        most: usual rewards that count at most.
+        horizon: number of rewards other than zero over which the mean is taken.
+
+    Raises:
+        ConfigError: a setting out of range.
+    """
+
+    usual: Tensor
+    seen: Tensor
+
+    def __init__(self, most: float, *, horizon: int = 10_000) -> None:
+        super().__init__()
+        require(most > 0, "most", most, "above 0")
+        require(horizon >= 1, "horizon", horizon, "at least 1")
+        self.most, self.horizon = most, horizon
+        self.register_buffer("usual", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def forward(self, reward: Tensor) -> Tensor:
+        """Take note of rewards ``[batch]`` and return them within the limit."""
+        size = reward.abs().to(self.usual.dtype)
+        paid = (size > 0).sum()
+        self.seen.add_(paid)
+        share = (paid / self.seen.clamp(1, self.horizon)).clamp_max(1.0)
+        self.usual.lerp_(size.sum() / paid.clamp_min(1), share.to(size.dtype))
+        limit = (self.most * self.usual).to(reward.dtype)
+        return torch.minimum(torch.maximum(reward, -limit), limit)

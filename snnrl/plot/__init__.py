@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from snnrl.plot.activity import rates, voltages
-    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling
+    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling, strip_plot
     from snnrl.plot.graph import network
     from snnrl.plot.labels import assignments, confusion, fields_and_confusion, shown_images
     from snnrl.plot.parts import fi_curve, stdp_window
     from snnrl.plot.play import game, preferences
+    from snnrl.plot.profiles import performance
     from snnrl.plot.spikes import raster
     from snnrl.plot.style import save_figure
     from snnrl.plot.synapses import receptive_fields, signed_fields, weights
@@ -39,15 +40,18 @@ __all__ = [
     "main",
     "metrics",
     "network",
+    "performance",
     "preferences",
     "raster",
     "rates",
     "receptive_fields",
     "save_figure",
     "scaling",
+    "scores",
     "shown_images",
     "signed_fields",
     "stdp_window",
+    "strip_plot",
     "voltages",
     "weights",
 ]
@@ -55,11 +59,12 @@ __all__ = [
 
 _FILES = {
     "activity": ("rates", "voltages"),
-    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling"),
+    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling", "strip_plot"),
     "play": ("game", "preferences"),
     "graph": ("network",),
     "labels": ("assignments", "confusion", "fields_and_confusion", "shown_images"),
     "parts": ("fi_curve", "stdp_window"),
+    "profiles": ("performance",),
     "spikes": ("raster",),
     "style": ("save_figure",),
     "synapses": ("receptive_fields", "signed_fields", "weights"),

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from snnrl.errors import require
 from snnrl.plot.spikes import trains_of
 from snnrl.plot.style import GREY, colour, legend, new_figure, styled
-from snnrl.recorded import Trace
+from snnrl.trajectory import Trace
 from snnrl.types import Array
 
 

@@ -122,6 +122,28 @@ def _required(run: Path, metric: str) -> Curve:
 
 
 @styled
+def strip_plot(groups: Mapping[str, Sequence[float]], label: str, title: str) -> Figure:
+    """What several variants came to: a row each, with a dot for each run and a line at their mean.
+
+    Args:
+        groups: scores of runs, by the name of what they have in common; the first stands at the top.
+        label: of the scores, with their unit.
+        title: above the picture.
+    """
+    require(any(len(each) for each in groups.values()), "groups", "{}", "at least one score")
+    figure = new_figure(1.3 + 0.34 * len(groups), title=title)
+    axes = figure.subplots()
+    for place, found in enumerate(groups.values()):
+        axes.plot(found, [place] * len(found), "o", ms=7, alpha=0.75, mew=0, color=colour(0), label="a run")
+        axes.plot([np.mean(found)] * 2, [place - 0.32, place + 0.32], color=colour(1), lw=2.4, label="mean")
+    axes.set(xlabel=label, yticks=range(len(groups)), yticklabels=list(groups), ylim=(len(groups) - 0.4, -0.6))
+    axes.grid(alpha=0.3, axis="x")
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles[:2], labels[:2], loc="outside lower center", ncols=2)
+    return figure
+
+
+@styled
 def accuracy_curve(points: Sequence[Sequence[float]], split: str) -> Figure:
     """Accuracy against the images learned from.
 

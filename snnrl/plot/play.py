@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from snnrl.errors import require
 from snnrl.plot.spikes import draw_spikes
 from snnrl.plot.style import GREY, bare, colour, legend, new_figure, styled
-from snnrl.recorded import Trace
+from snnrl.trajectory import Trace
 
 MOST_LINES = 8
 """Preferences that are drawn as lines of their own."""

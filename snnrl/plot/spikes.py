@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from snnrl.errors import ConfigError, did_you_mean
 from snnrl.plot.style import GREY, colour, groups, new_figure, styled
-from snnrl.recorded import Trace
+from snnrl.trajectory import Trace
 from snnrl.types import Array
 
 

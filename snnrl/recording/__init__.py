@@ -1,7 +1,8 @@
 """How recordings are made: an agent plays in one environment and is looked at."""
 
-from snnrl.recorded import About, Moment, Trace
-from snnrl.recording.play import Moments, moments
+from snnrl.recording.game import Game
+from snnrl.recording.play import Moments
 from snnrl.recording.record import record
+from snnrl.trajectory import About, Moment, Trace
 
-__all__ = ["About", "Moment", "Moments", "Trace", "moments", "record"]
+__all__ = ["About", "Game", "Moment", "Moments", "Trace", "record"]

@@ -11,31 +11,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.agents.base import Agent, AnyAgent, permitted
-from snnrl.agents.trainable import Readings, Trainable
+from snnrl.agents.trainable import Question, Readings, Trainable
 from snnrl.envs import EnvConfig, env_seeds, for_evaluation
 from snnrl.envs.seeding import AFTERWARDS
 from snnrl.errors import ConfigError, require
-from snnrl.recorded.moment import About, Moment
 from snnrl.recording.draws import Draws
 from snnrl.recording.row import Outcome, Row
 from snnrl.settings import require_whole
 from snnrl.spaces import first
+from snnrl.trajectory.moment import About, Moment
 from snnrl.types import Action, Array, Observation, PolicyState
 
 
-def moments(
-    agent: Trainable,
-    env: EnvConfig,
-    *,
-    episodes: int | None = None,
-    steps: int | None = None,
-    deterministic: bool | None = None,
-    seed: int = 0,
-    learn: bool = False,
-    potentials: bool = False,
-    frames: bool = True,
-) -> Moments:
-    """Play in one environment and look at every decision.
+class Moments(Iterator[Moment]):
+    """The decisions of an agent that plays in one environment, one after the other.
 
     The episodes are those that ``snnrl.evaluate(agent, episodes=..., seed=seed, num_envs=1)`` plays, decision by
     decision. Neither the agent nor its generator are changed, whenever the caller stops, so that a training may go on
@@ -53,43 +42,36 @@ def moments(
             step.
         frames: whether to draw the environment, where it can be drawn.
 
-    Raises:
-        ConfigError: a number out of range, or ``learn`` for an agent that learns from many decisions at once.
-    """
-    for name, given in (("episodes", episodes), ("steps", steps)):
-        if given is not None:
-            require_whole(name, given)
-    require_whole("seed", seed, at_least=0)
-    best = env.eval_deterministic if deterministic is None else deterministic
-    if learn:
-        require(deterministic is not True, "deterministic", "true", "false for an agent that learns")
-        best = False
-    most = 1 if episodes is None and steps is None else episodes
-    return Moments(agent, env, most, steps, best, seed, learn, potentials, frames)
-
-
-class Moments(Iterator[Moment]):
-    """The decisions of an agent, one after the other; see :func:`moments`, whose arguments these are.
-
     Attributes:
         about: what they have in common.
+
+    Raises:
+        ConfigError: a number out of range, or ``learn`` for an agent that learns from many decisions at once.
     """
 
     def __init__(
         self,
         agent: Trainable,
         env: EnvConfig,
-        episodes: int | None,
-        steps: int | None,
-        deterministic: bool,
-        seed: int,
-        learn: bool,
-        potentials: bool,
-        frames: bool,
+        *,
+        episodes: int | None = None,
+        steps: int | None = None,
+        deterministic: bool | None = None,
+        seed: int = 0,
+        learn: bool = False,
+        potentials: bool = False,
+        frames: bool = True,
     ) -> None:
-        self._agent, self._episodes, self._steps = agent, episodes, steps
+        for name, given in (("episodes", episodes), ("steps", steps)):
+            if given is not None:
+                require_whole(name, given)
+        require_whole("seed", seed, at_least=0)
+        require(not learn or deterministic is not True, "deterministic", "true", "false for an agent that learns")
+        best = not learn and (env.eval_deterministic if deterministic is None else deterministic)
+        self._agent, self._steps = agent, steps
+        self._episodes = 1 if episodes is None and steps is None else episodes
         self._potentials, self._seed = potentials, seed
-        decider = _learner(agent, potentials) if learn else _Player(agent, deterministic, potentials)
+        decider = _learner(agent, potentials) if learn else _Player(agent, best, potentials)
         self._row = Row(env if learn else for_evaluation(env), frames=frames)
         self._random = np.random.default_rng(seed)
         layout = agent.layout()
@@ -98,7 +80,7 @@ class Moments(Iterator[Moment]):
             env=env.id,
             agent=_name(agent),
             seed=seed,
-            deterministic=deterministic,
+            deterministic=best,
             learn=learn,
             populations={name: list(shape) for name, shape in layout.populations.items()},
             choices=meanings if len(meanings) == len(choices) else choices,
@@ -183,15 +165,10 @@ class _Player:
     def decide(self, row: Row) -> tuple[Action, Readings]:
         """A batch of one action."""
         agent, training = self._agent, self._agent.training
-        told = permitted(agent, row.info)
+        told = permitted(agent, row.info).get("action_masks")
         with self._draws:
             action, self._state, readings = agent.read(
-                row.observation,
-                self._state,
-                row.feedback.reset,
-                self._deterministic,
-                potentials=self._potentials,
-                **told,
+                Question(row.observation, self._state, row.feedback.reset, self._deterministic, self._potentials, told)
             )
         if agent.training != training:
             agent.train(training)

@@ -6,56 +6,30 @@ import warnings
 
 from snnrl.agents.trainable import Trainable
 from snnrl.envs import EnvConfig
-from snnrl.recorded import Collector, Trace
-from snnrl.recording.play import moments
+from snnrl.recording.play import Moments
 from snnrl.settings import require_whole
-from snnrl.types import Array
+from snnrl.trajectory import Collector, Trace
+from snnrl.types import Array, Setting
 
 MOST_BYTES = 1 << 30
 
 
-def record(
-    agent: Trainable,
-    env: EnvConfig,
-    *,
-    episodes: int | None = None,
-    steps: int | None = None,
-    deterministic: bool | None = None,
-    seed: int = 0,
-    learn: bool = False,
-    potentials: bool = False,
-    frames: bool = True,
-    max_bytes: int = MOST_BYTES,
-) -> Trace:
-    """Play in one environment and keep every decision; see :func:`moments` for what is not said here.
+def record(agent: Trainable, env: EnvConfig, *, max_bytes: int = MOST_BYTES, **settings: Setting) -> Trace:
+    """Play in one environment and keep every decision.
 
     Args:
         agent: who plays.
         env: the environment's recipe.
-        episodes: how many; 1 unless there are ``steps``.
-        steps: how many decisions at most.
-        deterministic: best actions rather than random ones; ``None`` is as in evaluations of the environment.
-        seed: of the environment.
-        learn: whether the agent learns as it plays; its weights before and after are kept too.
-        potentials: whether to keep the neurons' potentials.
-        frames: whether to keep pictures of the environment.
         max_bytes: memory that the decisions may take; an episode is cut where it is full, and the trace says so.
+        settings: what is played, and what is kept of it, as for :class:`~snnrl.recording.Moments`; of an agent that
+            learns the weights before and after are kept too.
 
     Raises:
         ConfigError: a number out of range, ``steps`` that need more than ``max_bytes``.
     """
     require_whole("max_bytes", max_bytes)
-    played = moments(
-        agent,
-        env,
-        episodes=episodes,
-        steps=steps,
-        deterministic=deterministic,
-        seed=seed,
-        learn=learn,
-        potentials=potentials,
-        frames=frames,
-    )
+    played, steps = Moments(agent, env, **settings), settings.get("steps")
+    learn = played.about.learn
     before = weights_of(agent) if learn else {}
     collected = Collector(played.about, agent.observation_space, agent.action_space, max_bytes)
     try:

@@ -30,3 +30,12 @@ class Clock:
     def stop(self) -> None:
         """Stand still."""
         self._before, self._since = self.seconds, None
+
+
+def passed(every: int, before: int, now: int) -> bool:
+    """Whether a multiple of ``every`` lies in ``(before, now]``.
+
+    >>> passed(100, 90, 100), passed(100, 100, 199)
+    (True, False)
+    """
+    return now // every > before // every

@@ -15,11 +15,14 @@ from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, for_evaluation
 from snnrl.envs.seeding import AT_THE_END, WHILE_TRAINING
+from snnrl.ranks import ALONE, Ranks
+from snnrl.recording import Game
+from snnrl.recording.video import check_drawing, check_spikes, gif_of
 from snnrl.training.checkpoints import taking_over
 from snnrl.training.evaluation import Evaluation, evaluate
 from snnrl.training.progress import evaluating_note
 from snnrl.training.summary import Summary, bootstrap_interval
-from snnrl.training.task import Between, Evaluated, Finished, Task
+from snnrl.training.task import Between, Evaluated, Film, Finished, Task
 from snnrl.types import Saved, Settings
 
 A = TypeVar("A", bound=Trainable)
@@ -32,13 +35,14 @@ class EnvironmentTask(Task[A]):
         config: the settings.
         agent: who learns on; ``None`` makes the agent that the settings describe.
         steps: how far the agent is.
+        ranks: the processes that train it together.
     """
 
     part, key, rate = "agent", "env_steps", "env_steps_per_second"
     unit, setting, score = "env steps", "env_steps", "return {:.1f}"
 
-    def __init__(self, config: RunConfig, agent: A | None = None, steps: int = 0) -> None:
-        self._config, self.total = config, config.env_steps
+    def __init__(self, config: RunConfig, agent: A | None = None, steps: int = 0, ranks: Ranks = ALONE) -> None:
+        self._config, self.total, self.ranks = config, config.env_steps, ranks
         self.episodes, self.steps = 0, steps
         self._recent: deque[tuple[float, int]] = deque(maxlen=100)
 
@@ -102,6 +106,24 @@ class EnvironmentTask(Task[A]):
         mean = float(found.returns.mean())
         message = f"{len(found.returns)} evaluation episodes, return {mean:.1f}"
         return Evaluated(_metrics(found), f"{message}; {found.remark}" if found.cut else message, mean)
+
+    @property
+    def film_every(self) -> int:
+        return self.config.video.every
+
+    def check_film(self) -> None:
+        video = self.config.video
+        if video.every:
+            check_drawing(self.config.env, f"video.every={video.every}", "0")
+        if video.every and video.spikes:
+            check_spikes(self.model, "video.spikes=true")
+
+    def film(self, between: Between) -> Film:
+        config, video = self.config, self.config.video
+        best = config.eval.deterministic
+        game = Game(self.model, config.env, seconds=video.seconds, seed=config.seed, deterministic=best)
+        gif = gif_of(game, spikes=video.spikes, between=lambda: between("filming"))
+        return Film(f"video/{game.about.actions.replace(' ', '_')}", gif, f"video of {game.summary}")
 
     def finish(self, between: Between, say: Callable[[str], None]) -> Finished:
         episodes = self.config.eval.episodes

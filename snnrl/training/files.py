@@ -40,6 +40,9 @@ class History:
     def histograms(self, values: Mapping[str, NDArray[np.float32]], step: int) -> None:
         """Rows hold numbers only."""
 
+    def video(self, name: str, gif: bytes, step: int) -> None:
+        """Rows hold numbers only."""
+
     def close(self, summary: Summary | None = None) -> None:
         """There is nothing to close."""
 

@@ -5,6 +5,7 @@ TensorBoard and wandb are imported when they are asked for: each takes a second 
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import mmap
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from snnrl.errors import ConfigError, did_you_mean, one_line
 from snnrl.types import Setting, Settings
@@ -50,6 +52,9 @@ class Logger(Protocol):
 
     def histograms(self, values: Mapping[str, NDArray[np.float32]], step: int) -> None:
         """Record how values are distributed, by name, where the place shows that."""
+
+    def video(self, name: str, gif: bytes, step: int) -> None:
+        """Record a video, the content of a GIF, where the place shows videos."""
 
     def close(self, summary: Settings | None = None) -> None:
         """End the record, with the results of the whole run where the place has room for them."""
@@ -85,6 +90,9 @@ class JsonlLogger:
 
     def histograms(self, values: Mapping[str, NDArray[np.float32]], step: int) -> None:
         """The file holds numbers only, so histograms are not written."""
+
+    def video(self, name: str, gif: bytes, step: int) -> None:
+        """The file holds numbers only, so the video is not written."""
 
     def fileno(self) -> int:
         """The file's descriptor."""
@@ -129,9 +137,9 @@ class TensorBoardLogger:
             for each in begun:
                 self._write(each)
 
-    def _write(self, record: object) -> None:
+    def _write(self, record: object, step: int | None = None) -> None:
         assert self._writer.file_writer is not None
-        self._writer.file_writer.add_summary(record)
+        self._writer.file_writer.add_summary(record, step)
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Write one scalar a metric."""
@@ -147,6 +155,15 @@ class TensorBoardLogger:
         for name, each in values.items():
             if np.isfinite(each).all() and each.size:
                 self._writer.add_histogram(name, each, step)
+
+    def video(self, name: str, gif: bytes, step: int) -> None:
+        """Write one animated image, which needs no further package."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        with Image.open(io.BytesIO(gif)) as opened:
+            width, height = opened.size
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=gif)
+        self._write(Summary(value=[Summary.Value(tag=name, image=image)]), step)
 
     def close(self, summary: Settings | None = None) -> None:
         """Write ``summary`` as a text, and the files to their end."""
@@ -196,6 +213,7 @@ class WandbLogger:
             "resume": "allow" if resume_id else None,
             "reinit": "create_new",
             **_not_set({"dir": str(run_dir), "project": project, "name": name}),
+            "group": os.environ.get("WANDB_RUN_GROUP", os.environ.get("WANDB_GROUP")),
             **{key: value for key, value in (chosen or {}).items() if value},
             "settings": wandb.Settings(**_not_set({**_WANDB_SETTINGS, "finish_timeout": _WANDB_FINISH_SECONDS})),
         }
@@ -232,6 +250,12 @@ class WandbLogger:
 
         whole = {name: each for name, each in values.items() if each.size and np.isfinite(each).all()}
         self._send({name: wandb.Histogram(np_histogram=np.histogram(each, 64)) for name, each in whole.items()}, step)
+
+    def video(self, name: str, gif: bytes, step: int) -> None:
+        """Send one video."""
+        import wandb
+
+        self._send({name: wandb.Video(io.BytesIO(gif), format="gif")}, step)
 
     def _send(self, content: Settings, step: int) -> None:
         if self._lost:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.agents.look import Look, weights_of
+from snnrl.ranks import ALONE, Ranks
 from snnrl.training.callbacks import NO_CALLBACK, Callback
 from snnrl.training.checkpoints import CheckpointStore, check_architecture, taking_over
 from snnrl.training.device import choose_device, told
@@ -81,6 +82,15 @@ class Finished(NamedTuple):
     """Returns of episodes, or counts ``[classes, classes]`` of images by label (row) and prediction (column)."""
 
 
+class Film(NamedTuple):
+    """An episode as a video."""
+
+    name: str
+    """Which says by which actions it was played."""
+    gif: bytes
+    message: str
+
+
 class Task(ABC, Generic[M]):
     """What a :class:`~snnrl.training.trainer.Trainer` drives, step by step.
 
@@ -90,9 +100,11 @@ class Task(ABC, Generic[M]):
         config: the settings of the run.
         model: what learns on, after ``steps``; ``None`` makes the model that the settings describe.
         steps: how far the model is.
+        ranks: the processes that train it together.
 
     Attributes:
         config: the settings.
+        ranks: the processes of the run.
         model: what learns, a ``torch.nn.Module`` with a ``generator``.
         device: that it computes on.
         steps: how far the run is.
@@ -116,10 +128,11 @@ class Task(ABC, Generic[M]):
     setting: ClassVar[str]
     score: ClassVar[str]
     steps: int
+    ranks: Ranks = ALONE
     callback: Callback = NO_CALLBACK
 
     @abstractmethod
-    def __init__(self, config: Any, model: M | None = None, steps: int = 0) -> None: ...
+    def __init__(self, config: Any, model: M | None = None, steps: int = 0, ranks: Ranks = ALONE) -> None: ...
 
     @property
     def learning(self) -> object:
@@ -198,6 +211,19 @@ class Task(ABC, Generic[M]):
     @abstractmethod
     def evaluate(self, between: Between) -> Evaluated:
         """An evaluation on the way."""
+
+    @property
+    def film_every(self) -> int:
+        """Steps between videos; 0 for none."""
+        return 0
+
+    def check_film(self) -> None:
+        """Raise a ConfigError where videos are asked for and cannot be had."""
+        return
+
+    def film(self, between: Between) -> Film:
+        """How the model does by now; it learns nothing from it, and its draws are left as they are."""
+        raise NotImplementedError
 
     def complete(self, between: Between) -> bool:
         """What the model needs after the last step, before it is saved; whether anything was done."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from snnrl.errors import ConfigError, RunError
-from snnrl.recording import Moment, Moments, moments
+from snnrl.recording import Moment, Moments
 from snnrl.types import Setting, Settings
 from snnrl.watching import wire
 from snnrl.watching.playables import Playable
@@ -112,12 +112,12 @@ class Player:
         """Begin with the first episode of the seed."""
         self.close()
         playable, state = self._playable, self._state
-        self._moments = moments(
+        self._moments = Moments(
             playable.agent, playable.env, episodes=10**9, deterministic=state["deterministic"], seed=state["seed"]
         )
         about, self._ahead = self._moments.about, next(self._moments)
         self._rate = about.frames_per_second
-        self._write = wire.MomentWriter(about, playable.agent.action_space)
+        self._write = wire.MomentWriter(about, playable.agent.observation_space, playable.agent.action_space)
         self._due = time.perf_counter()
         self._readers.give("hello", wire.hello(about, playable.about, mode=self._mode, games=self._games))
         self._tell()

@@ -53,20 +53,12 @@ def pack(header: Settings, parts: Sequence[bytes] = ()) -> bytes:
     return b"".join((len(text).to_bytes(4, "little"), text, *parts))
 
 
-def title(env_id: str) -> str:
-    """An environment's name as people write it.
-
-    >>> title("ALE/SpaceInvaders-v5"), title("CartPole-v1")
-    ('Space Invaders', 'Cart Pole')
-    """
-    name = re.sub(r"-v\d+$", "", env_id.rpartition("/")[2].rpartition(":")[2])
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ")
-
-
 def labels(about: About) -> list[str]:
     """What the choices are called: as the agent says, or by name where it is known what the numbers mean."""
     known = ACTIONS.get(re.sub(r"-v\d+$", "", about.env), ())
-    return list(known) if len(known) == len(about.choices) else about.choices
+    if len(known) == len(about.choices):
+        return list(known)
+    return [f"action {choice}" if choice.isdigit() else choice for choice in about.choices]
 
 
 def hello(about: About, line: str, **others: Setting) -> bytes:
@@ -81,7 +73,7 @@ def hello(about: About, line: str, **others: Setting) -> bytes:
     numbers = {label.partition(": ")[0] for label in choices if ": " in label}
     header = {
         "kind": "hello",
-        "title": title(about.env),
+        "title": about.title,
         "env": about.env,
         "line": line,
         "rate": about.frames_per_second,
@@ -99,11 +91,12 @@ class MomentWriter:
 
     Args:
         about: what the moments have in common.
+        observation_space: of the environment.
         action_space: of the environment.
     """
 
-    def __init__(self, about: About, action_space: Space) -> None:
-        self._choices, self._actions = labels(about), action_space
+    def __init__(self, about: About, observation_space: Space, action_space: Space) -> None:
+        self._choices, self._observations, self._actions = labels(about), observation_space, action_space
         self._decision, self._episode, self.score = 0, 0, 0.0
         self._jpeg = False
 
@@ -131,7 +124,7 @@ class MomentWriter:
             header["frame"] = {"part": 0, "type": "image/jpeg" if self._jpeg else "image/png"}
             parts.append(self._picture(moment.frame))
         else:
-            header["observation"] = _numbers(moment.observation)
+            header["observation"] = _numbers(self._observations, moment.observation)
         spikes = []
         for name, fired in moment.spikes.items():
             form, content = packed(fired)
@@ -151,7 +144,7 @@ class MomentWriter:
             return {"action": words}
         last = len(choices) // len(numbers) - 1
         low, high = np.ravel(space.low).astype(float), np.ravel(space.high).astype(float)
-        places = np.rint((numbers - low) / (high - low) * last).clip(0, last).astype(int)
+        places = np.rint((numbers - low) / np.maximum(high - low, 1e-12) * last).clip(0, last).astype(int)
         return {"action": words, "taken": places.tolist()}
 
     def _picture(self, frame: NDArray[np.uint8]) -> bytes:
@@ -251,10 +244,7 @@ def _number(value: float | None) -> float | None:
     return float(f"{float(value):.6g}")
 
 
-def _numbers(observation: Observation) -> list[float | None]:
+def _numbers(space: Space, observation: Observation) -> list[float | None]:
     """The first numbers of an observation of whatever kind."""
-    if isinstance(observation, Mapping):
-        observation = tuple(observation.values())
-    leaves = observation if isinstance(observation, tuple) else (observation,)
-    flat = np.concatenate([np.ravel(np.asarray(leaf, dtype=float)) for leaf in leaves])
+    flat = np.concatenate([np.ravel(part) for part in split(space, observation)]).astype(float)
     return [_number(each) for each in flat[:MOST_NUMBERS]]

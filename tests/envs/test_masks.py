@@ -12,7 +12,8 @@ from snnrl.envs import Checked, EnvConfig, action_mask, make_env, make_envs
 from snnrl.envs.masks import with_masks
 from snnrl.errors import RunError
 from snnrl.loading import make_agent_for
-from snnrl.training.video import record_episode
+from snnrl.recording import Game
+from snnrl.recording.video import write_video
 from tests.envs.odd_environments import MASKED
 
 
@@ -60,7 +61,7 @@ def test_a_video_shows_permitted_actions_alone(name: str, tmp_path: Path) -> Non
     env = EnvConfig(f"odd/Masked{name}-v0")
     agent = make_agent_for(env, {"name": "rstdp", "sim_steps": 2})
     for seed in range(3):
-        record_episode(agent, env, tmp_path / "video.gif", seed=seed, deterministic=False)
+        write_video(Game(agent, env, seconds=60, seed=seed, deterministic=False), tmp_path / "video.gif")
 
 
 class Saying(gymnasium.Env[Any, Any]):

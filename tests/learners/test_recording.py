@@ -10,7 +10,7 @@ import torch
 
 import snnrl
 from snnrl.errors import ConfigError
-from snnrl.recorded import Trace
+from snnrl.trajectory import Trace
 
 RUNS = Path(__file__).parents[1] / "data" / "runs_0.1"
 IMAGES = torch.randint(0, 256, (6, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))

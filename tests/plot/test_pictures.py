@@ -22,9 +22,10 @@ from snnrl.plasticity import MSTDP, STDP, Rmax, TripletSTDP, WeightDependentSTDP
 from snnrl.plot.curves import mean_and_band
 from snnrl.plot.parts import rates_at, window_of
 from snnrl.plot.style import tile
-from snnrl.recorded import Trace
+from snnrl.trajectory import Trace
 from tests.test_imports import MODULES
 
+ROOT = Path(__file__).parents[2]
 RUNS = Path(__file__).parents[1] / "data" / "runs_0.1"
 
 
@@ -66,6 +67,12 @@ PICTURES: dict[str, Callable[[Trace], Figure]] = {
     "metrics": lambda _: plot.metrics(RUNS / "cartpole"),
     "conversion": lambda _: plot.conversion([(2, 100.0), (4, 300.0)], 400.0, (390.0, 410.0), 20.0, "converted"),
     "scaling": lambda _: plot.scaling({"a": [(10, 1.0), (100, 9.0)]}, ["a"], "n", "seconds", "cost"),
+    "strip plot": lambda _: plot.strip_plot(
+        {"whole": [500.0, 480.0], "without": [9.0]}, "mean return", "what each is for"
+    ),
+    "performance": lambda _: plot.performance(
+        {"A": {"whole": [500.0, 480.0, 9.0], "without": [9.0]}, "B": {"whole": [1.0]}}
+    ),
     "window": lambda _: plot.stdp_window(STDP(), longest=5.0),
     "current": lambda _: plot.fi_curve(LIF(1), duration=50.0),
     "network": lambda _: plot.network(snnrl.make_agent("CartPole").network),
@@ -90,6 +97,8 @@ def test_nothing_is_drawn_through_pyplot() -> None:
     """Read from the source: its state is the process's, which may be a user's application."""
     for module, tree in MODULES.items():
         assert "pyplot" not in ast.unparse(tree).replace("matplotlib.pyplot``", ""), module
+    for path in (path for folder in ("benchmarks", "docs", "examples") for path in (ROOT / folder).rglob("*.py")):
+        assert "pyplot" not in path.read_text(encoding="utf-8"), path
 
 
 def test_axes_say_what_they_are_and_in_which_unit(trace: Trace) -> None:

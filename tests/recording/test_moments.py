@@ -15,7 +15,7 @@ import tests.envs.odd_environments
 from snnrl.agents import Trainable
 from snnrl.agents.base import permitted
 from snnrl.errors import ConfigError
-from snnrl.recording import Moment, moments
+from snnrl.recording import Moment, Moments
 from snnrl.types import Array, Setting
 
 assert tests.envs.odd_environments.LENGTH  # which registers them
@@ -66,7 +66,7 @@ def played(agent: Trainable, steps: int, deterministic: bool) -> list[Array]:
 
 
 def looked_at(agent: Trainable, steps: int, **settings: Setting) -> list[Moment]:
-    return list(moments(agent, agent.made_for().env, steps=steps, seed=3, frames=False, **settings))
+    return list(Moments(agent, agent.made_for().env, steps=steps, seed=3, frames=False, **settings))
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -87,7 +87,7 @@ def test_the_decisions_of_an_evaluation_are_what_is_seen(name: str, deterministi
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_population_is_there_in_every_step(name: str) -> None:
     agent = AGENTS[name]()
-    play = moments(agent, agent.made_for().env, steps=2, potentials=True, frames=False, deterministic=False)
+    play = Moments(agent, agent.made_for().env, steps=2, potentials=True, frames=False, deterministic=False)
     about, (first, _) = play.about, list(play)
     shapes = {key: (about.sim_steps, int(np.prod(shape))) for key, shape in about.populations.items()}
     assert {key: fired.shape for key, fired in first.spikes.items()} == shapes
@@ -153,7 +153,7 @@ def test_a_training_goes_on_between_two_decisions_as_if_nobody_looked() -> None:
     alone, seen = made("CartPole"), made("CartPole")
     alone.learn(100)
     alone.learn(100, reset_num_timesteps=False)
-    play = moments(seen, seen.made_for().env, deterministic=False, potentials=True)
+    play = Moments(seen, seen.made_for().env, deterministic=False, potentials=True)
     next(play)
     seen.learn(100)
     next(play)
@@ -164,7 +164,7 @@ def test_a_training_goes_on_between_two_decisions_as_if_nobody_looked() -> None:
 
 def test_a_game_is_seen_in_its_own_words() -> None:
     agent = snnrl.load(TRAINED / "SpaceInvaders")
-    play = moments(agent, agent.made_for().env, steps=2)
+    play = Moments(agent, agent.made_for().env, steps=2)
     assert play.about.choices == ["NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE"]
     assert play.about.frames_per_second == 15
     for moment in play:
@@ -182,7 +182,7 @@ def test_best_actions_show_spikes_as_likely_as_they_were() -> None:
 
 def test_an_environment_that_cannot_be_drawn_is_seen_without_pictures() -> None:
     agent = made("odd/SeesCards-v0")
-    (moment,) = moments(agent, agent.made_for().env, steps=1)
+    (moment,) = Moments(agent, agent.made_for().env, steps=1)
     assert moment.frame is None
     assert moment.observation in agent.observation_space
 
@@ -199,10 +199,10 @@ def test_an_environment_that_cannot_be_drawn_is_seen_without_pictures() -> None:
 def test_what_cannot_be_played_is_refused(settings: dict[str, Setting], word: str) -> None:
     agent = made("CartPole")
     with pytest.raises(ConfigError, match=f"^{word}: must be"):
-        moments(agent, agent.made_for().env, **settings)
+        Moments(agent, agent.made_for().env, **settings)
 
 
 def test_an_algorithm_that_learns_from_rollouts_cannot_learn_decision_by_decision() -> None:
     agent = made("CartPole", "ppo")
     with pytest.raises(ConfigError, match=r"^learn=true: must be false for ppo"):
-        moments(agent, agent.made_for().env, learn=True)
+        Moments(agent, agent.made_for().env, learn=True)

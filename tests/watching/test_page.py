@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from snnrl.watching.game import Game
+from snnrl.watching.game import game_of, messages
 from snnrl.watching.page_files import one_file
 from snnrl.watching.server import Server
 from snnrl.watching.wire import packed
@@ -215,15 +215,16 @@ def test_colours_follow_the_system(server: Server, page: Page, scheme: str) -> N
 
 
 def test_a_replay_opens_from_a_file_and_is_played_stopped_and_looked_through(page: Page, tmp_path: Path) -> None:
-    game = Game(cart_pole(), episodes=2, seconds=60, seed=0, deterministic=None)
+    playable = cart_pole()
+    game = game_of(playable, episodes=2, seconds=60, seed=0, deterministic=None)
     path = tmp_path / "play.html"
-    path.write_text(one_file(game.messages()), encoding="utf-8")
+    path.write_text(one_file(messages(game, playable)), encoding="utf-8")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.emulate_media(reduced_motion="reduce")  # it then waits for somebody to start it
     page.goto(path.as_uri())
     until(page, "$('status').textContent === 'replay'")
-    assert "actions drawn from the policy" in page.inner_text("#about")
+    assert "plays with drawn actions" in page.inner_text("#about")
     assert stands(page)
     page.get_by_label("Speed").select_option("0.25")
     with moving(page):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,14 +22,15 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from snnrl.watching import training
-from snnrl.watching.training import Watching
+from snnrl.watching.training import Budget, Watching
 
 RUN = {"env_steps": 300, "num_envs": 2, "progress": "none", "seed": 3, "eval": {"episodes": 1, "every": 0}}
+OWN = {"ppo": {"agent.n_steps": 50, "agent.batch_size": 50}, "dqn": {"agent.learning_starts": 100}}
 
 
-def weights(watched: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[list[torch.Tensor], list[str]]:
+def weights(watched: bool, monkeypatch: pytest.MonkeyPatch, agent: str) -> tuple[list[torch.Tensor], list[str]]:
     """What a run has learned, and the kinds of messages that a reader got meanwhile."""
-    task = make_task("CartPole", **RUN)
+    task = make_task("CartPole", agent=agent, **RUN, **OWN.get(agent, {}))
     if not watched:
         return list(Trainer(task, evaluate=False).train().model.parameters()), []
     kinds: list[str] = []
@@ -56,11 +59,43 @@ def weights(watched: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[list[torch.
     return learned, kinds
 
 
-def test_a_run_that_is_watched_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("agent", ["rstdp", "ppo", "dqn"])
+def test_a_run_that_is_watched_learns_the_same(agent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "SHARE", 0.5)
-    (alone, _), (watched, kinds) = weights(False, monkeypatch), weights(True, monkeypatch)
+    (alone, _), (watched, kinds) = weights(False, monkeypatch, agent), weights(True, monkeypatch, agent)
     assert {"hello", "state", "moment", "weights", "curves"} <= set(kinds)
     assert all(torch.equal(one, other) for one, other in zip(alone, watched, strict=True))
+
+
+def work(seconds: float) -> None:
+    """Take this much processor time."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+def test_those_who_look_are_given_a_share_of_what_the_training_takes() -> None:
+    budget = Budget()
+    work(0.02)
+    assert budget.earn()
+    work(0.02)
+    budget.spend()
+    work(0.02)
+    assert not budget.earn(), "a fortieth of what has passed was spent many times"
+
+
+@pytest.mark.parametrize("pass_time", [time.sleep, lambda seconds: None])
+def test_time_in_which_nothing_was_trained_is_no_time_for_those_who_look(pass_time: Callable[[float], None]) -> None:
+    budget = Budget()
+    work(0.02)
+    assert budget.earn()
+    work(0.001)
+    budget.spend()
+    pass_time(0.2)
+    assert not budget.earn()
+    work(0.2)
+    budget.skip()
+    assert not budget.earn()
 
 
 @pytest.mark.parametrize("command", [watch.main, replay.main])

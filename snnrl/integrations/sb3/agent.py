@@ -17,7 +17,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv
 
-from snnrl.agents.trainable import Layout, Readings, Trainable
+from snnrl.agents.trainable import Layout, Question, Readings, Trainable
 from snnrl.envs import EnvConfig
 from snnrl.integrations.sb3.config import AlgorithmConfig
 from snnrl.integrations.sb3.environments import CLIP, Screen
@@ -235,20 +235,12 @@ class SB3Agent(Trainable, Generic[A, C]):
 
         return layout_of(self.policy, self._translation.actions.names())
 
-    def read(
-        self,
-        observation: Observation,
-        state: PolicyState = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        *,
-        potentials: bool = False,
-        action_masks: NDArray[np.bool_] | None = None,
-    ) -> tuple[Action, PolicyState, Readings]:
+    def read(self, question: Question) -> tuple[Action, PolicyState, Readings]:
         from snnrl.integrations.sb3.readings import read_policy
 
-        action, after = self.predict(observation, state, episode_start, deterministic)
-        return action, after, read_policy(self.policy, self.as_seen(observation, after), potentials=potentials)
+        action, after = self.predict(*question[:4])
+        seen = self.as_seen(question.observation, after)
+        return action, after, read_policy(self.policy, seen, potentials=question.potentials)
 
     def prediction_error(self, raw: float, learned: float, value: float, next_value: float) -> float | None:
         if self.config.normalise_reward:

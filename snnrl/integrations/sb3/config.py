@@ -28,7 +28,8 @@ CONVERTED: Mapping[str, object] = {
     "initial_potential": 0.5,
     "tonic": 0.0,
     "coding": "direct",
-    "readout": "rate",
+    "norm": "none",
+    "readout": "potential",
     "critic": "ann",
     "action_cells": 0,
 }
