@@ -70,6 +70,9 @@ PICTURES: dict[str, Callable[[Trace], Figure]] = {
     "strip plot": lambda _: plot.strip_plot(
         {"whole": [500.0, 480.0], "without": [9.0]}, "mean return", "what each is for"
     ),
+    "performance": lambda _: plot.performance(
+        {"A": {"whole": [500.0, 480.0, 9.0], "without": [9.0]}, "B": {"whole": [1.0]}}
+    ),
     "window": lambda _: plot.stdp_window(STDP(), longest=5.0),
     "current": lambda _: plot.fi_curve(LIF(1), duration=50.0),
     "network": lambda _: plot.network(snnrl.make_agent("CartPole").network),
