@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from snnrl.plot.activity import rates, voltages
-    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling, scores
+    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling, strip_plot
     from snnrl.plot.graph import network
     from snnrl.plot.labels import assignments, confusion, fields_and_confusion, shown_images
     from snnrl.plot.parts import fi_curve, stdp_window
@@ -51,6 +51,7 @@ __all__ = [
     "shown_images",
     "signed_fields",
     "stdp_window",
+    "strip_plot",
     "voltages",
     "weights",
 ]
@@ -58,7 +59,7 @@ __all__ = [
 
 _FILES = {
     "activity": ("rates", "voltages"),
-    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling", "scores"),
+    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling", "strip_plot"),
     "play": ("game", "preferences"),
     "graph": ("network",),
     "labels": ("assignments", "confusion", "fields_and_confusion", "shown_images"),
