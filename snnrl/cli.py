@@ -36,10 +36,29 @@ class PlayOptions(RunOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialOptions(ProgressSettings):
+class WorkOptions(Settings):
+    """Options of a command that has several runs to carry out: by whom, and how many at a time."""
+
+    executor: str = setting("local", "who carries runs out: local (this machine), ray or slurm")
+    jobs: int | None = setting(
+        None,
+        "runs at a time",
+        at_least=1,
+        at_most=100_000,
+        default_text="local: cores; ray and slurm: what the cluster has room for",
+    )
+    retries: int = setting(
+        1,
+        "how often a run is taken up again, from its last checkpoint, whose process or machine died",
+        at_least=0,
+        at_most=100,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialOptions(ProgressSettings, WorkOptions):
     """Options of a command that trains several runs."""
 
-    progress: str = "plain"
     seeds: int = setting(5, "how many seeds, from seed= upwards", at_least=1)
     episodes: int | None = setting(None, "episodes that each run is evaluated on", at_least=1)
     out: Path | None = setting(

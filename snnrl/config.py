@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from snnrl.envs import LONGEST, EnvConfig, has_limit, is_registered
+from snnrl.envs import LONGEST, EnvConfig, check_registered, has_limit, is_registered
 from snnrl.errors import ConfigError, require, shown
 from snnrl.legacy import upgraded_settings
 from snnrl.run_settings import CommonSettings, RLSettings
 from snnrl.settings import declarations, read, setting, unknown
+from snnrl.settings.early import AGENT_FOLDERS, LEARNER_FOLDERS, check_early
 from snnrl.textfiles import not_there, read_yaml, usable, write_yaml
 from snnrl.training.loggers import validate_logger_names
 from snnrl.trust import check_trust
@@ -84,6 +85,22 @@ class RunConfig(RLSettings):
         if "learner" in mapping:
             raise ConfigError("learner: this run learned from a data set; must be the run of an agent")
         return read_whole(cls, mapping)
+
+
+def check_values(settings: Settings) -> None:
+    """Raise for what can be seen to be wrong in a run's settings before torch, which takes seconds, is imported.
+
+    Raises:
+        ConfigError: a setting that is unknown, missing, of the wrong type or out of range.
+    """
+    if "learner" in settings:
+        from snnrl.training.supervised_config import SupervisedConfig
+
+        check_early(SupervisedConfig.from_mapping(settings).learner, "learner", LEARNER_FOLDERS)
+        return
+    config = RunConfig.from_mapping(settings)
+    check_registered(config.env)
+    check_early(config.agent, "agent", AGENT_FOLDERS)
 
 
 def read_whole(config: type[C], mapping: Settings) -> C:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snnrl.cli import read_options, run_command
+from snnrl.config import check_values
 from snnrl.errors import ConfigError, shown
 from snnrl.recipes import DEFAULT_ENV, compose_run, has_learner, recipe_names
 from snnrl.run_settings import CommonSettings, RLSettings, SupervisedSettings
 from snnrl.settings import Registry, Settings, declarations, help_text, setting
-from snnrl.settings.early import AGENT_FOLDERS, LEARNER_FOLDERS, check_early
 from snnrl.settings.reading import Configurable
 from snnrl.textfiles import usable
 from snnrl.training.shutdown import Interrupted, stoppable
@@ -123,7 +123,7 @@ def _train(words: Sequence[str]) -> int:
     about = _resumes(words)
     resumed = about.resume
     settings = compose_run(words) if resumed is None else _resumed(resumed, about.trust, words)
-    _check_values(settings)
+    check_values(settings)
     if resumed is None:
         _check_chosen(words, settings)
     if watch and "learner" in settings:
@@ -183,22 +183,6 @@ def _check_whole(words: Sequence[str]) -> None:
                 raise ConfigError(f"{shown(word)}: must be resume={shown(word)}, the folder of a run to go on with")
             if keys:
                 raise ConfigError(f"{word}: must be {keys[0]}={word}")
-
-
-def _check_values(settings: Mapping[str, Setting]) -> None:
-    """Raise a ConfigError for what can be seen to be wrong before torch, which takes seconds, is imported."""
-    if "learner" in settings:
-        from snnrl.training.supervised_config import SupervisedConfig
-
-        check_early(SupervisedConfig.from_mapping(settings).learner, "learner", LEARNER_FOLDERS)
-        return
-
-    from snnrl.config import RunConfig
-    from snnrl.envs import check_registered
-
-    config = RunConfig.from_mapping(settings)
-    check_registered(config.env)
-    check_early(config.agent, "agent", AGENT_FOLDERS)
 
 
 def _check_chosen(words: Sequence[str], settings: Mapping[str, Setting]) -> None:

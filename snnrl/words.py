@@ -115,9 +115,14 @@ def split(word: str) -> Word:
         raise ConfigError(f"{shown(word)}: a setting cannot be left out; must be key=value")
     if not equals and word[-1:] in (",", ":", "}", "]"):
         raise ConfigError(f"{shown(word)}: is a piece of a value with spaces; {_QUOTES}")
+    if word in ("-m", "--multirun"):
+        raise ConfigError(f"{word}: must be left out; {_SWEEP}")
     if not equals or not key.strip("+") or key.startswith("-"):
         raise ConfigError(f"{shown(word)}: must be key=value, such as env=CartPole or env_steps=80000")
     return Word(word, key.lstrip("+"), value, key.startswith("+"))
+
+
+_SWEEP = "python -m snnrl.sweep makes a run of each value"
 
 
 def check_text(word: str) -> None:
@@ -159,7 +164,7 @@ def check_grammar(word: Word) -> None:
         depth = "not nested so deeply" if isinstance(error, RecursionError) else kind
         raise ConfigError(f"{shown(word.written)}: cannot be read; must be key=value, the value {depth}") from error
     if sweeps:
-        raise ConfigError(f"{shown(word.written)}: is several values; must be one, or a list such as [1, 2]")
+        raise ConfigError(f"{shown(word.written)}: is several values; must be one, or a list such as [1, 2]; {_SWEEP}")
     if not plain:
         raise ConfigError(f"{shown(word.written)}: must be key=value, such as env_steps=80000")
 
@@ -252,5 +257,5 @@ def merge(settings: Settings, changes: Settings) -> dict[str, Setting]:
 def _one_recipe(word: Word) -> str | None:
     name = as_text(word.value)
     if name is not None and ("," in name or name[:1] in ("[", "{")):
-        raise ConfigError(f"{shown(word.written)}: must be the name of one recipe")
+        raise ConfigError(f"{shown(word.written)}: must be the name of one recipe; {_SWEEP}")
     return name

@@ -37,6 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("watching",),
     ("trials", "model_card"),
+    ("runs",),
     (
         "cli",
         "train",
@@ -49,6 +50,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "picture_page",
         "watch",
         "replay",
+        "sweep",
     ),
     ("completion",),
     ("__main__",),
@@ -101,6 +103,7 @@ SAME_ROW: set[tuple[str, str]] = {
     ("picture_page", "cli"),
     ("watch", "cli"),
     ("replay", "cli"),
+    ("sweep", "cli"),
 }
 """Pairs of one row of which the first may import the second."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import snnrl
-from snnrl import compare, controls, convert, energy, export, picture_page, replay, watch
+from snnrl import compare, controls, convert, energy, export, picture_page, replay, sweep, watch
 from snnrl.config import RunConfig
 from snnrl.evaluate import LearnerOptions, Options
 from snnrl.integrations import nir
@@ -39,6 +39,7 @@ OPTIONS = {
     "integrations.nir": (nir.Options,),
     "plot": (picture_page.Options,),
     "replay": (replay.Options,),
+    "sweep": (sweep.Options,),
     "watch": (watch.Options,),
 }
 

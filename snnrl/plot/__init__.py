@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from snnrl.plot.labels import assignments, confusion, fields_and_confusion, shown_images
     from snnrl.plot.parts import fi_curve, stdp_window
     from snnrl.plot.play import game, preferences
+    from snnrl.plot.profiles import scores
     from snnrl.plot.spikes import raster
     from snnrl.plot.style import save_figure
     from snnrl.plot.synapses import receptive_fields, signed_fields, weights
@@ -61,6 +62,7 @@ _FILES = {
     "graph": ("network",),
     "labels": ("assignments", "confusion", "fields_and_confusion", "shown_images"),
     "parts": ("fi_curve", "stdp_window"),
+    "profiles": ("scores",),
     "spikes": ("raster",),
     "style": ("save_figure",),
     "synapses": ("receptive_fields", "signed_fields", "weights"),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from snnrl.config import write_settings
 from snnrl.errors import ConfigError, RunError, one_line
@@ -20,6 +20,10 @@ from snnrl.trust import names_code
 from snnrl.types import Settings
 
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+
+
+class FolderInUseError(ConfigError):
+    """Another process writes to the folder."""
 
 
 class RunFolder:
@@ -62,23 +66,7 @@ class RunFolder:
         Raises:
             ConfigError: another process has it, or it cannot be written to.
         """
-        if (self.path / ".lock").is_symlink():
-            raise ConfigError(
-                f"{setting}={self.path}: its .lock is a symbolic link, which is not written to; must be a file or none"
-            )
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise ConfigError(
-                f"{setting}={self.path}: another process is training in this folder; "
-                "must be left to it until it has ended or was stopped"
-            ) from None
-        except (NotImplementedError, OSError) as error:
-            if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
-                raise ConfigError(
-                    f"{setting}={self.path}: cannot be written to ({error.strerror}); must be a folder that can"
-                ) from error
-            warnings.warn(f"{self.path} cannot be locked ({error}): let no other run write to it", stacklevel=2)
+        _acquire(self._lock, self.path, setting, "another process is training in this folder")
 
     def release(self) -> None:
         """Leave the folder to others."""
@@ -115,6 +103,49 @@ class RunFolder:
             return os.path.samestat(os.fstat(written), os.stat(self.path / "metrics.jsonl"))
         except (FileNotFoundError, NotADirectoryError):
             return False
+
+
+@contextmanager
+def alone(path: Path, setting: str) -> Iterator[None]:
+    """Within, no other command writes its runs to a folder, which is made where it is missing.
+
+    Args:
+        path: of the folder.
+        setting: the name that an error message gives to it.
+
+    Raises:
+        ConfigError: another process has it, or it cannot be written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{setting}={path}: cannot be made ({error.strerror}); must be a folder") from error
+    lock = FileLock(path / ".lock", timeout=0, thread_local=False)
+    _acquire(lock, path, setting, "another command is carrying out runs in this folder")
+    try:
+        yield
+    finally:
+        lock.release(force=True)
+
+
+def _acquire(lock: BaseFileLock, path: Path, setting: str, busy: str) -> None:
+    """Take the lock of a folder; where the file system knows none, a warning says so."""
+    if (path / ".lock").is_symlink():
+        raise ConfigError(
+            f"{setting}={path}: its .lock is a symbolic link, which is not written to; must be a file or none"
+        )
+    try:
+        lock.acquire()
+    except Timeout:
+        raise FolderInUseError(
+            f"{setting}={path}: {busy}; must be left to it until it has ended or was stopped"
+        ) from None
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise ConfigError(
+                f"{setting}={path}: cannot be written to ({error.strerror}); must be a folder that can"
+            ) from error
+        warnings.warn(f"{path} cannot be locked ({error}): let no other run write to it", stacklevel=3)
 
 
 def exists_already(run_dir: Path) -> str:
