@@ -38,6 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("watching",),
     ("trials", "model_card"),
     ("runs",),
+    ("search",),
     (
         "cli",
         "train",
@@ -51,6 +52,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "watch",
         "replay",
         "sweep",
+        "tune",
     ),
     ("completion",),
     ("__main__",),
@@ -104,6 +106,7 @@ SAME_ROW: set[tuple[str, str]] = {
     ("watch", "cli"),
     ("replay", "cli"),
     ("sweep", "cli"),
+    ("tune", "cli"),
 }
 """Pairs of one row of which the first may import the second."""
 

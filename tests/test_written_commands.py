@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import snnrl
-from snnrl import compare, controls, convert, energy, export, picture_page, replay, sweep, watch
+from snnrl import compare, controls, convert, energy, export, picture_page, replay, sweep, tune, watch
 from snnrl.config import RunConfig
 from snnrl.evaluate import LearnerOptions, Options
 from snnrl.integrations import nir
@@ -40,6 +40,7 @@ OPTIONS = {
     "plot": (picture_page.Options,),
     "replay": (replay.Options,),
     "sweep": (sweep.Options,),
+    "tune": (tune.Options,),
     "watch": (watch.Options,),
 }
 
