@@ -3,9 +3,9 @@
     python benchmarks/atari_table.py runs/atari --env-steps 200000 --seeds 100
     python benchmarks/atari_table.py runs/atari --env-steps 200000 --seeds 100 101 102 --variants learned shuffled
 
-Trains each game by its id alone and evaluates games that training did not see. What is finished in the folder is not
-done again, and a run that was stopped goes on where it was: the same command, as often as need be. After each result
-the table of all results in the folder is written to ``benchmarks/results/atari.json`` and printed.
+Trains each game by its id alone, on all cores, and evaluates games that training did not see. What is finished in the
+folder is not done again, and a run that was stopped goes on where it was: the same command, as often as need be. At the
+end the table of all results in the folder is written to ``benchmarks/results/atari.json`` and printed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ import torch
 from snnrl.config import RunConfig
 from snnrl.loading import make_agent_for
 from snnrl.recipes import compose_run
+from snnrl.runs.command import carried_out
+from snnrl.runs.options import WorkOptions
+from snnrl.runs.work import Outcome, Play, Run, State
 from snnrl.training.evaluation import evaluate
 from snnrl.training.summary import write_json
-from snnrl.trials import played, train_run
 
 GAMES = (
     "SpaceInvaders",
@@ -84,12 +86,20 @@ def untrained(cell: Cell, given: dict[str, Any], episodes: int) -> dict[str, Any
     return {"best": mean({"name": "constant", "action": best}, episodes), "action": best}
 
 
-def trained(cell: Cell, given: dict[str, Any], folder: Path, episodes: int) -> dict[str, Any] | None:
-    """Mean returns of best and of drawn actions; ``None`` if a signal stopped the run."""
-    if train_run(given, folder) is not None:
-        return None
-    kinds = ("best", "sampled")
-    return dict(played(folder, episodes, folder / f"played-{episodes}.json", kinds, given))
+def described(cell: Cell, given: dict[str, Any], folder: Path, episodes: int) -> Run:
+    """A run, with the games of best and of drawn actions that are played afterwards."""
+    play = Play(episodes, folder / f"played-{episodes}.json", ("best", "sampled"))
+    log = folder.parent / "logs" / f"{folder.name}.log"
+    return Run(folder, given, log, {name: str(value) for name, value in cell._asdict().items()}, False, play)
+
+
+def keep(outcome: Outcome, env_steps: int) -> None:
+    """Write the result of a run beside what it has."""
+    run = outcome.run
+    if outcome.state is State.FINISHED:
+        cell = {**run.labels, "seed": int(run.labels["seed"])}
+        seconds = round(run.summary()["train_seconds"])
+        write_json(run.folder / "result.json", {**cell, "env_steps": env_steps, **run.played(), "seconds": seconds})
 
 
 def cells(games: Sequence[str], variants: Sequence[str], seeds: Sequence[int]) -> Iterator[Cell]:
@@ -128,24 +138,25 @@ def main() -> None:
     parser.add_argument("--games", nargs="+", default=GAMES)
     parser.add_argument("--variants", nargs="+", choices=(*UNTRAINED, *TRAINED), default=(*UNTRAINED, "learned"))
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--jobs", type=int, help="runs at a time; by default the cores of this machine")
+    parser.add_argument("--executor", default="local")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    runs = []
     for cell in cells(options.games, options.variants, options.seeds):
         folder = options.folder / f"{cell.game}-{cell.variant.replace(' ', '-')}-{cell.seed}-{options.env_steps}"
-        result = folder / "result.json" if cell.variant in TRAINED else folder.with_suffix(".json")
-        if result.is_file():
-            continue
         given, began = settings(cell, options.env_steps, options.episodes), time.time()
-        if cell.variant in UNTRAINED:
-            scores: dict[str, Any] | None = untrained(cell, given, options.episodes)
-        else:
-            scores = trained(cell, given, folder, options.episodes)
-        if scores is None:
-            return
-        result.parent.mkdir(parents=True, exist_ok=True)
-        steps = options.env_steps if cell.variant in TRAINED else 0
-        write_json(result, {**cell._asdict(), "env_steps": steps, **scores, "seconds": round(time.time() - began)})
-        report(options.folder, options.out)
+        if cell.variant in TRAINED:
+            runs.append(described(cell, given, folder, options.episodes))
+        elif not folder.with_suffix(".json").is_file():
+            scores = untrained(cell, given, options.episodes)
+            options.folder.mkdir(parents=True, exist_ok=True)
+            result = {**cell._asdict(), "env_steps": 0, **scores, "seconds": round(time.time() - began)}
+            write_json(folder.with_suffix(".json"), result)
+    work = WorkOptions(jobs=options.jobs, executor=options.executor)
+    for outcome in carried_out(runs, work, [], options.folder):
+        keep(outcome, options.env_steps)
+    report(options.folder, options.out)
 
 
 def report(folder: Path, out: Path) -> None:

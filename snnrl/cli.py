@@ -11,7 +11,6 @@ from typing import TypeVar, get_args
 
 from snnrl.errors import ConfigError, RunError, did_you_mean, one_line, shown
 from snnrl.output import lasting_output
-from snnrl.run_settings import ProgressSettings
 from snnrl.settings import Declaration, Settings, declarations, help_text, is_whole, read, setting
 from snnrl.words import read_words
 
@@ -33,37 +32,6 @@ class PlayOptions(RunOptions):
     """Options of a command that lets what a run has trained act."""
 
     checkpoint: str = setting("last", "last, best or a file")
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkOptions(Settings):
-    """Options of a command that has several runs to carry out: by whom, and how many at a time."""
-
-    executor: str = setting("local", "who carries runs out: local (this machine), ray or slurm")
-    jobs: int | None = setting(
-        None,
-        "runs at a time",
-        at_least=1,
-        at_most=100_000,
-        default_text="local: cores; ray and slurm: what the cluster has room for",
-    )
-    retries: int = setting(
-        1,
-        "how often a run is taken up again, from its last checkpoint, whose process or machine died",
-        at_least=0,
-        at_most=100,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrialOptions(ProgressSettings, WorkOptions):
-    """Options of a command that trains several runs."""
-
-    seeds: int = setting(5, "how many seeds, from seed= upwards", at_least=1)
-    episodes: int | None = setting(None, "episodes that each run is evaluated on", at_least=1)
-    out: Path | None = setting(
-        None, "folder to write to; runs of the same settings that are there already are not done again"
-    )
 
 
 O = TypeVar("O", bound=Settings)  # noqa: E741

@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snnrl.cli import TrialOptions, read_options, run_command, usage
+from snnrl.cli import read_options, run_command, usage
 from snnrl.errors import ConfigError, require
+from snnrl.runs.command import GOES_ON, carried_out, require_finished
+from snnrl.runs.executors import split_words
+from snnrl.runs.options import TrialOptions
+from snnrl.runs.work import Play, Run, for_seed
 from snnrl.settings import declarations, setting
+from snnrl.training.shutdown import stoppable
+from snnrl.types import Settings
 
 if TYPE_CHECKING:
     from snnrl.config import RunConfig
@@ -41,33 +47,26 @@ DECISIONS = 1024
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
-    return run_command(run_comparison, USAGE, words, goes_on=True)
+    return run_command(stoppable(run_comparison, GOES_ON), USAGE, words)
 
 
 def run_comparison(words: Sequence[str]) -> int:
-    """Train and evaluate as the command line says; 130 or 143 if a signal stopped it, to go on by the same line.
+    """Train and evaluate as the command line says.
 
     Raises:
         ConfigError: a wrong setting.
+        RunError: a run that failed.
     """
-    from snnrl.config import RunConfig
+    from snnrl.config import RunConfig, check_values
+    from snnrl.plot import learning_curves, save_figure
     from snnrl.recipes import compose_run
     from snnrl.run_settings import SEED_LIMIT
-    from snnrl.textfiles import read_json, usable, write_text
+    from snnrl.textfiles import usable, write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
-    from snnrl.training.writable import keeping, require_writable
-    from snnrl.trials import (
-        Outlook,
-        check_reusable,
-        draw_curves,
-        finished,
-        for_seed,
-        played,
-        stopped_by,
-        train_run,
-    )
+    from snnrl.training.writable import keeping
 
+    executor, words = split_words(words)
     own = declarations(Options)
     options = read_options(Options, [word for word in words if _key(word) in own])
     chosen = [word for word in words if _key(word) not in own]
@@ -76,6 +75,7 @@ def run_comparison(words: Sequence[str]) -> int:
     for settings in both.values():
         if "learner" in settings:
             raise ConfigError("experiment: this one learns from a data set; must be one that acts in environments")
+        check_values(settings)
     first = RunConfig.from_mapping(both["spiking"])
     require(both["spiking"] != both["baseline"], "against", against, "a setting that differs from those of the first")
     require(first.seed + options.seeds <= SEED_LIMIT, "seeds", options.seeds, "fewer, seeds end at 2^32")
@@ -83,38 +83,31 @@ def run_comparison(words: Sequence[str]) -> int:
     episodes = first.eval.episodes if options.episodes is None else options.episodes
     title = f"compare-{_title(chosen, first.title)}-{first.env_steps}"
     out = Path("runs") / title if options.out is None else usable("out", options.out)
-    runs = {
-        name: [(out / f"{name}-{seed}", for_seed(settings, seed, options.progress)) for seed in seeds]
-        for name, settings in both.items()
-    }
-    for folder, settings in (run for pairs in runs.values() for run in pairs):
-        check_reusable(settings, folder)
-    require_writable(out, "out")
-    leave_cores_to_environments()
 
+    def described(name: str, settings: Settings, seed: int) -> Run:
+        """A run, with the games that are played afterwards."""
+        folder, log = out / f"{name}-{seed}", out / "logs" / f"{name}-{seed}.log"
+        play = Play(episodes, folder / f"compare-{episodes}.json", ("best",))
+        varied = for_seed(settings, seed, logger="none", progress="plain")
+        return Run(folder, varied, log, {"network": name, "seed": str(seed)}, False, play)
+
+    runs = {name: [described(name, settings, seed) for seed in seeds] for name, settings in both.items()}
+    require_finished(carried_out([run for own in runs.values() for run in own], options, executor, out))
+    leave_cores_to_environments()
     results: dict[str, list[dict[str, float]]] = {}
-    outlook = Outlook({name: sum(not finished(folder) for folder, _ in pairs) for name, pairs in runs.items()})
-    for name, pairs in runs.items():
-        for seed, (folder, settings) in zip(seeds, pairs, strict=True):
-            print(f"{name}, seed {seed}: {folder}", file=sys.stderr, flush=True)
-            stopped = None
-            if not finished(folder):
-                print(f"{outlook.line()}; {episodes} evaluation episodes after each", file=sys.stderr, flush=True)
-                with outlook.training(name):
-                    stopped = train_run(settings, folder)
-            if stopped is not None:
-                return stopped_by(stopped)
-            summary = read_json(folder / "summary.json", f"out={out}: {folder / 'summary.json'}")
-            score = played(folder, episodes, folder / f"compare-{episodes}.json", ("best",), settings)["best"]
-            row = {"seed": seed, "score": score, "train_seconds": summary["train_seconds"]}
-            results.setdefault(name, []).append({**row, **_cost(folder, RunConfig.from_mapping(settings))})
+    for name, own_runs in runs.items():
+        for seed, run in zip(seeds, own_runs, strict=True):
+            row = {"seed": seed, "score": run.played()["best"], "train_seconds": run.summary()["train_seconds"]}
+            cost = _cost(run.folder, RunConfig.from_mapping(run.settings))
+            results.setdefault(name, []).append({**row, **cost})
     table = _table(results, first, episodes, against)
     print(table)
     with keeping(out):
         write_json(out / "compare.json", {"words": chosen, "against": against, "results": results})
         write_text(out / "compare.md", table)
-        drawn = {name: [folder for folder, _ in pairs] for name, pairs in runs.items()}
-        draw_curves(drawn, out / "compare.png", {}, f"{first.env.id}: spiking and baseline")
+        drawn = {name: [run.folder for run in own_runs] for name, own_runs in runs.items()}
+        title = f"{first.env.id}: spiking and baseline"
+        save_figure(learning_curves(drawn, title=title, label="return while training"), out / "compare.png", dpi=150)
     print(f"written to {out}: compare.md, compare.json, compare.png")
     return 0
 

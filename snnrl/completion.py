@@ -12,6 +12,8 @@ from pathlib import Path
 from snnrl.errors import ConfigError, require
 from snnrl.recipes import GROUPS, compose_run, recipe_names
 from snnrl.run_settings import RLSettings, SupervisedSettings
+from snnrl.runs.executors import EXECUTORS
+from snnrl.runs.grid import variants
 from snnrl.settings import Declaration, Settings, declarations
 from snnrl.types import Setting
 
@@ -100,9 +102,15 @@ def _settings(command: str, words: Sequence[str]) -> Iterator[tuple[str, list[st
     for options in ("Options", "LearnerOptions", "ResumeOptions"):
         if hasattr(module, options):
             yield from _declared(getattr(module, options))
-    if command in ("train", "compare"):
+    if command in ("controls", "compare", "sweep", "tune"):
+        yield "executor", list(EXECUTORS.names())
+    if command in ("train", "compare", "sweep", "tune"):
         yield from ((group, recipe_names(group)) for group in GROUPS)
-        composed = compose_run([word for word in words if "=" in word])
+        given = [word for word in words if "=" in word]
+        if command in ("sweep", "tune"):
+            own = declarations(module.Options)
+            given = list(variants([word for word in given if word.partition("=")[0] not in own])[0].words)
+        composed = compose_run(given)
         if "learner" in composed:
             yield from ((name, _values(value)) for name, value in composed["learner"].items())
         yield from _flat({name: value for name, value in composed.items() if name != "learner"})

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from snnrl.cli import RunOptions, TrialOptions, read_options, run_command, usage
+from snnrl.cli import RunOptions, read_options, run_command, usage
 from snnrl.errors import require
+from snnrl.runs.command import GOES_ON, carried_out, require_finished
+from snnrl.runs.executors import split_words
+from snnrl.runs.options import TrialOptions
+from snnrl.runs.work import Play, Run, finished, for_seed
 from snnrl.settings import setting
+from snnrl.training.shutdown import stoppable
 from snnrl.types import Setting, Settings
 
 
@@ -61,24 +66,26 @@ TRIAL_EPISODES = 8
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
-    return run_command(run_controls, USAGE, words, goes_on=True)
+    return run_command(stoppable(run_controls, GOES_ON), USAGE, words)
 
 
 def run_controls(words: Sequence[str]) -> int:
-    """Train and evaluate as the command line says; 130 or 143 if a signal stopped it, to go on by the same line.
+    """Train and evaluate as the command line says.
 
     Raises:
         ConfigError: a wrong setting, or a run that has no plasticity to take away.
+        RunError: a run that failed.
     """
+    executor, words = split_words(words)
     options = read_options(Options, words)
 
     from snnrl.config import RunConfig, read_run
+    from snnrl.plot import learning_curves, save_figure
     from snnrl.run_settings import SEED_LIMIT
-    from snnrl.textfiles import read_json, usable, write_text
+    from snnrl.textfiles import usable, write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
-    from snnrl.training.writable import keeping, require_writable
-    from snnrl.trials import Outlook, check_reusable, draw_curves, finished, played, stopped_by, train_run
+    from snnrl.training.writable import keeping
 
     run_dir, settings = read_run(options.run, trust=options.trust)
     config = RunConfig.from_mapping(settings)
@@ -87,66 +94,45 @@ def run_controls(words: Sequence[str]) -> int:
             require(key in config.agent, "run", run_dir, f"of an agent that has agent.{key}, such as rstdp")
     require(finished(run_dir), "run", run_dir, "finished; python -m snnrl.train resume= goes on")
     require(config.seed + options.seeds <= SEED_LIMIT, "seeds", options.seeds, "fewer, seeds end at 2^32")
-    name = f"controls-{config.env_steps}"
-    out = run_dir / name if options.out is None else usable("out", options.out)
+    out = run_dir / f"controls-{config.env_steps}" if options.out is None else usable("out", options.out)
     episodes = config.eval.episodes if options.episodes is None else options.episodes
     seeds = range(config.seed, config.seed + options.seeds)
 
-    def place(control: Control, seed: int) -> Path:
-        return (
-            run_dir if not control.agent and seed == config.seed else out / f"{control.name}-{seed}".replace(" ", "-")
-        )
+    def described(control: Control, seed: int) -> Run:
+        """A run, with the games that are played afterwards; the run itself is the first that learned."""
+        name = f"{control.name}-{seed}".replace(" ", "-")
+        own = run_dir if not control.agent and seed == config.seed else out / name
+        play = Play(episodes, (out if own == run_dir else own) / f"controls-{episodes}.json", ("best", "sampled"))
+        labels = {"control": control.name, "seed": str(seed)}
+        return Run(own, _varied(settings, control, seed), out / "logs" / f"{name}.log", labels, False, play)
 
-    varied = {
-        (control.name, seed): _varied(settings, control, seed, options.progress)
-        for control in CONTROLS
-        for seed in seeds
-    }
-    for control in CONTROLS:
-        for seed in seeds:
-            check_reusable(varied[control.name, seed], place(control, seed))
-    require_writable(out, "out")
+    runs = {(control.name, seed): described(control, seed) for control in CONTROLS for seed in seeds}
+    require_finished(carried_out(list(runs.values()), options, executor, out))
     leave_cores_to_environments()
-
     results: dict[str, list[dict[str, float]]] = {}
-    left = {each.name: sum(not finished(place(each, seed)) for seed in seeds) for each in CONTROLS}
-    known = read_json(run_dir / "summary.json", f"run={run_dir}: its summary.json")["train_seconds"]
-    outlook = Outlook(left, {each.name: float(known) * each.trains for each in CONTROLS})
-    for control in CONTROLS:
-        for seed in seeds:
-            own = place(control, seed)
-            print(f"{control.name}, seed {seed}: {own}", file=sys.stderr, flush=True)
-            stopped = None
-            if not finished(own):
-                print(f"{outlook.line()}; {2 * episodes} evaluation episodes after each", file=sys.stderr, flush=True)
-                with outlook.training(control.name):
-                    stopped = train_run(varied[control.name, seed], own)
-            if stopped is not None:
-                return stopped_by(stopped)
-            memory = (out if own == run_dir else own) / f"controls-{episodes}.json"
-            kinds, trained = ("best", "sampled"), varied[control.name, seed]
-            results.setdefault(control.name, []).append(played(own, episodes, memory, kinds, trained))
+    for (name, _), run in runs.items():
+        results.setdefault(name, []).append(run.played())
     untrained = {**settings, "progress": options.progress}
     results["best constant action"] = _constant(untrained, seeds, episodes)
     results["random actions"] = [_played(untrained, {"name": "random"}, seed, episodes) for seed in seeds]
 
     table = _table(results, config.env.id, config.env_steps, episodes)
     print(table)
-    drawn = {c.name: [place(c, seed) for seed in seeds] for c in CONTROLS if c.trains}
+    drawn = {c.name: [runs[c.name, seed].folder for seed in seeds] for c in CONTROLS if c.trains}
     others = ("best constant action", "random actions")
     levels = {name: sum(r["best"] for r in results[name]) / len(seeds) for name in others if results[name]}
     with keeping(out):
         write_json(out / "controls.json", {"env": config.env.id, "seeds": list(seeds), "results": results})
         write_text(out / "controls.md", table)
-        draw_curves(drawn, out / "controls.png", levels, f"{config.env.id}: learned, and without what learns")
+        title = f"{config.env.id}: learned, and without what learns"
+        figure = learning_curves(drawn, levels=levels, title=title, label="return while training")
+        save_figure(figure, out / "controls.png", dpi=150)
     print(f"written to {out}: controls.md, controls.json, controls.png")
     return 0
 
 
-def _varied(settings: Settings, control: Control, seed: int, progress: str) -> dict[str, Setting]:
-    from snnrl.trials import for_seed
-
-    varied = for_seed(settings, seed, progress)
+def _varied(settings: Settings, control: Control, seed: int) -> dict[str, Setting]:
+    varied = for_seed(settings, seed, logger="none", progress="plain")
     varied["agent"].update(control.agent)
     if not control.trains:
         varied["env_steps"] = varied["num_envs"]

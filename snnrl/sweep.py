@@ -7,24 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from snnrl.cli import WorkOptions, read_options, run_command, usage
+from snnrl.cli import read_options, run_command, usage
 from snnrl.config import check_values
 from snnrl.errors import ConfigError, require
 from snnrl.recipes import compose_run
-from snnrl.run_settings import SEED_LIMIT, ProgressSettings
-from snnrl.runs.carry_out import carry_out
-from snnrl.runs.executors import make_executor, settings_help, split_words
+from snnrl.run_settings import SEED_LIMIT
+from snnrl.runs.command import GOES_ON, carried_out
+from snnrl.runs.executors import settings_help, split_words
 from snnrl.runs.grid import MOST_RUNS, Variant, count, file_name, title, variants
-from snnrl.runs.work import Outcome, Run, State, check_reusable, for_seed
+from snnrl.runs.options import WorkOptions
+from snnrl.runs.work import Outcome, Run, State, for_seed
 from snnrl.settings import declarations, setting
 from snnrl.textfiles import usable, write_text
-from snnrl.training.shutdown import Interrupted, stoppable
+from snnrl.training.shutdown import stoppable
 from snnrl.types import Settings
 from snnrl.words import split
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(ProgressSettings, WorkOptions):
+class Options(WorkOptions):
     """Options of the command."""
 
     seeds: int = setting(1, "how many seeds of each combination, from seed= upwards", at_least=1)
@@ -38,7 +39,7 @@ class Options(ProgressSettings, WorkOptions):
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
-    return run_command(stoppable(sweep), lambda _: help_page(), words, goes_on=True)
+    return run_command(stoppable(sweep, GOES_ON), lambda _: help_page(), words)
 
 
 def help_page() -> str:
@@ -59,41 +60,19 @@ Settings of the executors:
 
 
 def sweep(words: Sequence[str]) -> int:
-    """Carry out what the command line asks for; 1 where a run failed, 129, 130 or 143 if a signal stopped it.
+    """Carry out what the command line asks for; 1 where a run failed, else 0.
 
     Raises:
         ConfigError: a wrong setting.
     """
-    try:
-        return _sweep(words)
-    except Interrupted as interrupted:
-        interrupted.so_far = "; the same command goes on"
-        raise
-
-
-def _sweep(words: Sequence[str]) -> int:
     own = declarations(Options)
-    executors, words = split_words(words)
+    executor, words = split_words(words)
     options = read_options(Options, [word for word in words if split(word).key in own])
     chosen = [word for word in words if split(word).key not in own]
     out = Path("runs") / title(chosen) if options.out is None else usable("out", options.out)
     runs = described(chosen, options, out)
-
-    from snnrl.runs.page import Page
-    from snnrl.training.folder import alone
-    from snnrl.training.writable import require_writable
-
-    for run in runs:
-        check_reusable(run)
-    require_writable(out, "out")
-    executor = make_executor(options.executor, executors, jobs=options.jobs, retries=options.retries)
-    with executor, alone(out, "out"), Page(runs, options.progress) as page:
-        print(f"{len(runs):,} runs, written to {out}; Ctrl-C saves and stops", file=sys.stderr, flush=True)
-        outcomes: list[Outcome] = []
-        for outcome in carry_out(runs, executor, page.look):
-            page.ended(outcome)
-            outcomes.append(outcome)
-        report(runs, outcomes, chosen, out)
+    outcomes = carried_out(runs, options, executor, out)
+    report(runs, outcomes, chosen, out)
     return 0 if all(outcome.state is State.FINISHED for outcome in outcomes) else 1
 
 
@@ -119,6 +98,7 @@ def described(words: Sequence[str], options: Options, out: Path) -> list[Run]:
     runs: dict[str, Run] = {}
     for variant in variants(words):
         settings = composed(variant, out)
+        require(settings["seed"] + options.seeds <= SEED_LIMIT, "seeds", options.seeds, "fewer, seeds end at 2^32")
         for seed in range(settings["seed"], settings["seed"] + options.seeds):
             labels = {**variant.labels, "seed": str(seed)}
             name = file_name(labels)
@@ -138,8 +118,6 @@ def composed(variant: Variant, out: Path) -> Settings:
     try:
         settings = compose_run(variant.words)
         check_values(settings)
-        last = settings["seed"] + 1
-        require(last <= SEED_LIMIT, "seed", settings["seed"], "smaller, seeds end at 2^32")
     except ConfigError as error:
         named = ", ".join(f"{key}={value}" for key, value in variant.labels.items())
         raise ConfigError(f"{error} (with {named})" if named else str(error)) from error

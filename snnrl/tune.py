@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snnrl.cli import WorkOptions, read_options, run_command, usage
+from snnrl.cli import read_options, run_command, usage
 from snnrl.config import check_values
 from snnrl.errors import ConfigError
 from snnrl.recipes import compose_run
-from snnrl.run_settings import ProgressSettings
+from snnrl.runs.command import GOES_ON
 from snnrl.runs.executors import make_executor, settings_help, split_words
 from snnrl.runs.grid import title
+from snnrl.runs.options import WorkOptions
 from snnrl.runs.work import Run, for_seed
 from snnrl.search.carry_out import Search
 from snnrl.search.results import check_recipe, counts, recipe, table, write_recipe
@@ -24,7 +25,7 @@ from snnrl.search.told import Told
 from snnrl.search.trials import Trials, folder_of
 from snnrl.settings import declarations, setting
 from snnrl.textfiles import usable, write_text
-from snnrl.training.shutdown import Interrupted, stoppable
+from snnrl.training.shutdown import stoppable
 from snnrl.types import Setting, Settings
 from snnrl.words import as_words, split
 
@@ -44,7 +45,7 @@ NO_MATTER = ("seed", "logger", "progress", "run_dir", "resume", "wandb", "video"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(ProgressSettings, WorkOptions):
+class Options(WorkOptions):
     """Options of the command."""
 
     trials: int = setting(100, "settings that are tried, by all processes together", at_least=1, at_most=100_000)
@@ -72,7 +73,7 @@ class Options(ProgressSettings, WorkOptions):
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command; ``words`` default to the process's own. Returns its exit code."""
-    return run_command(stoppable(tune), lambda _: help_page(), words, goes_on=True)
+    return run_command(stoppable(tune, GOES_ON), lambda _: help_page(), words)
 
 
 def help_page() -> str:
@@ -99,14 +100,6 @@ def tune(words: Sequence[str]) -> int:
         ConfigError: a wrong setting.
         RunError: nothing but failures, or a folder that cannot be written to.
     """
-    try:
-        return _tune(words)
-    except Interrupted as interrupted:
-        interrupted.so_far = "; the same command goes on"
-        raise
-
-
-def _tune(words: Sequence[str]) -> int:
     own = declarations(Options)
     executor, words = split_words(words)
     options = read_options(Options, [word for word in words if split(word).key in own])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from snnrl.compare import main
+from snnrl.training.folder import alone
 
 WORDS = ["experiment=ppo_cartpole", "env_steps=512", "seed=3", "seeds=2", "episodes=4", "progress=none"]
 
@@ -77,17 +78,11 @@ def test_a_folder_that_cannot_be_written_to_is_found_before_anything_is_trained(
 def test_the_default_folder_names_the_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folders: list[Path] = []
-
-    def stop(settings: object, folder: Path) -> str:
-        folders.append(folder)
-        return "SIGINT"
-
-    monkeypatch.setattr("snnrl.trials.train_run", stop)
     monkeypatch.chdir(tmp_path)
-    assert main(WORDS) == 130
-    assert folders == [Path("runs/compare-ppo_cartpole-512/spiking-3")]
-    assert capsys.readouterr().err.endswith("stopped by SIGINT; the same command goes on\n")
+    folder = Path("runs/compare-ppo_cartpole-512")
+    with alone(folder, "out"):
+        assert main(WORDS) == 2
+    assert f"out={folder}: another command is carrying out runs in this folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("loading",),
     ("api",),
     ("watching",),
-    ("trials", "model_card"),
+    ("model_card",),
     ("runs",),
     ("search",),
     (
@@ -86,7 +86,7 @@ NARROWER: dict[str, set[str]] = {
     "tuning": {"errors", "legacy"},
     "run_settings": {"settings"},
     "recipes": {"errors", "settings", "legacy", "run_settings", "textfiles", "words", "composition", "tuning"},
-    "cli": {"errors", "output", "run_settings", "settings", "words"},
+    "cli": {"errors", "output", "settings", "words"},
 }
 """Rooms that may import less than their row says, besides themselves, declared settings and the names of types."""
 

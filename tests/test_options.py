@@ -13,7 +13,18 @@ from snnrl.config import write_settings
 from snnrl.recipes import compose_run
 from snnrl.settings import declarations
 
-COMMANDS = ("evaluate", "controls", "compare", "convert", "energy", "export", "integrations.nir", "watch", "replay")
+COMMANDS = (
+    "evaluate",
+    "controls",
+    "compare",
+    "convert",
+    "energy",
+    "export",
+    "integrations.nir",
+    "watch",
+    "replay",
+    "sweep",
+)
 OPTIONS = [
     (command, option)
     for command in COMMANDS
@@ -34,7 +45,7 @@ def test_an_odd_value_of_an_option_is_never_a_traceback(
     monkeypatch.chdir(tmp_path)
     Path("run").mkdir()
     write_settings(Path("run"), compose_run(["env=CartPole"]))
-    run = ["env=CartPole", "experiment=nothing"] if command == "compare" else ["run=run"]
+    run = ["env=CartPole", "experiment=nothing"] if command in ("compare", "sweep") else ["run=run"]
     out = ["out=copy"] if command in ("export", "integrations.nir", "watch", "replay") and option != "out" else []
     for value in VALUES:
         assert importlib.import_module(f"snnrl.{command}").main([*run, *out, f"{option}={value}"]) == 2, value

@@ -34,7 +34,8 @@ class Page:
     def __init__(self, runs: Sequence[Run], mode: str = "auto", stream: TextIO | None = None) -> None:
         self._stream = lasting(sys.stderr if stream is None else stream)
         self.mode = ("bar" if self._stream.isatty() else "plain") if mode == "auto" else mode
-        self._count, self._done, self._failed, self._here = len(runs), 0, 0, 0
+        self._count, self._done, self._failed = len(runs), 0, 0
+        self._here, self._part = 0, 0.0
         self._began = self._told = time.monotonic()
         self._bar: RichProgress | None = None
         self._tasks: dict[Run, TaskID] = {}
@@ -52,6 +53,7 @@ class Page:
 
     def look(self, under_way: Sequence[Run]) -> None:
         """Show how far the runs are that are under way."""
+        self._part = sum(run.steps() / run.total for run in under_way if run.total)
         if self._bar is not None:
             self._draw(self._bar, under_way)
         elif self.mode == "plain" and time.monotonic() - self._told > INTERVAL:
@@ -62,7 +64,7 @@ class Page:
         """Show how a run has ended."""
         self._done += 1
         self._failed += outcome.state is State.FAILED
-        self._here += outcome.seconds > 0
+        self._here += outcome.seconds > 0 and outcome.state is State.FINISHED
         if self.mode == "none" or (outcome.seconds == 0 and outcome.state is State.FINISHED):
             return
         said = _told(outcome)
@@ -80,9 +82,9 @@ class Page:
         parts = [f"{self._done:,} of {self._count:,} runs"]
         if self._failed:
             parts.append(f"{self._failed} failed")
-        left = self._count - self._done
-        if self._here and left:
-            minutes = (time.monotonic() - self._began) / self._here * left / 60
+        left, done = self._count - self._done - self._part, self._here + self._part
+        if self._done < self._count and done > 0:
+            minutes = (time.monotonic() - self._began) / done * max(left, 0) / 60
             parts.append(f"about {max(round(minutes), 1)} {'minute' if minutes < 1.5 else 'minutes'} left")
         return ", ".join(parts)
 

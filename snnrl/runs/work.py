@@ -60,7 +60,11 @@ class Run:
 
     def finished(self) -> bool:
         """Whether nothing is left to do."""
-        return finished(self.folder) and (self.play is None or remembered_play(self.folder, self.play) is not None)
+        return finished(self.folder) and (self.play is None or bool(self.played()))
+
+    def played(self) -> dict[str, float]:
+        """Mean returns of the further games, by the kind of the actions; nothing where they were not played yet."""
+        return {} if self.play is None else remembered_play(self.folder, self.play) or {}
 
     def summary(self) -> Settings:
         """What the run came to; nothing where it has not ended."""
@@ -72,7 +76,7 @@ class Run:
 
     def as_json(self) -> str:
         """The run in one line, which :meth:`from_json` reads."""
-        return json.dumps(asdict(self), default=str)
+        return json.dumps(asdict(self), default=_absolute)
 
     @classmethod
     def from_json(cls, line: str | bytes) -> Run:
@@ -194,6 +198,10 @@ def last_lines(path: Path, count: int = 5) -> tuple[str, ...]:
     except OSError:
         return ()
     return tuple(line.rstrip() for line in text.splitlines() if line.strip())[-count:]
+
+
+def _absolute(path: Path) -> str:
+    return str(path.absolute())
 
 
 def _last_step(path: Path) -> int:

@@ -111,15 +111,20 @@ def interruptible() -> Iterator[None]:
             signal.signal(heeded, signal.SIG_DFL if handler is None else handler)
 
 
-def stoppable(command: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
-    """A command that a signal ends with one line and the exit code that shells expect, 128 and the signal's number."""
+def stoppable(command: Callable[[Sequence[str]], int], then: str = "") -> Callable[[Sequence[str]], int]:
+    """A command that a signal ends with one line and the exit code that shells expect, 128 and the signal's number.
+
+    Args:
+        command: takes the words of a command line, returns an exit code.
+        then: what is said behind the signal's name, unless the command knows better.
+    """
 
     def run(words: Sequence[str]) -> int:
         try:
             with interruptible():
                 return command(words)
         except Interrupted as interrupted:
-            print(f"stopped by {interrupted}{interrupted.so_far}", file=sys.stderr)
+            print(f"stopped by {interrupted}{interrupted.so_far or then}", file=sys.stderr)
             return 128 + interrupted.number
 
     return run

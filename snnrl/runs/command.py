@@ -1,0 +1,65 @@
+"""What commands that have several runs to carry out share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from snnrl.errors import RunError
+from snnrl.runs.carry_out import carry_out
+from snnrl.runs.executors import make_executor
+from snnrl.runs.options import WorkOptions
+from snnrl.runs.page import Page
+from snnrl.runs.work import Outcome, Run, State, check_reusable
+from snnrl.training.folder import alone
+from snnrl.training.writable import require_writable
+
+GOES_ON = "; the same command goes on"
+"""Said where a signal stopped a command."""
+
+
+def carried_out(runs: Sequence[Run], options: WorkOptions, executor: Sequence[str], out: Path) -> list[Outcome]:
+    """Carry runs out, shown on a page, while no other command works in their folder.
+
+    Args:
+        runs: in the order in which they begin.
+        options: of the command.
+        executor: words that are the executor's own settings.
+        out: the folder that the command writes to.
+
+    Returns:
+        How each ended, as they ended.
+
+    Raises:
+        ConfigError: a folder that has another run, cannot be written to or is in use; an executor that is not there.
+    """
+    for run in runs:
+        check_reusable(run)
+    require_writable(out, "out")
+    outcomes = []
+    with (
+        make_executor(options.executor, executor, jobs=options.jobs, retries=options.retries) as started,
+        alone(out, "out"),
+        Page(runs, options.progress) as page,
+    ):
+        if options.progress != "none":
+            print(f"{len(runs):,} runs, written to {out}; Ctrl-C saves and stops", file=sys.stderr, flush=True)
+        for outcome in carry_out(runs, started, page.look):
+            page.ended(outcome)
+            outcomes.append(outcome)
+    return outcomes
+
+
+def require_finished(outcomes: Sequence[Outcome]) -> None:
+    """Raise where a run did not end as it should, for commands that compare all of them.
+
+    Raises:
+        RunError: as said, with the first one's last line.
+    """
+    for outcome in outcomes:
+        if outcome.state is State.FAILED:
+            last = outcome.lines[-1].removeprefix("error: ") if outcome.lines else "it printed nothing"
+            raise RunError(f"{outcome.run.name} failed: {last}; {outcome.run.log} has all that it printed")
+        if outcome.state is State.STOPPED:
+            raise RunError(f"{outcome.run.name} was stopped, saved; the same command goes on")

@@ -1,0 +1,174 @@
+"""A Ray cluster, or a Ray of this machine where no address is given."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from snnrl.errors import ConfigError, one_line
+from snnrl.runs.executors.base import Executor
+from snnrl.runs.work import Outcome, Run, State, last_lines
+from snnrl.settings import Settings, register, setting
+
+PATIENCE = 120.0
+"""Seconds that a run waits for its folder, which a process of a machine that was lost may still hold."""
+GRACE = 60.0
+"""Seconds that runs have to be saved in when all is stopped."""
+ANSWERS = 10.0
+"""Seconds in which a cluster's address has to answer."""
+MANY = 100_000
+"""Runs that are handed over at once, so that a cluster which grows with its queue sees it all."""
+
+
+@dataclass(frozen=True)
+class RaySettings(Settings, section="ray"):
+    """Settings of ``executor=ray``."""
+
+    address: str | None = setting(
+        None,
+        "auto (RAY_ADDRESS, or the cluster of this machine) or ip:port",
+        default_text="a Ray of this machine alone",
+    )
+    cpus: float = setting(1.0, "cores that a run takes up", above=0)
+    gpus: float = setting(0.0, "GPUs that a run takes up; 0.25 lets four share one", at_least=0)
+    memory_gb: float = setting(0.0, "memory that a run takes up, in GB; 0 does not count it", at_least=0)
+
+
+@register("ray")
+class Ray(Executor[RaySettings]):
+    """Runs as tasks of Ray; every machine of the cluster has snnrl and sees the folder of the runs.
+
+    A run whose machine is lost is taken up by another, from its last checkpoint.
+    """
+
+    Config = RaySettings
+
+    def __init__(self, config: RaySettings, *, jobs: int | None, retries: int) -> None:
+        super().__init__(config, jobs=jobs, retries=retries)
+        self._runs: dict[object, Run] = {}
+        self._cancelled: set[Run] = set()
+        self._began: dict[Run, float] = {}
+        self._ours = False
+
+    @property
+    def slots(self) -> int:
+        return self.jobs or MANY
+
+    def start(self) -> None:
+        ray = _imported()
+        if not ray.is_initialized():
+            self._connect(ray)
+            self._ours = True
+        threads = max(int(self.config.cpus), 1)
+        options = {
+            "num_cpus": self.config.cpus,
+            "num_gpus": self.config.gpus,
+            "max_retries": self.retries,
+            **({"memory": int(self.config.memory_gb * 1e9)} if self.config.memory_gb else {}),
+        }
+        self._ray = ray
+        self._task = ray.remote(_perform).options(**options)
+        self._threads = threads
+
+    def _connect(self, ray: ModuleType) -> None:
+        """Start a Ray of this machine, or join the cluster.
+
+        Raises:
+            ConfigError: there is no Ray at the address.
+        """
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        address = self.config.address
+        own = {"include_dashboard": False} if address is None else {}
+        try:
+            _knock(address)
+            ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            raise ConfigError(
+                f"ray.address={address}: there is no Ray that can be joined ({one_line(error)}); must be auto or "
+                "ip:port of a cluster that `ray start --head` began, or be left out for this machine alone"
+            ) from error
+
+    def submit(self, run: Run) -> None:
+        self._runs[self._task.remote(run.as_json(), self._threads, os.getcwd())] = run
+        self._began[run] = time.monotonic()
+
+    def ended(self, seconds: float) -> list[Outcome]:
+        if not self._runs:
+            return []
+        ready, _ = self._ray.wait(list(self._runs), num_returns=1, timeout=seconds)
+        more, _ = self._ray.wait(list(self._runs), num_returns=len(self._runs), timeout=0)
+        return [self._outcome(task) for task in dict.fromkeys([*ready, *more])]
+
+    def _outcome(self, task: object) -> Outcome:
+        run = self._runs.pop(task)
+        seconds = time.monotonic() - self._began.pop(run)
+        try:
+            state, lines, took = self._ray.get(task)
+        except self._ray.exceptions.TaskCancelledError:
+            return Outcome(run, State.STOPPED, (), seconds)
+        except self._ray.exceptions.RayError as error:
+            if run in self._cancelled:
+                return Outcome(run, State.STOPPED, (), seconds)
+            lost = f"error: its process or machine was lost ({type(error).__name__}: {one_line(error)})"
+            return Outcome(run, State.FAILED, (*last_lines(run.log, 4), lost), seconds)
+        return Outcome(run, State(state), tuple(lines), took)
+
+    def cancel(self, run: Run) -> None:
+        for task, each in self._runs.items():
+            if each is run:
+                self._cancelled.add(run)
+                self._ray.cancel(task, force=False)
+
+    def close(self) -> None:
+        if not hasattr(self, "_ray"):
+            return
+        for run in list(self._runs.values()):
+            self.cancel(run)
+        until = time.monotonic() + GRACE
+        while self._runs and time.monotonic() < until:
+            self.ended(1.0)
+        if self._ours:
+            self._ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Raise an OSError where nothing listens at an address, which Ray itself finds after minutes."""
+    if address == "auto":
+        current = Path("/tmp/ray/ray_current_cluster")  # where Ray keeps the address of a cluster of this machine
+        address = os.environ.get("RAY_ADDRESS") or (current.read_text() if current.is_file() else None)
+    host, colon, port = (address or "").strip().removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=ANSWERS).close()
+
+
+def _perform(line: str, threads: int, folder: str) -> tuple[str, list[str], float]:
+    """What a process of the cluster does: a run, in the working folder of the command where this machine has it."""
+    from snnrl.runs.perform import perform
+
+    if os.path.isdir(folder):
+        os.chdir(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)
+    os.environ.pop("OMP_NUM_THREADS", None)  # Ray sets it; an agent computes on one thread, a learner on its cores
+    outcome = perform(Run.from_json(line), threads, PATIENCE)
+    return outcome.state.value, list(outcome.lines), outcome.seconds
+
+
+def _imported() -> ModuleType:
+    """The package ``ray``.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError('executor=ray: needs the package ray; pip install "snnrl[ray]" installs it') from error
+    found: ModuleType = ray
+    return found
