@@ -1,4 +1,4 @@
-"""What looking on costs, in processor time, which other processes of the machine do not change much.
+"""What looking on costs, by the clock and in processor time, which other processes of the machine change less.
 
 python benchmarks/watching.py train env=SpaceInvaders      a training with somebody looking on, and without, in turn
 python benchmarks/watching.py play run=trained/SpaceInvaders speed=2      a page that shows a trained agent
@@ -6,7 +6,6 @@ python benchmarks/watching.py play run=trained/SpaceInvaders speed=2      a page
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import time
@@ -14,7 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from websockets.sync.client import connect
 
 from snnrl.loading import make_task
@@ -23,7 +24,7 @@ from snnrl.watching.player import Player
 from snnrl.watching.server import Server
 from snnrl.watching.training import Watching
 
-BLOCKS, STEPS = 60, 30
+PAIRS, STEPS = 120, 30
 SECONDS = 20.0
 
 
@@ -55,6 +56,18 @@ def count(server: Server) -> Callable[[], int]:
     return lambda: shown[0]
 
 
+CLOCKS = {
+    "wall": time.perf_counter,
+    "processor time of all threads": time.process_time,
+    "of the thread that trains": time.thread_time,
+}
+
+
+def loss(watched: NDArray[np.float64], alone: NDArray[np.float64]) -> float:
+    """The share of the speed that is lost, in percent."""
+    return float(100 * (1 - alone.sum() / watched.sum()))
+
+
 def train(env: str) -> None:
     task = make_task(env, seed=0, progress="none")
     task.begin(0, 0)
@@ -65,25 +78,27 @@ def train(env: str) -> None:
     while shown() < 3:
         task.step()
         watching.on_step()
-    spent: dict[bool, list[float]] = {True: [], False: []}
-    walls = 0.0
+    spent: dict[bool, list[list[float]]] = {True: [], False: []}
     already = shown()
-    for block in range(BLOCKS):
-        for watched in (True, False) if block % 2 else (False, True):
-            before, wall = time.process_time(), time.perf_counter()
+    for pair in range(PAIRS):
+        for watched in (True, False) if pair % 2 else (False, True):
+            watching.resume()
+            before = [clock() for clock in CLOCKS.values()]
             for _ in range(STEPS):
                 task.step()
                 if watched:
                     watching.on_step()
-            spent[watched].append(time.process_time() - before)
-            walls += watched * (time.perf_counter() - wall)
+            spent[watched].append([clock() - then for clock, then in zip(CLOCKS.values(), before, strict=True)])
     looking.terminate()
-    losses = [100 * (1 - b / a) for a, b in zip(spent[True], spent[False], strict=True)]
-    each, rate = 1e3 * statistics.mean(spent[False]) / STEPS, (shown() - already) / walls
-    print(
-        f"{env}: {each:.1f} ms of processor time a step; watched, {statistics.mean(losses):.1f} % of the speed is lost "
-        f"(standard error {statistics.stdev(losses) / BLOCKS**0.5:.1f}), {rate:.1f} decisions/s shown"
-    )
+    watched_, alone = np.array(spent[True]), np.array(spent[False])
+    rate = (shown() - already) / watched_[:, 0].sum()
+    draws = np.random.default_rng(0).integers(PAIRS, size=(2000, PAIRS))
+    print(f"{env}: {PAIRS} pairs of {STEPS} steps, {rate:.1f} decisions/s shown while watched; speed that is lost:")
+    for place, name in enumerate(CLOCKS):
+        one, other = watched_[:, place], alone[:, place]
+        low, high = np.percentile([loss(one[draw], other[draw]) for draw in draws], (2.5, 97.5))
+        each = 1e3 * other.sum() / PAIRS / STEPS
+        print(f"  {name}, {each:.1f} ms a step: {loss(one, other):.1f} % (95 % interval {low:.1f} to {high:.1f})")
 
 
 def play(run: Path, speed: float) -> None:

@@ -67,9 +67,10 @@ def export_run(words: Sequence[str]) -> int:
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
     source = CheckpointStore(run / "checkpoints").find(options.checkpoint)
-    load_model(config, run, str(source))
+    spiking = bool(load_model(config, run, str(source)).layout().populations)
     title = options.title or run.resolve().name
-    card = model_card(settings, summary, title=title, license_id=options.license, controls=_controls(run))
+    about = {"title": title, "spiking": spiking, "license_id": options.license, "controls": _controls(run)}
+    card = model_card(settings, summary, **about)
     with keeping(out):
         out.mkdir(parents=True)
         _slim(source, out / NAME)

@@ -9,7 +9,13 @@ from snnrl.types import Setting, Settings
 
 
 def model_card(
-    settings: Settings, summary: Settings, *, title: str, license_id: str | None = None, controls: str | None = None
+    settings: Settings,
+    summary: Settings,
+    *,
+    title: str,
+    spiking: bool = True,
+    license_id: str | None = None,
+    controls: str | None = None,
 ) -> str:
     """The page of a run in environments.
 
@@ -19,18 +25,19 @@ def model_card(
         settings: of the whole run, as its ``config.yaml`` has them.
         summary: what its ``summary.json`` has.
         title: the name of what is given away.
+        spiking: whether the agent has spiking neurons.
         license_id: an identifier such as ``mit``; ``None`` leaves it to whoever publishes.
         controls: the table that ``python -m snnrl.controls`` wrote, where there is one.
     """
     env, agent = str(settings["env"]["id"]), str(settings["agent"]["name"])
     lines = [
         "---",
-        as_yaml(_head(env, agent, summary, title, license_id)).strip(),
+        as_yaml(_head(env, agent, summary, title, spiking, license_id)).strip(),
         "---",
         "",
         f"# {title}",
         "",
-        f"An agent `{agent}` of snnrl that plays `{env}`: spiking neurons, trained for "
+        f"An agent `{agent}` of snnrl that plays `{env}`: {'' if spiking else 'no '}spiking neurons, trained for "
         f"{_number(summary.get('env_steps'))} environment steps with seed {settings['seed']}.",
         "",
         *_scores(summary),
@@ -56,13 +63,15 @@ def model_card(
     return "\n".join(lines)
 
 
-def _head(env: str, agent: str, summary: Settings, title: str, license_id: str | None) -> dict[str, Setting]:
+def _head(
+    env: str, agent: str, summary: Settings, title: str, spiking: bool, license_id: str | None
+) -> dict[str, Setting]:
     score, spread = summary.get("eval/return_mean"), summary.get("eval/return_std")
     head: dict[str, Setting] = {
         "library_name": "snnrl",
         **({} if license_id is None else {"license": license_id}),
         "pipeline_tag": "reinforcement-learning",
-        "tags": ["reinforcement-learning", "spiking-neural-network", "snnrl", agent, env],
+        "tags": ["reinforcement-learning", *(["spiking-neural-network"] if spiking else []), "snnrl", agent, env],
     }
     if isinstance(score, int | float) and isinstance(spread, int | float):
         value = f"{score:.2f} +/- {spread:.2f}"

@@ -82,7 +82,7 @@ class WandbSettings(Settings, section="wandb"):
 
     project: str | None = setting(None, "with logger=wandb: the project", default_text="$WANDB_PROJECT, else snnrl")
     name: str | None = setting(None, "the run's name there", default_text="$WANDB_NAME, else that of run_dir")
-    group: str | None = setting(None, "runs that belong together", default_text="$WANDB_RUN_GROUP")
+    group: str | None = setting(None, "runs that belong together", default_text="$WANDB_RUN_GROUP, else $WANDB_GROUP")
     tags: tuple[str, ...] = setting((), "a list of words", default_text="$WANDB_TAGS")
 
 

@@ -15,6 +15,7 @@ import snnrl
 from snnrl.errors import UntrustedCodeError
 from snnrl.evaluate import main as evaluate
 from snnrl.export import main as export
+from snnrl.model_card import model_card
 from snnrl.recipes import compose_run
 from snnrl.train import main as train
 from snnrl.training.checkpoints import load_checkpoint
@@ -65,6 +66,14 @@ def test_the_page_has_what_model_hubs_read(run: Path, tmp_path: Path) -> None:
     assert f"- torch {torch.__version__.partition('+')[0]}" in body
     (shown,) = re.findall(r"```python\n(.*?)```", body, re.DOTALL)
     exec(compile(shown.replace("this_folder", str(tmp_path / "copy")).replace("10", "1"), "card", "exec"), {})
+
+
+def test_the_page_says_spiking_only_of_what_spikes() -> None:
+    settings = {"env": {"id": "CartPole-v1"}, "agent": {"name": "ppo"}, "seed": 0}
+    spiking, other = (model_card(settings, {}, title="a", spiking=spiking) for spiking in (True, False))
+    assert "spiking-neural-network" in spiking
+    assert "spiking-neural-network" not in other
+    assert ": no spiking neurons" in other
 
 
 def test_what_was_exported_holds_numbers_alone_and_cannot_be_trained_on(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnrl.agents.base import Agent
-from snnrl.agents.rstdp_config import RSTDPConfig
+from snnrl.agents.rstdp_config import RSTDPConfig, Suited
 from snnrl.agents.rstdp_state import RSTDPState
 from snnrl.agents.trainable import Layout, Question, Readings
 from snnrl.decoders import ActionCode
@@ -40,6 +40,7 @@ class ActorCriticAgent(Agent[RSTDPState]):
 
     Attributes:
         config: the recipe.
+        suited: its settings that depend on the encoder.
         view: how the encoder sees observations.
         code: how populations of the actor stand for actions.
         network: encoder, hidden layers, actor and critic.
@@ -48,6 +49,7 @@ class ActorCriticAgent(Agent[RSTDPState]):
 
     takes_masks = True
     config: RSTDPConfig
+    suited: Suited
     view: View
     code: ActionCode
     network: ActorCritic
@@ -136,7 +138,7 @@ class ActorCriticAgent(Agent[RSTDPState]):
 
     def prediction_error(self, raw: float, learned: float, value: float, next_value: float) -> float:
         unit = 1.0 if self.returns is None else float(self.returns.unit)
-        return learned / unit + self.config.gamma * next_value - value
+        return learned / unit + self.suited.gamma * next_value - value
 
     def layout(self) -> Layout:
         return Layout(dict(self.network.shapes), self.code.names(), self.config.sim_steps, self.config.dt)

@@ -141,7 +141,7 @@ class CompiledStep(ABC):
             returns is not None,
             _NO_ENDS if returns is None else (returns.low.view(1).numpy(), returns.high.view(1).numpy()),
             MARGIN,
-            float(config.gamma),
+            float(agent.suited.gamma),
             0 if returns is None else returns.horizon,
             made,
             last is not None,

@@ -12,6 +12,7 @@ from gymnasium import spaces
 from snnrl.encoders import ENCODERS, AnyEncoder, FittedEncoder, PopulationEncoder, Window
 from snnrl.encoders.frames import COLUMNS
 from snnrl.encoders.onehot import MOST_NUMBERS
+from snnrl.encoders.population import Resolution
 from snnrl.errors import ConfigError, did_you_mean, one_line, shown
 from snnrl.legacy import FROM_0_1
 from snnrl.settings import accepted, annotated, check_arguments, missing, of_signature, required
@@ -102,6 +103,8 @@ def _read(encoder: Settings | str | None) -> tuple[str | None, dict[str, Setting
     return settings.pop("name", None), settings
 
 
+_MOST_PAIRED_IN_0_1 = 10
+"""Dimensions of which pairs had cells."""
 _PATCHES = ("reach", "threshold")
 _TILES = ("luminances", "self_luminance", "self_rows", "tile")
 
@@ -121,8 +124,12 @@ def _as_in_0_1(space: Space, given: Settings) -> tuple[str, dict[str, Setting]]:
         return ("frames" if of(*_TILES) else "objects"), {**of("target_rate"), **told}
     settings = of("scale", "squash", "spikes_per_step", *(["centre"] if "scale" in given else []))
     settings["adapt_range"] = 0.0
+    dims = math.prod(Vector(space).shape)
+    resolution = PopulationEncoder.resolution(dims)
+    if dims > _MOST_PAIRED_IN_0_1:
+        resolution = Resolution(lines=(9,), grids=())
+        settings |= {"lines": list(resolution.lines), "grids": list(resolution.grids)}
     if "spikes_per_step" in settings:
-        dims = math.prod(Vector(space).shape)
-        groups = PopulationEncoder.groups(dims, *PopulationEncoder.resolution(dims))
+        groups = PopulationEncoder.groups(dims, *resolution)
         settings["spikes_per_step"] = min(settings["spikes_per_step"], groups)
     return name, settings

@@ -81,7 +81,7 @@ class RSTDP(ActorCriticAgent):
         self.view, encoder = make_encoder(observation_space, config.encoder, window)
         self.novelty = novelty(encoder, config, self.code.populations)
         self.suited = config.suited(habituates=self.novelty is not None)
-        decay = config.gamma * self.suited.trace_lambda
+        decay = self.suited.gamma * self.suited.trace_lambda
         common = Common(
             config.dt,
             config.tau,
@@ -91,6 +91,7 @@ class RSTDP(ActorCriticAgent):
             *initial_weights(config.weight_mean, config.weight_std, encoder),
             config.weight_bound,
             self.generator,
+            self.suited.critic_tonic,
         )
         self.network = make_network(
             config.network if config.hidden_plasticity else config.network.with_fixed_hidden(),
@@ -100,8 +101,8 @@ class RSTDP(ActorCriticAgent):
             sim_steps=config.sim_steps,
             graded=self.GRADED,
         )
-        self.td_error = TemporalDifference(config.gamma)
-        self.returns = ReturnScale(config.gamma) if config.value_range is None else None
+        self.td_error = TemporalDifference(self.suited.gamma)
+        self.returns = ReturnScale(self.suited.gamma) if config.value_range is None else None
         self.reward_limit = None if config.reward_limit is None else RewardLimit(config.reward_limit)
         self.td_scale = RunningScale()
         scaled = sorted(set(self.network.scaled.values()))

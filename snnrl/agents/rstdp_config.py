@@ -38,15 +38,32 @@ class HabituationConfig(Settings, section="agent.habituation"):
 class Suited(NamedTuple):
     """Settings that depend on whether what is new is told apart: by :class:`HabituationConfig`, or not at all."""
 
+    gamma: float
     trace_lambda: float
     entropy_coef: float
     exploration_bonus: float
     exploration_end_factor: float
+    critic_tonic: float
+    """Drive of the critic's neurons without input, where the recipe's own part says nothing."""
 
 
-VECTORS = Suited(trace_lambda=0.95, entropy_coef=0.03, exploration_bonus=0.5, exploration_end_factor=1.0)
+VECTORS = Suited(
+    gamma=0.99,
+    trace_lambda=0.9,
+    entropy_coef=0.03,
+    exploration_bonus=0.5,
+    exploration_end_factor=1.0,
+    critic_tonic=0.0,
+)
 """Defaults where cells are shared by observations that are alike."""
-TABLES = Suited(trace_lambda=0.8, entropy_coef=0.2, exploration_bonus=0.0, exploration_end_factor=0.0)
+TABLES = Suited(
+    gamma=0.98,
+    trace_lambda=0.8,
+    entropy_coef=0.2,
+    exploration_bonus=0.0,
+    exploration_end_factor=0.0,
+    critic_tonic=0.5,
+)
 """Defaults where each observation has a neuron of its own, which habituates."""
 
 
@@ -83,13 +100,19 @@ class RSTDPConfig(Settings, section="agent"):
         above=0,
     )
     temperature: float = setting(0.5, "of the softmax over the populations' spikes per neuron", above=0)
-    gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)
+    gamma: float | None = setting(
+        None,
+        "discount of an environment step",
+        at_least=0,
+        at_most=1,
+        default_text="0.99; 0.98 with habituation",
+    )
     trace_lambda: float | None = setting(
         None,
         "decay of eligibility beyond the discount",
         at_least=0,
         at_most=1,
-        default_text="0.95; 0.8 with habituation",
+        default_text="0.9; 0.8 with habituation",
     )
     actor_lr: float = setting(5e-3, "learning rate of the actor, and of hidden layers", at_least=0)
     critic_lr: float = setting(5e-3, "learning rate of the critic", at_least=0)
@@ -154,5 +177,5 @@ class RSTDPConfig(Settings, section="agent"):
     def suited(self, *, habituates: bool) -> Suited:
         """The settings that were given, and the usual ones in place of those that were not."""
         usual = TABLES if habituates else VECTORS
-        given = (self.trace_lambda, self.entropy_coef, self.exploration_bonus, self.exploration_end_factor)
-        return Suited(*(own if mine is None else mine for mine, own in zip(given, usual, strict=True)))
+        given = {name: getattr(self, name) for name in Suited._fields if name != "critic_tonic"}
+        return usual._replace(**{name: value for name, value in given.items() if value is not None})

@@ -53,7 +53,7 @@ class CriticConfig(LayerConfig):
     """The critic, whose mean rate is the value."""
 
     size: int = setting(40, "neurons", at_least=1)
-    neuron: Part = part(NEURONS, {"name": "saturating_if", "gain": 0.2, "tonic": 0.5}, "neuron model")
+    neuron: Part = part(NEURONS, {"name": "saturating_if", "gain": 0.2}, "neuron model")
     graded: bool = setting(
         False, "whether what membranes have gained counts as a part of a spike, for values finer than spikes can tell"
     )
@@ -110,6 +110,8 @@ class Common(NamedTuple):
     weight_std: float
     weight_bound: float
     generator: torch.Generator
+    critic_tonic: float
+    """Drive of critics without input."""
 
 
 class InitialWeights(NamedTuple):
@@ -198,7 +200,7 @@ def _layer(
     config: LayerConfig, common: Common, section: str, pre: Shape, own: Shape, recurrent: Part | None = None
 ) -> Layer:
     hidden = isinstance(config, HiddenConfig)
-    neurons = _neurons(config.neuron, common, f"{section}.neuron", own, hidden=hidden)
+    neurons = _neurons(config, common, f"{section}.neuron", own)
     rules = [_rule(config.rule, common, f"{section}.rule", neurons, hidden=hidden) for _ in range(2)]
     connection = _connection(config.connection, common, f"{section}.connection", pre, own)
     _require_learnable(config.rule, rules[0], connection, neurons, section, pre)
@@ -243,13 +245,15 @@ def _feedback(rule: EProp, common: Common, shape: Shape, actions: int) -> ErrorF
     )
 
 
-def _neurons(part: Part, common: Common, section: str, shape: Shape, *, hidden: bool) -> AnyNeuron:
-    usual = {"tau_mem": common.tau, "tau_syn": common.tau}
+def _neurons(config: LayerConfig, common: Common, section: str, shape: Shape) -> AnyNeuron:
+    part, usual = config.neuron, {"tau_mem": common.tau, "tau_syn": common.tau}
+    if isinstance(config, CriticConfig):
+        usual["tonic"] = common.critic_tonic
     usual["decay_input"] = False  # as in the default actor's membrane, for which the usual weights are made
     part = _with_usual(NEURONS.find(part.name, section), part, usual)
     size: int | Shape = shape[0] if len(shape) == 1 else shape
     neurons = build(NEURONS, part, section, shape=size, dt=common.dt, generator=common.generator)
-    if not hidden and not neurons.FIRES:
+    if not isinstance(config, HiddenConfig) and not neurons.FIRES:
         raise ConfigError(f"{section}={part.name}: must be a model that fires, its spikes are counted")
     return neurons
 

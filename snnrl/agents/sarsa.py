@@ -60,8 +60,9 @@ class SarsaConfig(RSTDPConfig):
     )
     exploration_bonus: float = setting(0.0, "must be 0: epsilon is the share of exploration", at_least=0, at_most=0)
     exploration_end_factor: float | None = setting(
-        0.0, "what epsilon is multiplied by at the end; it falls linearly", at_least=0, at_most=1
+        0.3, "what epsilon is multiplied by at the end; it falls linearly", at_least=0, at_most=1
     )
+    gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)
     trace_lambda: float = setting(0.9, "decay of eligibility beyond the discount", at_least=0, at_most=1)
     actor_lr: float = setting(4e-3, "learning rate of advantages, and of hidden layers", at_least=0)
     critic_lr: float = setting(2e-3, "learning rate of the value of the state", at_least=0)

@@ -51,6 +51,7 @@ def to_nir(
     """
     settings = network.settings
     require(settings.coding == "direct", "coding", settings.coding, "direct to be exported")
+    require(settings.norm == "none", "norm", settings.norm, "none to be exported")
     require(settings.readout in ("rate", "count"), "readout", settings.readout, "rate or count to be exported")
     require(resistance in ("scaled", "unit"), "resistance", resistance, "scaled or unit")
     dt = positive_dt(dt)

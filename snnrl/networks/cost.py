@@ -20,7 +20,7 @@ class LayerCost(NamedTuple):
     macs: int
     """Multiplications of a network without spikes and of the same shape."""
     steady_macs: float
-    """Multiplications of a constant input current, made once."""
+    """Multiplications of a constant input current, made once, and of normalised currents."""
     synaptic_operations: float
     """Additions of a weight, one for each synapse that a spike reaches."""
     updates: int
@@ -44,7 +44,7 @@ class Cost(NamedTuple):
 
     @property
     def steady_macs(self) -> float:
-        """Multiplications of the constant input current."""
+        """Multiplications of the constant input current, and of normalised currents."""
         return sum(layer.steady_macs for layer in self.layers)
 
     @property
@@ -94,11 +94,12 @@ def layer_costs(network: LayeredNetwork, x: Tensor) -> list[LayerCost]:
         reach = fan_out(synapses, x.shape[1:] if arriving is None else arriving.shape[2:])
         macs = int(reach.sum())
         neurons = layer.neurons.size
+        normalised = 2.0 * neurons * (1 if arriving is None else steps) if layer.norm is not None else 0.0
         if arriving is None:
-            costs.append(LayerCost(neurons, macs, float(macs), 0.0, steps * neurons, _per_input(spikes)))
+            costs.append(LayerCost(neurons, macs, macs + normalised, 0.0, steps * neurons, _per_input(spikes)))
         else:
             operations = float((arriving.sum(0).mean(0) * reach.to(arriving)).sum())
-            costs.append(LayerCost(neurons, macs, 0.0, operations, steps * neurons, _per_input(spikes)))
+            costs.append(LayerCost(neurons, macs, normalised, operations, steps * neurons, _per_input(spikes)))
         arriving = spikes
     return costs
 

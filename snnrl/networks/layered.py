@@ -16,6 +16,7 @@ from snnrl.kernels import LIFWindow
 from snnrl.kernels.counting import count_spikes
 from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
+from snnrl.networks.normalisation import NORMS, normalisation
 from snnrl.neurons import IF, LIF, AdaptiveLIF, AnyNeuron, CurrentLIF
 from snnrl.settings import accepted, require_whole, setting
 from snnrl.state import State
@@ -25,6 +26,9 @@ from snnrl.types import Setting, Settings
 
 NEURONS: Mapping[str, type[AnyNeuron]] = {"lif": LIF, "if": IF, "adaptive_lif": AdaptiveLIF, "current_lif": CurrentLIF}
 """Neuron models by name."""
+
+READOUTS = ("count", "rate", "leaky", "potential")
+"""What can be read of the last layer."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,11 @@ class LayerSettings:
         "direct: a constant input current; population: cells with Gaussian receptive fields spike in its place",
     )
     cells: int = setting(10, "cells of each dimension of the input, with coding=population")
-    readout: Literal["count", "rate", "leaky"] = setting(
-        "rate", "count of the last layer's spikes, rate over the steps, or leaky: weighed as a leaky integrator does"
+    norm: str = setting("none", "normalisation of the currents of each layer: none or layer")
+    readout: Literal["count", "rate", "leaky", "potential"] = setting(
+        "rate",
+        "count of the last layer's spikes, rate over the steps, leaky: weighed as a leaky integrator does, or "
+        "potential: the count, and as a fraction of a spike what is left of the potential",
     )
     tau_readout: float = setting(4.0, "time constant of that integrator in ms")
 
@@ -72,7 +79,8 @@ class LayerSettings:
         make_surrogate(self.surrogate)
         require(self.reset in ("soft", "hard"), "reset", self.reset, "soft or hard")
         require(self.coding in ("direct", "population"), "coding", self.coding, "direct or population")
-        require(self.readout in ("count", "rate", "leaky"), "readout", self.readout, "count, rate or leaky")
+        require(self.norm in NORMS, "norm", self.norm, " or ".join(NORMS))
+        require(self.readout in READOUTS, "readout", self.readout, ", ".join(READOUTS[:-1]) + f" or {READOUTS[-1]}")
         for name in ("tau_mem", "tau_readout"):
             decay_factor(getattr(self, name), setting=name)
         require(0 <= self.initial_potential < 1, "initial_potential", self.initial_potential, "in [0, 1)")
@@ -116,6 +124,7 @@ class SpikingLayer(nn.Module):
         self.synapses: nn.Module = synapses
         self.neurons: AnyNeuron = neurons
         self.settings = settings
+        self.norm = normalisation(settings.norm, neurons)
 
     def trains(self, current: Tensor) -> Tensor:
         """Spikes ``[time, batch, *shape]``.
@@ -162,8 +171,24 @@ class SpikingLayer(nn.Module):
                 return counted.view(current.shape[1:])
         return self.trains(current).sum(0)
 
+    def counts_and_rest(self, current: Tensor) -> Tensor:
+        """Spikes of the whole window, and what is left of the potential as a fraction of a spike ``[batch, *shape]``.
+
+        Of an integrate-and-fire neuron with soft reset they are the sum of its input in units of the threshold, from 0
+        up to one spike more than there are steps: the rate of a longer window, without the window. ``current`` is as
+        for :meth:`trains`.
+        """
+        steps, shape = self.settings.sim_steps, current.shape[1:]
+        neurons: Any = self.neurons  # with a resting potential, and a threshold
+        spikes, state = neurons.scan(current.expand(steps, *shape), self._rest(shape[0]))
+        left = (state.v - neurons.v_rest) / (neurons.value("v_threshold") - neurons.v_rest)
+        counted: Tensor = spikes.sum(0) + left.clamp(0, 1)
+        return counted
+
     def gives_new_memory(self) -> bool:
-        """Whether the synapses' currents are nobody else's, their arguments' and their own way back's included."""
+        """Whether the currents are nobody else's, their arguments' and their own way back's included."""
+        if self.norm is not None:
+            return True
         synapses = self._modules["synapses"]
         return isinstance(synapses[-1] if isinstance(synapses, nn.Sequential) else synapses, (nn.Linear, nn.Conv2d))
 
@@ -186,7 +211,8 @@ class LayeredNetwork(nn.Module):
     The first synapses see the input as a constant current (direct coding; Rueckauer et al. 2017, Front. Neurosci.
     11:682), so their product is made once. What follows the network is linear, so that a readout which integrates
     without spiking is the same as a linear layer on the features given here: spikes (``count``), their mean over the
-    steps (``rate``), or spikes weighted by how much of them a leaky membrane would still hold at the end (``leaky``).
+    steps (``rate``), spikes weighted by how much of them a leaky membrane would still hold at the end (``leaky``), or
+    spikes and what is left of the potential as a fraction of one (``potential``).
 
     Args:
         synapses: of each layer, the input's first.
@@ -304,6 +330,8 @@ class LayeredNetwork(nn.Module):
                 current = current.expand(self.settings.sim_steps, *current.shape[1:])
             arriving, steady = layer.trains(current), False
         current = self._current(last, arriving, steady)
+        if self.settings.readout == "potential":
+            return last.counts_and_rest(current).flatten(1)
         if self.settings.readout != "leaky":
             again = partial(self._current, last, arriving, steady) if last.gives_new_memory() else None
             counts = last.counts(current, again).flatten(1)
@@ -333,6 +361,11 @@ class LayeredNetwork(nn.Module):
         """
         if steady:
             constant: Tensor = layer.synapses(arriving)
-            return constant.unsqueeze(0)
-        current: Tensor = layer.synapses(arriving.flatten(0, 1))
-        return current.view(*arriving.shape[:2], *current.shape[1:])
+            current = constant.unsqueeze(0)
+        else:
+            varying: Tensor = layer.synapses(arriving.flatten(0, 1))
+            current = varying.view(*arriving.shape[:2], *varying.shape[1:])
+        norm = layer.norm
+        if norm is not None:
+            current = norm(current)
+        return current

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 
 from torch import Tensor
@@ -90,7 +90,7 @@ class Network(Structure):
         given = read_inputs(self, inputs, time, clamp or {}, unclamp or {}, inject or {})
         third = read_modulator(modulator, given, self.device())
         state = self.init_state(given.batch) if state is None else state
-        for leaf in leaves(state):
+        for leaf in self._by_row(state):
             require(len(leaf) == given.batch, "state", f"{len(leaf)} rows", f"of {given.batch} rows, as the inputs are")
         wanted = dict.fromkeys(self.neurons, ("spikes",)) if record is None else record
         recorder = Recorder(wanted, record_every, record_limit)
@@ -112,6 +112,13 @@ class Network(Structure):
                 part.learn(ThirdFactor(None if third is None else third[steps]))
             state = part.state()
         return recorder.stacked(), compact(state)
+
+    def _by_row(self, state: NetworkState) -> Iterator[Tensor]:
+        """The tensors of a state that have a row for each of the batch."""
+        yield from leaves((state.neurons, state.arriving))
+        for edge, own in zip(self.plastic(), state.rules, strict=True):
+            if not self.rule(edge).shares_state:
+                yield from leaves(own)
 
     def _check(self, recorder: Recorder, given: NetworkInput, state: NetworkState) -> None:
         weights = {edge.key: self.connection(edge).weight for edge in self.edges if self.has_weights(edge)}

@@ -15,6 +15,8 @@ from snnrl.settings import register
 from snnrl.traces import decay_trace
 from snnrl.types import Setting
 
+_CERTAIN = 80.0
+"""Exponent from which on a spike is certain; beyond it the rate of escape would be infinite, and its gradient none."""
 _LIMITS = {
     "v_threshold": POTENTIAL,
     "eta_reset": at_least(0),
@@ -103,7 +105,11 @@ class SRM0(SpikingNeuron[SRM0State]):
 
     def _expected(self, v: Tensor) -> Tensor:
         """Expected number of escapes in one step at potential ``v``."""
-        return self.rate_threshold * self.dt * torch.exp((v - self.value("v_threshold")) / self.width)
+        return (
+            self.rate_threshold
+            * self.dt
+            * torch.exp(((v - self.value("v_threshold")) / self.width).clamp_max(_CERTAIN))
+        )
 
     def firing_probability(self, v: Tensor) -> Tensor:
         """Probability of a spike in one step at potential ``v``, same shape."""

@@ -74,6 +74,7 @@ class Rule(FixedSettings, KnownSettings, nn.Module, ABC, Generic[S]):
         uses_score: whether ``post`` is the score of stochastic neurons in place of their spikes.
         uses_excess: whether ``post`` is how far the neurons were above threshold in place of their spikes, as
             :meth:`~snnrl.neurons.lif.LeakyMembrane.above_threshold` says.
+        shares_state: whether its state is one for all rows of the batch together.
         dt: simulation step in ms for which its constants were made.
     """
 
@@ -83,6 +84,7 @@ class Rule(FixedSettings, KnownSettings, nn.Module, ABC, Generic[S]):
     uses_modulator: ClassVar[bool] = False
     uses_score: ClassVar[bool] = False
     uses_excess: ClassVar[bool] = False
+    shares_state: ClassVar[bool] = False
 
     def __call__(
         self,

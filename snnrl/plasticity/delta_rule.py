@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -40,6 +40,8 @@ class DeltaRule(Rule[DeltaRuleState]):
     Raises:
         ConfigError: a setting out of range.
     """
+
+    shares_state: ClassVar[bool] = True
 
     def __init__(self, *, learning_rate: float = 0.1, momentum: float = 0.9, dt: float = 1.0) -> None:
         super().__init__()

@@ -213,6 +213,7 @@ class WandbLogger:
             "resume": "allow" if resume_id else None,
             "reinit": "create_new",
             **_not_set({"dir": str(run_dir), "project": project, "name": name}),
+            "group": os.environ.get("WANDB_RUN_GROUP", os.environ.get("WANDB_GROUP")),
             **{key: value for key, value in (chosen or {}).items() if value},
             "settings": wandb.Settings(**_not_set({**_WANDB_SETTINGS, "finish_timeout": _WANDB_FINISH_SECONDS})),
         }

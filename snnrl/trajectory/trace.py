@@ -12,7 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from snnrl.errors import ConfigError
+from snnrl.errors import ConfigError, one_line
+from snnrl.settings import read
 from snnrl.textfiles import not_there, replacing
 from snnrl.trajectory.moment import About
 from snnrl.types import Array, Saved
@@ -21,6 +22,10 @@ VERSION = 1
 """Of the files."""
 _WHOLE = ("frames", "preferences", "values", "td_errors", "rewards", "episode_starts", "terminated", "truncated")
 _MANY = ("potentials", "weights_before", "weights_after")
+
+
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError, EOFError, BadZipFile, ConfigError)
+"""How a file fails that is none of ours, or is not whole."""
 
 
 @dataclass(frozen=True)
@@ -160,9 +165,14 @@ class Trace:
             raise ConfigError(f"path={file}: {not_there(file, 'file')}")
         try:
             with np.load(file, allow_pickle=False) as saved:
-                return cls._from(saved, json.loads(str(saved["header"])))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+                trace = cls._from(saved, json.loads(str(saved["header"])))
+        except _DAMAGED as error:
             raise ConfigError(f"path={file}: must be a file that Trace.save wrote; it is damaged or another") from error
+        except MemoryError as error:
+            raise ConfigError(f"path={file}: does not fit into memory; {one_line(error)}") from error
+        if not _is_whole(trace):
+            raise ConfigError(f"path={file}: must be a file that Trace.save wrote; its arrays do not go together")
+        return trace
 
     @classmethod
     def _from(cls, saved: Mapping[str, Array], header: Saved) -> Self:
@@ -174,8 +184,8 @@ class Trace:
             return {name.removeprefix(f"{kind}."): saved[name] for name in saved if name.startswith(f"{kind}.")}
 
         known = {each.name for each in fields(About)}
-        about = About(**{name: value for name, value in header["about"].items() if name in known})
-        spikes = {name: Packed(saved[f"spikes.{name}"], count) for name, count in header["neurons"].items()}
+        about = read(About, {name: value for name, value in dict(header["about"]).items() if name in known}, "about")
+        spikes = {name: Packed(saved[f"spikes.{name}"], int(count)) for name, count in dict(header["neurons"]).items()}
         return cls(
             about=about,
             frames=saved.get("frames"),
@@ -194,3 +204,24 @@ class Trace:
             weights_after=many("weights_after"),
             cut=bool(header["cut"]),
         )
+
+
+def _is_whole(trace: Trace) -> bool:
+    """Whether all arrays have a row for each decision, and the types and shapes of a recording."""
+    flags = (trace.episode_starts, trace.terminated, trace.truncated)
+    numbers = (trace.values, trace.td_errors, trace.rewards)
+    preferences = [] if trace.preferences is None else [trace.preferences]
+    bits = [packed.bits for packed in trace.spikes.packed.values()]
+    drawn = [] if trace.frames is None else [trace.frames]
+    rows = (*flags, *numbers, *preferences, *bits, *drawn, *trace.observation_parts, *trace.action_parts)
+    return (
+        all(each.dtype == np.bool_ and each.ndim == 1 for each in flags)
+        and all(each.dtype == np.float64 and each.ndim == 1 for each in numbers)
+        and all(each.dtype == np.float32 and each.ndim == 2 for each in preferences)
+        and all(each.dtype == np.float32 and each.ndim == 3 for each in trace.potentials.values())
+        and all(each.dtype == np.uint8 and each.ndim == 4 and each.shape[3] == 3 for each in drawn)
+        and all(each.dtype == np.uint8 and each.ndim == 3 for each in bits)
+        and all(-(-packed.neurons // 8) == packed.bits.shape[2] for packed in trace.spikes.packed.values())
+        and all(each.dtype.kind in "biuf" for each in (*trace.observation_parts, *trace.action_parts))
+        and len({len(each) for each in (*rows, *trace.potentials.values()) if each.ndim} | {len(trace.rewards)}) == 1
+    )

@@ -70,6 +70,10 @@ class Watching:
                 self._credit -= time.perf_counter() - now
         return True
 
+    def resume(self) -> None:
+        """What has passed since the last step was not spent on training, so none of it is for those who look."""
+        self._then = time.perf_counter()
+
     def on_training_end(self) -> None:
         self.server.stop()
         if self._player is not None:

@@ -86,7 +86,7 @@ def test_a_layer_with_a_critic_of_its_own_learns_from_that_critics_error() -> No
         feedback = told_of([1.0, -0.5])
         if last is None:
             continue
-        error = torch.tensor([1.0, -0.5]) + agent.config.gamma * now.own_values["hidden_1"]
+        error = torch.tensor([1.0, -0.5]) + agent.suited.gamma * now.own_values["hidden_1"]
         error = error - last.own_values["hidden_1"]
         for name in ("hidden_1", "hidden_1_critic"):
             torch.testing.assert_close(told[name].modulator, error.unsqueeze(0))

@@ -57,9 +57,9 @@ def test_elsewhere_nothing_is_new(observations: spaces.Space[Any], settings: dic
 
 def test_settings_that_are_given_count_before_the_usual_ones() -> None:
     assert agent().suited == TABLES
-    given = agent(trace_lambda=0.5, entropy_coef=0.0, exploration_bonus=1.0, exploration_end_factor=0.5).suited
-    assert given == (0.5, 0.0, 1.0, 0.5)
-    assert agent(VECTOR, trace_lambda=0.5).suited == VECTORS._replace(trace_lambda=0.5)
+    given = {"gamma": 0.9, "trace_lambda": 0.5, "entropy_coef": 0.0, "exploration_bonus": 1.0}
+    assert agent(**given).suited == TABLES._replace(**given)
+    assert agent(VECTOR, gamma=0.9, trace_lambda=0.5).suited == VECTORS._replace(gamma=0.9, trace_lambda=0.5)
 
 
 def test_each_action_is_tried_before_any_is_tried_again() -> None:

@@ -142,7 +142,8 @@ def test_values_resolve_less_than_a_spike() -> None:
 
 
 def test_epsilon_is_the_share_of_decisions_that_are_drawn_and_kept_for_a_while() -> None:
-    agent = make(value_range=(-1.0, 1.0), epsilon=0.4, exploration_steps=10, plasticity=False, temperature=1e-4)
+    lengths = {"exploration_steps": 10, "longest_exploration": None}
+    agent = make(value_range=(-1.0, 1.0), epsilon=0.4, plasticity=False, temperature=1e-4, **lengths)
     torch.nn.init.constant_(to(agent, "actor").weight[:4], 1.0)
     observation = seen(agent.observation_space, 1, 1).repeat(200, 0)
     state, feedback, drawn = agent.begin(200), begins(200), []
@@ -154,6 +155,21 @@ def test_epsilon_is_the_share_of_decisions_that_are_drawn_and_kept_for_a_while()
     assert others.mean() == pytest.approx(0.4 * 2 / 3, abs=0.04)
     again = others[1:][others[:-1]].mean()
     assert again == pytest.approx(0.9 + 0.1 * 0.4 * 2 / 3, abs=0.04)
+
+
+def test_exploration_lasts_longer_from_one_environment_to_the_next() -> None:
+    lengths = {"exploration_steps": 2, "longest_exploration": 200}
+    agent = make(value_range=(-1.0, 1.0), epsilon=1.0, plasticity=False, **lengths)
+    observation = seen(agent.observation_space, 1, 1).repeat(60, 0)
+    state, feedback, actions = agent.begin(60), begins(60), []
+    for _ in range(100):
+        action, state, _ = step(agent, observation, feedback, state)
+        feedback = told([0.0] * 60)
+        actions.append(action)
+    changes = (np.diff(np.stack(actions), axis=0) != 0).mean(0) * 3 / 2
+    assert changes[:10].mean() == pytest.approx(0.38, abs=0.08)
+    assert changes[25:35].mean() == pytest.approx(0.05, abs=0.03)
+    assert changes[-10:].mean() < 0.02
 
 
 def test_the_best_action_is_that_of_the_highest_value() -> None:

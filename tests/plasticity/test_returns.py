@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snnrl.errors import ConfigError
-from snnrl.plasticity import ReturnScale
+from snnrl.plasticity import ReturnScale, RewardLimit
 
 
 def told(scale: ReturnScale, rewards: Sequence[Sequence[float]], ends: Sequence[int] = ()) -> list[Tensor]:
@@ -66,3 +66,27 @@ def test_before_there_was_any_reward_the_range_is_wide() -> None:
 def test_settings_out_of_range_are_errors(name: str, settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=f"^{name}="):
         ReturnScale(**settings)  # type: ignore[arg-type]
+
+
+def test_a_rare_large_reward_counts_as_a_few_usual_ones() -> None:
+    limit = RewardLimit(3.0)
+    for _ in range(20):
+        limit(torch.tensor([10.0, 0.0, -10.0, 0.0]))
+    found = limit(torch.tensor([10.0, 500.0, -500.0, 0.0]))
+    assert limit.usual.item() == pytest.approx((40 * 10.0 + 10.0 + 500.0 + 500.0) / 43)
+    assert found.tolist() == pytest.approx([10.0, 3 * limit.usual.item(), -3 * limit.usual.item(), 0.0])
+
+
+@pytest.mark.parametrize("factor", [1000.0, 0.001])
+def test_the_limit_of_rewards_does_not_depend_on_their_unit(factor: float) -> None:
+    rewards = torch.randn(50, 4, generator=torch.Generator().manual_seed(1)) ** 3
+    one, other = RewardLimit(2.0, horizon=20), RewardLimit(2.0, horizon=20)
+    found = torch.stack([one(reward) for reward in rewards])
+    torch.testing.assert_close(torch.stack([other(factor * reward) for reward in rewards]), factor * found)
+    assert bool((found.abs() < rewards.abs()).any())
+
+
+def test_without_rewards_the_limit_is_never_missed() -> None:
+    limit = RewardLimit(3.0)
+    assert limit(torch.zeros(4)).tolist() == [0.0] * 4
+    assert limit(torch.tensor([0.0, 7.0])).tolist() == [0.0, 7.0]

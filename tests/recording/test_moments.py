@@ -101,7 +101,7 @@ def test_every_population_is_there_in_every_step(name: str) -> None:
 def test_the_value_and_its_error_are_of_the_same_decision() -> None:
     agent = made("CartPole")
     seen = looked_at(agent, 40, deterministic=False)
-    gamma = agent.config.gamma
+    gamma = agent.suited.gamma
     for now, then in pairwise(seen):
         following = 0.0 if now.terminated else then.value
         failure = agent.made_for().env.reward.failure

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +115,50 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
         other.write_bytes(content)
         with pytest.raises(ConfigError, match="must be a file that"):
             Trace.load(other)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
+    path = snnrl.make_agent("CartPole").record(steps=6).save(tmp_path_factory.mktemp("kept") / "a")
+    with np.load(path) as saved:
+        return {name: saved[name] for name in saved}
+
+
+def _header(kept: dict[str, Array], **changes: object) -> Array:
+    return np.array(json.dumps({**json.loads(str(kept["header"])), **changes}))
+
+
+CHANGES: dict[str, Callable[[dict[str, Array]], dict[str, Array]]] = {
+    "about is a list": lambda kept: {"header": _header(kept, about=[1])},
+    "about has wrong types": lambda kept: {"header": _header(kept, about={"choices": 7})},
+    "no numbers of neurons": lambda kept: {"header": _header(kept, neurons=None)},
+    "more neurons than bits": lambda kept: {"header": _header(kept, neurons={"input": 10**12})},
+    "fewer than none": lambda kept: {"header": _header(kept, neurons={"actor": -5})},
+    "fewer rewards": lambda _: {"rewards": np.zeros(3)},
+    "one reward": lambda _: {"rewards": np.array(3.0)},
+    "values in words": lambda _: {"values": np.array(["x"] * 6)},
+    "flat frames": lambda _: {"frames": np.zeros((6, 4), np.uint8)},
+    "spikes of another type": lambda _: {"spikes.actor": np.zeros((6, 20, 4))},
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_recording_whose_parts_do_not_go_together_is_refused(
+    case: str, kept: dict[str, Array], tmp_path: Path
+) -> None:
+    (tmp_path / "a.npz").write_bytes(_archive(**{**kept, **CHANGES[case](kept)}))
+    with pytest.raises(ConfigError, match=r"must be a file that Trace\.save wrote"):
+        Trace.load(tmp_path / "a.npz")
+
+
+def test_a_recording_that_is_larger_than_memory_is_refused(kept: dict[str, Array], tmp_path: Path) -> None:
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<f8", "fortran_order": False, "shape": (10**13,)})
+    (tmp_path / "a.npz").write_bytes(_archive(**{name: kept[name] for name in kept if name != "rewards"}))
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("rewards.npy", head.getvalue())
+    with pytest.raises(ConfigError, match="does not fit into memory"):
+        Trace.load(tmp_path / "a.npz")
 
 
 def _archive(**parts: Array) -> bytes:

@@ -175,12 +175,12 @@ def test_its_own_environment_variables_are_obeyed(tmp_path: Path) -> None:
     assert resumed.stdout == "abcd1234\n", "the run that goes on is the one that was begun"
 
 
-def test_without_them_project_and_name_are_the_runs_own(tmp_path: Path) -> None:
-    done = run(tmp_path, OPEN + CLOSE, WANDB_MODE="offline")
+def test_without_them_project_and_name_are_the_runs_own_and_a_group_has_a_short_name_too(tmp_path: Path) -> None:
+    done = run(tmp_path, OPEN + CLOSE, WANDB_MODE="offline", WANDB_GROUP="a group")
     (written,) = [
         record.run for record in records(synced_folder(done.stderr.splitlines()[-1])) if record.HasField("run")
     ]
-    assert (written.project, written.display_name) == ("snnrl", "a name")
+    assert (written.project, written.display_name, written.run_group) == ("snnrl", "a name", "a group")
 
 
 def test_wrong_wandb_settings_are_a_config_error(tmp_path: Path) -> None:

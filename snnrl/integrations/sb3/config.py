@@ -28,6 +28,7 @@ CONVERTED: Mapping[str, object] = {
     "initial_potential": 0.5,
     "tonic": 0.0,
     "coding": "direct",
+    "norm": "none",
     "readout": "rate",
     "critic": "ann",
     "action_cells": 0,

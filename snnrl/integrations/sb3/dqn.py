@@ -9,6 +9,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 
 from snnrl.integrations.sb3.agent import Policies
+from snnrl.integrations.sb3.double_dqn import DoubleDQN
 from snnrl.integrations.sb3.off_policy import OffPolicyAgent, OffPolicyConfig
 from snnrl.integrations.sb3.policies import (
     ActingPath,
@@ -87,6 +88,9 @@ class DQNConfig(OffPolicyConfig):
     tau: float = 1.0
     train_freq: int = 4
     target_update_interval: int = setting(10_000, "steps between two updates of the target network", at_least=1)
+    double_q: bool = setting(
+        False, "whether the network itself chooses the next action whose value its slow copy gives (double DQN)"
+    )
     exploration_fraction: float = setting(
         0.1, "part of the run in which the share of random actions falls from 1", above=0, at_most=1
     )
@@ -94,11 +98,14 @@ class DQNConfig(OffPolicyConfig):
 
 
 @register("dqn")
-class DQNAgent(OffPolicyAgent[DQN, DQNConfig]):
+class DQNAgent(OffPolicyAgent[DoubleDQN, DQNConfig]):
     """An agent that DQN trains."""
 
     Config = DQNConfig
-    ALGORITHM = DQN
+    ALGORITHM = DoubleDQN
     POLICIES = Policies(SpikingDQNPolicy, SpikingDQNCnnPolicy, SpikingDQNMultiInputPolicy)
     ACTIONS = "discrete"
     COUNTERS = (*OffPolicyAgent.COUNTERS, "_n_calls", "exploration_rate")
+
+
+DQN.policy_aliases = DoubleDQN.policy_aliases  # SB3's own knows the spiking policies by their names too
