@@ -12,6 +12,7 @@ from snnrl.runs.executors.base import Executor
 from snnrl.runs.work import Outcome, State
 from snnrl.search.trials import Held, Trials
 from snnrl.settings import Settings
+from snnrl.training.folder import IN_USE
 
 EVALUATIONS = 1.0
 """Seconds between two looks at the evaluations of trials under way."""
@@ -95,11 +96,12 @@ class Search:
     def _ended(self, outcome: Outcome) -> None:
         held = next(held for held in self._held if outcome.run in held.under_way)
         held.under_way.remove(outcome.run)
-        if outcome.state is State.FAILED and not held.pruned:
+        in_use = bool(outcome.lines) and IN_USE in outcome.lines[-1]  # by a process that outlived the one that had it
+        if outcome.state is State.FAILED and not in_use and not held.pruned:
             held.failure = outcome.lines if held.failure is None else held.failure
             self._cancel(held)
-        elif outcome.state is State.STOPPED and not held.pruned and held.failure is None:
-            held.waiting.append(outcome.run)  # stopped by somebody else, saved
+        elif outcome.state is not State.FINISHED and not held.pruned and held.failure is None:
+            held.waiting.append(outcome.run)  # it goes on, also where somebody else stopped it
 
     def _look(self) -> None:
         for held in self._held:

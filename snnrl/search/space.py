@@ -49,10 +49,12 @@ class Float(Range):
     low: float = setting(help="the lowest value")
     high: float = setting(help="the highest value")
     log: bool = setting(False, "whether factors count rather than differences")
+    start: float | None = setting(None, "what the first trial takes where the recipe has null")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_bounds(self, self.low, self.high, self.log)
+        self.require(self.start is None or self.low <= self.start <= self.high, "start", "between low and high")
 
     def suggest(self, trial: Trial, name: str) -> float:
         return trial.suggest_float(name, self.low, self.high, log=self.log)
@@ -61,6 +63,7 @@ class Float(Range):
         return self.low, self.high
 
     def stored(self, value: Setting) -> Setting:
+        value = self.start if value is None else value
         return float(value) if is_number(value) and self.low <= value <= self.high else None
 
 
