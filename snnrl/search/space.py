@@ -14,6 +14,7 @@ from snnrl.errors import ConfigError, did_you_mean, require, shown
 from snnrl.recipes import GROUPS, chosen_recipes, compose_run, recipe_folders
 from snnrl.settings import Settings, is_number, is_whole, read, setting
 from snnrl.textfiles import read_yaml
+from snnrl.tuning import is_part
 from snnrl.types import Setting
 from snnrl.words import as_words, split
 
@@ -181,16 +182,25 @@ class Space:
             for place in range(max(map(len, ends.values())))
         ]
         try:
-            for values in together:
-                check_values(compose_run([*words, *as_words(values)]))
+            composed = [compose_run([*words, *as_words(values)]) for values in together]
+            for settings in composed:
+                check_values(settings)
+            alone = [name for name in ends if is_part(composed[0], name)]
         except ConfigError:  # a setting that is wrong, or two ends that do not go together, as trials may find out
-            for name, several in ends.items():
-                for value in several:
-                    self._check_value(words, name, value)
+            alone = list(ends)
+        for name in alone:
+            for value in ends[name]:
+                self._check_value(words, name, value)
 
     def _check_value(self, words: Sequence[str], name: str, value: Setting) -> None:
+        """Raise unless a setting takes a value; what only a part's class knows is found out by making it."""
         try:
-            check_values(compose_run([*words, *as_words({name: value})]))
+            settings = compose_run([*words, *as_words({name: value})])
+            check_values(settings)
+            if is_part(settings, name):
+                from snnrl.loading import task_of
+
+                task_of({**settings, "progress": "none", "run_dir": None}).close()
         except ConfigError as error:
             raise ConfigError(f"space={self.name}: {error}") from error
 
