@@ -67,6 +67,8 @@ KNOWN = list(commands())
         ("/venv/bin/snnrl-evaluate run=trained/Pong che", ["checkpoint="]),
         ("snnrl-train env.id=CartPole-v", ["env.id=CartPole-v0", "env.id=CartPole-v1"]),
         ("snnrl-compare agai", ["against="]),
+        ("snnrl-tune env=CartPole agent=pp", ["agent=ppo", "agent=ppo_ann"]),
+        ("snnrl-tune env=CartPole pruner=m", ["pruner=median"]),
         ("snnrl-train env=Nowhere x", []),
         ("snnrl nothing x", []),
     ],

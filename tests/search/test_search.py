@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -152,7 +153,41 @@ def test_two_processes_share_a_study_and_one_goes_on_where_the_other_is_killed(t
     assert (tmp_path / "found" / "best.yaml").is_file()
 
 
-def test_what_a_process_of_its_own_left_half_drawn_is_drawn_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_a_dying_process_still_has_is_waited_for() -> None:
+    assert main(words("trials=1", kind="Busy")) == 0
+    assert [trial.state for trial in study().get_trials()] == [TrialState.COMPLETE]
+    assert [len(each) for each in times_begun()] == [2, 2]
+
+
+@pytest.mark.slow
+def test_runs_of_a_killed_process_go_on_from_their_checkpoints(tmp_path: Path) -> None:
+    short = [
+        "env_steps=20000",
+        "num_envs=4",
+        "eval.every=2000",
+        "eval.during=2",
+        "eval.episodes=2",
+        "checkpoint.every=400",
+    ]
+    given = [word for word in words("trials=3", "jobs=1", "seeds=1", *short) if not word.startswith("executor=")]
+    command = [sys.executable, "-m", "snnrl.tune", *given]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    first = subprocess.Popen(command, cwd=tmp_path, env=environment)
+    until = time.monotonic() + 250
+    while not list(tmp_path.glob("found/trial-0000/seed=*/checkpoints/step_*.pt")):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    first.kill()
+    first.wait()
+    assert subprocess.run(command, cwd=tmp_path, env=environment, timeout=280).returncode == 0
+    assert [trial.state for trial in study().get_trials()] == [TrialState.COMPLETE] * 3
+    rows = next(Path("found/trial-0000").glob("seed=*/metrics.jsonl")).read_text().splitlines()
+    steps = [json.loads(row)["step"] for row in rows]
+    assert steps == sorted(steps)
+    assert steps[-1] == 20000
+
+
+def test_what_a_process_left_half_drawn_is_drawn_to_its_end() -> None:
     assert main(words("trials=2")) == 0
     study().ask().suggest_float("agent.actor_lr", 0.001, 0.05, log=True)  # and then the process died
     assert main(words("trials=4")) == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from snnrl.runs.executors.base import Executor
 from snnrl.runs.work import Outcome, Run, State
 from snnrl.settings import Settings
+from snnrl.training.folder import IN_USE
 
 EVALUATIONS = 4
 BEST = 0.02
@@ -91,3 +92,12 @@ class Slow(Written):
     """The same, with time to be killed in."""
 
     pause = 0.1
+
+
+class Busy(Written):
+    """The same, where another process has each folder at first."""
+
+    def _step(self, run: Run) -> list[Outcome]:
+        if len(begun(run.folder)) == 1:
+            return [Outcome(run, State.FAILED, (f"error: run_dir={run.folder}: {IN_USE}; must be left to it",))]
+        return super()._step(run)
