@@ -40,6 +40,11 @@ class Options(RunOptions, DeviceSettings, ProgressSettings):
         above=0,
         at_most=100,
     )
+    readout: str = setting(
+        "potential",
+        "how the last layer is read: potential, its spikes and its potential, or rate, its spikes alone",
+        choices=("potential", "rate"),
+    )
     calibrate: bool = setting(True, "shift bias currents so that mean rates are the mean activations")
     samples: int = setting(4096, "observations of its own play from which activations are taken", at_least=1)
     episodes: int = setting(100, "episodes that each is evaluated on", at_least=1)
@@ -91,7 +96,7 @@ def convert_run(words: Sequence[str]) -> int:
     from snnrl.integrations.sb3.conversion import spiking_recipe
 
     require_network(config.agent, "ann", run_dir)
-    recipes = {count: spiking_recipe(config.agent, count) for count in options.step_counts}
+    recipes = {count: spiking_recipe(config.agent, count, options.readout) for count in options.step_counts}
     require(not out.exists(), "out", out, "a new folder")
     require_writable(out, "out")
     leave_cores_to_environments()
@@ -184,7 +189,7 @@ def _result(source: _Source, rows: list[dict[str, float]], options: Options) -> 
         "ann": {**ann, "interval_95": list(bootstrap_interval(returns))},
         "random": source.random,
         "rows": rows,
-        **{key: getattr(options, key) for key in ("percentile", "calibrate", "samples", "episodes")},
+        **{key: getattr(options, key) for key in ("percentile", "readout", "calibrate", "samples", "episodes")},
     }
 
 

@@ -21,6 +21,7 @@ CHANGEABLE = (
     "eval.episodes",
     "eval.during",
     "eval.deterministic",
+    *("video.every", "video.seconds", "video.spikes"),
     "checkpoint.every",
 )
 """Settings that may be given anew when a run is resumed; any other would make it another run."""

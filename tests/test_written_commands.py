@@ -95,7 +95,7 @@ def test_every_other_command_has_the_options_that_are_shown(command: str) -> Non
     known = {name for options in OPTIONS[command] for name in declarations(options)}
     shown = commands(command)
     assert shown
-    if command in ("compare", "sweep"):  # all else is for snnrl.train
+    if command in ("compare", "sweep", "tune"):  # all else is for snnrl.train
         shown = [[word for word in given if word.partition("=")[0] in known] for given in shown]
     assert {word.partition("=")[0] for given in shown for word in given} <= known
 

@@ -61,7 +61,7 @@ class LayerSettings:
     readout: Literal["count", "rate", "leaky", "potential"] = setting(
         "rate",
         "count of the last layer's spikes, rate over the steps, leaky: weighed as a leaky integrator does, or "
-        "potential: the count, and as a fraction of a spike what is left of the potential",
+        "potential: the count, and as a fraction of a spike the change of the potential",
     )
     tau_readout: float = setting(4.0, "time constant of that integrator in ms")
 
@@ -171,19 +171,20 @@ class SpikingLayer(nn.Module):
                 return counted.view(current.shape[1:])
         return self.trains(current).sum(0)
 
-    def counts_and_rest(self, current: Tensor) -> Tensor:
-        """Spikes of the whole window, and what is left of the potential as a fraction of a spike ``[batch, *shape]``.
+    def integrals(self, current: Tensor) -> Tensor:
+        """Spikes of a window and the change of the potential as a fraction of one, 0 at least: ``[batch, *shape]``.
 
-        Of an integrate-and-fire neuron with soft reset they are the sum of its input in units of the threshold, from 0
-        up to one spike more than there are steps: the rate of a longer window, without the window. ``current`` is as
-        for :meth:`trains`.
+        Of an integrate-and-fire neuron with soft reset they are the sum of its input in units of the threshold, which
+        the count alone rounds, and which spikes that came too early do not change. So the gradient is that of the
+        potential, in which a reset has none. ``current`` is as for :meth:`trains`.
         """
         steps, shape = self.settings.sim_steps, current.shape[1:]
         neurons: Any = self.neurons  # with a resting potential, and a threshold
-        spikes, state = neurons.scan(current.expand(steps, *shape), self._rest(shape[0]))
-        left = (state.v - neurons.v_rest) / (neurons.value("v_threshold") - neurons.v_rest)
-        counted: Tensor = spikes.sum(0) + left.clamp(0, 1)
-        return counted
+        before = self._rest(shape[0])
+        spikes, after = neurons.scan(current.expand(steps, *shape), before)
+        rise = (after.v - before[0]) / (neurons.value("v_threshold") - neurons.v_rest)
+        integral: Tensor = (spikes.detach().sum(0) + rise).clamp_min(0)
+        return integral
 
     def gives_new_memory(self) -> bool:
         """Whether the currents are nobody else's, their arguments' and their own way back's included."""
@@ -212,7 +213,8 @@ class LayeredNetwork(nn.Module):
     11:682), so their product is made once. What follows the network is linear, so that a readout which integrates
     without spiking is the same as a linear layer on the features given here: spikes (``count``), their mean over the
     steps (``rate``), spikes weighted by how much of them a leaky membrane would still hold at the end (``leaky``), or
-    spikes and what is left of the potential as a fraction of one (``potential``).
+    spikes and the change of the potential as a fraction of one (``potential``; it follows from the balance of input,
+    spikes and potential in Rueckauer et al.).
 
     Args:
         synapses: of each layer, the input's first.
@@ -331,7 +333,7 @@ class LayeredNetwork(nn.Module):
             arriving, steady = layer.trains(current), False
         current = self._current(last, arriving, steady)
         if self.settings.readout == "potential":
-            return last.counts_and_rest(current).flatten(1)
+            return last.integrals(current).flatten(1)
         if self.settings.readout != "leaky":
             again = partial(self._current, last, arriving, steady) if last.gives_new_memory() else None
             counts = last.counts(current, again).flatten(1)

@@ -27,6 +27,7 @@ NOT_SEARCHED = ("seed", "split", "eval", "run_dir", "resume", "logger", "progres
 """Settings on which the score of a trial depends in another way than by what is learned, or not at all."""
 
 
+@dataclass(frozen=True)
 class Range(Settings):
     """The values that a setting may have."""
 
@@ -152,8 +153,7 @@ class Space:
 
     def as_json(self) -> dict[str, Setting]:
         """The ranges as plain values."""
-        found: dict[str, Setting] = json.loads(json.dumps({name: asdict(each) for name, each in self.ranges.items()}))
-        return found
+        return {name: asdict(each) for name, each in self.ranges.items()}
 
     def without(self, words: Sequence[str]) -> Space:
         """The space but for settings that the words of a command line give.

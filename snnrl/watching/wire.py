@@ -144,7 +144,7 @@ class MomentWriter:
             return {"action": words}
         last = len(choices) // len(numbers) - 1
         low, high = np.ravel(space.low).astype(float), np.ravel(space.high).astype(float)
-        places = np.rint((numbers - low) / (high - low) * last).clip(0, last).astype(int)
+        places = np.rint((numbers - low) / np.maximum(high - low, 1e-12) * last).clip(0, last).astype(int)
         return {"action": words, "taken": places.tolist()}
 
     def _picture(self, frame: NDArray[np.uint8]) -> bytes:

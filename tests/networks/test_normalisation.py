@@ -44,7 +44,7 @@ def by_hand(network: LayeredNetwork, x: Tensor) -> tuple[Tensor, Tensor]:
 def test_features_are_those_of_a_loop_over_steps_and_layers(neuron: str, norm: str, readout: str) -> None:
     network = made(neuron=neuron, norm=norm, readout=readout, sim_steps=6)
     spikes, left = by_hand(network, inputs())
-    expected = spikes.sum(0) + (left.clamp(0, 1) if readout == "potential" else 0)
+    expected = spikes.sum(0) if readout == "count" else (spikes.sum(0) + left).clamp_min(0)
     assert spikes.mean() > 0.02
     torch.testing.assert_close(network(inputs()), expected)
     assert torch.equal(network.spikes(inputs())[-1], spikes)
@@ -89,11 +89,15 @@ def test_behind_a_convolution_each_map_has_one_weight() -> None:
 
 
 def test_count_and_potential_of_integrate_and_fire_neurons_are_the_sum_of_their_input() -> None:
-    """Which the count alone rounds down."""
-    neurons, settings = IF(40, reset="soft", surrogate="atan"), LayerSettings(readout="potential", sim_steps=4)
-    network = LayeredNetwork.of([nn.Identity()], [neurons], settings)
-    current = torch.linspace(-0.5, 1.0, 40).expand(2, -1)
-    torch.testing.assert_close(network(current), 4 * current.clamp_min(0))
+    """Which the count alone rounds, and above one spike a step cuts."""
+    current = torch.linspace(-0.5, 1.5, 40).expand(2, -1).clone().requires_grad_()
+    for start in (0.0, 0.5):
+        neurons = IF(40, reset="soft", surrogate="atan")
+        settings = LayerSettings(readout="potential", sim_steps=4, initial_potential=start)
+        features = LayeredNetwork.of([nn.Identity()], [neurons], settings)(current)
+        torch.testing.assert_close(features, 4 * current.clamp_min(0))
+        (gradient,) = torch.autograd.grad(features.sum(), current)
+        assert torch.equal(gradient, 4.0 * (current > 0))
 
 
 def test_normalisation_is_part_of_what_a_decision_costs() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from snnrl.watching import training
-from snnrl.watching.training import Watching
+from snnrl.watching.training import Budget, Watching
 
 RUN = {"env_steps": 300, "num_envs": 2, "progress": "none", "seed": 3, "eval": {"episodes": 1, "every": 0}}
 OWN = {"ppo": {"agent.n_steps": 50, "agent.batch_size": 50}, "dqn": {"agent.learning_starts": 100}}
@@ -63,6 +65,37 @@ def test_a_run_that_is_watched_learns_the_same(agent: str, monkeypatch: pytest.M
     (alone, _), (watched, kinds) = weights(False, monkeypatch, agent), weights(True, monkeypatch, agent)
     assert {"hello", "state", "moment", "weights", "curves"} <= set(kinds)
     assert all(torch.equal(one, other) for one, other in zip(alone, watched, strict=True))
+
+
+def work(seconds: float) -> None:
+    """Take this much processor time."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+def test_those_who_look_are_given_a_share_of_what_the_training_takes() -> None:
+    budget = Budget()
+    work(0.02)
+    assert budget.earn()
+    work(0.02)
+    budget.spend()
+    work(0.02)
+    assert not budget.earn(), "a fortieth of what has passed was spent many times"
+
+
+@pytest.mark.parametrize("pass_time", [time.sleep, lambda seconds: None])
+def test_time_in_which_nothing_was_trained_is_no_time_for_those_who_look(pass_time: Callable[[float], None]) -> None:
+    budget = Budget()
+    work(0.02)
+    assert budget.earn()
+    work(0.001)
+    budget.spend()
+    pass_time(0.2)
+    assert not budget.earn()
+    work(0.2)
+    budget.skip()
+    assert not budget.earn()
 
 
 @pytest.mark.parametrize("command", [watch.main, replay.main])

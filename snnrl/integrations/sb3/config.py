@@ -29,7 +29,7 @@ CONVERTED: Mapping[str, object] = {
     "tonic": 0.0,
     "coding": "direct",
     "norm": "none",
-    "readout": "rate",
+    "readout": "potential",
     "critic": "ann",
     "action_cells": 0,
 }

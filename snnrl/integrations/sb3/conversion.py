@@ -5,7 +5,8 @@ clipped ReLU (Diehl et al. 2015, IJCNN, "Fast-classifying, high-accuracy spiking
 Front. Neurosci. 11:682). Weights are divided so that a high percentile of each neuron's activations, of each map's
 behind a convolution, is that one spike a step (channel-wise: Kim et al. 2020, AAAI, "Spiking-YOLO"); a start at half a
 threshold turns the rate's rounding down into rounding to the nearest (Bu et al. 2022, ICLR, "Optimal ANN-SNN
-conversion").
+conversion"). The last layer is read by spikes and potential, which together are the sum of its input, whenever its
+spikes came; so what is left of rounding is that of the layers before.
 """
 
 from __future__ import annotations
@@ -26,14 +27,23 @@ from snnrl.integrations.sb3.policies import Weights, spiking_policy, weights_of
 from snnrl.networks.layered import LayeredNetwork
 from snnrl.types import Setting, Settings
 
+CONVERTED_READOUTS = ("potential", "rate")
+"""How the last layer of a converted network is read."""
 
-def spiking_recipe(agent: Settings, sim_steps: int) -> dict[str, Setting]:
+
+def spiking_recipe(agent: Settings, sim_steps: int, readout: str = "potential") -> dict[str, Setting]:
     """The recipe of the agent that the one of ``agent`` becomes.
 
+    Args:
+        agent: the recipe of one that does not spike.
+        sim_steps: simulation steps of a decision.
+        readout: of the last layer: ``potential``, or ``rate``, which needs its spikes alone.
+
     Raises:
-        ConfigError: it spikes already, or its activation is no ReLU.
+        ConfigError: it spikes already, its activation is no ReLU, or another readout.
     """
-    return {**agent, **read_config(agent).converted(), "sim_steps": sim_steps}
+    require(readout in CONVERTED_READOUTS, "readout", readout, " or ".join(CONVERTED_READOUTS))
+    return {**agent, **read_config(agent).converted(), "sim_steps": sim_steps, "readout": readout}
 
 
 @torch.no_grad()
@@ -113,10 +123,10 @@ def _fill(
         calibrate: whether to shift bias currents.
 
     Returns:
-        The activations of the last layer, and what one spike a step of each of its neurons stands for.
+        The activations of the last layer, and what a feature of 1 of each of its neurons stands for.
     """
-    given = x / _along(scale, x)
-    wanted = []
+    given, wanted = x / _along(scale, x), []
+    continuous = network.settings.readout == "potential"
     for before, layer in zip(source, network.spiking_layers(), strict=True):
         if isinstance(before, nn.Linear) and x.dim() > 2:
             scale = scale.repeat_interleave(x[0, 0].numel()) if scale.dim() else scale
@@ -132,13 +142,22 @@ def _fill(
         assert after.bias is not None
         after.bias.copy_(before.bias / highest)
         scale = highest
-        wanted.append((x / _along(highest, x)).clamp_max(1))
+        wanted.append(x / _along(highest, x))
+        if len(wanted) < len(network.layers) or not continuous:
+            wanted[-1].clamp_(max=1)
     if calibrate:
         for number, activity in enumerate(wanted):
             (after,) = weights_of(network.spiking_layers()[number].synapses)
-            off = activity - network.spikes(_flat(given, network))[number].mean(0)
+            off = activity - _rates(network, _flat(given, network), number)
             after.bias += off.mean([axis for axis in range(off.dim()) if axis != 1])  # type: ignore[operator]
-    return x, scale
+    return x, scale / network.settings.sim_steps if continuous else scale
+
+
+def _rates(network: LayeredNetwork, x: Tensor, number: int) -> Tensor:
+    """The rates ``[batch, *shape]`` of a layer, of the last one as they are read."""
+    if number < len(network.layers) - 1 or network.settings.readout == "rate":
+        return network.spikes(x)[number].mean(0)
+    return (network(x) / network.settings.sim_steps).view(len(x), *network.spiking_layers()[number].neurons.shape)
 
 
 def _along(scale: Tensor, like: Tensor) -> Tensor:

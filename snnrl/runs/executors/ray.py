@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -141,7 +142,7 @@ def _knock(address: str | None) -> None:
     """Raise an OSError where nothing listens at an address, which Ray itself finds after minutes."""
     if address == "auto":
         current = Path("/tmp/ray/ray_current_cluster")  # where Ray keeps the address of a cluster of this machine
-        address = os.environ.get("RAY_ADDRESS") or (current.read_text() if current.is_file() else None)
+        address = os.environ.get("RAY_ADDRESS") or (current.read_text(encoding="utf-8") if current.is_file() else None)
     host, colon, port = (address or "").strip().removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=ANSWERS).close()
@@ -167,8 +168,6 @@ def _imported() -> ModuleType:
         ConfigError: it is not installed.
     """
     try:
-        import ray
+        return import_module("ray")
     except ImportError as error:
         raise ConfigError('executor=ray: needs the package ray; pip install "snnrl[ray]" installs it') from error
-    found: ModuleType = ray
-    return found

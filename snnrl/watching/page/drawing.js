@@ -134,12 +134,16 @@ function drawPreferences(canvas, moment, { labels, numbers }) {
     return;
   }
   const each = all.length / numbers;
-  const most = Math.max(...all.map(Math.abs), 1), high = Math.max(...all);
-  const low = moment.taken ? Math.min(0, ...all) : -most, span = Math.max((moment.taken ? high : most) - low, 1e-9);
-  const base = moment.taken && high <= 0 ? low : 0; // where bars begin: at zero, or at the lowest where none is above it
+  const most = Math.max(...all.map(Math.abs)), high = Math.max(...all);
+  let low = Math.min(0, ...all), span = Math.max(high - low, 1e-9), base = 0; // bars begin at zero,
+  if (!moment.taken) [low, span] = [-Math.max(most, 1), 2 * Math.max(most, 1)]; // in the middle where they are no choices,
+  else if (high < 0) { // or, where all are below it, so far below the highest that none of near values looks like nothing
+    span = 1.25 * Math.max(high - low, most / 2);
+    base = low = high - span;
+  }
   pen.textBaseline = "middle";
   if (numbers === 1 && each <= 18) {
-    const left = Math.min(110, width / 3), row = Math.min(height / each, 34), bar = Math.max(row * 0.62, 4);
+    const left = Math.min(110, width / 3), room = width - left - 52, row = Math.min(height / each, 34), bar = Math.max(row * 0.62, 4);
     all.forEach((value, place) => {
       const taken = moment.taken && moment.taken[0] === place, middle = row * (place + 0.5);
       pen.font = font(taken ? 650 : 400, Math.min(12, row));
@@ -147,15 +151,15 @@ function drawPreferences(canvas, moment, { labels, numbers }) {
       pen.fillStyle = taken ? ink : quiet;
       pen.fillText(short((labels[place] ?? String(place)).toLowerCase(), 16), left - 8, middle);
       pen.fillStyle = stripe;
-      pen.fillRect(left, middle - bar / 2, width - left - 40, bar);
+      pen.fillRect(left, middle - bar / 2, room, bar);
       pen.fillStyle = taken ? blue : quiet;
       pen.globalAlpha = taken ? 1 : 0.55;
-      const [from, to] = [base, value].map((each) => left + ((width - left - 40) * (each - low)) / span);
+      const [from, to] = [base, value].map((each) => left + (room * (each - low)) / span);
       pen.fillRect(Math.min(from, to), middle - bar / 2, Math.abs(to - from), bar);
       pen.globalAlpha = 1;
       pen.textAlign = "left";
       pen.fillStyle = taken ? ink : quiet;
-      pen.fillText(brief(value), width - 34, middle);
+      pen.fillText(brief(value), width - 46, middle);
     });
     return;
   }

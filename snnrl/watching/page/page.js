@@ -49,6 +49,7 @@ function greet(message) {
   $("title").textContent = hello.title;
   $("about").textContent = hello.line;
   $("game").setAttribute("aria-label", `${hello.title}, as the agent plays it`);
+  $("unit").textContent = hello.groups.actor ? "spikes per neuron, by action" : "by action";
   raster.name(hello.groups);
   [history, pending, latest] = [[], [], null];
   const games = hello.games || [];
