@@ -70,6 +70,8 @@ KNOWN = list(commands())
         ("snnrl sweep env=CartPole,Acrobot seeds=2 agent.trace_l", ["agent.trace_lambda="]),
         ("snnrl-sweep env=CartPole executor=lo", ["executor=local"]),
         ("snnrl-controls job", ["jobs="]),
+        ("snnrl-tune env=CartPole agent=pp", ["agent=ppo", "agent=ppo_ann"]),
+        ("snnrl-tune env=CartPole pruner=m", ["pruner=median"]),
         ("snnrl-train env=Nowhere x", []),
         ("snnrl nothing x", []),
     ],
