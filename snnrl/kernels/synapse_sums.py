@@ -22,7 +22,7 @@ class _SumContext(Context, Protocol):
 
 
 class _Sum(torch.autograd.Function):
-    """:func:`sum_synapses`, whose first derivative is torch's own and is followed, for a second one, by operations it knows."""
+    """:func:`sum_synapses`; its first derivative is torch's own, which for a second one makes way for plain operations."""
 
     @staticmethod
     def forward(ctx: _SumContext, table: Tensor, weight: Tensor, post: Tensor, pre: Tensor, offsets: Tensor) -> Tensor:
