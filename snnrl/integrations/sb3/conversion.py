@@ -31,8 +31,8 @@ from snnrl.networks.layered import LayeredNetwork
 from snnrl.types import Setting, Settings
 
 _RIDGE = 1e-2
-"""How dear a change of weights is in a calibration, in units of the mean square of what arrives, with as many weights of
-a neuron as there are samples."""
+"""Of a calibration: how dear a change of weights is, in units of the mean square of what arrives, where a neuron has as
+many weights as there are samples."""
 CONVERTED_READOUTS = ("potential", "rate")
 """How the last layer of a converted network is read."""
 
