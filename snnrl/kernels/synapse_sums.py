@@ -22,7 +22,7 @@ class _SumContext(Context, Protocol):
 
 
 class _Sum(torch.autograd.Function):
-    """:func:`sum_synapses`; its first derivative is torch's own, which for a second one makes way for plain operations."""
+    """:func:`sum_synapses`; its first derivative is torch's own, and plain operations where a second is wanted."""
 
     @staticmethod
     def forward(ctx: _SumContext, table: Tensor, weight: Tensor, post: Tensor, pre: Tensor, offsets: Tensor) -> Tensor:
