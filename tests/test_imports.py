@@ -264,11 +264,11 @@ GRADIENTS = {
     "kernels.lif",
     "kernels.counting",
     "kernels.trains",
-    "kernels.synapse_sums",
-    "integrations.sb3.double_dqn",
+    "kernels.synapse_sum",
     "connections.descent",
     "learners.backprop",
     "learners.adam",
+    "integrations.sb3.double_dqn",
 }
 """Modules that serve training by gradient; nothing that learns locally uses them for it."""
 

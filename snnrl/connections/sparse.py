@@ -13,8 +13,7 @@ from snnrl.connections.synapses import AT_ONCE, random_pairs
 from snnrl.connections.weights import WeightSettings
 from snnrl.errors import ConfigError, require
 from snnrl.kernels import add_rows
-from snnrl.kernels.plain import needs_torch
-from snnrl.kernels.synapse_sums import sum_synapses, sum_synapses_twice
+from snnrl.kernels.synapse_sum import sum_synapses
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.types import Setting
@@ -114,9 +113,7 @@ class Sparse(Connection):
         """The currents ``[rows, post]`` of spikes ``[rows, pre]``."""
         table = self.as_dense(spikes).t().contiguous()
         weight = self.weight.to(table.dtype)
-        synapses = self.post_index, self.pre_index, self.offsets
-        led = torch.is_grad_enabled() and (table.requires_grad or weight.requires_grad) and not needs_torch()
-        return (sum_synapses_twice(table, weight, *synapses) if led else sum_synapses(table, weight, *synapses)).t()
+        return sum_synapses(table, weight, self.post_index, self.pre_index, self.offsets).t()
 
     def input_strength(self) -> Tensor:
         strength = self.weight.abs()

@@ -18,6 +18,7 @@ from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
 from snnrl.networks.normalisation import NORMS, normalisation
 from snnrl.neurons import IF, LIF, AdaptiveLIF, AnyNeuron, CurrentLIF
+from snnrl.neurons.settings import Value
 from snnrl.settings import accepted, require_whole, setting
 from snnrl.state import State
 from snnrl.surrogate import make_surrogate
@@ -181,8 +182,9 @@ class SpikingLayer(nn.Module):
         steps, shape = self.settings.sim_steps, current.shape[1:]
         before = self._rest(shape[0])
         spikes, after = self.neurons.scan(current.expand(steps, *shape), before)
-        rise = (after.v - before[0]) / self._range()[1]
-        return torch.clamp_min(spikes.detach().sum(0) + rise, 0)
+        rise = (after.v - before[0]) / self._way()[1]
+        integral: Tensor = spikes.detach().sum(0) + rise
+        return integral.clamp_min(0)
 
     def gives_new_memory(self) -> bool:
         """Whether the currents are nobody else's, their arguments' and their own way back's included."""
@@ -200,12 +202,12 @@ class SpikingLayer(nn.Module):
         share = self.settings.initial_potential
         if not share:
             return None
-        rest, height = self._range()
-        return rest + share * height
+        rest, way = self._way()
+        return rest + share * way
 
-    def _range(self) -> tuple[Tensor | float, Tensor | float]:
-        """The potential at rest, and how far above it the threshold is."""
-        neurons: Any = self.neurons  # of the models that have both
+    def _way(self) -> tuple[Value, Value]:
+        """The resting potential, and the way from there to the threshold."""
+        neurons: Any = self.neurons  # with both
         return neurons.v_rest, neurons.value("v_threshold") - neurons.v_rest
 
 

@@ -1,4 +1,4 @@
-"""Sums over the synapses that exist, in torch, with a derivative of the derivative, which torch's own has not."""
+"""The currents of synapses that are listed one by one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from snnrl.kernels.plain import needs_torch
 from snnrl.surrogate import Context
 
 
 def sum_synapses(table: Tensor, weight: Tensor, post: Tensor, pre: Tensor, offsets: Tensor) -> Tensor:
-    """Currents ``[post, rows]`` of spikes ``[pre, rows]`` through weights ``[synapses]``."""
+    """Currents ``[post, rows]`` of spikes, with a gradient that has a gradient.
+
+    Args:
+        table: ``[pre, rows]``, what each presynaptic neuron fires.
+        weight: ``[synapses]``, sorted by postsynaptic neuron.
+        post: ``[synapses]``, the postsynaptic neuron of each.
+        pre: ``[synapses]``, the presynaptic neuron of each.
+        offsets: ``[post]``, where the synapses of each postsynaptic neuron begin.
+    """
+    led = torch.is_grad_enabled() and (table.requires_grad or weight.requires_grad) and not needs_torch()
+    return _summed(table, weight, post, pre, offsets) if led else _sum(table, weight, pre, offsets)
+
+
+def _sum(table: Tensor, weight: Tensor, pre: Tensor, offsets: Tensor) -> Tensor:
     return functional.embedding_bag(pre, table, offsets, mode="sum", per_sample_weights=weight)
 
 
@@ -22,14 +36,14 @@ class _SumContext(Context, Protocol):
 
 
 class _Sum(torch.autograd.Function):
-    """:func:`sum_synapses`; its first derivative is torch's own, and plain operations where a second is wanted."""
+    """:func:`_sum`, whose first derivative is torch's own and is followed, for a second one, by operations it knows."""
 
     @staticmethod
     def forward(ctx: _SumContext, table: Tensor, weight: Tensor, post: Tensor, pre: Tensor, offsets: Tensor) -> Tensor:
         ctx.save_for_backward(table, weight, post, pre)
         table, weight = (part.detach().requires_grad_(part.requires_grad) for part in (table, weight))
         with torch.enable_grad():
-            current = sum_synapses(table, weight, post, pre, offsets)
+            current = _sum(table, weight, pre, offsets)
         ctx.inner = current, (table, weight)
         return current.detach()
 
@@ -47,5 +61,4 @@ class _Sum(torch.autograd.Function):
         return to_table, to_weight, None, None, None
 
 
-sum_synapses_twice: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor] = _Sum.apply
-"""The same, which can be differentiated twice."""
+_summed: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor] = _Sum.apply
