@@ -74,7 +74,7 @@ def test_a_ray_of_this_machine_starts_carries_out_and_stops_with_what_is_saved(t
     long.settings["env_steps"] = 1_000_000
     with make_executor("ray", jobs=2) as executor:
         executor.submit(quick)
-        (outcome,) = executor.ended(120)
+        (outcome,) = executor.ended(280)
         assert (outcome.run, outcome.state) == (quick, State.FINISHED)
         executor.submit(long)
         while long.steps() == 0:
