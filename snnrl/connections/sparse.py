@@ -150,10 +150,10 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: _SumContext, table: Tensor, weight: Tensor, post: Tensor, pre: Tensor, offsets: Tensor) -> Tensor:
         ctx.save_for_backward(table, weight, post, pre)
-        parts = tuple(part.detach().requires_grad_(part.requires_grad) for part in (table, weight))
+        table, weight = (part.detach().requires_grad_(part.requires_grad) for part in (table, weight))
         with torch.enable_grad():
-            current = _sum(*parts, post, pre, offsets)
-        ctx.inner = current, (parts[0], parts[1])
+            current = _sum(table, weight, post, pre, offsets)
+        ctx.inner = current, (table, weight)
         return current.detach()
 
     @staticmethod

@@ -158,7 +158,14 @@ def exists_already(run_dir: Path) -> str:
     )
 
 
-def resume_line(run_dir: Path, settings: Settings) -> str:
-    """The command that goes on with a run; whoever named code of their own trusts it."""
+def resume_line(run_dir: Path, settings: Settings, processes: int = 1) -> str:
+    """The command that goes on with a run; whoever named code of their own trusts it.
+
+    Args:
+        run_dir: the run's folder.
+        settings: those of the run.
+        processes: how many are to train on a machine.
+    """
     trust = " trust=true" if names_code(settings) else ""
-    return f"python -m snnrl.train resume={shlex.quote(str(run_dir))}{trust}"
+    command = "python" if processes == 1 else f"torchrun --nproc-per-node={processes}"
+    return f"{command} -m snnrl.train resume={shlex.quote(str(run_dir))}{trust}"

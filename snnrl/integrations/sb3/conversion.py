@@ -3,15 +3,18 @@
 An integrate-and-fire neuron with soft reset fires at the rate of its mean current, up to one spike a step, which is a
 clipped ReLU (Diehl et al. 2015, IJCNN, "Fast-classifying, high-accuracy spiking deep networks"; Rueckauer et al. 2017,
 Front. Neurosci. 11:682). Weights are divided so that a high percentile of each neuron's activations, of each map's
-behind a convolution, is that one spike a step (channel-wise: Kim et al. 2020, AAAI, "Spiking-YOLO"); a start at half a
-threshold turns the rate's rounding down into rounding to the nearest (Bu et al. 2022, ICLR, "Optimal ANN-SNN
+behind a convolution, is that one spike a step (channel-wise: Kim et al. 2020, AAAI, "Spiking-YOLO"), and bias currents
+are shifted so that a low percentile is none: of a neuron that is always active, spikes tell the differences. A start at
+half a threshold turns the rate's rounding down into rounding to the nearest (Bu et al. 2022, ICLR, "Optimal ANN-SNN
 conversion"). The last layer is read by spikes and potential, which together are the sum of its input, whenever its
 spikes came; so what is left of rounding is that of the layers before.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +30,8 @@ from snnrl.integrations.sb3.policies import Weights, spiking_policy, weights_of
 from snnrl.networks.layered import LayeredNetwork
 from snnrl.types import Setting, Settings
 
+_RIDGE = 1e-4
+"""Of a calibration, in units of the mean square of what arrives: how dear a change of the weights is."""
 CONVERTED_READOUTS = ("potential", "rate")
 """How the last layer of a converted network is read."""
 
@@ -44,6 +49,19 @@ def spiking_recipe(agent: Settings, sim_steps: int, readout: str = "potential") 
     """
     require(readout in CONVERTED_READOUTS, "readout", readout, " or ".join(CONVERTED_READOUTS))
     return {**agent, **read_config(agent).converted(), "sim_steps": sim_steps, "readout": readout}
+
+
+class _Code(NamedTuple):
+    """What is told by spikes or features: numbers, or one for each neuron or map."""
+
+    low: Tensor
+    """What none stands for."""
+    scale: Tensor
+    """What one spike a step, or a feature of 1, adds to that."""
+
+    def given(self, x: Tensor) -> Tensor:
+        """The spikes a step that stand for ``x``."""
+        return (x - _along(self.low, x)) / _along(self.scale, x)
 
 
 @torch.no_grad()
@@ -65,9 +83,10 @@ def convert(
         env: the environment's recipe.
         observations: as the policy sees them, ``[samples, *shape]``, from
             :func:`~snnrl.integrations.sb3.observing.gather`.
-        percentile: of each neuron's activations that becomes one spike a step.
-        calibrate: shift each layer's bias currents so that its mean rates are the mean activations (Li et al. 2021,
-            ICML, "A free lunch from ANN", bias calibration).
+        percentile: of each neuron's activations that becomes one spike a step; 100 less it becomes no spike.
+        calibrate: fit each dense layer, and what reads the last, to the rates that reach it, and shift each layer's
+            bias currents so that its mean rates are the mean activations (Li et al. 2021, ICML, "A free lunch from
+            ANN", calibration layer by layer of weights and biases).
         seed: of the new agent's generator.
     """
     require(0 < percentile <= 100, "percentile", percentile, "above 0 and at most 100")
@@ -80,12 +99,13 @@ def convert(
     for value, target in path.values:
         target.copy_(value)
     x = preprocessed(agent, observations)
-    scale = torch.ones(())
+    arriving, code = x, _Code(torch.zeros(()), torch.ones(()))
     for source, network in path.hidden:
-        x, scale = _fill(source, network, x, scale, percentile, calibrate)
+        x, arriving, code = _fill(source, network, x, arriving, code, percentile, calibrate)
     for old, new in path.readouts:
-        new.weight.copy_(old.weight * scale)
-        new.bias.copy_(old.bias)
+        _take(new, old, code)
+        if calibrate:
+            _fit(new, arriving, old(x) - new(arriving))
     for module, copy in path.targets:
         copy.load_state_dict(module.state_dict())
     return spiking
@@ -108,49 +128,84 @@ def _fill(
     source: Sequence[Weights],
     network: LayeredNetwork,
     x: Tensor,
-    scale: Tensor,
+    arriving: Tensor,
+    code: _Code,
     percentile: float,
     calibrate: bool,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, _Code]:
     """Give a stack the weights of ``source``.
 
     Args:
         source: layers with a ReLU after each.
         network: the stack.
         x: what goes into ``source``.
-        scale: what one spike a step of each neuron or map that goes into ``network`` stands for there, or one number.
-        percentile: of activations that becomes one spike a step.
-        calibrate: whether to shift bias currents.
+        arriving: what goes into ``network`` for it.
+        code: what those stand for.
+        percentile: of activations that becomes one spike a step; 100 less it becomes no spike.
+        calibrate: whether to fit weights to the rates that reach them, and to shift bias currents.
 
     Returns:
-        The activations of the last layer, and what a feature of 1 of each of its neurons stands for.
+        The activations of the last layer, the features of ``network`` for them, and what those stand for.
     """
-    given, wanted = x / _along(scale, x), []
+    wanted: list[tuple[Tensor, Tensor]] = []
     continuous = network.settings.readout == "potential"
     for before, layer in zip(source, network.spiking_layers(), strict=True):
         if isinstance(before, nn.Linear) and x.dim() > 2:
-            scale = scale.repeat_interleave(x[0, 0].numel()) if scale.dim() else scale
+            code = _Code(*(part.repeat_interleave(x[0, 0].numel()) if part.dim() else part for part in code))
             x = x.flatten(1)
-        x = torch.relu(before(x))
-        each = x.transpose(0, 1).flatten(1)
-        highest = torch.from_numpy(np.percentile(each.cpu().numpy(), percentile, axis=1)).to(x)
-        highest = torch.where(highest > 0, highest, torch.ones_like(highest))
+        drive = before(x)
+        x = torch.relu(drive)
         (after,) = weights_of(layer.synapses)
-        rows = highest.view(-1, *[1] * (before.weight.dim() - 1))
-        after.weight.copy_(before.weight * _along(scale, before.weight) / rows)
-        assert before.bias is not None
-        assert after.bias is not None
-        after.bias.copy_(before.bias / highest)
-        scale = highest
-        wanted.append(x / _along(highest, x))
-        if len(wanted) < len(network.layers) or not continuous:
-            wanted[-1].clamp_(max=1)
-    if calibrate:
-        for number, activity in enumerate(wanted):
-            (after,) = weights_of(network.spiking_layers()[number].synapses)
-            off = activity - _rates(network, _flat(given, network), number)
-            after.bias += off.mean([axis for axis in range(off.dim()) if axis != 1])  # type: ignore[operator]
-    return x, scale / network.settings.sim_steps if continuous else scale
+        _take(after, before, code)
+        exact = continuous and len(wanted) == len(network.layers) - 1
+        code = _range(x, percentile, from_zero=exact)
+        after.weight /= code.scale.view(-1, *[1] * (after.weight.dim() - 1))
+        after.bias.sub_(code.low).div_(code.scale)  # type: ignore[union-attr]
+        drive = code.given(drive)
+        wanted.append((drive, drive.clamp(0, math.inf if exact else 1)))
+    given = _flat(arriving, network)
+    for number, (drive, activity) in enumerate(wanted if calibrate else []):
+        (after,) = weights_of(network.spiking_layers()[number].synapses)
+        if number and isinstance(after, nn.Linear):
+            before_it = network.spikes(given)[number - 1].mean(0).flatten(1)
+            found = after(before_it)
+            _fit(after, before_it, torch.where((drive < 0) & (found < 0), 0.0, drive - found))
+        off = activity - _rates(network, given, number)
+        after.bias += off.mean([axis for axis in range(off.dim()) if axis != 1])  # type: ignore[operator]
+    return x, network(given), code._replace(scale=code.scale / network.settings.sim_steps) if continuous else code
+
+
+def _take(after: Weights, before: Weights, code: _Code) -> None:
+    """Give ``after`` the weights of ``before``, for what ``code`` says."""
+    assert before.bias is not None
+    assert after.bias is not None
+    after.weight.copy_(before.weight * _along(code.scale, before.weight))
+    silent = before.weight * _along(code.low, before.weight)
+    after.bias.copy_(before.bias + silent.flatten(1).sum(1))
+
+
+def _range(x: Tensor, percentile: float, *, from_zero: bool) -> _Code:
+    """From which to which of its activations each neuron, or each map, spikes."""
+    each = x.transpose(0, 1).flatten(1).cpu().numpy()
+    low, high = (torch.from_numpy(np.percentile(each, share, axis=1)).to(x) for share in (100 - percentile, percentile))
+    low = torch.zeros_like(low) if from_zero else low
+    return _Code(low, torch.where(high > low, high - low, torch.ones_like(high)))
+
+
+def _fit(layer: nn.Linear, arriving: Tensor, missing: Tensor) -> None:
+    """Change a layer by the least weights that make up for what it misses of what it should give.
+
+    Args:
+        layer: the weights, that of a bias among them.
+        arriving: ``[samples, in]``.
+        missing: ``[samples, out]``.
+    """
+    rows = torch.cat([arriving, torch.ones_like(arriving[:, :1])], 1).double()
+    products = rows.t() @ rows
+    products.diagonal().add_(_RIDGE * products.diagonal().mean())
+    change = torch.linalg.solve(products, rows.t() @ missing.double()).to(arriving)
+    layer.weight.add_(change[:-1].t())
+    layer.bias.add_(change[-1])
 
 
 def _rates(network: LayeredNetwork, x: Tensor, number: int) -> Tensor:

@@ -49,7 +49,7 @@ class DoubleDQN(DQN):
             loss = functional.smooth_l1_loss(values, wanted)
             losses.append(loss.detach())
             policy.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(policy.parameters(), self.max_grad_norm)
             policy.optimizer.step()
         self._n_updates += gradient_steps
