@@ -264,6 +264,8 @@ GRADIENTS = {
     "kernels.lif",
     "kernels.counting",
     "kernels.trains",
+    "kernels.synapse_sums",
+    "integrations.sb3.double_dqn",
     "connections.descent",
     "learners.backprop",
     "learners.adam",
