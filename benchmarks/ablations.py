@@ -92,7 +92,9 @@ def draw(folder: Path) -> None:
     rows = [line.split(" | ") for line in (folder / "ablations.md").read_text().splitlines() if line.startswith("| ")]
     scores = {row[0].removeprefix("| "): [float(each) for each in row[-1].rstrip(" |").split(", ")] for row in rows[1:]}
     title = f"CartPole by R-STDP, {STEPS:,} steps: the whole agent, and without a part"
-    save_figure(plot.scores(scores, "mean return of 50 unseen episodes, best actions", title), folder / "ablations.png")
+    save_figure(
+        plot.strip_plot(scores, "mean return of 50 unseen episodes, best actions", title), folder / "ablations.png"
+    )
 
 
 if __name__ == "__main__":

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from snnrl.api import evaluate, train
     from snnrl.loading import load, make_agent, make_env, make_envs, make_task
-    from snnrl.training.trainer import Run, Trainer
+    from snnrl.training.run import Run
+    from snnrl.training.trainer import Trainer
     from snnrl.trajectory import Trace
 
 __version__ = "0.1.0"
 __all__ = ["Run", "Trace", "Trainer", "evaluate", "load", "make_agent", "make_env", "make_envs", "make_task", "train"]
 
-_PLACES = {"Run": "snnrl.training.trainer", "Trainer": "snnrl.training.trainer", "Trace": "snnrl.trajectory"}
+_PLACES = {"Run": "snnrl.training.run", "Trainer": "snnrl.training.trainer", "Trace": "snnrl.trajectory"}
 
 
 def __getattr__(name: str) -> Any:

@@ -33,8 +33,9 @@ from snnrl.training.callbacks import AnyCallback
 from snnrl.training.device import leave_cores_to_environments
 from snnrl.training.evaluation import Evaluation, Policy
 from snnrl.training.evaluation import evaluate as play
+from snnrl.training.run import Run
 from snnrl.training.task import AnyTask
-from snnrl.training.trainer import Run, Trainer
+from snnrl.training.trainer import Trainer
 from snnrl.trajectory import Trace
 from snnrl.types import Setting, Settings
 from snnrl.words import as_words

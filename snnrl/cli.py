@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, get_args
@@ -57,7 +57,7 @@ def read_options(options: type[O], words: Sequence[str]) -> O:
         if key not in known:
             raise ConfigError(f"{shown(word)}: there is no such option; {did_you_mean(key, known)}")
         if not equals:
-            raise ConfigError(f"{shown(word)}: must be key=value, such as {_example(list(known.values()))}")
+            raise ConfigError(f"{shown(word)}: must be key=value, such as {_example(key, known)}")
     texts = [name for name, declared in known.items() if {str, Path} & {declared.type, *get_args(declared.type)}]
     return read(options, read_words(words, as_written=texts), "")
 
@@ -80,9 +80,10 @@ def usage(command: str, options: type[Settings], then: str = "") -> str:
     return f"usage: {command}\n\n{help_text(options)}\n\n{then.strip()}"
 
 
-def _example(known: Sequence[Declaration]) -> str:
-    """An option as it is given, one that is a number if there is one."""
-    number = next((one for one in known if is_whole(one.default)), known[-1])
+def _example(key: str, known: Mapping[str, Declaration]) -> str:
+    """An option as it is given: this one if it is a number, else one that is if there is one."""
+    numbers = [one for one in (known[key], *known.values()) if is_whole(one.default)]
+    number = (numbers or list(known.values())[-1:])[0]
     return f"{number.name}={number.default}"
 
 

@@ -16,6 +16,7 @@ from snnrl.envs import EnvConfig, OwnEnv, OwnSource, StandIn, name_of
 from snnrl.envs.types import Env, VectorEnv
 from snnrl.errors import require
 from snnrl.learners import LEARNERS
+from snnrl.ranks import ALONE, Ranks
 from snnrl.recipes import choice, compose_run
 from snnrl.settings import read_named
 from snnrl.spaces import alike, named
@@ -143,12 +144,13 @@ def agent_task(name: str) -> type[EnvironmentTask[Trainable]]:
     return kind
 
 
-def task_of(settings: Settings, env: EnvConfig | None = None) -> AnyTask:
+def task_of(settings: Settings, env: EnvConfig | None = None, ranks: Ranks = ALONE) -> AnyTask:
     """The task that the settings of a run describe.
 
     Args:
         settings: as for :func:`checked`.
         env: as for :func:`checked`.
+        ranks: the processes that train it together.
 
     Raises:
         ConfigError: a wrong setting, or one that the environment, the agent or the memory cannot take.
@@ -158,7 +160,7 @@ def task_of(settings: Settings, env: EnvConfig | None = None) -> AnyTask:
         read_named(AGENTS, config.agent, "agent")
     else:
         read_named(LEARNERS, config.learner, "learner")
-    return task_type(config)(config)
+    return task_type(config)(config, ranks=ranks)
 
 
 def make_task(

@@ -76,6 +76,12 @@ class SparseSpikes:
         part, rows = slice(begin, end), (last - first, *self.rows[1:])
         return SparseSpikes(self.row[part] - first * each, self.index[part], self.value[part], rows, self.size)
 
+    def of_neurons(self, first: int, step: int) -> SparseSpikes:
+        """The events of every ``step``-th neuron alone, as slicing ``[..., first::step]`` of the dense tensor gives."""
+        kept = (self.index % step == first).nonzero().squeeze(1)
+        size = len(range(first, self.size, step))
+        return SparseSpikes(self.row[kept], self.index[kept] // step, self.value[kept], self.rows, size)
+
     def split_rows(self, rows: int) -> Iterator[SparseSpikes]:
         """The events of so many flattened rows at a time, the last part may have less, as spikes ``[rows, size]``."""
         first = range(0, self.row_count, rows)

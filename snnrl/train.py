@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import os
 import secrets
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from snnrl.cli import read_options, run_command
+from snnrl.cli import WRONG_SETTING, read_options, run_command
 from snnrl.config import check_values
-from snnrl.errors import ConfigError, shown
+from snnrl.errors import ConfigError, RunError, shown
 from snnrl.recipes import DEFAULT_ENV, compose_run, has_learner, recipe_names
 from snnrl.run_settings import CommonSettings, RLSettings, SupervisedSettings
 from snnrl.settings import Registry, Settings, declarations, help_text, setting
@@ -24,12 +25,14 @@ from snnrl.types import Setting
 from snnrl.words import as_text, split
 
 if TYPE_CHECKING:
+    from snnrl.ranks import Ranks
     from snnrl.training.task import AnyTask, RunSettings
     from snnrl.watching.training import Watching
 
 HEAD = """
 usage: python -m snnrl.train [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value ...]
        python -m snnrl.train experiment=mnist_unsupervised [dataset=NAME] [n_neurons=N] [key=value ...]
+       torchrun --nproc-per-node=N -m snnrl.train env=RECIPE [key=value ...]
        python -m snnrl.train resume=RUN_DIR [trust=true] [env_steps=N] [passes=N] [key=value ...]
 
 """
@@ -117,6 +120,48 @@ def train(words: Sequence[str]) -> int:
 
 
 def _train(words: Sequence[str]) -> int:
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        return _train_together(words)
+    plan = _plan(words)
+
+    from snnrl.ranks import ALONE
+
+    return _carry_out(plan, ALONE)
+
+
+def _train_together(words: Sequence[str]) -> int:
+    """Train as one of the processes of torchrun; what is wrong with the run is said by the first of them."""
+    from snnrl.ranks import launched
+
+    ranks = launched()
+    try:
+        plan = ranks.told(lambda: _plan(words))
+        if plan.watch:
+            raise ConfigError(f"watch=true: must be left out in a run of {ranks.size} processes")
+        return _carry_out(plan, ranks)
+    except ConfigError:
+        if ranks.leads:
+            raise
+        ranks.outlast()
+        return WRONG_SETTING
+    except RunError as error:
+        if ranks.leads:
+            raise
+        raise RunError(f"process {ranks.rank} of {ranks.size}: {error}") from error
+
+
+class Plan(NamedTuple):
+    """What the command line asks for."""
+
+    settings: dict[str, Setting]
+    resumed: Path | None
+    """The run that goes on."""
+    checkpoint: str | None
+    """From where."""
+    watch: bool
+
+
+def _plan(words: Sequence[str]) -> Plan:
     _check_whole(words)
     watch = read_options(WatchOptions, [word for word in words if _is_of(WatchOptions, word)]).watch
     words = [word for word in words if not _is_of(WatchOptions, word)]
@@ -128,31 +173,42 @@ def _train(words: Sequence[str]) -> int:
         _check_chosen(words, settings)
     if watch and "learner" in settings:
         raise ConfigError("watch=true: must be left out, as this run learns from a data set and plays nothing")
+    return Plan(settings, resumed, about.checkpoint, watch)
 
+
+def _carry_out(plan: Plan, ranks: Ranks) -> int:
+    """Train, in all processes of the run."""
     from snnrl.loading import task_of
+    from snnrl.ranks import LostRankError
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.folder import resume_line
     from snnrl.training.trainer import Trainer
 
+    settings, resumed = plan.settings, plan.resumed
     if "learner" not in settings:
         leave_cores_to_environments()
-    task = task_of(settings)
-    run_dir = _new_run_dir(task.config) if resumed is None else resumed
-    watching = _watching(task) if watch else None
-    trainer = Trainer(task, run_dir, resume=False if resumed is None else about.checkpoint or True, callback=watching)
+    task = ranks.all_well(lambda: task_of(settings, ranks=ranks))
+    run_dir = ranks.told(lambda: _new_run_dir(task.config)) if resumed is None else resumed
+    watching = _watching(task) if plan.watch else None
+    trainer = Trainer(task, run_dir, resume=False if resumed is None else plan.checkpoint or True, callback=watching)
     if watching is not None:
         watching.rows = trainer.history.rows
+    again = resume_line(run_dir, settings, ranks.local_size)
     try:
-        _announce(task, run_dir, settings, trainer.steps)
+        if ranks.leads:
+            _announce(task, run_dir, again, trainer.steps)
         run = trainer.train()
     except Interrupted as interrupted:
-        interrupted.so_far = f" between steps; what was saved goes on: {resume_line(run_dir, settings)}"
+        interrupted.so_far = f" between steps; what was saved goes on: {again}"
         raise
+    except LostRankError as error:
+        raise RunError(f"{error}; go on with any number of processes: {again}") from error
     if run.summary is None:
-        reached, again = f"{run.steps:,} {task.unit}", resume_line(run_dir, settings)
-        print(f"stopped by {run.stopped_by} at {reached}, saved. Go on: {again}", file=sys.stderr)
+        if ranks.leads:
+            print(f"stopped by {run.stopped_by} at {run.steps:,} {task.unit}, saved. Go on: {again}", file=sys.stderr)
         return 128 + signal.Signals[str(run.stopped_by)]
-    print(f"{task.result(run.summary)}, written to {run_dir}")
+    if ranks.leads:
+        print(f"{task.result(run.summary)}, written to {run_dir}")
     return 0
 
 
@@ -232,14 +288,13 @@ def _new_run_dir(config: RunSettings) -> Path:
     return config.run_dir
 
 
-def _announce(task: AnyTask, run_dir: Path, settings: Mapping[str, Setting], steps: int) -> None:
-    from snnrl.training.folder import resume_line
-
+def _announce(task: AnyTask, run_dir: Path, again: str, steps: int) -> None:
     lines = [
         task.config.announcement(steps),
         task.device_line,
+        f"shared out over {task.ranks.size} processes" if task.ranks.size > 1 else "",
         f"writing to {run_dir}",
-        f"Ctrl-C saves and stops; go on with: {resume_line(run_dir, settings)}",
+        f"Ctrl-C saves and stops; go on with: {again}",
     ]
     print(*filter(None, lines), sep="\n", file=sys.stderr, flush=True)
 

@@ -67,6 +67,11 @@ KNOWN = list(commands())
         ("/venv/bin/snnrl-evaluate run=trained/Pong che", ["checkpoint="]),
         ("snnrl-train env.id=CartPole-v", ["env.id=CartPole-v0", "env.id=CartPole-v1"]),
         ("snnrl-compare agai", ["against="]),
+        ("snnrl-tune env=CartPole agent=pp", ["agent=ppo", "agent=ppo_ann"]),
+        ("snnrl-tune env=CartPole pruner=m", ["pruner=median"]),
+        ("snnrl sweep env=CartPole,Acrobot seeds=2 agent.trace_l", ["agent.trace_lambda="]),
+        ("snnrl-sweep env=CartPole executor=lo", ["executor=local"]),
+        ("snnrl-controls job", ["jobs="]),
         ("snnrl-train env=Nowhere x", []),
         ("snnrl nothing x", []),
     ],
@@ -95,6 +100,7 @@ def test_an_unknown_shell_is_told_which_there_are(capsys: pytest.CaptureFixture[
 WITHOUT_TORCH: dict[str, Callable[[], list[str]]] = {
     "train": lambda: ["env_steps=-3", "env.id=CartPoel-v1", "env.id=ALE/Pongg-v5", "eval.episodes=none", "env=Pon"],
     "evaluate": lambda: ["run=nowhere", "episodes=0"],
+    **dict.fromkeys(("replay", "watch", "plot", "energy", "convert"), lambda: ["run=nowhere"]),
 }
 
 
@@ -104,6 +110,7 @@ def test_what_is_wrong_is_said_before_torch_is_imported() -> None:
     lines += [("train", ["env=CartPole", word]) for word in ("agent.gamma=2", "agent.update_every=0.5")]
     lines += [("train", ["env=CartPole", "agent=ppo", "agent.n_steps=0"])]
     lines += [("train", ["experiment=mnist_unsupervised", word]) for word in ("n_neurons=abc", "learning_rate=-1")]
+    lines += [("sweep", ["env=CartPole", word]) for word in ("seeds=2000", "agent.gamma=0.5,2", "executor=rai")]
     script = (
         "import sys\nfrom importlib import import_module\n"
         f"for name, words in {lines!r}:\n"

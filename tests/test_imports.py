@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "output", "legacy"),
     ("settings", "textfiles"),
     ("run_settings",),
-    ("datafiles", "noise", "traces", "spikes", "state", "surrogate"),
+    ("datafiles", "noise", "ranks", "traces", "spikes", "state", "surrogate"),
     ("kernels", "spaces"),
     ("neurons", "connections", "encoders", "decoders"),
     ("plasticity",),
@@ -38,6 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("watching",),
     ("model_card",),
     ("runs",),
+    ("search",),
     (
         "cli",
         "train",
@@ -51,6 +52,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "watch",
         "replay",
         "sweep",
+        "tune",
     ),
     ("completion",),
     ("__main__",),
@@ -63,6 +65,7 @@ NARROWER: dict[str, set[str]] = {
     "legacy": set(),
     "devices": set(),
     "noise": {"devices"},
+    "ranks": {"errors"},
     "settings": {"errors", "legacy"},
     "textfiles": {"errors"},
     "datafiles": {"errors", "textfiles"},
@@ -73,7 +76,7 @@ NARROWER: dict[str, set[str]] = {
     "spaces": {"errors"},
     "neurons": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels"},
     "connections": {"errors", "noise", "traces", "spikes", "kernels"},
-    "encoders": {"errors", "devices", "noise", "traces", "spaces", "spikes", "state", "kernels"},
+    "encoders": {"errors", "devices", "noise", "ranks", "traces", "spaces", "spikes", "state", "kernels"},
     "decoders": {"errors", "noise", "traces", "spikes", "spaces"},
     "plasticity": {"errors", "noise", "traces", "spikes", "state", "surrogate", "kernels", "connections"},
     "envs": {"errors", "devices", "datafiles", "spaces", "run_settings"},
@@ -104,6 +107,7 @@ SAME_ROW: set[tuple[str, str]] = {
     ("watch", "cli"),
     ("replay", "cli"),
     ("sweep", "cli"),
+    ("tune", "cli"),
 }
 """Pairs of one row of which the first may import the second."""
 

@@ -16,9 +16,11 @@ from snnrl.agents.rstdp_config import RSTDPConfig, Suited
 from snnrl.agents.rstdp_state import RSTDPState
 from snnrl.agents.trainable import Layout, Question, Readings
 from snnrl.decoders import ActionCode
+from snnrl.encoders import HostEncoder
 from snnrl.envs import Feedback
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.plasticity import LARGEST_VALUE, ReturnScale, spike_train
+from snnrl.ranks import Ranks
 from snnrl.spaces import View, as_batch, first, split
 from snnrl.spikes import SparseSpikes
 from snnrl.state import reset_rows
@@ -59,6 +61,17 @@ class ActorCriticAgent(Agent[RSTDPState]):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.get_buffer("learning_rate_scale").device
+
+    def share(self, ranks: Ranks) -> None:
+        encoder = self.network.encoder
+        if isinstance(encoder, HostEncoder) or self.device.type == "cpu":
+            encoder.ranks = ranks
+        self.network.share_out(ranks)
+
+    @property
+    def sees_own_rows(self) -> bool:
+        encoder = self.network.encoder
+        return encoder.shares_rows and encoder.calibrated and encoder.ranks.size > 1
 
     def value(self, level: Tensor) -> Tensor:
         """What a critic of this rate predicts, ``[batch]``."""

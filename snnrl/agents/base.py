@@ -14,6 +14,7 @@ from torch import Tensor
 
 from snnrl.agents.trainable import Readings, Recorder, Trainable
 from snnrl.envs.feedback import Feedback, action_mask
+from snnrl.ranks import Ranks
 from snnrl.spaces import Space, as_batch, assemble, check_actions, check_observations
 from snnrl.types import Action, Info, Observation, PolicyState, Setting
 
@@ -101,6 +102,18 @@ class Agent(Trainable, ABC, Generic[S]):
     def can_checkpoint(self) -> bool:
         """Whether nothing is being gathered that :meth:`begin` would throw away; until then no checkpoint is due."""
         return True
+
+    def share(self, ranks: Ranks) -> None:
+        """Told, before a run begins, of the processes that train it together, each with environments of its own.
+
+        All processes compute for all rows unless the agent shares out a part of that. What lasts must come out alike.
+        """
+        return
+
+    @property
+    def sees_own_rows(self) -> bool:
+        """Whether :meth:`act` needs the observations of its process's own rows alone, of those that are shared."""
+        return False
 
     def anneal(self, progress: float) -> None:
         """Told how much of the training is done, in [0, 1], so that schedules may follow."""

@@ -1,7 +1,7 @@
 """Encoders: observations to spikes, one file each."""
 
 from snnrl.encoders.adaptation import RateAdaptation
-from snnrl.encoders.base import AnyEncoder, Encoder, FittedEncoder, Window, regular_spikes
+from snnrl.encoders.base import AnyEncoder, Encoder, FittedEncoder, HostEncoder, Window, regular_spikes
 from snnrl.encoders.blobs import BlobEncoder, BlobState
 from snnrl.encoders.delta import DeltaEncoder, DeltaState
 from snnrl.encoders.frames import FrameEncoder, FrameState
@@ -30,6 +30,7 @@ __all__ = [
     "FittedEncoder",
     "FrameEncoder",
     "FrameState",
+    "HostEncoder",
     "LatencyEncoder",
     "LatencyState",
     "Normaliser",

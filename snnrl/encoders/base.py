@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from snnrl.devices import moved, readable
 from snnrl.errors import ConfigError, require
+from snnrl.ranks import ALONE, Ranks
 from snnrl.settings import FixedSettings, KnownSettings, accepted, is_whole
 from snnrl.spaces import Space, Unit, Vector, View
 from snnrl.spikes import SparseSpikes
@@ -86,12 +87,17 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
         total_rate: spikes of all neurons in a simulation step, where that is the same for every observation.
         synchronous: whether it returns synchronous spikes.
         takes_intensities: whether an observation has to be values in [0, 1]; otherwise they may be of any range.
+        shares_rows: whether it looks only at its process's own rows of a batch in a run of several processes, which
+            then send one another the events; others are given all rows in every process.
+        ranks: the processes of the run in which it is trained.
     """
 
     size: int
     total_rate: float | None = None
     synchronous: bool = False
     takes_intensities: ClassVar[bool] = False
+    shares_rows: ClassVar[bool] = False
+    ranks: Ranks = ALONE
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,6 +140,11 @@ class Encoder(FixedPrecision, ABC, Generic[S]):
     def spike_dtype(self) -> torch.dtype:
         """The dtype of spikes: torch's default when the encoder was made, or what it has been converted to since."""
         return self._spikes.get_buffer("anchor").dtype
+
+    @property
+    def sharing(self) -> Ranks:
+        """With whom the rows of a batch are shared: nobody, but in training."""
+        return self.ranks if self.training else ALONE
 
     @property
     def calibrated(self) -> bool:

@@ -81,6 +81,7 @@ class BlobEncoder(HostEncoder[BlobState]):
     """
 
     synchronous = True
+    shares_rows = True
 
     background: Tensor
 
@@ -195,13 +196,15 @@ class BlobEncoder(HostEncoder[BlobState]):
     def forward(self, observation: Tensor, state: BlobState) -> tuple[SparseSpikes, BlobState]:
         self._require_pictures(observation)
         require_rows(state.blobs, len(observation))
-        seen, before = observation[:, :, self.top : self.bottom].cpu().numpy(), state.blobs.numpy()
-        row, index, blobs = map(torch.from_numpy, self._events(seen, before))
-        row, index = moved(row, self.device), moved(index, self.device)
+        batch, ranks = len(observation), self.sharing
+        seen, before = ranks.taken(observation, state.blobs)
+        found = self._events(seen[:, :, self.top : self.bottom].cpu().numpy(), before.numpy())
+        own_row, own_index, blobs = map(torch.from_numpy, found)
+        row, index = (moved(each, self.device) for each in ranks.events(own_row, own_index, batch))
         if self.training:
-            self.adaptation.observe(index, len(observation))
-        spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (len(observation),), self.size)
-        return spikes, BlobState(blobs)
+            self.adaptation.observe(index, batch)
+        spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (batch,), self.size)
+        return spikes, BlobState(ranks.placed(blobs, batch))
 
     def _events(self, seen: Array, before: NDArray[np.int32]) -> Events:
         """What spikes for pictures, of which only the rows that are looked at, after the blobs of those before."""

@@ -59,6 +59,7 @@ class FrameEncoder(Encoder[FrameState]):
     """
 
     synchronous = True
+    shares_rows = True
 
     FIXED: ClassVar[tuple[str, ...]] = ("height", "width", "rows", "self_rows")
 
@@ -208,17 +209,18 @@ class FrameEncoder(Encoder[FrameState]):
     def forward(self, observation: Tensor, state: FrameState) -> tuple[SparseSpikes, FrameState]:
         require_frames(observation, self.height, self.width)
         require_rows(state.centre, len(observation))
+        batch, ranks = len(observation), self.sharing
+        shown, before, last = ranks.taken(observation, *state)
         if observation.device.type == "cpu":
-            seen = observation[:, 0, self.top : self.bottom]
-            row, index, columns, centre = frame_events(
-                seen, self.get_buffer("_table"), state.columns, state.centre, self._geometry
-            )
+            seen = shown[:, 0, self.top : self.bottom]
+            row, index, columns, centre = frame_events(seen, self.get_buffer("_table"), before, last, self._geometry)
         else:
-            row, index, columns, centre = self.plain_events(observation, state)
+            row, index, columns, centre = self.plain_events(shown, FrameState(before, last))
+        row, index = ranks.events(row, index, batch)
         if self.training:
-            self.adaptation.observe(index, len(observation))
-        spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (len(observation),), self.size)
-        return spikes, FrameState(columns, centre)
+            self.adaptation.observe(index, batch)
+        spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (batch,), self.size)
+        return spikes, FrameState(ranks.placed(columns, batch), ranks.placed(centre, batch))
 
     def plain_events(self, observation: Tensor, state: FrameState) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Rows and neurons of the events ``[events]``, and the new state: what :func:`frame_events` does, in torch."""

@@ -62,6 +62,7 @@ class ObjectEncoder(HostEncoder[ObjectState]):
     """
 
     synchronous = True
+    shares_rows = True
 
     background: Tensor
     table: Tensor
@@ -131,19 +132,21 @@ class ObjectEncoder(HostEncoder[ObjectState]):
     def forward(self, observation: Tensor, state: ObjectState) -> tuple[SparseSpikes, ObjectState]:
         require_frames(observation, self.height, self.width)
         require_rows(state.objects, len(observation))
+        batch, ranks = len(observation), self.sharing
+        seen, before, last = ranks.taken(observation, *state)
         luminance, top, bottom, left, right, moves_rows, moves_columns = self.avatar.tolist()
         found = object_events(
-            observation[:, 0, self.top : self.bottom].cpu().numpy(),
+            seen[:, 0, self.top : self.bottom].cpu().numpy(),
             self.background.numpy(),
             self.table.numpy(),
-            state.objects.numpy(),
-            state.centre.numpy(),
+            before.numpy(),
+            last.numpy(),
             self.layout,
             Avatar(luminance, top, bottom, left, right, bool(moves_rows), bool(moves_columns)),
         )
-        row, index, objects, centre = map(torch.from_numpy, found)
-        row, index = moved(row, self.device), moved(index, self.device)
+        own_row, own_index, objects, centre = map(torch.from_numpy, found)
+        row, index = (moved(each, self.device) for each in ranks.events(own_row, own_index, batch))
         if self.training:
-            self.adaptation.observe(index, len(observation))
-        spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (len(observation),), self.size)
-        return spikes, ObjectState(objects, centre)
+            self.adaptation.observe(index, batch)
+        spikes = SparseSpikes(row, index, self.adaptation(index).to(self.spike_dtype), (batch,), self.size)
+        return spikes, ObjectState(ranks.placed(objects, batch), ranks.placed(centre, batch))

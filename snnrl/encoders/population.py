@@ -18,8 +18,8 @@ from snnrl.spaces import Space, number_view
 
 MOST_DIMENSIONS = 4096
 """Place cells tile a vector of at most so many values."""
-MOST_PAIRED = 4096
-"""Cells of all pairs together where nothing else is said."""
+MOST_PAIRED = 15
+"""Dimensions of which all pairs have cells where nothing else is said."""
 USUAL_RATE = 18.0
 """Spikes of all cells in a simulation step where nothing else is said."""
 
@@ -141,16 +141,13 @@ class PopulationEncoder(Encoder[PopulationState]):
     def resolution(dims: int) -> Resolution:
         """Cells that serve an observation of ``dims`` dimensions well: fine grids for two, coarser ones for many.
 
-        Pairs have grids as long as all of these have at most :data:`MOST_PAIRED` cells together: 6 cells a side up to
-        15 dimensions, fewer up to 30, none for more.
+        Up to 15 dimensions all pairs have grids, 3,780 cells at most; beyond, each dimension has cells alone.
         """
         if dims == 2:
             return Resolution(lines=(), grids=(12, 8))
         if dims <= 4:
             return Resolution(lines=(9,), grids=(6,))
-        pairs = dims * (dims - 1) // 2
-        side = next((side for side in (6, 5, 4, 3) if pairs * side**2 <= MOST_PAIRED), None)
-        return Resolution(lines=(9,), grids=()) if side is None else Resolution(lines=(7,), grids=(side,))
+        return Resolution(lines=(7,), grids=(6,)) if dims <= MOST_PAIRED else Resolution(lines=(9,), grids=())
 
     @staticmethod
     def groups(dims: int, lines: Sequence[int], grids: Sequence[int]) -> int:

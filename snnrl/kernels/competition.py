@@ -121,6 +121,14 @@ class InputSpikes(NamedTuple):
     offsets: Tensor
     """int64 ``[batch + 1]``: where the inputs of each image begin."""
 
+    def of_images(self, images: slice) -> InputSpikes:
+        """Those of some images of the batch; all of them are given back as they are."""
+        if images == slice(0, len(self.offsets) - 1):
+            return self
+        offsets = self.offsets[images.start : images.stop + 1]
+        listed = slice(int(offsets[0]), int(offsets[-1]))
+        return InputSpikes(self.fires[:, listed].contiguous(), self.source[listed], offsets - offsets[0])
+
     def dense(self, inputs: int) -> Tensor:
         """Zeros and ones, ``[steps, batch, inputs]``."""
         batch = len(self.offsets) - 1

@@ -55,6 +55,7 @@ class GradientLearner(Learner):
     11:3625, without its leak). Surrogate gradients: Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36:51.
     """
 
+    shares_rows = True
     config: BackpropConfig
     network: LayeredNetwork
     output: nn.Linear
@@ -73,13 +74,16 @@ class GradientLearner(Learner):
             shown: what :meth:`present` gives.
             labels: int64 ``[batch]``.
         """
+        own = self.ranks.own(len(labels))
+        mine = labels[own]
         with torch.enable_grad():
-            potential = self.potential(shown)
-            loss = functional.cross_entropy(potential, labels)
-            gradients = torch.autograd.grad(loss, self._trained())
+            potential = self.potential(shown[:, own])
+            loss = functional.cross_entropy(potential, mine)
+            own_gradients = torch.autograd.grad(loss, self._trained())
+        right = (potential.detach().argmax(1) == mine).to(loss.dtype).mean()
+        loss, right, *gradients = self.ranks.averaged((loss.detach(), right, *own_gradients), len(mine) / len(labels))
         self.adam.step(gradients, self._remaining * self.config.learning_rate)
-        right = (potential.detach().argmax(1) == labels).to(loss.dtype).mean()
-        return {"train/loss": loss.detach(), "train/accuracy": right}
+        return {"train/loss": loss, "train/accuracy": right}
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:

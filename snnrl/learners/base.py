@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from snnrl.agents.trainable import of_class, training
 from snnrl.errors import ConfigError, require
+from snnrl.ranks import ALONE, Ranks
 from snnrl.settings import changed_settings
 from snnrl.trajectory import About, Trace, of_images
 from snnrl.types import Array, Setting, Settings
@@ -72,6 +73,12 @@ class Learner(nn.Module, ABC):
 
     training_images: int = 60_000
     """Images that the whole run learns from, all passes counted; set by the task before the first."""
+
+    shares_rows: ClassVar[bool] = False
+    """Whether :meth:`learn` shares out the images of a batch over :attr:`ranks`."""
+
+    ranks: Ranks = ALONE
+    """The processes that train it together, each of which calls :meth:`learn` with the same whole batch."""
 
     run_settings: Settings | None = None
     """Those of the run that it was made for, its own among them; ``None`` where its class alone made it."""

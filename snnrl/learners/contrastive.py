@@ -65,6 +65,7 @@ class ContrastiveLearner(Learner):
     """
 
     Config = ContrastiveConfig
+    shares_rows = True
     config: ContrastiveConfig
 
     def __init__(self, shape: tuple[int, int, int], classes: int, config: ContrastiveConfig, seed: int) -> None:
@@ -80,17 +81,25 @@ class ContrastiveLearner(Learner):
 
     def learn(self, images: Tensor, labels: Tensor) -> Metrics:
         trace, rise = self._present(images)
+        steps, neurons = self.config.sim_steps, self.classes * self.config.per_class
+        drawn = noise.uniform((steps, len(images), neurons), trace, self.generator)
+        post, wrong = self.ranks.by_rows(
+            lambda own: self._taught(trace[:, own], rise, drawn[:, own], labels[own]), len(images)
+        )
+        self.synapses.learn(trace, post.transpose(0, 1).contiguous() * len(trace), self._rate)
+        return {"train/wrong_spikes": wrong.to(trace.dtype).mean()}
+
+    def _taught(self, trace: Tensor, rise: Tensor, drawn: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """What the teacher adds to the spikes ``[batch, events, neurons]``, and which were wrong ``[batch, steps]``."""
         noisy = self.config.gain * rise * self.synapses(trace)
-        noisy = noisy - torch.log(-torch.log(noise.uniform(noisy.shape, noisy, self.generator).clamp_min(1e-20)))
+        noisy = noisy - torch.log(-torch.log(drawn.clamp_min(1e-20)))
         free = noisy.argmax(-1)
         by_class = noisy.unflatten(-1, (self.classes, -1))
         own = by_class[:, torch.arange(len(labels), device=labels.device), labels]
         clamped = own.argmax(-1) + labels * self.config.per_class
         difference = (self._spikes(clamped) - self._spikes(free)) * rise / self.config.sim_steps
         post = difference.unflatten(0, (len(trace), -1)).sum(1)
-        self.synapses.learn(trace, post * len(trace), self._rate)
-        wrong = (free // self.config.per_class != labels).to(noisy.dtype).mean()
-        return {"train/wrong_spikes": wrong}
+        return post.transpose(0, 1), (free // self.config.per_class != labels).t()
 
     def predict(self, images: Tensor) -> Tensor:
         trace, rise = self._present(images)

@@ -84,6 +84,7 @@ class ConvSTDPLearner(Learner):
     """
 
     Config = ConvSTDPConfig
+    shares_rows = True
     config: ConvSTDPConfig
     threshold: Tensor
     seen: Tensor
@@ -114,7 +115,7 @@ class ConvSTDPLearner(Learner):
         self.seen += len(images)
         if learning_features:
             return self._learn_features(images)
-        activity = self.features(images)
+        (activity,) = self.ranks.by_rows(lambda own: (self.features(images[own]),), len(images))
         error = self.readout.error(activity, labels)
         self.readout.learn(activity, error, self._remaining * self.config.learning_rate)
         return {"train/error": error_probability(error)}
@@ -159,7 +160,10 @@ class ConvSTDPLearner(Learner):
     def _learn_features(self, images: Tensor) -> Metrics:
         config = self.config
         latency = self.contrast(images)
-        fired, margin = first_spikes(latency, self.synapses.weight, self.threshold, config.sim_steps, 1)
+        weight, threshold = self.synapses.weight, self.threshold
+        fired, margin = self.ranks.by_rows(
+            lambda own: first_spikes(latency[own], weight, threshold, config.sim_steps, 1), len(images)
+        )
         found = earliest_winners(fired, margin, config.sim_steps, config.winners, config.radius)
         self.synapses.apply_(self.rule.of_winners(self.synapses, latency, found))
         chosen, step = found[:, 3], found[:, 4]

@@ -25,6 +25,7 @@ from snnrl.learners.base import Batches, Learner, Metrics, as_array
 from snnrl.learners.labels import READOUTS, LabelReadout
 from snnrl.neurons import DiehlCook
 from snnrl.plasticity import WinnerTakeAllSTDP
+from snnrl.ranks import ALONE, Ranks
 from snnrl.settings import Settings, register, setting
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class DiehlCookLearner(Learner):
     """
 
     Config = DiehlCookConfig
+    shares_rows = True
     config: DiehlCookConfig
 
     def __init__(self, shape: tuple[int, int, int], classes: int, config: DiehlCookConfig, seed: int) -> None:
@@ -143,7 +145,7 @@ class DiehlCookLearner(Learner):
         self.rule.learning_rate = first * (last / first) ** progress if first else 0.0
 
     def learn(self, images: Tensor, labels: Tensor) -> Metrics:
-        _, gather = self._compete(images, self._learning)
+        _, gather = self._compete(images, self._learning, self.ranks)
         fired, spikes, seen = gather()
         if len(fired):
             self.synapses.apply_(self.rule.change(self.synapses.weight[fired], spikes[:, None], seen), fired)
@@ -182,16 +184,22 @@ class DiehlCookLearner(Learner):
         return self._compete(images, competition)[0]
 
     def _compete(
-        self, images: Tensor, competition: WinnerTakeAll
+        self, images: Tensor, competition: WinnerTakeAll, ranks: Ranks = ALONE
     ) -> tuple[Tensor, Callable[[], tuple[Tensor, Tensor, Tensor]]]:
         """Winners ``[steps, batch]``, and what gathers what they saw; see :func:`gather_wins`."""
         neurons, threshold = self.config.n_neurons, self.neurons.theta.to(torch.float32)
         bright = images.flatten(1).to(torch.float32)
         if self.config.encoding == "current":
-            winners = compete(self._current(bright), threshold, competition)
+            (by_image,) = ranks.by_rows(
+                lambda own: (compete(self._current(bright[own]), threshold, competition).t(),), len(bright)
+            )
+            winners = by_image.t().contiguous()
             return winners, lambda: gather_wins(winners, (bright / 255)[None], neurons)
-        spikes = self._spikes(bright, competition.steps)
-        winners = compete_spikes(spikes, self.synapses.weight, threshold, competition)
+        spikes, weight = self._spikes(bright, competition.steps), self.synapses.weight
+        (by_image,) = ranks.by_rows(
+            lambda own: (compete_spikes(spikes.of_images(own), weight, threshold, competition).t(),), len(bright)
+        )
+        winners = by_image.t().contiguous()
         return winners, lambda: gather_spike_wins(winners, spikes, self.rule.decay_pre, self.inputs, neurons)
 
     def _expected(self, bright: Tensor) -> Tensor:

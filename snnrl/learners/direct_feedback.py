@@ -67,6 +67,7 @@ class DirectFeedbackLearner(Learner):
     """
 
     Config = DirectFeedbackConfig
+    shares_rows = True
     config: DirectFeedbackConfig
     feedback: Tensor
 
@@ -90,15 +91,7 @@ class DirectFeedbackLearner(Learner):
 
     def learn(self, images: Tensor, labels: Tensor) -> Metrics:
         constant = unit_current(images)
-        current = self.synapses(constant)
-        state, nearness, spikes = self.neurons.init_state(len(images)), torch.zeros_like(current), 0 * current
-        for rise in self._rise:
-            state = self.neurons.charge(current, state)
-            excess = self.neurons.excess(state)
-            fired = self.neurons.fire(excess)
-            nearness.add_(self._psi.derivative(excess), alpha=rise / self.config.sim_steps)
-            spikes += fired
-            state = self.neurons.reset(state, fired)
+        nearness, spikes = self.ranks.by_rows(lambda own: self._present(constant[own]), len(images))
         rate = spikes / self.config.sim_steps
         error = self.output.error(rate, labels)
         gate = (error @ self.feedback).unsqueeze(0)
@@ -106,6 +99,19 @@ class DirectFeedbackLearner(Learner):
         self.synapses.learn(constant.unsqueeze(0), nearness.unsqueeze(0), hidden_lr, gate)
         self.output.learn(rate, error, output_lr)
         return {"train/error": error_probability(error), "train/hidden_rate": rate.mean()}
+
+    def _present(self, constant: Tensor) -> tuple[Tensor, Tensor]:
+        """The nearness of spikes and the spikes of a presentation, ``[batch, neurons]`` each."""
+        current = self.synapses(constant)
+        state, nearness, spikes = self.neurons.init_state(len(constant)), torch.zeros_like(current), 0 * current
+        for rise in self._rise:
+            state = self.neurons.charge(current, state)
+            excess = self.neurons.excess(state)
+            fired = self.neurons.fire(excess)
+            nearness.add_(self._psi.derivative(excess), alpha=rise / self.config.sim_steps)
+            spikes += fired
+            state = self.neurons.reset(state, fired)
+        return nearness, spikes
 
     def predict(self, images: Tensor) -> Tensor:
         return self.output(self._hidden(images).mean(0))

@@ -16,10 +16,12 @@ from snnrl.networks.fused_readouts import fused_readouts
 from snnrl.networks.graph import Edge
 from snnrl.networks.inputs import NetworkInput, Spikes
 from snnrl.networks.network import Network
+from snnrl.networks.sharing import OwnNeurons, shared
 from snnrl.networks.structure import NetworkState
 from snnrl.networks.window_run import Seen, rule_changes
 from snnrl.neurons import AnyNeuron, SaturatingIF
 from snnrl.plasticity import AnyRule, EligibilityState, EProp, ThirdFactor, ThreeFactor, spike_train
+from snnrl.ranks import Ranks
 from snnrl.spikes import SparseSpikes, stack_spikes
 from snnrl.state import State
 
@@ -166,7 +168,18 @@ class ActorCritic(Network):
     def init_rules(self, batch: int) -> State:
         if self.fused is None:
             return super().init_rules(batch)
-        return tuple(EligibilityState((), self.connection(edge).new_eligibility(batch)) for edge in self.plastic())
+        return tuple(EligibilityState((), self.learned(edge).new_eligibility(batch)) for edge in self.plastic())
+
+    def share_out(self, ranks: Ranks) -> None:
+        """Let several processes learn the synapses of large connections from synchronous spikes together.
+
+        States of rules are made by :meth:`init_rules` after this.
+        """
+        if self.encoder.synchronous and not self.persistent:
+            own, edges = OwnNeurons(ranks), [edge for edge in self.plastic() if edge.pre == "input"]
+            self.shares = {edge.key: shared(self.connection(edge), self.rule(edge), own) for edge in edges}
+            if self.fused is not None:
+                self.fused.shares = self.shares
 
     def forward(
         self, observation: Tensor, state: ActorCriticState, *, expected: bool = False

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snnrl.connections import Dense
 from snnrl.networks.inputs import Spikes
+from snnrl.networks.sharing import WHOLE
 from snnrl.networks.structure import Structure
 from snnrl.networks.window_run import Seen
 from snnrl.neurons import EscapeNoise, EscapeNoiseState, SaturatingIF, SaturatingIFState
@@ -55,6 +56,7 @@ class FusedReadouts:
         self.actor, self.to_actor, self.actor_rule = actor
         self.critic, self.to_critic, self.critic_rule = critic
         self.keys, self.sim_steps = keys, sim_steps
+        self.shares = dict.fromkeys(keys, WHOLE)
 
     def run(
         self,
@@ -111,8 +113,9 @@ class FusedReadouts:
         changes = {}
         parts = (self.actor_rule, self.to_actor), (self.critic_rule, self.to_critic)
         for key, (rule, connection), state in zip(self.keys, parts, states, strict=True):
-            pre, post = seen[key]
-            changes[key] = rule.gather(connection, pre, post, state.eligibility, third[key])
+            (pre, post), share = seen[key], self.shares[key]
+            learned, taken = share.learned(connection), share.taken(pre)
+            changes[key] = share.joined(rule.gather(learned, taken, post, state.eligibility, third[key]))
         return changes, states
 
 

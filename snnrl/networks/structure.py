@@ -13,6 +13,7 @@ from snnrl.connections import Connection, Projection
 from snnrl.errors import ConfigError, did_you_mean, require
 from snnrl.networks.delay import Delay
 from snnrl.networks.graph import Edge, Loop, loops_in_order
+from snnrl.networks.sharing import WHOLE, WholeConnection
 from snnrl.neurons import AnyNeuron, Neuron
 from snnrl.plasticity import AnyRule, Rule
 from snnrl.settings import FixedSettings, KnownSettings, is_whole
@@ -51,6 +52,7 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
         self.loops: list[Loop] = []
         self.neurons, self.connections = nn.ModuleDict(), nn.ModuleDict()
         self.rules, self.delays = nn.ModuleDict(), nn.ModuleDict()
+        self.shares: dict[str, WholeConnection] = {}
 
     def add(self, name: str, population: AnyNeuron | int | tuple[int, ...]) -> None:
         """Add a population: a neuron model, or the shape of an input whose spikes come from outside.
@@ -143,7 +145,7 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
     def init_rules(self, batch: int) -> State:
         """The state at rest of each plastic connection's rule."""
         return tuple(
-            self.rule(edge).init_state(self.connection(edge), edge.pre_shape, edge.post_shape, batch)
+            self.rule(edge).init_state(self.learned(edge), edge.pre_shape, edge.post_shape, batch)
             for edge in self.plastic()
         )
 
@@ -159,6 +161,14 @@ class Structure(FixedSettings, KnownSettings, nn.Module):
     def connection(self, edge: Edge) -> Connection:
         """What carries an edge's spikes."""
         return cast(Connection, self.connections[edge.key])
+
+    def share(self, edge: Edge) -> WholeConnection:
+        """Which of a plastic edge's synapses are learned in this process."""
+        return self.shares.get(edge.key, WHOLE)
+
+    def learned(self, edge: Edge) -> Connection:
+        """The connection of these synapses."""
+        return self.share(edge).learned(self.connection(edge))
 
     def delay(self, edge: Edge) -> Delay:
         """The delay of an edge."""

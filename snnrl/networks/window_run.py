@@ -52,7 +52,9 @@ def rule_changes(
         if rule.uses_modulator and third[edge.key].modulator is None:
             raise ConfigError(f"modulator=None: must be given, {edge.key} learns by {type(rule).__name__}")
         pre, post = seen[edge.key]
-        changes[edge.key], state = rule(structure.connection(edge), pre, post, state, third[edge.key])
+        share = structure.share(edge)
+        change, state = rule(structure.learned(edge), share.taken(pre), post, state, third[edge.key])
+        changes[edge.key] = share.joined(change)
         after.append(state)
     return changes, tuple(after)
 

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from snnrl.plot.activity import rates, voltages
-    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling, scores
+    from snnrl.plot.curves import accuracy_curve, conversion, learning_curves, metrics, scaling, strip_plot
     from snnrl.plot.graph import network
     from snnrl.plot.labels import assignments, confusion, fields_and_confusion, shown_images
     from snnrl.plot.parts import fi_curve, stdp_window
     from snnrl.plot.play import game, preferences
-    from snnrl.plot.profiles import scores
+    from snnrl.plot.profiles import performance
     from snnrl.plot.spikes import raster
     from snnrl.plot.style import save_figure
     from snnrl.plot.synapses import receptive_fields, signed_fields, weights
@@ -40,6 +40,7 @@ __all__ = [
     "main",
     "metrics",
     "network",
+    "performance",
     "preferences",
     "raster",
     "rates",
@@ -50,6 +51,7 @@ __all__ = [
     "shown_images",
     "signed_fields",
     "stdp_window",
+    "strip_plot",
     "voltages",
     "weights",
 ]
@@ -57,12 +59,12 @@ __all__ = [
 
 _FILES = {
     "activity": ("rates", "voltages"),
-    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling", "scores"),
+    "curves": ("accuracy_curve", "conversion", "learning_curves", "metrics", "scaling", "strip_plot"),
     "play": ("game", "preferences"),
     "graph": ("network",),
     "labels": ("assignments", "confusion", "fields_and_confusion", "shown_images"),
     "parts": ("fi_curve", "stdp_window"),
-    "profiles": ("scores",),
+    "profiles": ("performance",),
     "spikes": ("raster",),
     "style": ("save_figure",),
     "synapses": ("receptive_fields", "signed_fields", "weights"),

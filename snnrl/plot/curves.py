@@ -122,7 +122,7 @@ def _required(run: Path, metric: str) -> Curve:
 
 
 @styled
-def scores(groups: Mapping[str, Sequence[float]], label: str, title: str) -> Figure:
+def strip_plot(groups: Mapping[str, Sequence[float]], label: str, title: str) -> Figure:
     """What several variants came to: a row each, with a dot for each run and a line at their mean.
 
     Args:

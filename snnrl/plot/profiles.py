@@ -19,7 +19,7 @@ THRESHOLDS = 101
 
 
 @styled
-def scores(
+def performance(
     tasks: Mapping[str, Mapping[str, Sequence[float] | NDArray[np.float64]]],
     title: str = "Scores of runs",
     label: str = "return",

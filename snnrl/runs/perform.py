@@ -12,7 +12,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from snnrl.errors import ConfigError, RunError, one_line
-from snnrl.runs.work import Outcome, Run, State, last_lines, remembered_play
+from snnrl.runs.work import Outcome, Run, State, check_reusable, finished, last_lines, remembered_play
 from snnrl.types import Settings
 
 PATIENCE = 1.0
@@ -90,7 +90,6 @@ def train_run(run: Run) -> str | None:
         ConfigError: the folder has a run of other settings, or another process writes to it.
     """
     from snnrl.loading import task_of
-    from snnrl.runs.work import check_reusable, finished
     from snnrl.training.trainer import Trainer
 
     check_reusable(run)

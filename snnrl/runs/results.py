@@ -121,11 +121,11 @@ def draw(groups: Sequence[Scores], path: Path, title: str, label: str) -> None:
         title: above it.
         label: what the scores are.
     """
-    from snnrl.plot import save_figure, scores
+    from snnrl.plot import performance, save_figure
 
     tasks: dict[str, dict[str, NDArray[np.float64]]] = {}
     for group in groups:
         env = next((group.labels[name] for name in TASKS if name in group.labels), "")
         others = ", ".join(f"{name}={value}" for name, value in group.labels.items() if value != env)
         tasks.setdefault(env, {})[others or env or "all runs"] = group.values
-    save_figure(scores(tasks, title=title, label=label), path, dpi=150)
+    save_figure(performance(tasks, title=title, label=label), path, dpi=150)

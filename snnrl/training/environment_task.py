@@ -15,6 +15,7 @@ from snnrl.agents.trainable import Trainable
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, for_evaluation
 from snnrl.envs.seeding import AT_THE_END, WHILE_TRAINING
+from snnrl.ranks import ALONE, Ranks
 from snnrl.recording import Game
 from snnrl.recording.video import check_drawing, check_spikes, gif_of
 from snnrl.training.checkpoints import taking_over
@@ -34,13 +35,14 @@ class EnvironmentTask(Task[A]):
         config: the settings.
         agent: who learns on; ``None`` makes the agent that the settings describe.
         steps: how far the agent is.
+        ranks: the processes that train it together.
     """
 
     part, key, rate = "agent", "env_steps", "env_steps_per_second"
     unit, setting, score = "env steps", "env_steps", "return {:.1f}"
 
-    def __init__(self, config: RunConfig, agent: A | None = None, steps: int = 0) -> None:
-        self._config, self.total = config, config.env_steps
+    def __init__(self, config: RunConfig, agent: A | None = None, steps: int = 0, ranks: Ranks = ALONE) -> None:
+        self._config, self.total, self.ranks = config, config.env_steps, ranks
         self.episodes, self.steps = 0, steps
         self._recent: deque[tuple[float, int]] = deque(maxlen=100)
 

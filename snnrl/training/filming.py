@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snnrl.errors import require
 from snnrl.training.clock import passed
-from snnrl.training.task import AnyTask, Between, Film
+from snnrl.training.task import AnyTask
 
 
 class Filming:
@@ -27,11 +27,10 @@ class Filming:
         require(logs or not every, "video.every", every, "0 without run_dir, to which loggers write")
         self._task.check_film()
 
-    def after(self, before: int, steps: int, between: Between) -> Film | None:
-        """The video that is due after the ``steps``-th step, where ``before`` had been done already."""
+    def is_due(self, before: int, steps: int) -> bool:
+        """Whether a video is due after the ``steps``-th step, where ``before`` had been done already."""
         every = self._task.film_every
         self._due |= every > 0 and passed(every, before, steps)
-        if not self._due or not self._task.can_checkpoint:
-            return None
-        self._due = False
-        return self._task.film(between)
+        due = self._due and self._task.can_checkpoint
+        self._due &= not due
+        return due

@@ -19,6 +19,8 @@ from snnrl.errors import ConfigError, RunError, one_line
 from snnrl.trust import names_code
 from snnrl.types import Settings
 
+IN_USE = "another process is training in this folder"
+"""What is said of a run's folder that another process has."""
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
@@ -66,7 +68,7 @@ class RunFolder:
         Raises:
             ConfigError: another process has it, or it cannot be written to.
         """
-        _acquire(self._lock, self.path, setting, "another process is training in this folder")
+        _acquire(self._lock, self.path, setting, IN_USE)
 
     def release(self) -> None:
         """Leave the folder to others."""
@@ -156,7 +158,14 @@ def exists_already(run_dir: Path) -> str:
     )
 
 
-def resume_line(run_dir: Path, settings: Settings) -> str:
-    """The command that goes on with a run; whoever named code of their own trusts it."""
+def resume_line(run_dir: Path, settings: Settings, processes: int = 1) -> str:
+    """The command that goes on with a run; whoever named code of their own trusts it.
+
+    Args:
+        run_dir: the run's folder.
+        settings: those of the run.
+        processes: how many are to train on a machine.
+    """
     trust = " trust=true" if names_code(settings) else ""
-    return f"python -m snnrl.train resume={shlex.quote(str(run_dir))}{trust}"
+    command = "python" if processes == 1 else f"torchrun --nproc-per-node={processes}"
+    return f"{command} -m snnrl.train resume={shlex.quote(str(run_dir))}{trust}"

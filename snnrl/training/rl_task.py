@@ -9,13 +9,15 @@ import torch
 from snnrl.agents import AnyAgent, make_agent
 from snnrl.agents.look import Look
 from snnrl.config import RunConfig
-from snnrl.envs import EnvConfig, env_seeds, make_envs, spaces_of
+from snnrl.envs import EnvConfig, env_seeds, spaces_of
+from snnrl.ranks import ALONE, Ranks
 from snnrl.spaces.leaves import Space
 from snnrl.training.callbacks import NO_CALLBACK, update
 from snnrl.training.capacity import check_settings, environment_bytes, require_memory, state_bytes
 from snnrl.training.device import FEWEST_ENVS, choose_device
 from snnrl.training.environment_task import EnvironmentTask
 from snnrl.training.rollout import Rollout, Stepped
+from snnrl.training.shared_envs import make_shared_envs, require_even
 from snnrl.training.task import Step
 from snnrl.types import Settings
 
@@ -67,17 +69,22 @@ class RLTask(EnvironmentTask[AnyAgent]):
         config: the settings.
         agent: who learns on; ``None`` makes the agent that the settings describe.
         steps: how far the agent is.
+        ranks: the processes of the run, each with environments of its own.
 
     Raises:
         ConfigError: a setting that the environment or agent cannot take.
     """
 
-    def __init__(self, config: RunConfig, agent: AnyAgent | None = None, steps: int = 0) -> None:
-        super().__init__(config, agent, steps)
+    def __init__(self, config: RunConfig, agent: AnyAgent | None = None, steps: int = 0, ranks: Ranks = ALONE) -> None:
+        super().__init__(config, agent, steps, ranks)
+        require_even("num_envs", config.num_envs, ranks)
         self.device = choose_device(config.device, self.cpu_because(config))
         self.model = self.make_model(config, self.device) if agent is None else agent.to(self.device)
+        self.model.share(ranks)
         self._check_memory(config)
-        self.envs = self.model.envs = make_envs(config.env, config.num_envs, device=str(self.device))
+        self.envs = self.model.envs = make_shared_envs(
+            config.env, config.num_envs, str(self.device), ranks, lambda: not self.model.sees_own_rows
+        )
 
     @classmethod
     def cpu_because(cls, config: RunConfig) -> str | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 from snnrl.agents.base import AnyAgent, Metrics
 from snnrl.envs import EnvConfig, Episode, EpisodeStats, FeedbackBuilder, VectorAtari
 from snnrl.envs.types import VectorEnv, start
+from snnrl.training.shared_envs import SharedEnvs
 from snnrl.types import Action, Array, Info, Observation
 
 Transition: TypeAlias = tuple[Observation, Array, Array, Array, Info]
@@ -91,7 +92,7 @@ class Rollout:
         }
 
     def _learn_and_step(self, action: Action, state: object) -> tuple[Transition, Metrics]:
-        if isinstance(self._envs, VectorAtari):
+        if isinstance(self._envs, VectorAtari | SharedEnvs):
             self._envs.send(action)
             self._state, metrics = self._agent.update(state)
             return self._envs.recv(), metrics

@@ -16,12 +16,14 @@ from snnrl.errors import require
 from snnrl.learners import Learner, make_learner
 from snnrl.learners.base import Batches
 from snnrl.learners.data import Data, Images, load_data
+from snnrl.ranks import ALONE, Ranks
 from snnrl.training.callbacks import NO_CALLBACK, update
 from snnrl.training.capacity import check_settings, state_bytes
 from snnrl.training.checkpoints import taking_over
 from snnrl.training.device import MOST_IMAGES, choose_device
 from snnrl.training.loggers import Logger
 from snnrl.training.progress import evaluating_note
+from snnrl.training.shared_envs import require_even
 from snnrl.training.summary import Summary
 from snnrl.training.supervised_config import SupervisedConfig
 from snnrl.training.task import Between, Evaluated, Finished, Step, Task
@@ -47,6 +49,7 @@ class SupervisedTask(Task[Learner]):
         config: the settings.
         learner: what learns on; ``None`` makes the learner that the settings describe.
         steps: images that it has seen.
+        ranks: the processes of the run, which share out the images of each batch.
 
     Raises:
         ConfigError: a data set that cannot be read, or a setting that the learner cannot take.
@@ -55,12 +58,16 @@ class SupervisedTask(Task[Learner]):
     part, key, rate = "learner", "images", "train/images_per_second"
     unit, setting, score = "images", "passes", "accuracy {:.1f} %"
 
-    def __init__(self, config: SupervisedConfig, learner: Learner | None = None, steps: int = 0) -> None:
+    def __init__(
+        self, config: SupervisedConfig, learner: Learner | None = None, steps: int = 0, ranks: Ranks = ALONE
+    ) -> None:
+        self.ranks = ranks
         self.device = choose_device(config.device, self.cpu_because(config))
         data = read_data(config)
         self.data = Data(data.train.to(self.device), data.held.to(self.device), data.classes)
         known = {"shape": data.shape, "classes": data.classes}
         self.model = self.make_model(config, self.device, known) if learner is None else learner.to(self.device)
+        _share(self.model, config, ranks)
         self.total = self.model.training_images = config.passes * len(data.train)
         self._config = replace(config, total=self.total)
         self.steps, self._calibrated = steps, False
@@ -210,6 +217,18 @@ class SupervisedTask(Task[Learner]):
     def _confusion(self, images: Images, between: Between) -> Tensor:
         total = len(images)
         return confuse(self.model, images, lambda done: between(evaluating_note(done, total, "images")))
+
+
+def _share(learner: Learner, config: SupervisedConfig, ranks: Ranks) -> None:
+    """Let processes share out the images of each batch.
+
+    Raises:
+        ConfigError: there are several, and the learner or the size of its batches does not allow it.
+    """
+    can = ranks.size == 1 or learner.shares_rows
+    require(can, "learner.name", config.learner["name"], "a learner that shares out images, under torchrun")
+    require_even("learner.batch_size", getattr(learner.config, "batch_size", ranks.size), ranks)
+    learner.ranks = ranks
 
 
 def read_data(config: SupervisedConfig) -> Data:

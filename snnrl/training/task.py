@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.agents.look import Look, weights_of
+from snnrl.ranks import ALONE, Ranks
 from snnrl.training.callbacks import NO_CALLBACK, Callback
 from snnrl.training.checkpoints import CheckpointStore, check_architecture, taking_over
 from snnrl.training.device import choose_device, told
@@ -99,9 +100,11 @@ class Task(ABC, Generic[M]):
         config: the settings of the run.
         model: what learns on, after ``steps``; ``None`` makes the model that the settings describe.
         steps: how far the model is.
+        ranks: the processes that train it together.
 
     Attributes:
         config: the settings.
+        ranks: the processes of the run.
         model: what learns, a ``torch.nn.Module`` with a ``generator``.
         device: that it computes on.
         steps: how far the run is.
@@ -125,10 +128,11 @@ class Task(ABC, Generic[M]):
     setting: ClassVar[str]
     score: ClassVar[str]
     steps: int
+    ranks: Ranks = ALONE
     callback: Callback = NO_CALLBACK
 
     @abstractmethod
-    def __init__(self, config: Any, model: M | None = None, steps: int = 0) -> None: ...
+    def __init__(self, config: Any, model: M | None = None, steps: int = 0, ranks: Ranks = ALONE) -> None: ...
 
     @property
     def learning(self) -> object:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from snnrl.agents.trainable import Trainable
 from snnrl.errors import ConfigError, one_line
-from snnrl.learners.base import Learner
 from snnrl.output import lasting_output
+from snnrl.ranks import LostRankError
 from snnrl.training.callbacks import AnyCallback, as_callback
 from snnrl.training.checkpoints import load_checkpoint, taking_over
 from snnrl.training.clock import Clock, passed
@@ -27,6 +24,7 @@ from snnrl.training.loggers import Logger
 from snnrl.training.memory import FreeMemory
 from snnrl.training.metrics import RunningMetrics
 from snnrl.training.progress import Progress
+from snnrl.training.run import Run
 from snnrl.training.shutdown import GracefulShutdown
 from snnrl.training.summary import Summary, git_commit, versions
 from snnrl.training.task import AnyTask, Finished, architecture, generator_of
@@ -34,56 +32,6 @@ from snnrl.types import Saved
 
 LOGS = 200
 """Rows of metrics in a whole run."""
-
-
-@dataclass(frozen=True, repr=False)
-class Run:
-    """What training came to.
-
-    Attributes:
-        model: what has learned, an agent or a learner of labelled images.
-        steps: how far it got, in environment steps or in images.
-        summary: what ``summary.json`` holds; ``None`` where a signal stopped the run before its end.
-        history: rows of metrics, as in ``metrics.jsonl``: ``{"step": 1000, "rollout/return_mean": 21.5}``.
-        evaluation: what the evaluation at the end found: returns and lengths of episodes, or counts
-            ``[classes, classes]`` of images by label (row) and prediction (column); ``None`` where there was none.
-        run_dir: the folder that all this was written to, if any.
-        stopped_by: the name of the signal that stopped the run, if one did.
-    """
-
-    model: Any
-    steps: int
-    summary: Summary | None
-    history: Sequence[Mapping[str, float]]
-    evaluation: Evaluation | Tensor | None
-    run_dir: Path | None
-    stopped_by: str | None
-
-    def __repr__(self) -> str:
-        """What was trained, how long, how good it is and where it lies; :attr:`history` has the rows."""
-        ended = f", stopped by {self.stopped_by}" if self.stopped_by else ""
-        return f"Run({self.model!r},\n    steps={self.steps:,}{ended}, {self._score()},\n    run_dir={self.run_dir})"
-
-    def _score(self) -> str:
-        found = self.evaluation
-        if found is None:
-            return "not evaluated"
-        if isinstance(found, Evaluation):
-            return found.score
-        total = int(found.sum())
-        return f"{100 * int(found.diagonal().sum()) / total:.2f} % of {total:,} images right"
-
-    @property
-    def agent(self) -> Trainable:
-        """The model, of a run in environments."""
-        assert isinstance(self.model, Trainable)
-        return self.model
-
-    @property
-    def learner(self) -> Learner:
-        """The model, of a run on a data set."""
-        assert isinstance(self.model, Learner)
-        return self.model
 
 
 class Trainer:
@@ -120,7 +68,7 @@ class Trainer:
         log_every: int | None = None,
         evaluate: bool = True,
     ) -> None:
-        self.task, self.settings = task, task.config
+        self.task, self.settings, self.ranks = task, task.config, task.ranks
         self.callback = task.callback = as_callback(callback)
         self.epoch, self._evaluates = epoch, evaluate
         self.steps = task.steps
@@ -131,14 +79,15 @@ class Trainer:
         self.evaluation: Evaluation | Tensor | None = None
         self.training_clock, self.wall_clock = Clock(), Clock()
         self.history = History()
+        self.stopped_by: str | None = None
         self._warned: set[str] = set()
         self._filming = Filming(task)
         self._commit = git_commit()
         self.loggers: list[Logger] = [self.history]
         folder = self.settings.run_dir if run_dir is None else Path(run_dir)
-        self.files: Files = (
-            NoFiles() if folder is None else RunFiles(folder, self.settings.resolved, self.settings.logger)
-        )
+        self.files: Files = NoFiles()
+        if folder is not None and self.ranks.leads:
+            self.files = RunFiles(folder, self.settings.resolved, self.settings.logger)
         try:
             self._begin(resume)
         except BaseException:
@@ -150,15 +99,21 @@ class Trainer:
         metrics_position = 0
         if self._evaluates:
             self.task.check_evaluation()
-        self._filming.check(logs=self.files.run_dir is not None)
-        path = self.files.start_from(resume)
-        if path is not None:
-            saved = load_checkpoint(path, architecture=architecture(self.task.model))
+        self.ranks.told(lambda: self._filming.check(logs=self.files.run_dir is not None))
+        path, saved = self.ranks.told(lambda: self._saved(resume))
+        if saved is not None:
             with taking_over(path):
                 metrics_position = self._restore(saved)
         repeat_results(self.task.device)
         self.task.begin(self.epoch, self.steps)
-        self.files.begin(bool(resume), metrics_position)
+        self.ranks.told(lambda: self.files.begin(bool(resume), metrics_position))
+
+    def _saved(self, resume: bool | str) -> tuple[Path | None, Saved | None]:
+        """The checkpoint that the run goes on from, if there is one, and what it holds."""
+        path = self.files.start_from(resume)
+        if path is None:
+            return None, None
+        return path, load_checkpoint(path, architecture=architecture(self.task.model))
 
     def train(self) -> Run:
         """Run to the end; a signal stops it before, its state saved.
@@ -182,19 +137,22 @@ class Trainer:
                 raise
             finally:
                 self.files.release()
-        stopped = self.shutdown.requested if summary is None else None
         model, rows = self.task.model, self.history.rows
-        return Run(model, self.steps, summary, rows, self.evaluation, self.files.run_dir, stopped)
+        return Run(model, self.steps, summary, rows, self.evaluation, self.files.run_dir, self.stopped_by)
 
     def _run(self) -> Summary | None:
-        task, mode = self.task, self.settings.progress
+        task, mode = self.task, self.settings.progress if self.ranks.leads else "none"
         with Progress(task.total, self.steps, mode, unit=task.unit, score=task.score) as self.progress:
             try:
                 self._loop()
                 return self._finish()
-            except Stopped:
+            except Stopped as stopped:
+                self.stopped_by = str(stopped)
                 if self.saved_at != self.steps:
                     self._save()
+            except LostRankError as error:
+                so_far = f"so this one stopped at {self._reached()}; the last checkpoint is whole"
+                raise LostRankError(f"{error}, {so_far}") from error
         return None
 
     def _reached(self) -> str:
@@ -226,7 +184,8 @@ class Trainer:
             self.training_clock.stop()
             if self._evaluates and (self._evaluation_is_due() or self.steps >= task.total):
                 self._look()  # before a checkpoint, after which a task begins anew
-            self._film(before)
+            if self._filming.is_due(before, self.steps):
+                self.ranks.told(self._film)
             if not stepped.proceed:
                 return
             due = passed(settings.checkpoint_every, before, self.steps) and task.can_checkpoint
@@ -235,13 +194,19 @@ class Trainer:
                 metrics = RunningMetrics()
                 task.begin(self.epoch, self.steps)
 
+    @property
+    def _generator(self) -> Generator:
+        """What the model draws from."""
+        return generator_of(self.task.model)
+
     def _stop_if_asked(self) -> None:
-        if self.shutdown.requested:
-            raise Stopped
+        if (signal := self.ranks.agreed(self.shutdown.requested)) is not None:
+            raise Stopped(signal)
 
     def _between(self, note: str) -> None:
-        """While an evaluation goes on: show it, and end it where a signal asks for that."""
-        self._stop_if_asked()
+        """While an evaluation goes on, in one process: show it, and end it where a signal asks for that."""
+        if self.shutdown.requested:
+            raise Stopped(self.shutdown.requested)
         self.progress.tell(note)
 
     def _log(self, metrics: Mapping[str, float]) -> None:
@@ -267,9 +232,9 @@ class Trainer:
                 self._warned.add(warning.partition(" in ")[0])
                 self.progress.message(f"{self._reached()}: {warning}")
 
-    def _film(self, before: int) -> None:
-        """Show the loggers an episode, if one is due."""
-        film = self._filming.after(before, self.steps, self._between)
+    def _film(self) -> None:
+        """Show the loggers an episode."""
+        film = self.task.film(self._between)
         if film is not None:
             with self._writing():
                 for logger in self.loggers:
@@ -278,7 +243,8 @@ class Trainer:
 
     def _evaluate(self) -> None:
         """An evaluation on the way; the best one's weights are kept."""
-        found = self.task.evaluate(self._between)
+        found, draws = self.ranks.told(lambda: (self.task.evaluate(self._between), self._generator.get_state()))
+        self._generator.set_state(draws)
         self._log(found.metrics)
         self.evaluated_at = self.steps
         self.progress.message(f"{self.steps:,} {self.task.unit}: {found.message}")
@@ -290,9 +256,11 @@ class Trainer:
 
     def _finish(self) -> Summary:
         """Save, make the final evaluation and write ``summary.json``."""
-        if self.task.complete(self._between) or self.saved_at != self.steps:
+        completed = self.ranks.told(lambda: self.task.complete(self._between))
+        if completed or self.saved_at != self.steps:
             self._save()
-        found = self._final() if self._evaluates else None
+        found = self.ranks.told(self._final) if self._evaluates else None
+        self.evaluation = found and found.evaluation
         self.wall_clock.stop()
         seconds = self.training_clock.seconds
         summary = {
@@ -315,7 +283,6 @@ class Trainer:
         """The evaluation at the end."""
         found = self.task.finish(self._between, self.progress.message)
         self.progress.tell("")
-        self.evaluation = found.evaluation
         self._log(found.metrics)
         if self.files.run_dir is not None:
             with self._writing():
@@ -338,7 +305,8 @@ class Trainer:
         return {
             "architecture": architecture(model),
             self.task.part: model.state_dict(),
-            "generator": generator_of(model).get_state(),
+            "generator": self._generator.get_state(),
+            "world_size": self.ranks.size,
             "steps": self.steps,
             "epoch": self.epoch,
             **self.task.payload(),
@@ -353,6 +321,7 @@ class Trainer:
     def _save(self) -> None:
         """Write a checkpoint, after which a task begins anew."""
         check_finite(self.task.model, f"after {self._reached()}")
+        self.ranks.require_alike(self.task.model, f"after {self._reached()}")
         self.epoch += 1
         with self._writing():
             self.files.save(self._payload, self.steps)
@@ -371,13 +340,14 @@ class Trainer:
             if not fits:
                 raise ValueError(f"its {name!r} is {one_line(repr(value), 40)}")
         task.model.load_state_dict(saved[task.part])
-        generator_of(task.model).set_state(saved["generator"].cpu())
+        self._generator.set_state(saved["generator"].cpu())
         self.steps, self.epoch = saved["steps"], saved["epoch"]
         self.saved_at = self.steps
         task.restore(saved)
         self.best, self.evaluated_at, self.files.wandb_id = saved["best"], saved["evaluated_at"], saved["wandb_id"]
         self.training_clock, self.wall_clock = Clock(saved["train_seconds"]), Clock(saved["wall_seconds"])
-        if self.steps >= task.total and self.files.summary().get(task.key) == self.steps:
+        ended = self.ranks.told(lambda: self.files.summary().get(task.key))
+        if self.steps >= task.total and ended == self.steps:
             raise ConfigError(
                 f"resume={self.files.run_dir}: the run has all its {task.total} {task.unit}; "
                 f"give {task.setting} a higher number to go on"

@@ -293,6 +293,12 @@ def test_runs_of_0_1_keep_the_rate_that_they_had(dims: int, rate: float) -> None
     assert code.rates(torch.zeros(1, dims)).sum() == pytest.approx(rate)
 
 
+def test_runs_of_0_1_keep_the_cells_that_many_numbers_had() -> None:
+    code = as_in_0_1(spaces.Box(-1.0, 1.0, (12,)), {})
+    assert isinstance(code, PopulationEncoder)
+    assert (code.size, code.total_rate) == (12 * 9, 4.5)
+
+
 @pytest.mark.parametrize(
     ("told", "kind"),
     [

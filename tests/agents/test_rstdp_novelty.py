@@ -62,6 +62,16 @@ def test_settings_that_are_given_count_before_the_usual_ones() -> None:
     assert agent(VECTOR, gamma=0.9, trace_lambda=0.5).suited == VECTORS._replace(gamma=0.9, trace_lambda=0.5)
 
 
+@pytest.mark.parametrize(
+    ("observations", "own", "tonic"), [(VECTOR, {}, 0.0), (NAMES, {}, 0.5), (VECTOR, {"tonic": 0.25}, 0.25)]
+)
+def test_what_a_critic_fires_without_input_depends_on_what_is_observed(
+    observations: spaces.Space[Any], own: dict[str, float], tonic: float
+) -> None:
+    neuron = {"name": "saturating_if", "gain": 0.2, **own}
+    assert agent(observations, network={"critic": {"neuron": neuron}}).network.neuron("critic").tonic == tonic
+
+
 def test_each_action_is_tried_before_any_is_tried_again() -> None:
     made = agent(habituation={"untried_bonus": 1000.0})
     chosen, _ = visited(made, [3, 3, 5, 3, 5, 5, 3, 5])

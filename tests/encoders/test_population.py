@@ -111,7 +111,7 @@ def test_cells_do_not_start_in_step() -> None:
     assert 0 <= phase.min() <= phase.max() < 1
 
 
-@pytest.mark.parametrize("dims", [2, 3, 4, 5, 10, 11, 64])
+@pytest.mark.parametrize("dims", [2, 3, 4, 5, 10, 11, 15, 16, 64])
 def test_recommended_resolution_covers_every_dimension(dims: int) -> None:
     lines, grids = PopulationEncoder.resolution(dims)
     code = encoder(dims, lines, grids)
@@ -120,6 +120,10 @@ def test_recommended_resolution_covers_every_dimension(dims: int) -> None:
         moved = centre.clone()
         moved[0, dim] = 1.0
         assert not torch.allclose(code.rates(centre), code.rates(moved)), f"dimension {dim} is not seen"
+
+
+def test_pairs_have_cells_as_long_as_there_are_few_of_them() -> None:
+    assert [bool(PopulationEncoder.resolution(dims).grids) for dims in (14, 15, 16, 64)] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(

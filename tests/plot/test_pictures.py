@@ -67,7 +67,12 @@ PICTURES: dict[str, Callable[[Trace], Figure]] = {
     "metrics": lambda _: plot.metrics(RUNS / "cartpole"),
     "conversion": lambda _: plot.conversion([(2, 100.0), (4, 300.0)], 400.0, (390.0, 410.0), 20.0, "converted"),
     "scaling": lambda _: plot.scaling({"a": [(10, 1.0), (100, 9.0)]}, ["a"], "n", "seconds", "cost"),
-    "scores": lambda _: plot.scores({"whole": [500.0, 480.0], "without": [9.0]}, "mean return", "what each is for"),
+    "strip plot": lambda _: plot.strip_plot(
+        {"whole": [500.0, 480.0], "without": [9.0]}, "mean return", "what each is for"
+    ),
+    "performance": lambda _: plot.performance(
+        {"A": {"whole": [500.0, 480.0, 9.0], "without": [9.0]}, "B": {"whole": [1.0]}}
+    ),
     "window": lambda _: plot.stdp_window(STDP(), longest=5.0),
     "current": lambda _: plot.fi_curve(LIF(1), duration=50.0),
     "network": lambda _: plot.network(snnrl.make_agent("CartPole").network),

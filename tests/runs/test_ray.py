@@ -6,6 +6,7 @@ import importlib.util
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from snnrl.runs.perform import perform
 from snnrl.runs.work import Run, State
 from tests.runs.short_runs import same, short_runs
 
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
+
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed"),
     pytest.mark.filterwarnings("ignore"),  # Ray's own
@@ -24,23 +28,23 @@ RUNS = 8
 
 
 @pytest.fixture
-def address() -> Iterator[tuple[str, object, object]]:
-    """A cluster of two nodes of one core each: its address, and the node that may be lost."""
+def cluster() -> Iterator[tuple[Cluster, object]]:
+    """A cluster of two nodes of one core each, and the node that may be lost."""
     from ray.cluster_utils import Cluster
 
     small = {"num_cpus": 1, "object_store_memory": 80_000_000}
-    cluster = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
-    node = cluster.add_node(**small)
-    yield cluster.address, cluster, node
-    cluster.shutdown()
+    found = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
+    yield found, found.add_node(**small)
+    found.shutdown()
 
 
+@pytest.mark.campaign
 def test_all_runs_end_with_their_weights_though_a_node_is_killed_under_them(
-    address: tuple[str, object, object], tmp_path: Path
+    cluster: tuple[Cluster, object], tmp_path: Path
 ) -> None:
     import ray
 
-    where, cluster, node = address
+    both, node = cluster
     runs = short_runs(tmp_path / "runs", RUNS, "env_steps=1600")
     lost: list[int] = []
 
@@ -48,9 +52,9 @@ def test_all_runs_end_with_their_weights_though_a_node_is_killed_under_them(
         """Once runs on both nodes have begun to learn."""
         if not lost and sum(run.steps() > 0 and not run.finished() for run in runs) >= 2:
             lost.append(sum(run.finished() for run in runs))
-            cluster.remove_node(node, allow_graceful=False)  # type: ignore[attr-defined]
+            both.remove_node(node, allow_graceful=False)
 
-    with make_executor("ray", [f"ray.address='{where}'"], retries=3) as executor:
+    with make_executor("ray", [f"ray.address='{both.address}'"], retries=3) as executor:
         assert len(ray.nodes()) == 2
         found = {outcome.run.name: outcome for outcome in carry_out(runs, executor, lose_a_node)}
         assert sum(each["Alive"] for each in ray.nodes()) == 1
@@ -62,14 +66,15 @@ def test_all_runs_end_with_their_weights_though_a_node_is_killed_under_them(
         assert same(alone.folder, tmp_path / "runs" / alone.name)
 
 
+@pytest.mark.campaign
 def test_a_ray_of_this_machine_starts_carries_out_and_stops_with_what_is_saved(tmp_path: Path) -> None:
     import ray
 
     quick, long = short_runs(tmp_path, 2)
-    long.settings["env_steps"] = 1_000_000  # type: ignore[index]
+    long.settings["env_steps"] = 1_000_000
     with make_executor("ray", jobs=2) as executor:
         executor.submit(quick)
-        (outcome,) = executor.ended(120)
+        (outcome,) = executor.ended(280)
         assert (outcome.run, outcome.state) == (quick, State.FINISHED)
         executor.submit(long)
         while long.steps() == 0:

@@ -10,7 +10,7 @@ import pytest
 
 from snnrl.errors import ConfigError
 from snnrl.intervals import bootstrap_interval, interquartile_mean
-from snnrl.plot import scores
+from snnrl.plot import performance
 from snnrl.plot.profiles import performance_profile
 from snnrl.runs.page import Page
 from snnrl.runs.results import Scores, draw, score, table
@@ -60,7 +60,7 @@ def test_a_row_of_panels_is_drawn_for_each_environment(tmp_path: Path) -> None:
     draw(groups, tmp_path / "picture.png", "title", "return")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
     with pytest.raises(ConfigError, match="at least one run"):
-        scores({})
+        performance({})
 
 
 @pytest.mark.parametrize("mode", ["plain", "bar", "none"])

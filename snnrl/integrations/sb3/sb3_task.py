@@ -15,9 +15,11 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from snnrl.config import RunConfig
 from snnrl.envs import EnvConfig, env_seeds
+from snnrl.errors import require
 from snnrl.integrations.sb3.agent import AnySB3Agent
 from snnrl.integrations.sb3.building import Built, agent_class, build, read_config
 from snnrl.integrations.sb3.capacity import check_memory
+from snnrl.ranks import ALONE, Ranks
 from snnrl.training.callbacks import NO_CALLBACK, tell, update
 from snnrl.training.device import choose_device
 from snnrl.training.divergence import check_finite
@@ -37,13 +39,19 @@ class SB3Task(EnvironmentTask[AnySB3Agent]):
         config: the settings.
         agent: who learns on; ``None`` makes the agent that the settings describe.
         steps: how far the agent is.
+        ranks: one process: the algorithm's gradients are its own.
 
     Raises:
-        ConfigError: a wrong setting, or actions that the algorithm cannot take.
+        ConfigError: a wrong setting, actions that the algorithm cannot take, or several processes.
     """
 
-    def __init__(self, config: RunConfig, agent: AnySB3Agent | None = None, steps: int = 0) -> None:
-        super().__init__(config, agent, steps)
+    def __init__(
+        self, config: RunConfig, agent: AnySB3Agent | None = None, steps: int = 0, ranks: Ranks = ALONE
+    ) -> None:
+        super().__init__(config, agent, steps, ranks)
+        name = config.agent["name"]
+        alone = "one that torchrun shares out, such as rstdp: stable-baselines3 learns in one process"
+        require(ranks.size == 1, "agent", name, alone)
         self._start, self._learns_on = steps, agent is not None
         self.device = choose_device(config.device)
         check_memory(config, agent_class(config.agent), read_config(config.agent))

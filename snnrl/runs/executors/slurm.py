@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 from snnrl.errors import ConfigError, one_line
@@ -37,6 +38,14 @@ class _Job(Protocol):
     def result(self) -> tuple[str, list[str], float]: ...
 
     def cancel(self) -> object: ...
+
+
+class _Submitter(Protocol):
+    """What of submitit's executors is used."""
+
+    def update_parameters(self, **parameters: object) -> None: ...
+
+    def submit(self, job: Performing) -> _Job: ...
 
 
 class Performing:
@@ -78,22 +87,21 @@ class Slurm(Executor[SlurmSettings]):
 
     def start(self) -> None:
         try:
-            import submitit
+            self._submitit = import_module("submitit")
         except ImportError as error:
             raise ConfigError('executor=slurm: needs submitit; pip install "snnrl[slurm]" installs it') from error
-        self._submitit = submitit
         try:
-            self._executors(None)
+            self._submitter(None)
         except RuntimeError as error:
             raise ConfigError(
                 f"slurm.cluster={self.config.cluster}: cannot be used ({one_line(error)}); must be slurm where sbatch "
                 "is found, or local"
             ) from error
 
-    def _executors(self, run: Run | None) -> object:
+    def _submitter(self, run: Run | None) -> _Submitter:
         """What submits a job, with its files beside the runs' logs."""
         folder = "." if run is None else str(run.log.parent / "slurm")
-        made = self._submitit.AutoExecutor(folder=folder, cluster=self.config.cluster)
+        made: _Submitter = self._submitit.AutoExecutor(folder=folder, cluster=self.config.cluster)
         memory = f"{self.config.memory_gb:g}GB"
         common = {"timeout_min": self.config.minutes, "cpus_per_task": self.config.cpus, "slurm_mem": memory}
         own = {"slurm_partition": self.config.partition} if self.config.partition else {}
@@ -103,7 +111,7 @@ class Slurm(Executor[SlurmSettings]):
         return made
 
     def submit(self, run: Run) -> None:
-        self._jobs[run] = self._executors(run).submit(Performing(run.as_json(), self.config.cpus))
+        self._jobs[run] = self._submitter(run).submit(Performing(run.as_json(), self.config.cpus))
         self._began[run] = time.monotonic()
 
     def ended(self, seconds: float) -> list[Outcome]:

@@ -1,0 +1,154 @@
+"""What a second process brings to one run: Space Invaders in 2 x 16 environments against 16 in one process.
+
+    python benchmarks/data_parallel.py
+    python benchmarks/data_parallel.py --processes 2 --num-envs 16 --rounds 3 --words env=Pong
+
+Each process has a core of its own and one thread for torch and for the games. Sides are measured in turns, after a
+warm-up: environment steps per second of wall clock, and seconds of processor time that a process takes for a thousand
+of its own environment steps, which say what is left of the gain where cores have nothing else to do. The load of the
+machine is printed with each round. ``--agent-rows`` tells besides how an agent's decisions take longer with more rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+WARM_UP = 40
+"""Decisions after the encoder is calibrated, before the clock starts."""
+
+
+def work(words: list[str], steps: int, core: int) -> None:
+    """In a process of its own: train for some decisions, and print what they took."""
+    os.sched_setaffinity(0, {core})
+
+    import torch
+
+    from snnrl.loading import task_of
+    from snnrl.ranks import launched
+    from snnrl.recipes import compose_run
+
+    torch.set_num_threads(1)
+    ranks = launched()
+    task = task_of(compose_run([*words, "progress=none"]), ranks=ranks)
+    with torch.inference_mode():
+        task.begin(0, 0)
+        while not task.can_checkpoint:
+            task.step()
+        for _ in range(WARM_UP):
+            task.step()
+        wall, processor, done = time.perf_counter(), time.process_time(), 0
+        for _ in range(steps):
+            done += task.step().steps
+        spent = time.process_time() - processor
+    if ranks.leads:
+        seconds = time.perf_counter() - wall
+        print(json.dumps({"rate": done / seconds, "processor": 1000 * spent * ranks.size / done}), flush=True)
+    task.close()
+
+
+def measured(processes: int, num_envs: int, words: list[str], steps: int) -> dict[str, float]:
+    """What so many processes took, with so many environments in each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    known = {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes), "OMP_NUM_THREADS": "1"}
+    known |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    cores = sorted(os.sched_getaffinity(0))
+    settings = [*words, f"num_envs={processes * num_envs}"]
+    started = [
+        subprocess.Popen(
+            [sys.executable, __file__, "--worker", str(cores[rank]), "--steps", str(steps), "--words", *settings],
+            env={**os.environ, **known, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(processes)
+    ]
+    said = [each.communicate()[0] for each in started]
+    assert all(each.returncode == 0 for each in started), said
+    found: dict[str, float] = json.loads(said[0].splitlines()[-1])
+    return found
+
+
+def agent_rows(words: list[str], counts: list[int], steps: int) -> None:
+    """Milliseconds of processor time of a decision, and of learning from it, without the games, by rows."""
+    import torch
+
+    from snnrl.loading import task_of
+    from snnrl.recipes import compose_run
+
+    torch.set_num_threads(1)
+    for rows in counts:
+        task = task_of(compose_run([*words, f"num_envs={rows}", "progress=none"]))
+        agent, spent = task.model, {"act": 0.0, "update": 0.0}
+
+        def timed(name: str, method: Callable[..., object], spent: dict[str, float] = spent) -> Callable[..., object]:
+            def call(*arguments: object) -> object:
+                began = time.thread_time()
+                result = method(*arguments)
+                spent[name] += time.thread_time() - began
+                return result
+
+            return call
+
+        with torch.inference_mode():
+            task.begin(0, 0)
+            while not task.can_checkpoint:
+                task.step()
+            for _ in range(WARM_UP):
+                task.step()
+            for name in spent:
+                setattr(agent, name, timed(name, getattr(agent, name)))
+            for _ in range(steps):
+                task.step()
+        task.close()
+        act, update = (1000 * spent[name] / steps for name in ("act", "update"))
+        print(f"{rows} rows: {act:.2f} ms to decide, {update:.2f} ms to learn, for a decision of all", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--num-envs", type=int, default=16, help="environments of each process")
+    parser.add_argument("--steps", type=int, default=320, help="decisions of all environments that are timed")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--words", nargs="+", default=["env=SpaceInvaders"])
+    parser.add_argument("--agent-rows", type=int, nargs="+", help="rows for which the agent alone is timed")
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.worker is not None:
+        return work(given.words, given.steps, given.worker)
+    if given.agent_rows:
+        return agent_rows(given.words, given.agent_rows, given.steps)
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    found: dict[int, list[dict[str, float]]] = {1: [], given.processes: []}
+    for _ in range(given.rounds):
+        for processes, results in found.items():
+            load = os.getloadavg()[0]
+            results.append(measured(processes, given.num_envs, given.words, given.steps))
+            rate, spent = results[-1]["rate"], results[-1]["processor"]
+            print(
+                f"{processes} x {given.num_envs} environments: {rate:,.0f} env steps/s, a process {spent:.3f} s of "
+                f"processor time for 1,000 of its own; load {load:.1f} to {os.getloadavg()[0]:.1f}",
+                flush=True,
+            )
+    one, several = (
+        [statistics.median(each[key] for each in side) for key in ("rate", "processor")] for side in found.values()
+    )
+    print(
+        f"wall clock: {several[0] / one[0]:.2f} times; "
+        f"processor time: {given.processes * one[1] / several[1]:.2f} times"
+    )
+
+
+if __name__ == "__main__":
+    main()
