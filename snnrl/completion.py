@@ -102,12 +102,12 @@ def _settings(command: str, words: Sequence[str]) -> Iterator[tuple[str, list[st
     for options in ("Options", "LearnerOptions", "ResumeOptions"):
         if hasattr(module, options):
             yield from _declared(getattr(module, options))
-    if command in ("controls", "compare", "sweep"):
+    if command in ("controls", "compare", "sweep", "tune"):
         yield "executor", list(EXECUTORS.names())
-    if command in ("train", "compare", "sweep"):
+    if command in ("train", "compare", "sweep", "tune"):
         yield from ((group, recipe_names(group)) for group in GROUPS)
         given = [word for word in words if "=" in word]
-        if command == "sweep":
+        if command in ("sweep", "tune"):
             own = declarations(module.Options)
             given = list(variants([word for word in given if word.partition("=")[0] not in own])[0].words)
         composed = compose_run(given)

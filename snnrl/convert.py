@@ -84,11 +84,13 @@ def convert_run(words: Sequence[str]) -> int:
     options = read_options(Options, words)
 
     from snnrl.config import RunConfig, read_run
+
+    run_dir, settings = read_run(options.run, trust=options.trust)
+
     from snnrl.textfiles import usable
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.writable import require_writable
 
-    run_dir, settings = read_run(options.run, trust=options.trust)
     out = run_dir / "converted" if options.out is None else usable("out", options.out)
     config = RunConfig.from_mapping(settings)
 

@@ -48,13 +48,15 @@ def count_run(words: Sequence[str]) -> int:
     options = read_options(Options, words)
 
     from snnrl.config import RunConfig, read_run
+
+    run_dir, settings = read_run(options.run, trust=options.trust)
+
     from snnrl.loading import load_model
     from snnrl.textfiles import write_text
     from snnrl.training.device import leave_cores_to_environments
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping
 
-    run_dir, settings = read_run(options.run, trust=options.trust)
     config = RunConfig.from_mapping(settings)
 
     from snnrl.integrations.sb3.building import require_network

@@ -69,8 +69,8 @@ def export_run(words: Sequence[str]) -> int:
     source = CheckpointStore(run / "checkpoints").find(options.checkpoint)
     spiking = bool(load_model(config, run, str(source)).layout().populations)
     title = options.title or run.resolve().name
-    about = {"title": title, "spiking": spiking, "license_id": options.license, "controls": _controls(run)}
-    card = model_card(settings, summary, **about)
+    controls = _controls(run)
+    card = model_card(settings, summary, title=title, spiking=spiking, license_id=options.license, controls=controls)
     with keeping(out):
         out.mkdir(parents=True)
         _slim(source, out / NAME)

@@ -88,15 +88,7 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Setting]:
         ConfigError: a word that is no override, or names an unknown recipe or key; the message names the nearest.
     """
     words = read_line(overrides, GROUPS)
-    _check_recipes(words.choices)
-    experiment = words.choices.get("experiment")
-    base = _ACTING if experiment is None or not has_learner(experiment) else _SUPERVISED
-    if base == _SUPERVISED:
-        _check_learner(words, str(experiment))
-    chosen = [
-        *_implied(words),
-        *(f"{group}={quoted(name)}" for group, name in words.choices.items() if name is not None),
-    ]
+    base, chosen = _choices(words)
     try:
         layers = _layers(base, chosen)
         recipe = combined(layers)
@@ -115,6 +107,22 @@ def compose_run(overrides: Sequence[str]) -> dict[str, Setting]:
     if old is not None:
         _say_once(AGENTS[old].advice(old))
     return found
+
+
+def chosen_recipes(overrides: Sequence[str]) -> list[tuple[str, str]]:
+    """Group and name of every recipe that the words of a command line choose, each after those that it begins with."""
+    return [(layer.group, layer.name) for layer in _layers(*_choices(read_line(overrides, GROUPS))) if layer.group]
+
+
+def _choices(words: Words) -> tuple[str, list[str]]:
+    """What a run builds on, and the recipes that are chosen, as Hydra's words."""
+    _check_recipes(words.choices)
+    experiment = words.choices.get("experiment")
+    base = _ACTING if experiment is None or not has_learner(experiment) else _SUPERVISED
+    if base == _SUPERVISED:
+        _check_learner(words, str(experiment))
+    named = [f"{group}={quoted(name)}" for group, name in words.choices.items() if name is not None]
+    return base, [*_implied(words), *named]
 
 
 def _layers(base: str, chosen: Sequence[str]) -> list[Layer]:

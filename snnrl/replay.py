@@ -57,7 +57,10 @@ def write_replay(words: Sequence[str]) -> int:
     """
     options = read_options(Options, words)
 
-    from snnrl.config import folder
+    from snnrl.config import folder, read_run
+
+    read_run(options.run, trust=options.trust)
+
     from snnrl.recording.video import check_drawing, check_spikes, write_video
     from snnrl.recording.video_file import require_encoder
     from snnrl.textfiles import replacing

@@ -54,12 +54,17 @@ def watch(words: Sequence[str]) -> int:
     """
     options = read_options(Options, words)
 
+    from snnrl.config import read_run
+    from snnrl.watching.folders import runs_in
+
+    runs = runs_in(options.run)
+    read_run(next(iter(runs.values())), trust=options.trust)
+
     from snnrl.training.device import leave_cores_to_environments
-    from snnrl.watching.playables import open_run, runs_in
+    from snnrl.watching.playables import open_run
     from snnrl.watching.player import Player
     from snnrl.watching.server import Server
 
-    runs = runs_in(options.run)
     leave_cores_to_environments()
     server = Server(options.host, options.port)
     with ExitStack() as ending:

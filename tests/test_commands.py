@@ -70,6 +70,8 @@ KNOWN = list(commands())
         ("snnrl sweep env=CartPole,Acrobot seeds=2 agent.trace_l", ["agent.trace_lambda="]),
         ("snnrl-sweep env=CartPole executor=lo", ["executor=local"]),
         ("snnrl-controls job", ["jobs="]),
+        ("snnrl-tune env=CartPole agent=pp", ["agent=ppo", "agent=ppo_ann"]),
+        ("snnrl-tune env=CartPole pruner=m", ["pruner=median"]),
         ("snnrl-train env=Nowhere x", []),
         ("snnrl nothing x", []),
     ],
@@ -98,6 +100,7 @@ def test_an_unknown_shell_is_told_which_there_are(capsys: pytest.CaptureFixture[
 WITHOUT_TORCH: dict[str, Callable[[], list[str]]] = {
     "train": lambda: ["env_steps=-3", "env.id=CartPoel-v1", "env.id=ALE/Pongg-v5", "eval.episodes=none", "env=Pon"],
     "evaluate": lambda: ["run=nowhere", "episodes=0"],
+    **dict.fromkeys(("replay", "watch", "plot", "energy", "convert"), lambda: ["run=nowhere"]),
 }
 
 

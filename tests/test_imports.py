@@ -38,6 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("watching",),
     ("model_card",),
     ("runs",),
+    ("search",),
     (
         "cli",
         "train",
@@ -51,6 +52,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "watch",
         "replay",
         "sweep",
+        "tune",
     ),
     ("completion",),
     ("__main__",),
@@ -105,6 +107,7 @@ SAME_ROW: set[tuple[str, str]] = {
     ("watch", "cli"),
     ("replay", "cli"),
     ("sweep", "cli"),
+    ("tune", "cli"),
 }
 """Pairs of one row of which the first may import the second."""
 
@@ -261,6 +264,8 @@ GRADIENTS = {
     "kernels.lif",
     "kernels.counting",
     "kernels.trains",
+    "kernels.synapse_sums",
+    "integrations.sb3.double_dqn",
     "connections.descent",
     "learners.backprop",
     "learners.adam",

@@ -86,6 +86,7 @@ def test_runs_for_wandb_are_one_group_there(tmp_path: Path) -> None:
         ("env=CartPole agent.gama=1,2", "agent.gama=1: there is no such setting; did you mean agent.gamma"),
         ("env=CartPole agent.gamma=0.5,2", "agent.gamma=2: must be in [0, 1] (with agent.gamma=2)"),
         ("env=CartPole agent.gamma=0.5,x", "agent.gamma=x: must be a number in [0, 1] (with agent.gamma=x)"),
+        ("env=CartPole agent=ppo agent.sim_steps=1,0", "agent.sim_steps=0: must be an integer of at least 1"),
         ("env=CartPole agent.gamma=0.9,0.9", "agent.gamma=0.9,0.9: has 0.9 twice; must be different values"),
         ("env=CartPole agent.gamma=interval(0,1)", "must be a list, range(...) or choice(...)"),
         ("env=CartPole env_steps=glob(1*)", "must be a list, as glob(...) chooses among recipes"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import snnrl
-from snnrl import compare, controls, convert, energy, export, picture_page, replay, sweep, watch
+from snnrl import compare, controls, convert, energy, export, picture_page, replay, sweep, tune, watch
 from snnrl.config import RunConfig
 from snnrl.evaluate import LearnerOptions, Options
 from snnrl.integrations import nir
@@ -40,6 +40,7 @@ OPTIONS = {
     "plot": (picture_page.Options,),
     "replay": (replay.Options,),
     "sweep": (sweep.Options,),
+    "tune": (tune.Options,),
     "watch": (watch.Options,),
 }
 
@@ -94,7 +95,7 @@ def test_every_other_command_has_the_options_that_are_shown(command: str) -> Non
     known = {name for options in OPTIONS[command] for name in declarations(options)}
     shown = commands(command)
     assert shown
-    if command in ("compare", "sweep"):  # all else is for snnrl.train
+    if command in ("compare", "sweep", "tune"):  # all else is for snnrl.train
         shown = [[word for word in given if word.partition("=")[0] in known] for given in shown]
     assert {word.partition("=")[0] for given in shown for word in given} <= known
 

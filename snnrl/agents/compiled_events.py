@@ -42,7 +42,7 @@ class CompiledEvents(CompiledStep):
         assert isinstance(spikes, SparseSpikes)
         kind, batch, time = KINDS[weights[0].dtype], len(seen), agent.config.sim_steps
         noise = uniform((time, batch, a.size), weights[0], a.generator)
-        fired = [np.empty((time, batch, width), kind) for width in (a.size, c.size)]
+        actor, critic = (np.empty((time, batch, width), kind) for width in (a.size, c.size))
         factors = [np.empty((1, batch, width), kind) for width in (a.size, c.size)]
         preference, level = np.empty((batch, agent.code.populations), kind), np.empty(batch, kind)
         run_instant(
@@ -57,12 +57,15 @@ class CompiledEvents(CompiledStep):
             (c.decay, c.gain, c.tonic, c.rate_max),
             decay_kernel(time, fused.actor_rule.decay_pre, weights[0]).numpy(),
             (float(fused.actor_rule.postsynaptic_floor), float(fused.critic_rule.postsynaptic_floor)),
-            *fired,
-            *(factor[0] for factor in factors),
+            actor,
+            critic,
+            factors[0][0],
+            factors[1][0],
             preference,
             level,
         )
         pre = spikes.reshape_rows(1, batch)
         views = {key: Seen(pre, factor) for key, factor in zip(fused.keys, tensors(*factors), strict=True)}
-        out = dict(zip(("actor", "critic"), tensors(*fired), strict=True))
-        return Activity(*tensors(preference, level), NOTHING, out, views, spikes), before._replace(encoder=encoder)
+        fired = dict(zip(("actor", "critic"), tensors(actor, critic), strict=True))
+        activity = Activity(torch.from_numpy(preference), torch.from_numpy(level), NOTHING, fired, views, spikes)
+        return activity, before._replace(encoder=encoder)

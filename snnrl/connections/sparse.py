@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, Literal, Protocol, Self, Unpack
+from typing import ClassVar, Literal, Self, Unpack
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from snnrl.connections.base import Connection, add_to, new_memory, require_shape, require_size
 from snnrl.connections.fields import at_least
@@ -16,9 +14,9 @@ from snnrl.connections.weights import WeightSettings
 from snnrl.errors import ConfigError, require
 from snnrl.kernels import add_rows
 from snnrl.kernels.plain import needs_torch
+from snnrl.kernels.synapse_sums import sum_synapses, sum_synapses_twice
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
-from snnrl.surrogate import Context
 from snnrl.types import Setting
 
 _OF_SYNAPSES: tuple[Literal["weight", "mask", "signs"], ...] = ("weight", "mask", "signs")
@@ -118,7 +116,7 @@ class Sparse(Connection):
         weight = self.weight.to(table.dtype)
         synapses = self.post_index, self.pre_index, self.offsets
         led = torch.is_grad_enabled() and (table.requires_grad or weight.requires_grad) and not needs_torch()
-        return (_summed(table, weight, *synapses) if led else _sum(table, weight, *synapses)).t()
+        return (sum_synapses_twice(table, weight, *synapses) if led else sum_synapses(table, weight, *synapses)).t()
 
     def input_strength(self) -> Tensor:
         strength = self.weight.abs()
@@ -133,41 +131,3 @@ class Sparse(Connection):
             now, dense = self._factors(after, before)
             product += now[:, self.post_index] * dense[:, self.pre_index]
         return add_to(out, product)
-
-
-def _sum(table: Tensor, weight: Tensor, post: Tensor, pre: Tensor, offsets: Tensor) -> Tensor:
-    """Currents ``[post, rows]`` of spikes ``[pre, rows]`` through weights ``[synapses]``."""
-    return functional.embedding_bag(pre, table, offsets, mode="sum", per_sample_weights=weight)
-
-
-class _SumContext(Context, Protocol):
-    inner: tuple[Tensor, tuple[Tensor, Tensor]]
-
-
-class _Sum(torch.autograd.Function):
-    """:func:`_sum`, whose first derivative is torch's own and is followed, for a second one, by operations it knows."""
-
-    @staticmethod
-    def forward(ctx: _SumContext, table: Tensor, weight: Tensor, post: Tensor, pre: Tensor, offsets: Tensor) -> Tensor:
-        ctx.save_for_backward(table, weight, post, pre)
-        table, weight = (part.detach().requires_grad_(part.requires_grad) for part in (table, weight))
-        with torch.enable_grad():
-            current = _sum(table, weight, post, pre, offsets)
-        ctx.inner = current, (table, weight)
-        return current.detach()
-
-    @staticmethod
-    def backward(ctx: _SumContext, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (table, weight, post, pre), wanted = ctx.saved_tensors, ctx.needs_input_grad[:2]
-        if torch.is_grad_enabled():
-            arriving = gradients[0][post]
-            to_table = torch.zeros_like(table).index_add(0, pre, weight[:, None] * arriving) if wanted[0] else None
-            return to_table, (table[pre] * arriving).sum(1) if wanted[1] else None, None, None, None
-        current, parts = ctx.inner
-        led = [part for part in parts if part.requires_grad]
-        found = iter(torch.autograd.grad(current, led, gradients[0], retain_graph=True))
-        to_table, to_weight = (next(found) if part.requires_grad else None for part in parts)
-        return to_table, to_weight, None, None, None
-
-
-_summed: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor] = _Sum.apply

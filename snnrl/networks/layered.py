@@ -179,12 +179,10 @@ class SpikingLayer(nn.Module):
         potential, in which a reset has none. ``current`` is as for :meth:`trains`.
         """
         steps, shape = self.settings.sim_steps, current.shape[1:]
-        neurons: Any = self.neurons  # with a resting potential, and a threshold
         before = self._rest(shape[0])
-        spikes, after = neurons.scan(current.expand(steps, *shape), before)
-        rise = (after.v - before[0]) / (neurons.value("v_threshold") - neurons.v_rest)
-        integral: Tensor = (spikes.detach().sum(0) + rise).clamp_min(0)
-        return integral
+        spikes, after = self.neurons.scan(current.expand(steps, *shape), before)
+        rise = (after.v - before[0]) / self._range()[1]
+        return torch.clamp_min(spikes.detach().sum(0) + rise, 0)
 
     def gives_new_memory(self) -> bool:
         """Whether the currents are nobody else's, their arguments' and their own way back's included."""
@@ -202,8 +200,13 @@ class SpikingLayer(nn.Module):
         share = self.settings.initial_potential
         if not share:
             return None
-        neurons: Any = self.neurons  # with a resting potential, and a threshold
-        return neurons.v_rest + share * (neurons.value("v_threshold") - neurons.v_rest)
+        rest, height = self._range()
+        return rest + share * height
+
+    def _range(self) -> tuple[Tensor | float, Tensor | float]:
+        """The potential at rest, and how far above it the threshold is."""
+        neurons: Any = self.neurons  # of the models that have both
+        return neurons.v_rest, neurons.value("v_threshold") - neurons.v_rest
 
 
 class LayeredNetwork(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from snnrl.runs.executors import make_executor
 from snnrl.runs.options import WorkOptions
 from snnrl.runs.page import Page
 from snnrl.runs.work import Outcome, Run, State, check_reusable
+from snnrl.settings import Registry, read_named
+from snnrl.settings.reading import Configurable
 from snnrl.training.folder import alone
 from snnrl.training.writable import require_writable
 
@@ -37,6 +40,7 @@ def carried_out(runs: Sequence[Run], options: WorkOptions, executor: Sequence[st
     for run in runs:
         check_reusable(run)
     require_writable(out, "out")
+    check_learning(runs)
     outcomes = []
     with (
         make_executor(options.executor, executor, jobs=options.jobs, retries=options.retries) as started,
@@ -49,6 +53,32 @@ def carried_out(runs: Sequence[Run], options: WorkOptions, executor: Sequence[st
             page.ended(outcome)
             outcomes.append(outcome)
     return outcomes
+
+
+def check_learning(runs: Sequence[Run]) -> None:
+    """Raise where an agent or a learner of runs that have not begun is told something that is wrong.
+
+    What can be found before torch is imported has been found by then.
+
+    Raises:
+        ConfigError: a setting that is unknown, of the wrong type or out of range.
+    """
+    sections = {
+        json.dumps([name, run.settings[name]])
+        for run in runs
+        for name in ("agent", "learner")
+        if name in run.settings and not (run.folder / "config.yaml").is_file()
+    }
+    if not sections:
+        return
+
+    from snnrl.agents import AGENTS
+    from snnrl.learners import LEARNERS
+
+    for section in sorted(sections):
+        name, settings = json.loads(section)
+        registry: Registry[Configurable] = AGENTS if name == "agent" else LEARNERS
+        read_named(registry, settings, name)
 
 
 def require_finished(outcomes: Sequence[Outcome]) -> None:

@@ -19,6 +19,8 @@ from snnrl.errors import ConfigError, RunError, one_line
 from snnrl.trust import names_code
 from snnrl.types import Settings
 
+IN_USE = "another process is training in this folder"
+"""What is said of a run's folder that another process has."""
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
@@ -66,7 +68,7 @@ class RunFolder:
         Raises:
             ConfigError: another process has it, or it cannot be written to.
         """
-        _acquire(self._lock, self.path, setting, "another process is training in this folder")
+        _acquire(self._lock, self.path, setting, IN_USE)
 
     def release(self) -> None:
         """Leave the folder to others."""

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snnrl.agents.trainable import Trainable
-from snnrl.config import RunConfig, folder, read_run
+from snnrl.config import RunConfig, read_run
 from snnrl.envs import EnvConfig
 from snnrl.errors import ConfigError
 from snnrl.loading import load_model
-
-MOST_RUNS = 100
-"""Runs of a folder between which a page lets one choose, the newest ones."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +31,6 @@ class Playable:
     deterministic: bool
     about: str
     rows: Sequence[Mapping[str, float]]
-
-
-def runs_in(run: Path) -> dict[str, Path]:
-    """The run itself, or the runs that lie in a folder, by their names.
-
-    Raises:
-        ConfigError: it is neither.
-    """
-    place = folder("run", run)
-    if place.is_dir() and not (place / "config.yaml").exists():
-        found = [path.parent for path in place.glob("*/config.yaml")]
-        if found:
-            newest = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:MOST_RUNS]
-            return {path.name: path for path in sorted(newest)}
-    return {place.resolve().name: run}
 
 
 def open_run(run: Path, checkpoint: str, device: str, *, trust: bool) -> Playable:

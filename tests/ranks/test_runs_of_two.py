@@ -75,7 +75,7 @@ def test_a_killed_process_is_noticed_and_the_run_goes_on_in_one_with_the_same_en
     with start_two([*LONG, f"run_dir={run_dir}"], tmp_path) as (leader, other):
         wait_for_checkpoint(run_dir, (leader, other))
         other.kill()
-        _, said = leader.communicate(timeout=60)
+        _, said = leader.communicate(timeout=240)
     assert leader.returncode == 1
     assert "error: another of the 2 processes of this run has ended, so this one stopped at " in said
     assert f"go on with any number of processes: torchrun --nproc-per-node=2 -m snnrl.train resume={run_dir}" in said
@@ -96,7 +96,7 @@ def test_a_signal_to_one_process_stops_both_saved(tmp_path: Path, start_two: Sta
             time.sleep(0.01)
         time.sleep(1)
         running[1].send_signal(signal.SIGTERM)
-        (_, said), (_, quiet) = (each.communicate(timeout=60) for each in running)
+        (_, said), (_, quiet) = (each.communicate(timeout=240) for each in running)
     assert [each.returncode for each in running] == [128 + signal.SIGTERM] * 2
     assert "stopped by SIGTERM at " in said
     assert quiet == ""
@@ -105,7 +105,7 @@ def test_a_signal_to_one_process_stops_both_saved(tmp_path: Path, start_two: Sta
 
 def test_a_mistake_is_said_once_before_anything_is_made(tmp_path: Path, start_two: Start) -> None:
     with start_two(["env=CartPole", "num_envs=3", f"run_dir={tmp_path / 'run'}"], tmp_path) as running:
-        (_, said), (_, quiet) = (each.communicate(timeout=60) for each in running)
+        (_, said), (_, quiet) = (each.communicate(timeout=240) for each in running)
     assert said.strip() == "error: num_envs=3: must be a multiple of 2, the number of processes"
     assert quiet == ""
     assert [each.returncode for each in running] == [2, 2]

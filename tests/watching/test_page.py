@@ -84,11 +84,14 @@ def visit(page: Page, server: Server) -> None:
 
 
 def stands(page: Page) -> bool:
-    """Whether nothing is played for half a second."""
-    page.wait_for_timeout(200)
-    before = page.inner_text("#decision")
-    page.wait_for_timeout(500)
-    return page.inner_text("#decision") == before
+    """Whether nothing is played for half a second, on a busy machine after a while."""
+    for _ in range(5):
+        page.wait_for_timeout(200)
+        before = page.inner_text("#decision")
+        page.wait_for_timeout(500)
+        if page.inner_text("#decision") == before:
+            return True
+    return False
 
 
 def coloured(page: Page, canvas: str) -> int:

@@ -30,8 +30,9 @@ from snnrl.integrations.sb3.policies import Weights, spiking_policy, weights_of
 from snnrl.networks.layered import LayeredNetwork
 from snnrl.types import Setting, Settings
 
-_RIDGE = 1e-4
-"""Of a calibration, in units of the mean square of what arrives: how dear a change of the weights is."""
+_RIDGE = 1e-2
+"""Of a calibration: how dear a change of weights is, in units of the mean square of what arrives, where a neuron has as
+many weights as there are samples."""
 CONVERTED_READOUTS = ("potential", "rate")
 """How the last layer of a converted network is read."""
 
@@ -202,7 +203,7 @@ def _fit(layer: nn.Linear, arriving: Tensor, missing: Tensor) -> None:
     """
     rows = torch.cat([arriving, torch.ones_like(arriving[:, :1])], 1).double()
     products = rows.t() @ rows
-    products.diagonal().add_(_RIDGE * products.diagonal().mean())
+    products.diagonal().add_(_RIDGE * len(products) / len(rows) * products.diagonal().mean())
     change = torch.linalg.solve(products, rows.t() @ missing.double()).to(arriving)
     layer.weight.add_(change[:-1].t())
     layer.bias.add_(change[-1])

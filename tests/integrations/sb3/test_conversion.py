@@ -55,17 +55,17 @@ def test_outputs_approach_those_before(name: str, env: str, calibrate: bool) -> 
     agent, recipe, config = made(name, env)
     torch.manual_seed(0)
     busy(agent)
-    observations = torch.randn(256, *agent.model.observation_space.shape)
-    before = outputs(agent, observations)
+    observations, unseen = torch.randn(2, 512, *agent.model.observation_space.shape)
+    before = outputs(agent, unseen)
     errors = []
     for steps in (4, 32, 256):
         chosen = spiking_recipe(recipe, steps)
         spiking = convert(agent, chosen, config, observations, percentile=100, calibrate=calibrate)
-        errors.append(float((outputs(spiking, observations) - before).abs().mean() / before.std()))
-    assert errors[1] < errors[0] / 3
-    assert errors[2] < errors[1] / 3
+        errors.append(float((outputs(spiking, unseen) - before).abs().mean() / before.std()))
+    assert errors[1] < errors[0] / 2
+    assert errors[2] < errors[1] / 2
     assert errors[2] < 0.03
-    assert same_actions(agent, spiking, observations) > 0.97
+    assert same_actions(agent, spiking, unseen) > 0.97
 
 
 def test_a_convolutional_network() -> None:
@@ -74,7 +74,7 @@ def test_a_convolutional_network() -> None:
     before = outputs(agent, observations)
     errors = []
     for steps in (4, 32):
-        spiking = convert(agent, spiking_recipe(recipe, steps), config, observations, percentile=100)
+        spiking = convert(agent, spiking_recipe(recipe, steps), config, observations, percentile=100, calibrate=False)
         errors.append(float((outputs(spiking, observations) - before).abs().mean()))
     assert errors[1] < errors[0] / 2
     cost = decision_cost(spiking, observations)
