@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snnrl.cli import read_options, run_command, usage
-from snnrl.config import check_values
 from snnrl.errors import ConfigError, require
 from snnrl.recipes import compose_run
 from snnrl.run_settings import SEED_LIMIT
@@ -117,6 +116,9 @@ def composed(variant: Variant, out: Path) -> Settings:
     """
     try:
         settings = compose_run(variant.words)
+
+        from snnrl.config import check_values
+
         check_values(settings)
     except ConfigError as error:
         named = ", ".join(f"{key}={value}" for key, value in variant.labels.items())

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from snnrl.cli import WRONG_SETTING, read_options, run_command
-from snnrl.config import check_values
 from snnrl.errors import ConfigError, RunError, shown
 from snnrl.recipes import DEFAULT_ENV, compose_run, has_learner, recipe_names
 from snnrl.run_settings import CommonSettings, RLSettings, SupervisedSettings
@@ -168,6 +167,9 @@ def _plan(words: Sequence[str]) -> Plan:
     about = _resumes(words)
     resumed = about.resume
     settings = compose_run(words) if resumed is None else _resumed(resumed, about.trust, words)
+
+    from snnrl.config import check_values
+
     check_values(settings)
     if resumed is None:
         _check_chosen(words, settings)

@@ -131,7 +131,7 @@ def test_a_signal_before_the_first_step_says_that_nothing_was_written(
 ) -> None:
     from snnrl import loading
 
-    monkeypatch.setattr(loading, "task_of", lambda settings: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(loading, "task_of", lambda settings, ranks: signal.raise_signal(signal.SIGTERM))
     assert train(["env=CartPole", f"run_dir={tmp_path / 'run'}"]) == 143
     assert capsys.readouterr().err == "stopped by SIGTERM before the first step; nothing was written\n"
     assert not (tmp_path / "run").exists()

@@ -40,10 +40,11 @@ def carried_out(runs: Sequence[Run], options: WorkOptions, executor: Sequence[st
     for run in runs:
         check_reusable(run)
     require_writable(out, "out")
+    chosen = make_executor(options.executor, executor, jobs=options.jobs, retries=options.retries)
     check_learning(runs)
     outcomes = []
     with (
-        make_executor(options.executor, executor, jobs=options.jobs, retries=options.retries) as started,
+        chosen as started,
         alone(out, "out"),
         Page(runs, options.progress) as page,
     ):

@@ -150,7 +150,7 @@ def title(words: Sequence[str]) -> str:
     """What a sweep is called: the recipes that it names, and what tells it from others of the same recipes.
 
     >>> title(["env=CartPole,Acrobot", "agent.gamma=0.9,0.95"])
-    'sweep-CartPole+Acrobot-ac7e9b45'
+    'sweep-CartPole+Acrobot-2173920e'
     """
     return "-".join(["sweep", *_chosen(words), digest(sorted(words))])
 

@@ -35,7 +35,7 @@ def check_early(section: Settings, name: str, folders: Sequence[str]) -> None:
     >>> check_early({"name": "rstdp", "gamma": 2.0}, "agent", ("agents",))
     Traceback (most recent call last):
         ...
-    snnrl.errors.ConfigError: agent.gamma=2.0: must be in [0, 1]
+    snnrl.errors.ConfigError: agent.gamma=2.0: must be in [0, 1], or null
 
     Args:
         section: ``name`` and settings; of a class that is not snnrl's nothing is checked.

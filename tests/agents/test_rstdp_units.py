@@ -112,7 +112,7 @@ def test_weights_from_synchronous_spikes_begin_at_zero() -> None:
     assert initial_weights(None, None, ObjectEncoder(48, 48)) == (0.0, 0.0)
 
 
-def test_first_values_are_at_three_quarters_of_the_range_whatever_is_seen() -> None:
+def test_first_values_are_at_a_quarter_of_the_range_whatever_is_seen() -> None:
     for dims in (1, 2, 4):
         space = spaces.Box(-1, 1, (dims,))
         agent = make_agent({"name": "rstdp"}, space, spaces.Discrete(2), EnvConfig("Toy-v0"))
@@ -120,4 +120,4 @@ def test_first_values_are_at_three_quarters_of_the_range_whatever_is_seen() -> N
         seen, state = torch.linspace(-1, 1, 5).unsqueeze(-1).expand(-1, dims), agent.network.begin(5)
         for _ in range(3):  # membranes fill within the first decision
             activity, state = agent.network(seen, state)
-        assert activity.level.tolist() == pytest.approx([0.75] * 5, abs=0.06)
+        assert activity.level.tolist() == pytest.approx([0.25] * 5, abs=0.06)

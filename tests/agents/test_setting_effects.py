@@ -31,6 +31,7 @@ OTHER: dict[str, Any] = {
     "network": {"critic": {"size": 21}},
     "value_range": [-3.0, 3.0],
     "value_centre": "zero",
+    "reward_limit": 0.5,
     "temperature": 2.0,
     "gamma": 0.5,
     "trace_lambda": 0.2,

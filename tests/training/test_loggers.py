@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,7 @@ def test_tensorboard_resume_hides_what_came_after_the_checkpoint(tmp_path: Path)
     for step in (100, 200, 300):
         first.log({"a": float(step)}, step=step)
     first.close()
+    time.sleep(1.1)  # files are named, and read in order, by the second
     resumed = TensorBoardLogger(tmp_path, purge_step=201)
     resumed.log({"a": -300.0}, step=300)
     resumed.close()
