@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import wandb
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import snnrl
@@ -108,6 +109,7 @@ def test_what_is_not_finite_has_no_histogram(tmp_path: Path) -> None:
 def test_the_settings_of_a_run_name_its_place_at_wandb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    wandb.teardown()  # which keeps what its variables were when the process first used it
     for name, value in {"MODE": "offline", "PROJECT": "theirs", "NAME": "theirs"}.items():
         monkeypatch.setenv(f"WANDB_{name}", value)
     chosen = {"project": "mine", "name": None, "group": "seeds", "tags": ("a", "b")}
