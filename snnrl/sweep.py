@@ -90,6 +90,7 @@ def described(words: Sequence[str], options: Options, out: Path) -> list[Run]:
         raise ConfigError("env is missing: must be recipes, as in env=CartPole,Acrobot, or experiment=RECIPE")
     swept = any(split(word).key == "seed" and count([word]) > 1 for word in words)
     require(not swept or options.seeds == 1, "seeds", options.seeds, "left out where seed= is several values")
+    require(options.seeds <= SEED_LIMIT, "seeds", options.seeds, "fewer, seeds end at 2^32")
     number = count(words) * options.seeds
     require(
         number <= MOST_RUNS or options.confirm, "confirm", options.confirm, f"true, as this would start {number:,} runs"

@@ -57,6 +57,34 @@ def test_an_odd_value_of_an_option_is_never_a_traceback(
     assert [path.name for path in Path().iterdir()] == ["run"]
 
 
+@pytest.mark.parametrize(
+    ("command", "word", "expected"),
+    [
+        ("sweep", "seeds=9" + "0" * 4000, "an integer that fits in 64 bits"),
+        ("sweep", "seeds=5000000000", "fewer, seeds end at 2^32"),
+        ("compare", "episodes=0x" + "f" * 5000, "an integer that fits in 64 bits"),
+        ("tune", "startup=0x" + "f" * 5000, "an integer that fits in 64 bits"),
+        ("train", "eval.episodes=9" + "0" * 30, "an integer that fits in 64 bits"),
+        ("sweep", "slurm.minutes=0x" + "f" * 5000, "an integer that fits in 64 bits"),
+    ],
+)
+def test_an_integer_too_large_for_a_command_that_is_otherwise_right_is_said_so(
+    command: str,
+    word: str,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = ["executor=slurm", "slurm.cluster=local"] if word.startswith("slurm") else []
+    assert importlib.import_module(f"snnrl.{command}").main(["env=CartPole", *own, word]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {word.partition('=')[0]}=")
+    assert line.endswith(f": must be {expected}")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("words", [["agent=rstdp"], ["agent=ppo"], ["agent=sac"], ["experiment=mnist_unsupervised"]])
 def test_every_setting_of_a_recipe_is_explained(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main([*words, "--help"]) == 0

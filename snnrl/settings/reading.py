@@ -150,6 +150,8 @@ def typed(setting: str, value: object, declared: Declaration) -> Setting:
     for entry in _entries(found):
         if not declared.limits.hold(entry):
             raise wrong(setting, value, _range_words(kinds, declared, optional))
+        if is_whole(entry) and not -(2**63) <= entry < 2**63 and declared.limits.expected is None:
+            raise wrong(setting, value, "an integer that fits in 64 bits")
     return found
 
 

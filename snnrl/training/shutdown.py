@@ -68,8 +68,7 @@ class GracefulShutdown:
     def _handle_in_fork(self, number: int) -> None:
         """In a forked worker, which inherits the handlers: SIGTERM ends it, the others are its parent's business."""
         if number == signal.SIGTERM:
-            self._restore(number)
-            os.kill(os.getpid(), number)
+            _die_by(number)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -96,8 +95,7 @@ def interruptible() -> Iterator[None]:
         if os.getpid() == owner:
             raise Interrupted(number)
         if number == signal.SIGTERM:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            _die_by(number)
 
     previous: dict[int, Handler] = {}
     try:
@@ -128,6 +126,12 @@ def stoppable(command: Callable[[Sequence[str]], int], then: str = "") -> Callab
             return 128 + interrupted.number
 
     return run
+
+
+def _die_by(number: int) -> None:
+    """End this process by a signal, whatever its parent answered it by before: Ray, for one, by an exit code."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _heeded() -> list[signal.Signals]:

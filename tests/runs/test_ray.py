@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -85,6 +86,8 @@ def test_a_ray_of_this_machine_starts_carries_out_and_stops_with_what_is_saved(t
 
 
 def test_an_address_where_no_ray_is_is_told_in_one_line() -> None:
+    answered = signal.getsignal(signal.SIGTERM)
     for address in ("127.0.0.1:1", "auto"):
         with pytest.raises(ConfigError, match=f"ray.address={address}: there is no Ray that can be joined"):
             make_executor("ray", [f"ray.address='{address}'"]).start()
+        assert signal.getsignal(signal.SIGTERM) is answered, "Ray's own ends a process with nothing said"

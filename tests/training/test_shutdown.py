@@ -94,7 +94,16 @@ def test_does_nothing_outside_the_main_thread() -> None:
     assert seen == [before, None]
 
 
+@pytest.fixture(params=[signal.SIG_DFL, signal.SIG_IGN, lambda number, frame: os._exit(3)], ids=["", "ignored", "own"])
+def answered(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What the process did about SIGTERM before, as Ray leaves a handler of its own."""
+    previous = signal.signal(signal.SIGTERM, request.param)
+    yield
+    signal.signal(signal.SIGTERM, previous)
+
+
 @FORKS
+@pytest.mark.usefixtures("answered")
 def test_forked_workers_survive_ctrl_c_and_obey_terminate() -> None:
     context = multiprocessing.get_context("fork")
     with GracefulShutdown() as shutdown:

@@ -119,9 +119,12 @@ class Local(Executor[LocalSettings]):
         idle.give(run)
 
     def _environment(self, place: int, run: Run) -> dict[str, str]:
-        """Of a process: one GPU each, in turn, unless runs name theirs."""
+        """Of a process: modules are found where this one finds them; one GPU each, in turn, unless runs name theirs."""
+        found = {"PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}
         gpus = [] if str(run.settings.get("device")).startswith("cuda:") else self._gpus
-        return {**os.environ, **({"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if gpus else {})}
+        if gpus:
+            found["CUDA_VISIBLE_DEVICES"] = gpus[place % len(gpus)]
+        return {**os.environ, **found}
 
     def ended(self, seconds: float) -> list[Outcome]:
         found: list[Outcome] = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from importlib import import_module
@@ -86,6 +88,7 @@ class Ray(Executor[RaySettings]):
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         address = self.config.address
         own = {"include_dashboard": False} if address is None else {}
+        answered = signal.getsignal(signal.SIGTERM)
         try:
             _knock(address)
             ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
@@ -94,6 +97,9 @@ class Ray(Executor[RaySettings]):
                 f"ray.address={address}: there is no Ray that can be joined ({one_line(error)}); must be auto or "
                 "ip:port of a cluster that `ray start --head` began, or be left out for this machine alone"
             ) from error
+        finally:
+            if answered is not None and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, answered)  # in place of Ray's, which ends the process with nothing said
 
     def submit(self, run: Run) -> None:
         self._runs[self._task.remote(run.as_json(), self._threads, os.getcwd())] = run

@@ -169,7 +169,7 @@ def test_an_experiment_can_be_made_and_its_ann_baseline_has_its_shapes(experimen
     )
     assert spiking.network == "spiking"
     assert baseline.network == "ann"
-    assert algorithm == agent_class({"name": algorithm}).ALGORITHM.__name__.lower()
+    assert algorithm in {each.__name__.lower() for each in agent_class({"name": algorithm}).ALGORITHM.__mro__}
     assert spiking.policy_kwargs()["net_arch"] == baseline.policy_kwargs()["net_arch"]
 
 
