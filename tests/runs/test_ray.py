@@ -58,6 +58,9 @@ def test_all_runs_end_with_their_weights_though_a_node_is_killed_under_them(
     with make_executor("ray", [f"ray.address='{both.address}'"], retries=3) as executor:
         assert len(ray.nodes()) == 2
         found = {outcome.run.name: outcome for outcome in carry_out(runs, executor, lose_a_node)}
+        until = time.monotonic() + 60  # Ray takes some seconds to know
+        while sum(each["Alive"] for each in ray.nodes()) > 1 and time.monotonic() < until:
+            time.sleep(0.2)
         assert sum(each["Alive"] for each in ray.nodes()) == 1
     assert lost
     assert lost[0] < RUNS
