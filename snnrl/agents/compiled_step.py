@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from snnrl.agents.base import Metrics
 from snnrl.agents.rstdp_config import RSTDPConfig, Suited
 from snnrl.agents.rstdp_state import Decision, Outcome, RSTDPState
 from snnrl.decoders import ActionCode
@@ -52,18 +51,15 @@ class Parts(NamedTuple):
 
 
 class CompiledStep(ABC):
-    """Acts in place of an agent.
+    """Decides in place of an agent; one that learns as well has ``update``.
 
     Args:
         agent: its parts.
         fused: its readouts.
 
     Attributes:
-        learns: whether it takes the place of the agent's learning as well.
         serving: what :meth:`serves` said last.
     """
-
-    learns: bool = False
 
     def __init__(self, agent: Parts, fused: FusedReadouts) -> None:
         self.agent, self.fused, self.serving = agent, fused, False
@@ -71,7 +67,7 @@ class CompiledStep(ABC):
         self.sizes = agent.code.get_buffer("_sizes").numpy()
 
     def laid_out(self, rules: State) -> State:
-        """States of rules as :meth:`update` wants them to lie in memory."""
+        """States of rules as what learns from them wants them to lie in memory."""
         return rules
 
     def serves(self) -> bool:
@@ -109,10 +105,6 @@ class CompiledStep(ABC):
         self, seen: Array, feedback: Feedback, before: ActorCriticState
     ) -> tuple[Activity, ActorCriticState] | None:
         """Run encoder, actor and critic over the window of a decision."""
-
-    def update(self, state: RSTDPState, exploring: float) -> tuple[RSTDPState, Metrics]:
-        """Learn from the decision that was closed; ``exploring`` is by what ``entropy_coef`` is multiplied."""
-        raise NotImplementedError
 
     def _decide(
         self, activity: Activity, feedback: Feedback, state: RSTDPState, exploring: float

@@ -33,8 +33,6 @@ class CompiledVectors(CompiledStep):
         fused: its readouts.
     """
 
-    learns = True
-
     def __init__(self, agent: Parts, encoder: PopulationEncoder, fused: FusedReadouts) -> None:
         super().__init__(agent, fused)
         self.encoder = encoder

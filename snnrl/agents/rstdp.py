@@ -16,6 +16,7 @@ from snnrl.agents.actor_critic import ActorCriticAgent
 from snnrl.agents.base import Metrics
 from snnrl.agents.compiled import compiled_step
 from snnrl.agents.compiled_step import CompiledStep, Parts
+from snnrl.agents.compiled_vectors import CompiledVectors
 from snnrl.agents.encoder_factory import make_encoder
 from snnrl.agents.look import Look, critic_range, firing, sampled
 from snnrl.agents.rstdp_config import RSTDPConfig
@@ -281,7 +282,7 @@ class RSTDP(ActorCriticAgent):
             return state, {}
         assert state.decision is not None
         self._lately.append((state.window[-1].td_error, state.decision.activity.level))
-        if self._step is not None and self._step.learns and self._step.serving:
+        if isinstance(self._step, CompiledVectors) and self._step.serving:
             return self._step.update(state, self._exploring)
         seen, credits, td_errors, decided, continuing, surprisals, own_errors = zip(*state.window, strict=True)
         td_error = _stack(td_errors)
