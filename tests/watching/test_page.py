@@ -173,6 +173,19 @@ def test_another_game_seed_and_kind_of_actions_are_chosen(server: Server, page: 
         until(page, "state.seed === 7 && state.deterministic === true")
 
 
+def test_what_is_chosen_stays_chosen_while_others_change_the_speed(server: Server, page: Page, other: Page) -> None:
+    for each in (page, other):
+        visit(each, server)
+    page.locator("#which").select_option("two")
+    page.get_by_label("Seed").fill("11")
+    page.evaluate("document.activeElement.blur()")
+    for speed in ("4", "1"):
+        other.get_by_label("Speed").select_option(speed)
+        until(page, f"state.speed === {speed}")
+    assert page.locator("#which").input_value() == "two"
+    assert page.get_by_label("Seed").input_value() == "11"
+
+
 def test_a_page_finds_its_server_again(page: Page) -> None:
     with served() as server:
         visit(page, server)

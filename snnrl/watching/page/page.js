@@ -60,6 +60,7 @@ function greet(message) {
 }
 
 function settle(message) {
+  const before = state;
   state = message;
   $("play").textContent = state.playing ? "Pause" : "Play";
   $("step").disabled = state.playing;
@@ -77,7 +78,7 @@ function settle(message) {
     return;
   }
   for (const name of ["which", "deterministic", "seed"]) {
-    if (document.activeElement !== $(name)) $(name).value = String(state[name]);
+    if (state[name] !== before[name]) $(name).value = String(state[name]);
   }
 }
 
