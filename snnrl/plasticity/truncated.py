@@ -8,7 +8,15 @@ from torch import Tensor
 from snnrl.connections.base import Connection
 from snnrl.errors import require
 from snnrl.plasticity.base import Shape, ThirdFactor, zero_trace
-from snnrl.plasticity.three_factor import Earlier, EligibilityState, ThreeFactor, fold_batch, scaled
+from snnrl.plasticity.three_factor import (
+    Earlier,
+    EligibilityState,
+    ThreeFactor,
+    earnings,
+    fold_batch,
+    required,
+    scaled,
+)
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 
@@ -23,6 +31,13 @@ class TruncatedThreeFactor(ThreeFactor):
     usual with sparse features (Cichosz 1995, J. Artif. Intell. Res. 2:287; Liang, Machado, Talvitie & Bowling 2016,
     AAMAS). Episodes that end are told by ``continuing`` alone: rows of the state cannot be reset.
 
+    With ``averaged`` a synapse changes by the mean of what its coincidences earn, where they add up to more than one,
+    and not by the sum. A presynaptic neuron that always spikes would else learn from every row of the batch, and from
+    all that is still eligible in it, once for each coincidence, all of them judged by the same old weights: its step
+    would be as many times too long. A mean cannot overshoot: with a rate of at most one, divided by the squared length
+    of the input, no prediction moves further than the largest error (averagers: Gordon 1995, ICML, "Stable function
+    approximation in dynamic programming"). All that a synapse needs for that is its own.
+
     Args:
         decay: factor by which eligibility shrinks from one step of the third factor to the next, in [0, 1). The
             coincidences of the last ``log(cutoff) / log(decay)`` steps are kept, 37 by default, 390 at 0.99.
@@ -30,6 +45,8 @@ class TruncatedThreeFactor(ThreeFactor):
         postsynaptic_floor: added to postsynaptic spikes, so that the synapses of silent neurons learn as well.
         learning_rate: by which changes are multiplied.
         cutoff: share of a coincidence below which it is forgotten, in (0, 1].
+        averaged: whether changes are divided by the number of coincidences that earned them, those of before as far as
+            they are still eligible, where it is above 1. One is where both neurons were active, however much.
         dt: simulation step in ms.
 
     Raises:
@@ -44,6 +61,7 @@ class TruncatedThreeFactor(ThreeFactor):
         postsynaptic_floor: float = 0.0,
         learning_rate: float = 1.0,
         cutoff: float = 0.02,
+        averaged: bool = False,
         dt: float = 1.0,
     ) -> None:
         super().__init__(
@@ -51,7 +69,7 @@ class TruncatedThreeFactor(ThreeFactor):
         )
         require(decay < 1, "decay", decay, "below 1, or nothing is ever forgotten; three_factor takes 1")
         require(0 < cutoff <= 1, "cutoff", cutoff, "in (0, 1]")
-        self.cutoff = cutoff
+        self.cutoff, self.averaged = cutoff, averaged
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EligibilityState:
         return EligibilityState((zero_trace(connection, batch, pre_shape),), zero_trace(connection, batch, (0,)))
@@ -78,11 +96,37 @@ class TruncatedThreeFactor(ThreeFactor):
                 earlier.append(past._replace(left=past.left * returns.through))
             age += len(past.left)
         _add(connection, now, returns.share, found.pre, delta)
+        if self.averaged:
+            delta /= self._number(connection, now, state.earlier, third, found.pre).clamp_min_(1.0)
         return delta[0], EligibilityState(found.traces, state.eligibility, tuple(reversed(earlier)))
+
+    def _number(
+        self,
+        connection: Connection,
+        now: Earlier,
+        before: tuple[Earlier, ...],
+        third: ThirdFactor,
+        like: Tensor | SparseSpikes,
+    ) -> Tensor:
+        """How many coincidences each synapse learns from ``[1, *weight.shape]``, as if all modulators were 1."""
+        each = torch.ones_like(required(third.modulator))
+        carry = self.decay * (each if third.continuing is None else third.continuing)
+        share = earnings(each, carry, carry)[0]
+        number = connection.new_eligibility(1)
+        for past in before:
+            _add(connection, _present(past), past.left * share[0], like, number)
+        _add(connection, _present(now), share, like, number)
+        return number
 
 
 def _parts(pre: Tensor | SparseSpikes) -> tuple[Tensor, ...]:
     return (pre.flatten(0, 1),) if isinstance(pre, Tensor) else (pre.row, pre.index, pre.value)
+
+
+def _present(past: Earlier) -> Earlier:
+    """Coincidences as 1 where there is one, and else 0."""
+    *events, value = past.pre
+    return past._replace(pre=(*events, (value != 0).to(value.dtype)), post=(past.post != 0).to(past.post.dtype))
 
 
 def _add(connection: Connection, past: Earlier, factor: Tensor, like: Tensor | SparseSpikes, delta: Tensor) -> None:
