@@ -65,8 +65,8 @@ class SarsaConfig(RSTDPConfig):
     )
     gamma: float = setting(0.99, "discount of an environment step", at_least=0, at_most=1)
     trace_lambda: float = setting(0.9, "decay of eligibility beyond the discount", at_least=0, at_most=1)
-    actor_lr: float = setting(5e-2, "learning rate of advantages, and of hidden layers", at_least=0)
-    critic_lr: float = setting(2.5e-2, "learning rate of the value of the state", at_least=0)
+    actor_lr: float = setting(7e-2, "learning rate of advantages, and of hidden layers", at_least=0)
+    critic_lr: float = setting(3.5e-2, "learning rate of the value of the state", at_least=0)
     lr_per_input: bool = setting(
         True, "divide the learning rates by the mean squared length of the presynaptic activity"
     )
