@@ -33,7 +33,7 @@ class SarsaConfig(RSTDPConfig):
 
     sim_steps: int = setting(10, "simulation steps in one environment step", at_least=1)
     tau: float = setting(10.0, "time constant of synaptic currents and presynaptic traces in ms", above=0)
-    update_every: int = setting(2, "environment steps after which weight changes are applied", at_least=1)
+    update_every: int = setting(1, "environment steps after which weight changes are applied", at_least=1)
     network: NetworkConfig = setting(
         NetworkConfig(
             actor=ActorConfig(neuron=HALF_ACTIVE, rule=AVERAGED, per_action=1),

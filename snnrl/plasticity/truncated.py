@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 import torch
 from torch import Tensor
 
@@ -13,7 +16,6 @@ from snnrl.plasticity.three_factor import (
     EligibilityState,
     ThreeFactor,
     earnings,
-    fold_batch,
     required,
     scaled,
 )
@@ -88,14 +90,14 @@ class TruncatedThreeFactor(ThreeFactor):
         returns = self.returns(third)
         gated = found.post if third.gate is None else found.post * third.gate.unsqueeze(1)
         now = Earlier(_parts(found.pre), gated, returns.reach)
-        delta = connection.new_eligibility(1)
-        earlier, age = [now], window.steps
+        earlier, age, earning = [now], window.steps, []
         for past in reversed(state.earlier):
-            _add(connection, past, past.left * returns.waiting, found.pre, delta)
+            earning.append(past._replace(left=past.left * returns.waiting))
             if self.decay**age >= self.cutoff:
                 earlier.append(past._replace(left=past.left * returns.through))
             age += len(past.left)
-        _add(connection, now, returns.share, found.pre, delta)
+        earning.append(now._replace(left=returns.share))
+        delta = _sum(connection, earning, found.pre)
         if self.averaged:
             delta /= self._number(connection, now, state.earlier, third, found.pre).clamp_min_(1.0)
         return delta[0], EligibilityState(found.traces, state.eligibility, tuple(reversed(earlier)))
@@ -112,29 +114,36 @@ class TruncatedThreeFactor(ThreeFactor):
         each = torch.ones_like(required(third.modulator))
         carry = self.decay * (each if third.continuing is None else third.continuing)
         share = earnings(each, carry, carry)[0]
-        number = connection.new_eligibility(1)
-        for past in before:
-            _add(connection, _present(past), past.left * share[0], like, number)
-        _add(connection, _present(now), share, like, number)
-        return number
+        earning = [*(past._replace(left=past.left * share[0]) for past in before), now._replace(left=share)]
+        return _sum(connection, earning, like, counted=True)
 
 
 def _parts(pre: Tensor | SparseSpikes) -> tuple[Tensor, ...]:
     return (pre.flatten(0, 1),) if isinstance(pre, Tensor) else (pre.row, pre.index, pre.value)
 
 
-def _present(past: Earlier) -> Earlier:
-    """Coincidences as 1 where there is one, and else 0."""
-    *events, value = past.pre
-    return past._replace(pre=(*events, (value != 0).to(value.dtype)), post=(past.post != 0).to(past.post.dtype))
+def _present(activity: Tensor) -> Tensor:
+    """1 where there is some, and else 0."""
+    return (activity != 0).to(activity.dtype)
 
 
-def _add(connection: Connection, past: Earlier, factor: Tensor, like: Tensor | SparseSpikes, delta: Tensor) -> None:
-    """Add a window's coincidences times ``factor`` ``[steps, batch]`` to ``delta`` ``[1, *weight.shape]``."""
-    steps, events, batch = past.post.shape[:3]
+def _sum(
+    connection: Connection, earning: Sequence[Earlier], like: Tensor | SparseSpikes, *, counted: bool = False
+) -> Tensor:
+    """The coincidences of all windows, each times what is ``left`` of it, ``[1, *weight.shape]``.
+
+    All of them count as 1 where they are ``counted``.
+    """
+    of = _present if counted else Tensor.detach
+    out = connection.new_eligibility(1)
+    posts = [scaled(of(past.post), past.left).flatten(0, 2) for past in earning]
     if isinstance(like, Tensor):
-        pre: Tensor | SparseSpikes = past.pre[0]
-    else:
-        row, index, value = past.pre
-        pre = SparseSpikes(row, index, value, (steps * events, batch), like.size)
-    connection.hebbian(scaled(past.post, factor).flatten(0, 2).unsqueeze(1), fold_batch(pre), out=delta)
+        for past, post in zip(earning, posts, strict=True):
+            connection.hebbian(post.unsqueeze(1), of(past.pre[0]).flatten(0, 1).unsqueeze(1), out=out)
+        return out
+    rows, index, value = zip(*(past.pre for past in earning), strict=True)
+    first = accumulate((len(post) for post in posts), initial=0)
+    row = torch.cat([own + offset for own, offset in zip(rows, first, strict=False)])
+    post = torch.cat(posts)
+    pre = SparseSpikes(row, torch.cat(index), of(torch.cat(value)), (len(post), 1), like.size)
+    return connection.hebbian(post.unsqueeze(1), pre, out=out)
