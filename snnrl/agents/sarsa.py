@@ -23,7 +23,7 @@ CERTAIN = 100.0
 
 HALF_ACTIVE = Part("saturating_if", {"gain": 0.2, "tonic": 0.5, "rate_max": 1.0})
 """Integrate-and-fire neurons whose rate is half the highest at first."""
-AVERAGED = Part("truncated_three_factor", {"averaged": True})
+AVERAGED = Part("truncated_three_factor", {"averaged": True, "cutoff": 0.05})
 """The mean of what a synapse's coincidences earn, so that no step is too long however many environments there are."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -21,6 +22,9 @@ from snnrl.plasticity.three_factor import (
 )
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
+
+BLOCK = 4
+"""Steps up to which windows are kept and forgotten together: with a change after every decision there are many."""
 
 
 @register("truncated_three_factor")
@@ -100,7 +104,10 @@ class TruncatedThreeFactor(ThreeFactor):
         delta = _sum(connection, earning, found.pre)
         if self.averaged:
             delta /= self._number(connection, now, state.earlier, third, found.pre).clamp_min_(1.0)
-        return delta[0], EligibilityState(found.traces, state.eligibility, tuple(reversed(earlier)))
+        earlier.reverse()
+        if len(earlier) > 1 and len(earlier[-2].left) + window.steps <= BLOCK:
+            earlier[-2:] = [_joined(*earlier[-2:])]
+        return delta[0], EligibilityState(found.traces, state.eligibility, tuple(earlier))
 
     def _number(
         self,
@@ -120,6 +127,16 @@ class TruncatedThreeFactor(ThreeFactor):
 
 def _parts(pre: Tensor | SparseSpikes) -> tuple[Tensor, ...]:
     return (pre.flatten(0, 1),) if isinstance(pre, Tensor) else (pre.row, pre.index, pre.value)
+
+
+def _joined(before: Earlier, after: Earlier) -> Earlier:
+    """Two windows as one."""
+    post = torch.cat([before.post, after.post])
+    left = torch.cat([before.left, after.left])
+    if len(before.pre) == 1:
+        return Earlier((torch.cat([before.pre[0], after.pre[0]]),), post, left)
+    shifted = after.pre[0] + math.prod(before.post.shape[:3]), *after.pre[1:]
+    return Earlier(tuple(torch.cat(pair) for pair in zip(before.pre, shifted, strict=True)), post, left)
 
 
 def _present(activity: Tensor) -> Tensor:

@@ -94,9 +94,10 @@ def averaged(pre: Tensor, modulator: Tensor, gate: Tensor, continuing: Tensor | 
     return changes
 
 
-def test_averaged_changes_are_what_coincidences_earn_divided_by_their_number() -> None:
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_averaged_changes_are_what_coincidences_earn_divided_by_their_number(steps: int) -> None:
     draw = torch.Generator().manual_seed(1)
-    windows, steps, batch = 4, 2, 3
+    windows, batch = 6, 3
     shape = (windows, steps, batch)
     pre = (torch.rand((*shape, 6), generator=draw) < 0.4) * torch.rand((*shape, 6), generator=draw, dtype=torch.float64)
     modulator = torch.randn(shape, generator=draw, dtype=torch.float64)
