@@ -49,12 +49,10 @@ class Mesh:
         Raises:
             OSError: another process has ended.
         """
-        message = np.empty(HEADER + len(own), np.uint8)
-        message[:HEADER].view(np.int64)[:] = len(own), number
-        message[HEADER:] = own
+        message = memoryview(np.array([len(own), number]).view(np.uint8)), memoryview(np.ascontiguousarray(own))
         size = len(self._sockets) + 1
         received, numbers = [own] * size, [number] * size
-        unsent = {other: memoryview(message) for other in self._sockets}
+        unsent = {other: list(message) for other in self._sockets}
         for other in self._sockets:
             self._send(other, unsent)
         unread = {other: memoryview(head) for other, head in self._heads.items()}
@@ -78,13 +76,17 @@ class Mesh:
                 self._wait(unread, unsent)
         return received, numbers
 
-    def _send(self, other: int, unsent: dict[int, memoryview]) -> None:
+    def _send(self, other: int, unsent: dict[int, list[memoryview]]) -> None:
+        """Give away what there is room for."""
+        parts = unsent[other]
         try:
-            rest = unsent[other][self._sockets[other].send(unsent[other]) :]
+            count = self._sockets[other].sendmsg(parts)
         except BlockingIOError:
             return
-        if rest:
-            unsent[other] = rest
+        while parts and count >= len(parts[0]):
+            count -= len(parts.pop(0))
+        if parts:
+            parts[0] = parts[0][count:]
         else:
             del unsent[other]
 
@@ -99,7 +101,7 @@ class Mesh:
         unread[other] = unread[other][count:]
         return not unread[other]
 
-    def _wait(self, unread: dict[int, memoryview], unsent: dict[int, memoryview]) -> None:
+    def _wait(self, unread: dict[int, memoryview], unsent: dict[int, list[memoryview]]) -> None:
         """Until there is something to be done."""
         waiting = select.poll()
         for other in unread.keys() | unsent.keys():

@@ -244,9 +244,10 @@ class TorchRanks(Ranks):
     def interleaved(self, part: Tensor, rows: int) -> Tensor:
         each = -(-rows // self.size)
         own = part if len(part) == each else torch.cat([part, part.new_zeros((each - len(part), part.shape[1]))])
-        sent = self._exchange("interleaved", _bytes(own.numpy()))
-        received = torch.from_numpy(np.stack(sent)).view(part.dtype).view(self.size, each, part.shape[1])
-        return received.transpose(0, 1).reshape(self.size * each, part.shape[1])[:rows]
+        whole = part.new_empty((each, self.size, part.shape[1]))
+        for rank, sent in enumerate(self._exchange("interleaved", _bytes(own.numpy()))):
+            whole[:, rank] = torch.from_numpy(sent).view(part.dtype).view(own.shape)
+        return whole.view(self.size * each, part.shape[1])[:rows]
 
     def agreed(self, asked: str | None) -> str | None:
         if asked is not None:

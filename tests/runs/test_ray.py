@@ -40,8 +40,9 @@ def cluster() -> Iterator[tuple[Cluster, object]]:
 
 
 @pytest.mark.campaign
+@pytest.mark.parametrize("folders", ["auto", "fetched"])
 def test_all_runs_end_with_their_weights_though_a_node_is_killed_under_them(
-    cluster: tuple[Cluster, object], tmp_path: Path
+    folders: str, cluster: tuple[Cluster, object], tmp_path: Path
 ) -> None:
     import ray
 
@@ -50,12 +51,13 @@ def test_all_runs_end_with_their_weights_though_a_node_is_killed_under_them(
     lost: list[int] = []
 
     def lose_a_node(under_way: Sequence[Run]) -> None:
-        """Once runs on both nodes have begun to learn."""
-        if not lost and sum(run.steps() > 0 and not run.finished() for run in runs) >= 2:
+        """Once runs on both nodes have begun to learn, or, as nothing is seen of that, after some have ended."""
+        seen = sum(run.steps() > 0 and not run.finished() for run in runs) >= 2
+        if not lost and (seen or (folders == "fetched" and sum(run.finished() for run in runs) >= 3)):
             lost.append(sum(run.finished() for run in runs))
             both.remove_node(node, allow_graceful=False)
 
-    with make_executor("ray", [f"ray.address='{both.address}'"], retries=3) as executor:
+    with make_executor("ray", [f"ray.address='{both.address}'", f"ray.folders={folders}"], retries=3) as executor:
         assert len(ray.nodes()) == 2
         found = {outcome.run.name: outcome for outcome in carry_out(runs, executor, lose_a_node)}
         until = time.monotonic() + 60  # Ray takes some seconds to know
