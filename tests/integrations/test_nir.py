@@ -44,7 +44,7 @@ def same_spikes(first: LayeredNetwork, second: LayeredNetwork, x: torch.Tensor) 
 @pytest.mark.parametrize("resistance", ["scaled", "unit"])
 @pytest.mark.parametrize("initial", [0.0, 0.5])
 @pytest.mark.parametrize("reset", ["soft", "hard"])
-@pytest.mark.parametrize("neuron", ["lif", "if"])
+@pytest.mark.parametrize("neuron", ["lif", "if", "current_lif"])
 def test_a_round_trip_gives_equal_spikes(
     neuron: str, reset: str, initial: float, resistance: Any, tmp_path: Path
 ) -> None:
@@ -127,7 +127,7 @@ def test_the_command_writes_the_policy_of_a_run(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"neuron": "adaptive_lif"}, "neuron=adaptive_lif: must be lif or if"),
+        ({"neuron": "adaptive_lif"}, "neuron=adaptive_lif: must be lif, if or current_lif"),
         ({"coding": "population"}, "coding=population: must be direct"),
         ({"readout": "leaky"}, "readout=leaky: must be rate or count"),
     ],
