@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import nir
 import numpy as np
@@ -89,7 +89,9 @@ def agent_to_nir(agent: ActorCriticAgent) -> nir.NIRGraph:
     network = agent.network
     graph = network_to_nir(network, outputs=("actor", "critic", *network.own_critics.values()))
     encoder = network.encoder
-    held = {name: _plain(getattr(encoder, name, None)) for name in accepted(type(encoder))}
+    said = agent.config.encoder
+    given = {name: value for name, value in said.items() if name != "name"} if isinstance(said, Mapping) else {}
+    held = {name: getattr(encoder, name, None) for name in accepted(type(encoder))} | given
     goes_on = network.persistent or not encoder.synchronous
     graph.metadata |= {
         "sim_steps": network.sim_steps,
@@ -98,7 +100,7 @@ def agent_to_nir(agent: ActorCriticAgent) -> nir.NIRGraph:
         "per_action": network.neuron("actor").size // network.actions,
         "encoder": {
             "name": str(getattr(encoder, "recipe_name", type(encoder).__name__)),
-            "settings": {name: value for name, value in held.items() if value is not None},
+            "settings": {name: plain for name, value in held.items() if (plain := _plain(value)) is not None},
         },
     }
     return graph

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import NamedTuple
 
 import nir
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, require
-from snnrl.integrations.nir_nodes import NEURON_FIELDS, Elementwise, numbers
+from snnrl.integrations.nir_nodes import NEURON_FIELDS, numbers
 
 
 class FlatGraph(NamedTuple):
@@ -55,10 +56,10 @@ def flat(graph: nir.NIRGraph) -> FlatGraph:
         edges.append((exits.get(source, source), entries.get(target, target)))
     between = [*entries.values(), *exits.values()]
     for name in between:
-        after = [target for source, target in edges if source == name]
+        onward = [target for source, target in edges if source == name]
         before = [source for source, target in edges if target == name]
-        ends = [edge for edge in edges if name not in edge]
-        edges = ends + [(source, target) for source in before for target in after]
+        others = [edge for edge in edges if name not in edge]
+        edges = others + [(source, target) for source in before for target in onward]
         del nodes[name]
     return FlatGraph(nodes, tuple(dict.fromkeys(edges)))
 
@@ -155,18 +156,10 @@ def paths(graph: FlatGraph, modules: Mapping[str, nn.Module | nir.Delay], ends: 
 
 def unbiased(module: nn.Module | nir.Delay) -> nn.Module | nir.Delay:
     """A module with the same weights, the same tensors, and without a bias."""
-    if isinstance(module, nn.Linear):
-        bare: nn.Module = nn.Linear(module.in_features, module.out_features, bias=False)
-    elif isinstance(module, nn.Conv1d | nn.Conv2d):
-        sizes = (module.in_channels, module.out_channels, module.kernel_size, module.stride, module.padding)
-        bare = type(module)(*sizes, module.dilation, module.groups, bias=False)
-    elif isinstance(module, Elementwise) and module.shift is not None:
-        bare = Elementwise(module.scale.detach().numpy())
-        bare.scale = module.scale
-        return bare
-    else:
+    if not isinstance(module, nn.Module):
         return module
-    bare.weight = module.weight
+    bare = copy(module)
+    bare._parameters = {name: None if name in ("bias", "shift") else kept for name, kept in bare._parameters.items()}
     return bare
 
 

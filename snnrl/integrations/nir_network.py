@@ -106,8 +106,8 @@ class ImportedNetwork(nn.Module):
         fired: dict[str, Tensor] = {**inputs, **{name: recording[name]["spikes"] for name in read}}
         outputs: dict[str, Tensor] = {}
         for name, sources in self._paths.items():
-            readers: list[Modules] = list(self._read.get_submodule(name).children())
-            parts = [reader(fired[source]) for reader, source in zip(readers, sources, strict=True)]
+            readers = self._read.get_submodule(name).children()
+            parts: list[Tensor] = [reader(fired[source]) for reader, source in zip(readers, sources, strict=True)]
             outputs[name] = torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
         return outputs, state
 
@@ -151,9 +151,10 @@ def network_from_nir(graph: nir.NIRGraph, *, dt: float | None = None) -> Importe
         network.add(names[name], made[name].neurons)
     for name in populations:
         for path in ways[name]:
-            modules_of = [*_leaving(made, path), *(() if made[name].gain is None else (Elementwise(made[name].gain),))]
+            gain = made[name].gain
+            scaling = [] if gain is None else [Elementwise(gain)]
+            connection = _connection((*_leaving(made, path), *scaling), shapes[path.source])
             delay = 0.0 if path.delay is None else path.delay / dt
-            connection = _connection(tuple(modules_of), shapes[path.source])
             network.connect(names[path.source], names[name], connection, delay=delay)
     outputs: dict[str, list[Path]] = {}
     for name in ends:

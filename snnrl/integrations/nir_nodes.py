@@ -118,9 +118,9 @@ def _own_model(name: str, node: nir.NIRNode, shape: Shape) -> AnyNeuron:
 
 
 def _integrator(name: str, node: nir.IF, given: Mapping[str, Numbers], dt: float) -> Population:
-    """``v <- v + dt R I``."""
+    """``v <- v + dt R I``, or ``v + I`` where R is 1, by which norse, sinabs and others mean one unit a step."""
     reset, settings = _resetting(node, given)
-    gain = np.ones_like(given["r"]) if node.metadata.get("unit", False) else given["r"] * dt
+    gain = np.where(np.isclose(given["r"], 1), 1.0, given["r"] * dt)
     shape = given["v_threshold"].shape
     written = numbers(f"{name}.v_rest", node.metadata.get("v_rest", 0.0), (0, len(shape)))
     settings["v_rest"] = _value(given["v_reset"] if reset == "soft" else written)

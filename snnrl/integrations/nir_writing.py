@@ -161,7 +161,7 @@ def neuron_node(neurons: AnyNeuron, resistance: Resistance, dt: float) -> tuple[
     if isinstance(neurons, IF):
         if not neurons.soft_reset:
             metadata["v_rest"] = filled(neurons.v_rest)
-        return nir.IF(filled(1.0 if unit else 1 / dt), threshold, reset, metadata={**metadata, "unit": unit}), 1.0
+        return nir.IF(filled(1.0 if unit else 1 / dt), threshold, reset, metadata=metadata), 1.0
     rest = filled(neurons.v_rest)
     if isinstance(neurons, CurrentLIF):
         kept = 1 - filled(neurons.decay_of("tau_syn"))
