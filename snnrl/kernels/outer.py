@@ -48,9 +48,15 @@ def _add(
     value: NDArray[np.float32],
     post: NDArray[np.float32],
 ) -> None:
-    batch, width = out.shape[0], post.shape[1]
+    batch, (rows, width) = out.shape[0], post.shape
+    first, past = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int64)
+    for source in range(rows):  # with a choice as a gate all others are silent
+        for unit in range(width):
+            if post[source, unit] != 0:
+                first[source] = unit if past[source] == 0 else first[source]
+                past[source] = unit + 1
     for event in range(row.shape[0]):
         source, neuron, amplitude = row[event], index[event], value[event]
         target = source % batch
-        for unit in range(width):
+        for unit in range(first[source], past[source]):
             out[target, neuron, unit] += amplitude * post[source, unit]
