@@ -48,9 +48,16 @@ def _add(
     value: NDArray[np.float32],
     post: NDArray[np.float32],
 ) -> None:
-    batch, width = out.shape[0], post.shape[1]
+    batch, last, first, past = out.shape[0], -1, 0, 0
     for event in range(row.shape[0]):
-        source, neuron, amplitude = row[event], index[event], value[event]
-        target = source % batch
-        for unit in range(width):
-            out[target, neuron, unit] += amplitude * post[source, unit]
+        source, amplitude = row[event], value[event]
+        active = post[source]
+        if source != last:  # a gate leaves of an actor what was chosen
+            last, first, past = source, 0, active.shape[0]
+            while first < past and active[first] == 0:
+                first += 1
+            while first < past and active[past - 1] == 0:
+                past -= 1
+        synapses = out[source % batch, index[event]]
+        for unit in range(first, past):
+            synapses[unit] += amplitude * active[unit]
