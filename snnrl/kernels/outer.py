@@ -48,16 +48,15 @@ def _add(
     value: NDArray[np.float32],
     post: NDArray[np.float32],
 ) -> None:
-    batch, last, first, past = out.shape[0], -1, 0, 0
+    batch, (rows, width) = out.shape[0], post.shape
+    first, past = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int64)
+    for source in range(rows):  # with a choice as a gate all others are silent
+        for unit in range(width):
+            if post[source, unit] != 0:
+                first[source] = unit if past[source] == 0 else first[source]
+                past[source] = unit + 1
     for event in range(row.shape[0]):
-        source, amplitude = row[event], value[event]
-        active = post[source]
-        if source != last:  # a gate leaves of an actor what was chosen
-            last, first, past = source, 0, active.shape[0]
-            while first < past and active[first] == 0:
-                first += 1
-            while first < past and active[past - 1] == 0:
-                past -= 1
-        synapses = out[source % batch, index[event]]
-        for unit in range(first, past):
-            synapses[unit] += amplitude * active[unit]
+        source, neuron, amplitude = row[event], index[event], value[event]
+        target = source % batch
+        for unit in range(first[source], past[source]):
+            out[target, neuron, unit] += amplitude * post[source, unit]

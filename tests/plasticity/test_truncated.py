@@ -77,3 +77,51 @@ def test_a_cutoff_that_is_no_share_is_refused(cutoff: float) -> None:
 
 def test_recipes_find_it_by_name() -> None:
     assert RULES.find("truncated_three_factor", "rule") is TruncatedThreeFactor
+
+
+def averaged(pre: Tensor, modulator: Tensor, gate: Tensor, continuing: Tensor | None = None) -> list[Tensor]:
+    """Changes by windows of ``pre`` ``[windows, steps, batch, 6]``; all postsynaptic neurons are active."""
+    connection, rule = Dense(6, 3).double(), TruncatedThreeFactor(0.8, postsynaptic_floor=1.0, averaged=True)
+    batch = pre.shape[2]
+    state, changes = rule.init_state(connection, (6,), (3,), batch), []
+    for each, error, gated, on in zip(
+        pre, modulator, gate, continuing if continuing is not None else [None] * len(pre), strict=True
+    ):
+        silent = torch.zeros((len(each), batch, 3), dtype=torch.float64)
+        third = ThirdFactor(error, on, gate=gated)
+        change, state = rule(connection, SparseSpikes.from_dense(each), silent, state, third)
+        changes.append(change)
+    return changes
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_averaged_changes_are_what_coincidences_earn_divided_by_their_number(steps: int) -> None:
+    draw = torch.Generator().manual_seed(1)
+    windows, batch = 6, 3
+    shape = (windows, steps, batch)
+    pre = (torch.rand((*shape, 6), generator=draw) < 0.4) * torch.rand((*shape, 6), generator=draw, dtype=torch.float64)
+    modulator = torch.randn(shape, generator=draw, dtype=torch.float64)
+    gate = (torch.rand((*shape, 3), generator=draw) < 0.5).double()
+    continuing = (torch.rand(shape, generator=draw) < 0.8).double()
+    eligible, count = torch.zeros((2, batch, 3, 6), dtype=torch.float64)
+    for window, change in enumerate(averaged(pre, modulator, gate, continuing)):
+        earned, number = torch.zeros((2, 3, 6), dtype=torch.float64)
+        for step in range(steps):
+            at = window, step
+            eligible += gate[at][:, :, None] * pre[at][:, None]
+            count += gate[at][:, :, None] * (pre[at] != 0)[:, None]
+            earned += (modulator[at][:, None, None] * eligible).sum(0)
+            number += count.sum(0)
+            eligible *= 0.8 * continuing[at][:, None, None]
+            count *= 0.8 * continuing[at][:, None, None]
+        torch.testing.assert_close(change, earned / number.clamp_min(1))
+
+
+def test_as_many_rows_as_one_likes_move_a_prediction_no_further_than_its_error() -> None:
+    """Eight decisions in 50 rows that all see the same: sums of changes would be thousands of times as large."""
+    pre = torch.zeros((8, 1, 50, 6), dtype=torch.float64)
+    pre[..., 2:5] = 0.5
+    errors, gate = torch.ones((8, 1, 50), dtype=torch.float64), torch.ones((8, 1, 50, 3), dtype=torch.float64)
+    for change in averaged(pre, errors, gate):
+        moved = change @ pre[0, 0, 0] / pre[0, 0, 0].square().sum()
+        torch.testing.assert_close(moved, torch.ones(3, dtype=torch.float64))
