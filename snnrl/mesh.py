@@ -49,7 +49,7 @@ class Mesh:
         Raises:
             OSError: another process has ended.
         """
-        message = memoryview(np.array([len(own), number]).view(np.uint8)), memoryview(np.ascontiguousarray(own))
+        message = np.array([len(own), number]).view(np.uint8).data, np.ascontiguousarray(own).data
         size = len(self._sockets) + 1
         received, numbers = [own] * size, [number] * size
         unsent = {other: list(message) for other in self._sockets}
@@ -66,7 +66,7 @@ class Mesh:
                     length, numbers[other] = np.frombuffer(self._heads[other], np.int64).tolist()
                     received[other] = np.empty(length, np.uint8)
                     if length:
-                        unread[other] = memoryview(received[other])
+                        unread[other] = received[other].data
                         if not self._read(other, unread):
                             continue
                 del unread[other]
