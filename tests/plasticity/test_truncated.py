@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snnrl.connections import Connection, Conv2d, Dense
 from snnrl.errors import ConfigError
-from snnrl.plasticity import RULES, ThirdFactor, ThreeFactor, TruncatedThreeFactor
+from snnrl.plasticity import RULES, ThirdFactor, ThreeFactor, TruncatedThreeFactor, truncated
 from snnrl.spikes import SparseSpikes
 
 STEPS, LENGTH, BATCH = 3, 4, 2
@@ -58,6 +58,35 @@ def test_with_nothing_forgotten_changes_are_those_of_the_three_factor_rule(kind:
 def test_sparse_spikes_change_weights_as_with_the_three_factor_rule() -> None:
     whole, truncated, _ = both("dense", cutoff=1e-9, windows=5, sparse=True)
     torch.testing.assert_close(truncated, whole)
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_compiled_loops_over_sparse_events_give_the_definition_bit_for_bit(
+    averaged: bool, dtype: torch.dtype, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changes() -> list[Tensor]:
+        draw, connection = torch.Generator().manual_seed(4), Dense(9, 6).to(dtype)
+        rule, found = TruncatedThreeFactor(0.8, postsynaptic_floor=0.1, cutoff=0.2, averaged=averaged), []
+        state = rule.init_state(connection, (9,), (6,), BATCH)
+        for _ in range(12):
+            spikes = torch.randn((steps, BATCH, 9), generator=draw) * (
+                torch.rand((steps, BATCH, 9), generator=draw) < 0.3
+            )
+            post = (torch.rand((steps * LENGTH, BATCH, 6), generator=draw) < 0.3).to(dtype)
+            modulator, instant = torch.randn((2, steps, BATCH), generator=draw).to(dtype)
+            continuing = (torch.rand((steps, BATCH), generator=draw) > 0.2).to(dtype)
+            gate = (torch.rand((steps, BATCH, 6), generator=draw) < 0.3).to(dtype)
+            pre = SparseSpikes.from_dense(spikes.to(dtype))
+            change, state = rule(connection, pre, post, state, ThirdFactor(modulator, continuing, instant, gate))
+            found.append(change)
+        return found
+
+    compiled = changes()
+    monkeypatch.setattr(truncated, "in_one_pass", lambda *_: False)
+    assert all(torch.equal(one, other) for one, other in zip(compiled, changes(), strict=True))
+    assert compiled[-1].any()
 
 
 def test_what_is_forgotten_is_smaller_than_the_cutoff() -> None:
