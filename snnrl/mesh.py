@@ -49,11 +49,7 @@ class Mesh:
         Raises:
             OSError: another process has ended.
         """
-<<<<<<< HEAD
         message = np.array([len(own), number], np.int64).view(np.uint8).data, np.ascontiguousarray(own).data
-=======
-        message = np.array([len(own), number]).view(np.uint8).data, np.ascontiguousarray(own).data
->>>>>>> a046d6ad9538b89dd2dd18ec0079b7e3776b35e5
         size = len(self._sockets) + 1
         received, numbers = [own] * size, [number] * size
         unsent = {other: list(message) for other in self._sockets}

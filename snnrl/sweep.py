@@ -11,7 +11,7 @@ from snnrl.cli import read_options, run_command, usage
 from snnrl.errors import ConfigError, require
 from snnrl.recipes import compose_run
 from snnrl.run_settings import SEED_LIMIT
-from snnrl.runs.command import GOES_ON, carried_out, folder_of, taken_apart, with_executors
+from snnrl.runs.command import GOES_ON, carried_out, out_of, taken_apart, with_executors
 from snnrl.runs.grid import MOST_RUNS, Variant, count, file_name, variants
 from snnrl.runs.options import WorkOptions
 from snnrl.runs.work import Outcome, Run, State, for_seed
@@ -62,7 +62,7 @@ def sweep(words: Sequence[str]) -> int:
     """
     own, executor, chosen = taken_apart(Options, words)
     options = read_options(Options, own)
-    out = folder_of("sweep", chosen, options.out)
+    out = out_of("sweep", chosen, options.out)
     runs = described(chosen, options, out)
     outcomes = carried_out(runs, options, executor, out)
     report(runs, outcomes, chosen, out)

@@ -12,7 +12,7 @@ from snnrl.cli import read_options, run_command, usage
 from snnrl.config import check_values
 from snnrl.errors import ConfigError
 from snnrl.recipes import compose_run
-from snnrl.runs.command import GOES_ON, folder_of, taken_apart, with_executors
+from snnrl.runs.command import GOES_ON, out_of, taken_apart, with_executors
 from snnrl.runs.executors import make_executor
 from snnrl.runs.options import WorkOptions
 from snnrl.runs.work import Run, for_seed
@@ -102,7 +102,7 @@ def tune(words: Sequence[str]) -> int:
     whole = find_space(options.space, chosen)
     space = whole.without(chosen)
     space.check(chosen)
-    out = folder_of("tune", chosen, options.out)
+    out = out_of("tune", chosen, options.out)
     name = options.study or out.name
     if options.recipe is not None:
         check_recipe(options.recipe, name)

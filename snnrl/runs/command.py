@@ -49,7 +49,7 @@ def taken_apart(options: type[WorkOptions], words: Sequence[str]) -> Words:
     )
 
 
-def folder_of(command: str, chosen: Sequence[str], out: Path | None) -> Path:
+def out_of(command: str, chosen: Sequence[str], out: Path | None) -> Path:
     """Where a command writes to: what ``out=`` says, else a folder in ``runs/`` that the words name.
 
     Raises:
