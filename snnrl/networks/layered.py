@@ -176,10 +176,14 @@ class SpikingLayer(nn.Module):
         """Spikes of a window and the change of the potential as a fraction of one, 0 at least: ``[batch, *shape]``.
 
         Of an integrate-and-fire neuron with soft reset they are the sum of its input in units of the threshold, which
-        the count alone rounds, and which spikes that came too early do not change. So the gradient is that of the
-        potential, in which a reset has none. ``current`` is as for :meth:`trains`.
+        the count alone rounds, and which spikes that came too early do not change; it is computed as that sum. So the
+        gradient is that of the potential, in which a reset has none. ``current`` is as for :meth:`trains`.
         """
         steps, shape = self.settings.sim_steps, current.shape[1:]
+        window = self._window()
+        if window is not None and isinstance(self.neurons, IF) and window.soft and not window.refractory_steps:
+            total = current[0] * steps if len(current) == 1 else current.sum(0)
+            return (total.flatten(1) / window.drop).clamp_min(0).view(shape)
         before = self._rest(shape[0])
         spikes, after = self.neurons.scan(current.expand(steps, *shape), before)
         rise = (after.v - before[0]) / self._way()[1]

@@ -39,6 +39,8 @@ class LayerNorm(nn.Module):
 
     def forward(self, current: Tensor) -> Tensor:
         """Currents ``[time, batch, *shape]`` to currents of the same shape, in memory of their own."""
+        if current.dim() == 3:
+            return functional.layer_norm(current, current.shape[2:], self.weight, self.bias)
         rows = current.flatten(0, 1)
         return functional.group_norm(rows, 1, self.weight, self.bias).view_as(current)
 
