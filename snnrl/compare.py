@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snnrl.cli import run_command, usage
+from snnrl.cli import read_options, run_command, usage
 from snnrl.errors import ConfigError, require
-from snnrl.runs.command import GOES_ON, asked, carried_out, require_finished
+from snnrl.runs.command import GOES_ON, carried_out, require_finished, taken_apart
 from snnrl.runs.options import TrialOptions
 from snnrl.runs.work import Play, Run, for_seed
 from snnrl.settings import setting
@@ -65,7 +65,8 @@ def run_comparison(words: Sequence[str]) -> int:
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping
 
-    options, executor, chosen = asked(Options, words)
+    own, executor, chosen = taken_apart(Options, words)
+    options = read_options(Options, own)
     against = options.against
     both = {"spiking": compose_run(chosen), "baseline": compose_run([*chosen, *against.split()])}
     for settings in both.values():

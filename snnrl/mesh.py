@@ -49,7 +49,7 @@ class Mesh:
         Raises:
             OSError: another process has ended.
         """
-        message = np.array([len(own), number]).view(np.uint8).data, np.ascontiguousarray(own).data
+        message = np.array([len(own), number], np.int64).view(np.uint8).data, np.ascontiguousarray(own).data
         size = len(self._sockets) + 1
         received, numbers = [own] * size, [number] * size
         unsent = {other: list(message) for other in self._sockets}

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from snnrl.cli import run_command
+from snnrl.cli import read_options, run_command, usage
 from snnrl.errors import ConfigError, require
 from snnrl.recipes import compose_run
 from snnrl.run_settings import SEED_LIMIT
-from snnrl.runs.command import GOES_ON, asked, carried_out, usage_with_executors
+from snnrl.runs.command import GOES_ON, carried_out, out_of, taken_apart, with_executors
 from snnrl.runs.grid import MOST_RUNS, Variant, count, file_name, variants
 from snnrl.runs.options import WorkOptions
 from snnrl.runs.work import Outcome, Run, State, for_seed
@@ -42,15 +42,15 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def help_page() -> str:
     """What ``--help`` prints."""
-    return usage_with_executors(
+    return usage(
         "python -m snnrl.sweep [env=RECIPE,RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value,value ...]",
         Options,
-        """
+        with_executors("""
 Everything else is as for python -m snnrl.train, and any setting may be several values, in Hydra's grammar: a,b or
 choice(a,b), range(0,3), and glob(Cart*) of recipes. Every combination is a run; what is finished is not done again,
 what was stopped or killed goes on, what fails is named at the end. Writes sweep.md, sweep.json and sweep.png: scores
 with their intervals, performance profiles.
-""",
+"""),
     )
 
 
@@ -60,9 +60,9 @@ def sweep(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting.
     """
-    found = asked(Options, words)
-    options, executor, chosen = found
-    out = found.folder("sweep", options.out)
+    own, executor, chosen = taken_apart(Options, words)
+    options = read_options(Options, own)
+    out = out_of("sweep", chosen, options.out)
     runs = described(chosen, options, out)
     outcomes = carried_out(runs, options, executor, out)
     report(runs, outcomes, chosen, out)

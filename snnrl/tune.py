@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snnrl.cli import run_command
+from snnrl.cli import read_options, run_command, usage
 from snnrl.config import check_values
 from snnrl.errors import ConfigError
 from snnrl.recipes import compose_run
-from snnrl.runs.command import GOES_ON, asked, usage_with_executors
+from snnrl.runs.command import GOES_ON, out_of, taken_apart, with_executors
 from snnrl.runs.executors import make_executor
 from snnrl.runs.options import WorkOptions
 from snnrl.runs.work import Run, for_seed
@@ -77,15 +77,15 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def help_page() -> str:
     """What ``--help`` prints."""
-    return usage_with_executors(
+    return usage(
         "python -m snnrl.tune [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [trials=100] [key=value ...]",
         Options,
-        """
+        with_executors("""
 Everything else is as for python -m snnrl.train and holds for all trials; a setting that is given is not searched. The
 first trial is the recipe as it is. The same command goes on where it was stopped; given at the same time on several
 machines that see the folder, it shares the trials out. Writes tune.md and best.yaml, the best setting as a recipe.
 optuna-dashboard <out>/study.journal shows the study.
-""",
+"""),
     )
 
 
@@ -96,13 +96,13 @@ def tune(words: Sequence[str]) -> int:
         ConfigError: a wrong setting.
         RunError: nothing but failures, or a folder that cannot be written to.
     """
-    found = asked(Options, words)
-    options, executor, chosen = found
+    own, executor, chosen = taken_apart(Options, words)
+    options = read_options(Options, own)
     fixed = checked(chosen)
     whole = find_space(options.space, chosen)
     space = whole.without(chosen)
     space.check(chosen)
-    out = found.folder("tune", options.out)
+    out = out_of("tune", chosen, options.out)
     name = options.study or out.name
     if options.recipe is not None:
         check_recipe(options.recipe, name)

@@ -6,9 +6,8 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from snnrl.cli import read_options, usage
 from snnrl.errors import RunError
 from snnrl.runs.carry_out import carry_out
 from snnrl.runs.executors import make_executor, settings_help, split_words
@@ -16,7 +15,7 @@ from snnrl.runs.grid import title
 from snnrl.runs.options import WorkOptions
 from snnrl.runs.page import Page
 from snnrl.runs.work import Outcome, Run, State, check_reusable
-from snnrl.settings import Registry, Settings, declarations, read_named
+from snnrl.settings import Registry, declarations, read_named
 from snnrl.settings.reading import Configurable
 from snnrl.textfiles import usable
 from snnrl.training.folder import alone
@@ -25,43 +24,43 @@ from snnrl.words import split
 
 GOES_ON = "; the same command goes on"
 """Said where a signal stopped a command."""
-O = TypeVar("O", bound=WorkOptions)  # noqa: E741
 
 
-class Asked(NamedTuple, Generic[O]):
-    """A command line, taken apart."""
+class Words(NamedTuple):
+    """The words of a command line, by whom they are for."""
 
-    options: O
-    """Of the command."""
+    own: list[str]
+    """Options of the command."""
     executor: list[str]
-    """Words that are the executor's own settings."""
+    """The executor's own settings."""
     chosen: list[str]
     """What runs are told."""
 
-    def folder(self, command: str, out: Path | None) -> Path:
-        """Where a command writes to: what ``out=`` says, else a folder among ``runs/`` that the words name.
 
-        Raises:
-            ConfigError: a path that cannot be one.
-        """
-        return Path("runs") / title(command, self.chosen) if out is None else usable("out", out)
-
-
-def asked(options: type[O], words: Sequence[str]) -> Asked[O]:
-    """What a command line asks for whose words are options of the command, of an executor, or what runs are told.
-
-    Raises:
-        ConfigError: an option of the wrong type or out of range.
-    """
+def taken_apart(options: type[WorkOptions], words: Sequence[str]) -> Words:
+    """The words of a command with such options, in which everything else is what runs are told."""
     own = declarations(options)
     executor, others = split_words(words)
-    known = [word for word in others if split(word).key in own]
-    return Asked(read_options(options, known), executor, [word for word in others if split(word).key not in own])
+    keys = [split(word).key for word in others]
+    return Words(
+        [word for word, key in zip(others, keys, strict=True) if key in own],
+        executor,
+        [word for word, key in zip(others, keys, strict=True) if key not in own],
+    )
 
 
-def usage_with_executors(command: str, options: type[Settings], then: str) -> str:
-    """What ``--help`` prints of a command that carries runs out; see :func:`snnrl.cli.usage`."""
-    return usage(command, options, f"{then.strip()}\n\nSettings of the executors:\n\n{settings_help()}")
+def out_of(command: str, chosen: Sequence[str], out: Path | None) -> Path:
+    """Where a command writes to: what ``out=`` says, else a folder in ``runs/`` that the words name.
+
+    Raises:
+        ConfigError: a path that cannot be one.
+    """
+    return Path("runs") / title(command, chosen) if out is None else usable("out", out)
+
+
+def with_executors(text: str) -> str:
+    """What ``--help`` says of a command, and the settings of the executors."""
+    return f"{text.strip()}\n\nSettings of the executors:\n\n{settings_help()}"
 
 
 def carried_out(runs: Sequence[Run], options: WorkOptions, executor: Sequence[str], out: Path) -> list[Outcome]:

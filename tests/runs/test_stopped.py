@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -15,8 +16,8 @@ import pytest
 from snnrl.runs.work import last_lines, read_object
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(900)]
-WORDS = ("env=CartPole", "num_envs=4", "env_steps=10000000", "eval.every=0", "logger=none", "seeds=2", "jobs=2")
-PATIENCE = 300.0
+WORDS = ("env=CartPole", "num_envs=4", "env_steps=200000", "eval.every=0", "logger=none", "seeds=2", "jobs=2")
+PATIENCE = 400.0
 
 
 def started(out: Path, *words: str) -> subprocess.Popen[str]:
@@ -27,7 +28,7 @@ def started(out: Path, *words: str) -> subprocess.Popen[str]:
 def steps(out: Path) -> list[int]:
     """How far each run is."""
     last = (last_lines(path, 1) for path in sorted(out.glob("*/metrics.jsonl")))
-    return [int(line[0].partition('"step": ')[2].partition(",")[0] or 0) if line else 0 for line in last]
+    return [json.loads(lines[0])["step"] if lines else 0 for lines in last]
 
 
 def until_both_go_on(out: Path, before: int, process: subprocess.Popen[str]) -> None:

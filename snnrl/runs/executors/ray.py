@@ -112,14 +112,9 @@ class Ray(Executor[RaySettings]):
         self._task = ray.remote(_perform).options(**options)
         self._threads = threads
         if self.config.folders == "fetched" or (self.config.folders == "auto" and self.config.address is not None):
-            self._keeper = self._started_keeper(ray)
-
-    def _started_keeper(self, ray: ModuleType) -> _KeeperActor:
-        """A process beside this one that takes what is sent."""
-        affinity = import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
-        here = affinity(ray.get_runtime_context().get_node_id(), soft=False)
-        keeper: _KeeperActor = ray.remote(Keeper).options(num_cpus=0, scheduling_strategy=here).remote()
-        return keeper
+            affinity = import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+            here = affinity(ray.get_runtime_context().get_node_id(), soft=False)
+            self._keeper = ray.remote(Keeper).options(num_cpus=0, scheduling_strategy=here).remote()
 
     def _away(self, run: Run) -> _Away | None:
         if self._keeper is None:
