@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -34,9 +35,21 @@ class OffPolicyConfig(AlgorithmConfig):
         check=lambda steps: steps >= 1 or steps == -1,
         expected="an integer of at least 1, or -1",
     )
+    n_steps: int = setting(
+        1, "steps whose rewards are summed before the value of what follows is taken (n-step returns)", at_least=1
+    )
     save_replay: bool = setting(
         True, "whether checkpoints hold what is remembered; else a run that goes on begins with an empty memory"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(self.n_steps <= self.buffer_size, "n_steps", f"at most agent.buffer_size ({self.buffer_size})")
+
+    def check(self, env: VecEnv) -> None:
+        super().check(env)
+        single = self.n_steps == 1 or not isinstance(env.observation_space, spaces.Dict)
+        self.require(single, "n_steps", "1, as observations have several parts")
 
     def stored(self, env_steps: int, num_envs: int) -> Stored:
         kept = min(self.buffer_size, env_steps)
