@@ -140,7 +140,9 @@ class TruncatedThreeFactor(ThreeFactor):
         delta, share = connection.new_eligibility(1), self._counts(third)
         counts = [*(each.left * share[0] for each in windows[:-1]), share]
         given = [
-            Recent(*each.pre, each.post.flatten(0, 2), each.left.flatten(), number.flatten())
+            Recent(
+                each.pre[0], each.pre[1], each.pre[2], each.post.flatten(0, 2), each.left.flatten(), number.flatten()
+            )
             for each, number in zip(earning, counts, strict=True)
         ]
         add_recent(delta[0].t(), given, averaged=self.averaged)
