@@ -38,11 +38,11 @@ RUNS: dict[str, list[str]] = {
     ],
     "sac": [
         *("env=Pendulum", "agent=sac", "env_steps=900", "agent.batch_size=16", "agent.net_arch=[16,16]"),
-        *("agent.train_freq=8", "checkpoint.every=420"),
+        *("agent.train_freq=8", "checkpoint.every=420", "agent.norm=batch", "agent.recalibrate_every=200"),
     ],
     "td3": [
         *("env=Pendulum", "agent=td3", "env_steps=900", "agent.batch_size=16", "agent.net_arch=[16,16]"),
-        *("agent.train_freq=8", "checkpoint.every=420"),
+        *("agent.train_freq=8", "checkpoint.every=420", "agent.proxy_target=true"),
     ],
 }
 
