@@ -119,7 +119,7 @@ def choose_by_value(
         value: ``[batch]``, the sum of the advantages of what was chosen.
     """
     number, advantage = preference.dtype.type, np.empty_like(preference)
-    half, ahead = number(0.5), number(span + number(CERTAIN * temperature))
+    half, ahead = number(0.5), float(span + number(CERTAIN * temperature))
     for row in range(len(preference)):
         for place in range(preference.shape[1]):
             advantage[row, place] = span * (preference[row, place] / number(highest) - half)

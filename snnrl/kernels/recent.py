@@ -21,7 +21,7 @@ class Recent(NamedTuple):
 
     row: Tensor
     """``[events]`` int64."""
-    index: Tensor
+    neuron: Tensor
     """``[events]`` int64, the presynaptic neuron."""
     value: Tensor
     """``[events]``."""
@@ -46,7 +46,7 @@ def add_recent(out: Tensor, windows: Sequence[Recent], *, averaged: bool) -> Non
     """
     newest = windows[-1]
     require_within(newest.row, len(newest.post))
-    require_within(newest.index, len(out))
+    require_within(newest.neuron, len(out))
     target: NDArray[np.float32] = out.numpy()
     given = [tuple(part.contiguous().numpy() for part in window) for window in windows]
     for row, index, value, post, earned, _ in given:

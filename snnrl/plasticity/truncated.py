@@ -139,10 +139,10 @@ class TruncatedThreeFactor(ThreeFactor):
         """The change ``[1, *weight.shape]`` in one pass over the events of all windows, the newest last."""
         delta, share = connection.new_eligibility(1), self._counts(third)
         counts = [*(each.left * share[0] for each in windows[:-1]), share]
-        given = [
-            Recent(*each.pre, each.post.flatten(0, 2), each.left.flatten(), number.flatten())
-            for each, number in zip(earning, counts, strict=True)
-        ]
+        given = []
+        for each, number in zip(earning, counts, strict=True):
+            row, neuron, value = each.pre
+            given.append(Recent(row, neuron, value, each.post.flatten(0, 2), each.left.flatten(), number.flatten()))
         add_recent(delta[0].t(), given, averaged=self.averaged)
         return delta
 

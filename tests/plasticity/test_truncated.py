@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snnrl.connections import Connection, Conv2d, Dense
 from snnrl.errors import ConfigError
-from snnrl.plasticity import RULES, ThirdFactor, ThreeFactor, TruncatedThreeFactor, truncated
+from snnrl.plasticity import RULES, ThirdFactor, ThreeFactor, TruncatedThreeFactor
 from snnrl.spikes import SparseSpikes
 
 STEPS, LENGTH, BATCH = 3, 4, 2
@@ -84,7 +84,7 @@ def test_compiled_loops_over_sparse_events_give_the_definition_bit_for_bit(
         return found
 
     compiled = changes()
-    monkeypatch.setattr(truncated, "in_one_pass", lambda *_: False)
+    monkeypatch.setattr("snnrl.plasticity.truncated.in_one_pass", lambda *_: False)
     assert all(torch.equal(one, other) for one, other in zip(compiled, changes(), strict=True))
     assert compiled[-1].any()
 
