@@ -15,9 +15,9 @@ PACKAGE = Path(errors_file).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "devices"),
     ("errors", "output", "legacy"),
-    ("settings", "textfiles"),
+    ("mesh", "settings", "textfiles"),
     ("run_settings",),
-    ("datafiles", "mesh", "noise", "ranks", "traces", "spikes", "state", "surrogate"),
+    ("datafiles", "noise", "ranks", "traces", "spikes", "state", "surrogate"),
     ("kernels", "spaces"),
     ("neurons", "connections", "encoders", "decoders"),
     ("plasticity",),

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,24 @@ from snnrl.runs.work import last_lines, read_object
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(900)]
 WORDS = ("env=CartPole", "num_envs=4", "env_steps=200000", "eval.every=0", "logger=none", "seeds=2", "jobs=2")
 PATIENCE = 400.0
+Start = Callable[..., subprocess.Popen[str]]
 
 
-def started(out: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "snnrl.sweep", *WORDS, f"out={out}", "progress=plain", *words]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the command with further words; what still runs in the end is stopped."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def started(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "snnrl.sweep", *WORDS, f"out={tmp_path}", "progress=plain", *words]
+        processes.append(subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True))
+        return processes[-1]
+
+    yield started
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+            process.communicate(timeout=PATIENCE)
 
 
 def steps(out: Path) -> list[int]:
@@ -45,10 +59,12 @@ def saved(out: Path) -> int:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
-def test_a_signal_stops_all_runs_on_ray_saved_in_one_line_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_a_signal_stops_all_runs_on_ray_saved_in_one_line_and_the_same_command_goes_on(
+    tmp_path: Path, start: Start
+) -> None:
     before = 0
     for number in (signal.SIGTERM, signal.SIGINT):
-        process = started(tmp_path, "executor=ray")
+        process = start("executor=ray")
         until_both_go_on(tmp_path, before, process)
         process.send_signal(number)
         said = process.communicate(timeout=PATIENCE)[1]
@@ -59,13 +75,13 @@ def test_a_signal_stops_all_runs_on_ray_saved_in_one_line_and_the_same_command_g
         before = max(steps(tmp_path))
 
 
-def test_runs_whose_command_is_killed_save_and_end_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    first = started(tmp_path)
+def test_runs_whose_command_is_killed_save_and_end_and_the_same_command_goes_on(tmp_path: Path, start: Start) -> None:
+    first = start()
     until_both_go_on(tmp_path, 0, first)
     first.kill()
     first.communicate()
     reached = steps(tmp_path)
-    second = started(tmp_path)  # at once, while the processes of the first still save
+    second = start()  # at once, while the processes of the first still save
     until_both_go_on(tmp_path, max(reached), second)
     second.send_signal(signal.SIGTERM)
     said = second.communicate(timeout=PATIENCE)[1]

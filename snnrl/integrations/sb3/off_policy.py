@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -51,9 +52,21 @@ class OffPolicyConfig(AlgorithmConfig):
         "steps of all environments between two times when norm=batch takes its statistics from many remembered batches",
         at_least=1,
     )
+    n_steps: int = setting(
+        1, "steps whose rewards are summed before the value of what follows is taken (n-step returns)", at_least=1
+    )
     save_replay: bool = setting(
         True, "whether checkpoints hold what is remembered; else a run that goes on begins with an empty memory"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(self.n_steps <= self.buffer_size, "n_steps", f"at most agent.buffer_size ({self.buffer_size})")
+
+    def check(self, env: VecEnv) -> None:
+        super().check(env)
+        single = self.n_steps == 1 or not isinstance(env.observation_space, spaces.Dict)
+        self.require(single, "n_steps", "1, as observations have several parts")
 
     def policy_kwargs(self) -> dict[str, Setting]:
         proxies = self.proxy_target and self.network == "spiking"

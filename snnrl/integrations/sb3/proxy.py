@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
@@ -23,7 +23,7 @@ class Substitutable(nn.Module):
         """Give what ``other`` gives from now on."""
         vars(self)["other"] = other  # no part of this module, whose own weights go on following
 
-    def forward(self, *inputs: PyTorchObs) -> Any:
+    def forward(self, *inputs: PyTorchObs) -> Setting:
         """As in SB3."""
         other = vars(self).get("other")
         return super().forward(*inputs) if other is None else other(*inputs)
@@ -88,7 +88,7 @@ class ProxyTargetPolicy(SpikingPolicy):
         ConfigError: proxies where images are seen, or where no target network spikes.
     """
 
-    def __init__(self, *args: Any, proxy_target: bool = False, proxy_lr: float = 1e-3, **kwargs: Setting) -> None:
+    def __init__(self, *args: Setting, proxy_target: bool = False, proxy_lr: float = 1e-3, **kwargs: Setting) -> None:
         self.proxy_target, self.proxy_lr = proxy_target, proxy_lr
         fits = not proxy_target or self.EXTRACTOR is None
         require(fits, "proxy_target", proxy_target, "false where observations are images or Dicts")

@@ -142,7 +142,12 @@ class Ray(Executor[RaySettings]):
         try:
             _knock(address)
             ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # Ray raises what it likes, among it Exception itself
+            if address is None:
+                raise ConfigError(
+                    f"executor=ray: a Ray of this machine cannot be started ({one_line(error)}); must be tried again "
+                    "where the machine is less busy, or be executor=local"
+                ) from error
             raise ConfigError(
                 f"ray.address={address}: there is no Ray that can be joined ({one_line(error)}); must be auto or "
                 "ip:port of a cluster that `ray start --head` began, or be left out for this machine alone"
