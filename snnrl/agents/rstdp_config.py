@@ -67,6 +67,11 @@ TABLES = Suited(
 """Defaults where each observation has a neuron of its own, which habituates."""
 
 
+def both(name: str) -> str:
+    """What is said of a setting whose default is either of the two."""
+    return f"{getattr(VECTORS, name):g}; {getattr(TABLES, name):g} with habituation"
+
+
 @dataclass(frozen=True)
 class RSTDPConfig(Settings, section="agent"):
     """Recipe of :class:`~snnrl.agents.rstdp.RSTDP`; times in ms, learning rates of changes summed over environments."""
@@ -105,14 +110,14 @@ class RSTDPConfig(Settings, section="agent"):
         "discount of an environment step",
         at_least=0,
         at_most=1,
-        default_text="0.99; 0.98 with habituation",
+        default_text=both("gamma"),
     )
     trace_lambda: float | None = setting(
         None,
         "decay of eligibility beyond the discount",
         at_least=0,
         at_most=1,
-        default_text="0.9; 0.8 with habituation",
+        default_text=both("trace_lambda"),
     )
     actor_lr: float = setting(5e-3, "learning rate of the actor, and of hidden layers", at_least=0)
     critic_lr: float = setting(5e-3, "learning rate of the critic", at_least=0)
@@ -127,13 +132,13 @@ class RSTDPConfig(Settings, section="agent"):
         None,
         "modulator for choosing what is unlikely; keeps the policy from freezing",
         at_least=0,
-        default_text="0.03; 0.2 with habituation",
+        default_text=both("entropy_coef"),
     )
     exploration_bonus: float | None = setting(
         None,
         "spikes per neuron by which one action is preferred for a while; 0 for none",
         at_least=0,
-        default_text="0.5; 0 with habituation",
+        default_text=both("exploration_bonus"),
     )
     exploration_steps: int = setting(10, "mean length of that while in decisions", at_least=1)
     exploration_end_factor: float | None = setting(
@@ -141,7 +146,7 @@ class RSTDPConfig(Settings, section="agent"):
         "what exploration_bonus and entropy_coef are multiplied by at the end; they fall linearly",
         at_least=0,
         at_most=1,
-        default_text="1; 0 with habituation",
+        default_text=both("exploration_end_factor"),
     )
     habituation: HabituationConfig | None = setting(
         HabituationConfig(),

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from snnrl import noise
+from snnrl.agents.compiled_step import CompiledStep, Parts
+from snnrl.agents.compiled_values import compiled_values
 from snnrl.agents.rstdp import RSTDP, surprisal
 from snnrl.agents.rstdp_config import CENTRES, HabituationConfig, RSTDPConfig
 from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, NetworkConfig
 from snnrl.agents.rstdp_state import Decision
 from snnrl.envs import EnvConfig
+from snnrl.kernels.choices import CERTAIN
 from snnrl.networks import Activity
 from snnrl.settings import Part, register, setting
 from snnrl.spaces import Space
-
-CERTAIN = 100.0
-"""Temperatures by which a choice that exploration dictates is ahead of the best."""
 
 HALF_ACTIVE = Part("saturating_if", {"gain": 0.2, "tonic": 0.5, "rate_max": 1.0})
 """Integrate-and-fire neurons whose rate is half the highest at first."""
@@ -115,6 +115,9 @@ class Sarsa(RSTDP):
         super().__init__(observation_space, action_space, config, env, seed)
         self._spread: Tensor | None = None
         self._most = self.network.actor_rate_max * config.sim_steps
+
+    def _compiled_step(self, parts: Parts) -> CompiledStep | None:
+        return compiled_values(parts) if type(self) is Sarsa else None
 
     def _advantage(self, activity: Activity) -> Tensor:
         """``[batch, populations]``, in units of the value."""

@@ -9,8 +9,10 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from snnrl.connections.base import Connection
+from snnrl.connections import Connection, Dense, Lateral
 from snnrl.errors import require
+from snnrl.kernels.plain import takes_loop
+from snnrl.kernels.recent import Recent, add_recent
 from snnrl.plasticity.base import Shape, ThirdFactor, zero_trace
 from snnrl.plasticity.three_factor import (
     Earlier,
@@ -101,9 +103,12 @@ class TruncatedThreeFactor(ThreeFactor):
                 earlier.append(past._replace(left=past.left * returns.through))
             age += len(past.left)
         earning.append(now._replace(left=returns.share))
-        delta = _sum(connection, earning, found.pre)
-        if self.averaged:
-            delta /= self._number(connection, now, state.earlier, third, found.pre).clamp_min_(1.0)
+        if in_one_pass(connection, found.pre, gated):
+            delta = self._added(connection, earning, (*reversed(state.earlier), now), third)
+        else:
+            delta = _sum(connection, earning, found.pre)
+            if self.averaged:
+                delta /= self._number(connection, now, state.earlier, third, found.pre).clamp_min_(1.0)
         earlier.reverse()
         if len(earlier) > 1 and len(earlier[-2].left) + window.steps <= BLOCK:
             earlier[-2:] = [_joined(*earlier[-2:])]
@@ -118,11 +123,37 @@ class TruncatedThreeFactor(ThreeFactor):
         like: Tensor | SparseSpikes,
     ) -> Tensor:
         """How many coincidences each synapse learns from ``[1, *weight.shape]``, as if all modulators were 1."""
-        each = torch.ones_like(required(third.modulator))
-        carry = self.decay * (each if third.continuing is None else third.continuing)
-        share = earnings(each, carry, carry)[0]
+        share = self._counts(third)
         earning = [*(past._replace(left=past.left * share[0]) for past in before), now._replace(left=share)]
         return _sum(connection, earning, like, counted=True)
+
+    def _counts(self, third: ThirdFactor) -> Tensor:
+        """``[steps, batch]``: what coincidences would earn within the window if all modulators were 1."""
+        each = torch.ones_like(required(third.modulator))
+        carry = self.decay * (each if third.continuing is None else third.continuing)
+        return earnings(each, carry, carry)[0]
+
+    def _added(
+        self, connection: Connection, earning: Sequence[Earlier], windows: Sequence[Earlier], third: ThirdFactor
+    ) -> Tensor:
+        """The change ``[1, *weight.shape]`` in one pass over the events of all windows, the newest last."""
+        delta, share = connection.new_eligibility(1), self._counts(third)
+        counts = [*(each.left * share[0] for each in windows[:-1]), share]
+        given = []
+        for each, number in zip(earning, counts, strict=True):
+            row, neuron, value = each.pre
+            given.append(Recent(row, neuron, value, each.post.flatten(0, 2), each.left.flatten(), number.flatten()))
+        add_recent(delta[0].t(), given, averaged=self.averaged)
+        return delta
+
+
+def in_one_pass(connection: Connection, pre: Tensor | SparseSpikes, post: Tensor) -> bool:
+    """Whether what is earned is added by compiled loops, which give the same bit for bit."""
+    return (
+        isinstance(pre, SparseSpikes)
+        and type(connection) in (Dense, Lateral)
+        and takes_loop(connection.weight, pre.value, post)
+    )
 
 
 def _parts(pre: Tensor | SparseSpikes) -> tuple[Tensor, ...]:

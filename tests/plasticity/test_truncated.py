@@ -60,6 +60,35 @@ def test_sparse_spikes_change_weights_as_with_the_three_factor_rule() -> None:
     torch.testing.assert_close(truncated, whole)
 
 
+@pytest.mark.parametrize("averaged", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_compiled_loops_over_sparse_events_give_the_definition_bit_for_bit(
+    averaged: bool, dtype: torch.dtype, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changes() -> list[Tensor]:
+        draw, connection = torch.Generator().manual_seed(4), Dense(9, 6).to(dtype)
+        rule, found = TruncatedThreeFactor(0.8, postsynaptic_floor=0.1, cutoff=0.2, averaged=averaged), []
+        state = rule.init_state(connection, (9,), (6,), BATCH)
+        for _ in range(12):
+            spikes = torch.randn((steps, BATCH, 9), generator=draw) * (
+                torch.rand((steps, BATCH, 9), generator=draw) < 0.3
+            )
+            post = (torch.rand((steps * LENGTH, BATCH, 6), generator=draw) < 0.3).to(dtype)
+            modulator, instant = torch.randn((2, steps, BATCH), generator=draw).to(dtype)
+            continuing = (torch.rand((steps, BATCH), generator=draw) > 0.2).to(dtype)
+            gate = (torch.rand((steps, BATCH, 6), generator=draw) < 0.3).to(dtype)
+            pre = SparseSpikes.from_dense(spikes.to(dtype))
+            change, state = rule(connection, pre, post, state, ThirdFactor(modulator, continuing, instant, gate))
+            found.append(change)
+        return found
+
+    compiled = changes()
+    monkeypatch.setattr("snnrl.plasticity.truncated.in_one_pass", lambda *_: False)
+    assert all(torch.equal(one, other) for one, other in zip(compiled, changes(), strict=True))
+    assert compiled[-1].any()
+
+
 def test_what_is_forgotten_is_smaller_than_the_cutoff() -> None:
     """0.8 to the power of 9 steps, three windows, is 0.13, of 12 steps 0.07."""
     whole, truncated, remembered = both("dense", cutoff=0.1, windows=8, sparse=True, ends=0.0)
