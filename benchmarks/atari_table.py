@@ -50,6 +50,8 @@ TRAINED = {
     "plasticity off": ("agent.plasticity=false", "env_steps=16"),
     "actor-critic": ("agent=rstdp_objects",),
 }
+SHORTEST = 100_000
+"""Decisions from one checkpoint to the next: each cuts the games that are under way, and the best ones are long."""
 TRIAL_GAMES = 3
 """Games by which the best of the constant actions is chosen."""
 RESULTS = Path(__file__).parent / "results" / "atari.json"
@@ -67,7 +69,8 @@ def settings(cell: Cell, env_steps: int, episodes: int) -> dict[str, Any]:
     """Of a run of the cell's game."""
     variant = TRAINED.get(cell.variant, ())
     words = [f"env.id=ALE/{cell.game}-v5", f"env_steps={env_steps}", f"seed={cell.seed}", "eval.every=0", "logger=none"]
-    return compose_run([*words, f"eval.episodes={episodes}", "progress=none", *variant])
+    kept = f"checkpoint.every={max(env_steps // 10, SHORTEST)}"
+    return compose_run([*words, kept, f"eval.episodes={episodes}", "progress=none", *variant])
 
 
 def untrained(cell: Cell, given: dict[str, Any], episodes: int) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from snnrl.cli import read_options, run_command, usage
 from snnrl.errors import ConfigError, require
-from snnrl.runs.command import GOES_ON, carried_out, require_finished
-from snnrl.runs.executors import split_words
+from snnrl.runs.command import GOES_ON, carried_out, require_finished, taken_apart
 from snnrl.runs.options import TrialOptions
 from snnrl.runs.work import Play, Run, for_seed
-from snnrl.settings import declarations, setting
+from snnrl.settings import setting
 from snnrl.training.shutdown import stoppable
 from snnrl.types import Settings
 
@@ -66,10 +65,8 @@ def run_comparison(words: Sequence[str]) -> int:
     from snnrl.training.summary import write_json
     from snnrl.training.writable import keeping
 
-    executor, words = split_words(words)
-    own = declarations(Options)
-    options = read_options(Options, [word for word in words if _key(word) in own])
-    chosen = [word for word in words if _key(word) not in own]
+    own, executor, chosen = taken_apart(Options, words)
+    options = read_options(Options, own)
     against = options.against
     both = {"spiking": compose_run(chosen), "baseline": compose_run([*chosen, *against.split()])}
     for settings in both.values():
@@ -154,12 +151,8 @@ def _table(results: Mapping[str, list[dict[str, float]]], config: RunConfig, epi
     return "\n".join(lines) + "\n"
 
 
-def _key(word: str) -> str:
-    return word.partition("=")[0]
-
-
 def _title(words: Sequence[str], otherwise: str) -> str:
-    given = {_key(word): word.partition("=")[2] for word in words}
+    given = {word.partition("=")[0]: word.partition("=")[2] for word in words}
     return given.get("experiment", otherwise)
 
 

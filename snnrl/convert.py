@@ -35,7 +35,7 @@ class Options(RunOptions, DeviceSettings, ProgressSettings):
         expected="an integer of at least 1, or a list of them",
     )
     percentile: float = setting(
-        99.9,
+        99.0,
         "percentile of each neuron's activations that becomes one spike a step",
         above=0,
         at_most=100,
@@ -119,7 +119,9 @@ class _Source(NamedTuple):
     agent: AnySB3Agent
     config: RunConfig
     observations: Tensor
-    """Of its own play."""
+    """Of its own play, by which it is converted."""
+    held_out: Tensor
+    """Of its own play in other episodes, on which actions are compared."""
     returns: NDArray[np.float64]
     """Its own, one for each episode."""
     random: float
@@ -127,14 +129,15 @@ class _Source(NamedTuple):
 
 
 def _load(options: Options, config: RunConfig, run_dir: Path) -> _Source:
-    from snnrl.integrations.sb3.observing import gather
+    from snnrl.integrations.sb3.observing import HELD_OUT, gather
     from snnrl.loading import load_model, make_agent_for
 
     agent = load_model(config, run_dir, device=options.device)
     observations = gather(agent, config.env, options.samples, config.seed)
+    held_out = gather(agent, config.env, options.samples, config.seed, epoch=HELD_OUT)
     returns = _play(agent, config, options)
     random = make_agent_for(config.env, {"name": "random"}, config.seed)
-    return _Source(agent, config, observations, returns, float(_play(random, config, options).mean()))
+    return _Source(agent, config, observations, held_out, returns, float(_play(random, config, options).mean()))
 
 
 def _play(player: Policy, config: RunConfig, options: Options) -> NDArray[np.float64]:
@@ -175,8 +178,8 @@ def _measured(source: _Source, spiking: AnySB3Agent, sim_steps: int, options: Op
         "return_mean": float(returns.mean()),
         "return_std": float(returns.std()),
         "kept": float((returns.mean() - source.random) / (source.returns.mean() - source.random)),
-        "same_actions": same_actions(source.agent, spiking, source.observations),
-        "firing_rate": firing_rate(spiking, source.observations),
+        "same_actions": same_actions(source.agent, spiking, source.held_out),
+        "firing_rate": firing_rate(spiking, source.held_out),
     }
 
 

@@ -6,13 +6,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from snnrl.cli import PlayOptions, RunOptions, check_run, read_options, run_command, usage
 from snnrl.errors import require, shown
 from snnrl.run_settings import DeviceSettings, ProgressSettings
 from snnrl.settings import declarations, help_text, setting
 from snnrl.types import Settings
+
+if TYPE_CHECKING:
+    from snnrl.agents.trainable import Trainable
+    from snnrl.config import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +85,7 @@ def evaluate_run(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting, or a run that cannot be read.
     """
-    from snnrl.config import RunConfig, read_run
+    from snnrl.config import read_run
 
     for word in words:
         check_run(word, words)
@@ -90,37 +94,29 @@ def evaluate_run(words: Sequence[str]) -> int:
     run_dir, settings = read_run(about.run, trust=about.trust)
     if "learner" in settings:
         return _evaluate_learner(run_dir, settings, words)
-    options = read_options(Options, words)
+    return _evaluate_agent(run_dir, settings, words)
 
+
+def _evaluate_agent(run_dir: Path, settings: Settings, words: Sequence[str]) -> int:
+    """Play episodes as the command line says, and write ``evaluation.json``, and a video where one is asked for."""
+    options = read_options(Options, words)
+    out = _out(options.out, run_dir)
+
+    from snnrl.config import RunConfig
     from snnrl.loading import load_model
     from snnrl.training.evaluation import evaluate
     from snnrl.training.progress import evaluating
-    from snnrl.training.summary import bootstrap_interval, versions, write_json
-    from snnrl.training.writable import keeping
+    from snnrl.training.summary import bootstrap_interval
 
     config = RunConfig.from_mapping(settings)
     seed = config.seed if options.seed is None else options.seed
-    given = options.deterministic
-    deterministic = config.eval.deterministic if given is None else given
-    out = _out(options.out, run_dir)
+    best = config.eval.deterministic if options.deterministic is None else options.deterministic
     agent = load_model(config, run_dir, options.checkpoint, options.device)
     if options.video:
-        from snnrl.recording.video import check_drawing, check_spikes
-        from snnrl.recording.video_file import require_encoder
-
-        asked = f"video={shown(options.video)}"
-        require_encoder(f".{options.video}", asked)
-        check_drawing(config.env, asked, "false")
-        if options.spikes:
-            check_spikes(agent, "spikes=true")
+        _check_video(options, config, agent)
     with evaluating(options.episodes, "episodes", options.progress) as tell:
         found = evaluate(
-            agent,
-            config.env,
-            episodes=options.episodes,
-            seed=seed,
-            deterministic=deterministic,
-            between_steps=tell,
+            agent, config.env, episodes=options.episodes, seed=seed, deterministic=best, between_steps=tell
         )
     low, high = bootstrap_interval(found.returns)
     result = {
@@ -132,9 +128,8 @@ def evaluate_run(words: Sequence[str]) -> int:
         "lengths": found.lengths.tolist(),
         "seed": seed,
         "checkpoint": options.checkpoint,
-        "deterministic": deterministic,
+        "deterministic": best,
         "env": config.env.id,
-        "versions": versions(),
     }
     if found.cut:
         result["cut_episodes"] = found.cut
@@ -143,21 +138,30 @@ def evaluate_run(words: Sequence[str]) -> int:
         f"return {result['return_mean']:.1f} ± {result['return_std']:.1f}, 95 % interval {low:.1f} to {high:.1f}, "
         f"{len(found.returns)} episodes of {config.env.id}"
     )
-    path = out / "evaluation.json"
-    with keeping(out):
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(path, result)
-    print(f"written to {path}")
+    _write(out, result)
     if options.video:
         from snnrl.recording import Game
         from snnrl.recording.video import write_video
+        from snnrl.training.writable import keeping
 
         path = out / ("video.mp4" if options.video == "mp4" else "video.gif")
-        game = Game(agent, config.env, seconds=options.seconds, seed=seed, deterministic=deterministic)
+        game = Game(agent, config.env, seconds=options.seconds, seed=seed, deterministic=best)
         with keeping(out):
             write_video(game, path, spikes=options.spikes)
         print(f"{game.summary}; video written to {path}")
     return 0
+
+
+def _check_video(options: Options, config: RunConfig, agent: Trainable) -> None:
+    """Raise a ConfigError unless the video that is asked for can be made."""
+    from snnrl.recording.video import check_drawing, check_spikes
+    from snnrl.recording.video_file import require_encoder
+
+    asked = f"video={shown(options.video)}"
+    require_encoder(f".{options.video}", asked)
+    check_drawing(config.env, asked, "false")
+    if options.spikes:
+        check_spikes(agent, "spikes=true")
 
 
 def _evaluate_learner(run_dir: Path, settings: Settings, words: Sequence[str]) -> int:
@@ -168,10 +172,8 @@ def _evaluate_learner(run_dir: Path, settings: Settings, words: Sequence[str]) -
 
     from snnrl.loading import load_model
     from snnrl.training.progress import evaluating
-    from snnrl.training.summary import versions, write_json
     from snnrl.training.supervised_config import SupervisedConfig
     from snnrl.training.supervised_task import confuse, draws_apart, read_split
-    from snnrl.training.writable import keeping
 
     overridden = {} if options.data_dir is None else {"data_dir": str(options.data_dir)}
     recipe = dict(settings["learner"])
@@ -199,15 +201,22 @@ def _evaluate_learner(run_dir: Path, settings: Settings, words: Sequence[str]) -
         "dataset": config.dataset,
         "learner": recipe,
         "checkpoint": options.checkpoint,
-        "versions": versions(),
     }
     print(f"accuracy {100 * right / total:.2f} % of {total:,} {split} images of {config.dataset}")
+    _write(out, result)
+    return 0
+
+
+def _write(out: Path, result: Settings) -> None:
+    """Write ``evaluation.json``, with the versions of what computed it."""
+    from snnrl.training.summary import versions, write_json
+    from snnrl.training.writable import keeping
+
     path = out / "evaluation.json"
     with keeping(out):
         out.mkdir(parents=True, exist_ok=True)
-        write_json(path, result)
+        write_json(path, {**result, "versions": versions()})
     print(f"written to {path}")
-    return 0
 
 
 def _out(given: Path | None, run_dir: Path) -> Path:

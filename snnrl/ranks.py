@@ -21,17 +21,14 @@ from typing import Self, TypeVar, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, RunError, one_line, require
-from snnrl.types import Array
+from snnrl.mesh import HEADER, Mesh, connected
+from snnrl.types import Array, Bytes
 
 T = TypeVar("T")
-Bytes = NDArray[np.uint8]
 
-HEADER = 16
-"""Bytes before a message: its length and the signal that its sender was given, int64 each."""
 FEWEST_ROWS = 16
 """Rows of each rank below which :meth:`Ranks.by_rows` shares out none: products of fewer rows were rounded otherwise
 than the same rows among many (MKL, float32, 252 and 784 inputs), those of 16 and more were not."""
@@ -104,7 +101,10 @@ class Ranks:
         return parts
 
     def interleaved(self, part: Tensor, rows: int) -> Tensor:
-        """All ``[rows, width]`` of which each rank gives those that begin at its number and are ``size`` apart."""
+        """All ``[rows, width]`` of which each rank gives those that begin at its number and are ``size`` apart.
+
+        They are on the CPU.
+        """
         return part
 
     def agreed(self, asked: str | None) -> str | None:
@@ -182,6 +182,9 @@ class TorchRanks(Ranks):
         self.rank, self.size, self.local_size = dist.get_rank(), dist.get_world_size(), local_size
         self._room: dict[str, int] = {}
         self._asked = self._heard = 0
+        self._mesh: Mesh | None = None
+        if local_size == self.size:
+            self._mesh = connected(self.rank, self.size, PATIENCE.total_seconds(), self._gather)
         atexit.register(self._close)
 
     def own(self, rows: int) -> slice:
@@ -241,10 +244,10 @@ class TorchRanks(Ranks):
     def interleaved(self, part: Tensor, rows: int) -> Tensor:
         each = -(-rows // self.size)
         own = part if len(part) == each else torch.cat([part, part.new_zeros((each - len(part), part.shape[1]))])
-        received = part.new_empty((self.size, each, part.shape[1]))
-        with self._together():
-            self._dist.all_gather(list(received), own.contiguous())
-        return received.transpose(0, 1).reshape(self.size * each, part.shape[1])[:rows]
+        whole = part.new_empty((each, self.size, part.shape[1]))
+        for rank, sent in enumerate(self._exchange("interleaved", _bytes(own.numpy()))):
+            whole[:, rank] = torch.from_numpy(sent).view(part.dtype).view(own.shape)
+        return whole.view(self.size * each, part.shape[1])[:rows]
 
     def agreed(self, asked: str | None) -> str | None:
         if asked is not None:
@@ -278,13 +281,18 @@ class TorchRanks(Ranks):
             value = make()
         except Exception as error:
             failed = error
-        failures: list[Exception | None] = [None] * self.size
-        with self._together():
-            self._dist.all_gather_object(failures, None if failed is None else _sendable(failed))
+        failures = self._gather(None if failed is None else _sendable(failed))
         first = next((rank for rank, error in enumerate(failures) if error is not None), None)
         if first is None:
             return value
         raise failed if failed is not None and first == self.rank else failures[first] or RunError("")
+
+    def _gather(self, own: T) -> list[T]:
+        """What each process gives, in the order of ranks."""
+        every = [own] * self.size
+        with self._together():
+            self._dist.all_gather_object(every, own)
+        return every
 
     def require_alike(self, model: nn.Module, when: str) -> None:
         digest = hashlib.blake2b(digest_size=16)
@@ -300,6 +308,11 @@ class TorchRanks(Ranks):
 
     def _exchange(self, kind: str, own: Bytes) -> list[Bytes]:
         """The messages of all ranks, in their order; they may differ in length."""
+        if self._mesh is not None:
+            with self._together():
+                messages, asked = self._mesh.exchange(own, self._asked)
+            self._heard = self._heard or max(asked)
+            return messages
         room = self._room.get(kind, 0)
         received = self._round(own, room)
         longest = max(len_ for len_, _ in received)
@@ -327,7 +340,7 @@ class TorchRanks(Ranks):
         """Around what needs all ranks."""
         try:
             yield
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             raise LostRankError(f"another of the {self.size} processes of this run has ended") from error
 
     def outlast(self) -> None:
@@ -335,6 +348,8 @@ class TorchRanks(Ranks):
             self._broadcast(None)
 
     def _close(self) -> None:
+        if self._mesh is not None:
+            self._mesh.close()
         with suppress(Exception):
             self._dist.destroy_process_group()
 

@@ -11,13 +11,12 @@ from snnrl.cli import read_options, run_command, usage
 from snnrl.errors import ConfigError, require
 from snnrl.recipes import compose_run
 from snnrl.run_settings import SEED_LIMIT
-from snnrl.runs.command import GOES_ON, carried_out
-from snnrl.runs.executors import settings_help, split_words
-from snnrl.runs.grid import MOST_RUNS, Variant, count, file_name, title, variants
+from snnrl.runs.command import GOES_ON, carried_out, out_of, taken_apart, with_executors
+from snnrl.runs.grid import MOST_RUNS, Variant, count, file_name, variants
 from snnrl.runs.options import WorkOptions
 from snnrl.runs.work import Outcome, Run, State, for_seed
-from snnrl.settings import declarations, setting
-from snnrl.textfiles import usable, write_text
+from snnrl.settings import setting
+from snnrl.textfiles import write_text
 from snnrl.training.shutdown import stoppable
 from snnrl.types import Settings
 from snnrl.words import split
@@ -46,15 +45,12 @@ def help_page() -> str:
     return usage(
         "python -m snnrl.sweep [env=RECIPE,RECIPE] [agent=RECIPE] [experiment=RECIPE] [key=value,value ...]",
         Options,
-        f"""
+        with_executors("""
 Everything else is as for python -m snnrl.train, and any setting may be several values, in Hydra's grammar: a,b or
 choice(a,b), range(0,3), and glob(Cart*) of recipes. Every combination is a run; what is finished is not done again,
 what was stopped or killed goes on, what fails is named at the end. Writes sweep.md, sweep.json and sweep.png: scores
 with their intervals, performance profiles.
-
-Settings of the executors:
-
-{settings_help()}""",
+"""),
     )
 
 
@@ -64,11 +60,9 @@ def sweep(words: Sequence[str]) -> int:
     Raises:
         ConfigError: a wrong setting.
     """
-    own = declarations(Options)
-    executor, words = split_words(words)
-    options = read_options(Options, [word for word in words if split(word).key in own])
-    chosen = [word for word in words if split(word).key not in own]
-    out = Path("runs") / title(chosen) if options.out is None else usable("out", options.out)
+    own, executor, chosen = taken_apart(Options, words)
+    options = read_options(Options, own)
+    out = out_of("sweep", chosen, options.out)
     runs = described(chosen, options, out)
     outcomes = carried_out(runs, options, executor, out)
     report(runs, outcomes, chosen, out)

@@ -12,9 +12,8 @@ from snnrl.cli import read_options, run_command, usage
 from snnrl.config import check_values
 from snnrl.errors import ConfigError
 from snnrl.recipes import compose_run
-from snnrl.runs.command import GOES_ON
-from snnrl.runs.executors import make_executor, settings_help, split_words
-from snnrl.runs.grid import title
+from snnrl.runs.command import GOES_ON, out_of, taken_apart, with_executors
+from snnrl.runs.executors import make_executor
 from snnrl.runs.options import WorkOptions
 from snnrl.runs.work import Run, for_seed
 from snnrl.search.carry_out import Search
@@ -23,8 +22,8 @@ from snnrl.search.space import Space, find_space
 from snnrl.search.study import PRUNERS, SAMPLERS, make_pruner, open_study, require_optuna
 from snnrl.search.told import Told
 from snnrl.search.trials import Trials, folder_of
-from snnrl.settings import declarations, setting
-from snnrl.textfiles import usable, write_text
+from snnrl.settings import setting
+from snnrl.textfiles import write_text
 from snnrl.training.shutdown import stoppable
 from snnrl.types import Setting, Settings
 from snnrl.words import as_words, split
@@ -81,15 +80,12 @@ def help_page() -> str:
     return usage(
         "python -m snnrl.tune [env=RECIPE] [agent=RECIPE] [experiment=RECIPE] [trials=100] [key=value ...]",
         Options,
-        f"""
+        with_executors("""
 Everything else is as for python -m snnrl.train and holds for all trials; a setting that is given is not searched. The
 first trial is the recipe as it is. The same command goes on where it was stopped; given at the same time on several
 machines that see the folder, it shares the trials out. Writes tune.md and best.yaml, the best setting as a recipe.
 optuna-dashboard <out>/study.journal shows the study.
-
-Settings of the executors:
-
-{settings_help()}""",
+"""),
     )
 
 
@@ -100,17 +96,13 @@ def tune(words: Sequence[str]) -> int:
         ConfigError: a wrong setting.
         RunError: nothing but failures, or a folder that cannot be written to.
     """
-    own = declarations(Options)
-    executor, words = split_words(words)
-    options = read_options(Options, [word for word in words if split(word).key in own])
-    chosen = [word for word in words if split(word).key not in own]
+    own, executor, chosen = taken_apart(Options, words)
+    options = read_options(Options, own)
     fixed = checked(chosen)
     whole = find_space(options.space, chosen)
     space = whole.without(chosen)
     space.check(chosen)
-    out = (
-        Path("runs") / title(chosen).replace("sweep", "tune", 1) if options.out is None else usable("out", options.out)
-    )
+    out = out_of("tune", chosen, options.out)
     name = options.study or out.name
     if options.recipe is not None:
         check_recipe(options.recipe, name)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 """An array of any dtype."""
+Bytes = NDArray[np.uint8]
+"""An array's memory, flat."""
 Setting = Any
 """The value of a setting, which is checked where it is read."""
 Settings = Mapping[str, Setting]

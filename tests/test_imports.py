@@ -15,7 +15,7 @@ PACKAGE = Path(errors_file).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "devices"),
     ("errors", "output", "legacy"),
-    ("settings", "textfiles"),
+    ("mesh", "settings", "textfiles"),
     ("run_settings",),
     ("datafiles", "noise", "ranks", "traces", "spikes", "state", "surrogate"),
     ("kernels", "spaces"),
@@ -65,7 +65,8 @@ NARROWER: dict[str, set[str]] = {
     "legacy": set(),
     "devices": set(),
     "noise": {"devices"},
-    "ranks": {"errors"},
+    "mesh": set(),
+    "ranks": {"errors", "mesh"},
     "settings": {"errors", "legacy"},
     "textfiles": {"errors"},
     "datafiles": {"errors", "textfiles"},

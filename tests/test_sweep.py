@@ -50,7 +50,8 @@ def test_the_names_of_folders_are_those_of_files() -> None:
     assert name == "env.id=ALE-Pong-v5,agent.network.hidden=-size-20-,seed=0"
     long = file_name({"agent.network.hidden": "[" + "9," * 500 + "]"})
     assert len(long) < 140
-    assert title(["env=CartPole", "seed=1"]) == title(["seed=1", "env=CartPole"]) != title(["env=CartPole", "seed=2"])
+    words = ["env=CartPole", "seed=1"]
+    assert title("sweep", words) == title("sweep", words[::-1]) != title("sweep", ["env=CartPole", "seed=2"])
 
 
 def test_seeds_run_upwards_within_each_combination(tmp_path: Path) -> None:

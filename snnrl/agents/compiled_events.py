@@ -13,9 +13,27 @@ from snnrl.networks import Activity, ActorCriticState, Seen
 from snnrl.networks.fused_readouts import FusedReadouts
 from snnrl.noise import uniform
 from snnrl.spikes import SparseSpikes
-from snnrl.state import reset_rows
+from snnrl.state import State, reset_rows
 from snnrl.traces import decay_kernel
 from snnrl.types import Array
+
+
+def at_once(
+    agent: Parts, encoder: AnyEncoder, seen: Array, feedback: Feedback, before: ActorCriticState
+) -> tuple[SparseSpikes, State]:
+    """Synchronous spikes of a decision, and the encoder's state after it."""
+    state = before.encoder
+    if feedback.reset.any():
+        state = reset_rows(state, encoder.init_state(len(seen)), torch.from_numpy(feedback.reset))
+    spikes, state = encoder(encoder.placed(seen, agent.rate_scale().device), state)
+    assert isinstance(spikes, SparseSpikes)
+    return spikes, state
+
+
+def events(spikes: SparseSpikes, dtype: torch.dtype) -> tuple[Array, Array, Array]:
+    """Where the events of each row ``(batch,)`` begin and the last ones end, which neurons spike, and how loud."""
+    begins = np.searchsorted(spikes.row.numpy(), np.arange(spikes.row_count + 1))
+    return begins, spikes.index.numpy(), spikes.to(dtype).value.numpy()
 
 
 class CompiledEvents(CompiledStep):
@@ -28,27 +46,26 @@ class CompiledEvents(CompiledStep):
     """
 
     def __init__(self, agent: Parts, encoder: AnyEncoder, fused: FusedReadouts) -> None:
-        super().__init__(agent, fused)
-        self.encoder = encoder
+        super().__init__(agent, fused.to_actor, fused.to_critic)
+        self.fused, self.encoder = fused, encoder
+
+    def serves(self) -> bool:
+        self.serving = self.agent.network.fused is self.fused and super().serves()
+        return self.serving
 
     def see(
         self, seen: Array, feedback: Feedback, before: ActorCriticState
     ) -> tuple[Activity, ActorCriticState] | None:
         agent, fused, a, c = self.agent, self.fused, self.fused.actor, self.fused.critic
         weights = fused.to_actor.weight, fused.to_critic.weight
-        if feedback.reset.any():
-            before = reset_rows(before, agent.network.begin(len(seen)), torch.from_numpy(feedback.reset))
-        spikes, encoder = self.encoder(self.encoder.placed(seen, weights[0].device), before.encoder)
-        assert isinstance(spikes, SparseSpikes)
+        spikes, encoder = at_once(agent, self.encoder, seen, feedback, before)
         kind, batch, time = KINDS[weights[0].dtype], len(seen), agent.config.sim_steps
         noise = uniform((time, batch, a.size), weights[0], a.generator)
         actor, critic = (np.empty((time, batch, width), kind) for width in (a.size, c.size))
         factors = [np.empty((1, batch, width), kind) for width in (a.size, c.size)]
         preference, level = np.empty((batch, agent.code.populations), kind), np.empty(batch, kind)
         run_instant(
-            np.searchsorted(spikes.row.numpy(), np.arange(batch + 1)),
-            spikes.index.numpy(),
-            spikes.to(weights[0].dtype).value.numpy(),
+            *events(spikes, weights[0].dtype),
             weights[0].t().numpy(),
             weights[1].t().numpy(),
             c.phase.numpy(),

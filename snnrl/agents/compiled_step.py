@@ -18,14 +18,14 @@ from torch import Tensor, nn
 
 from snnrl.agents.rstdp_config import RSTDPConfig, Suited
 from snnrl.agents.rstdp_state import Decision, Outcome, RSTDPState
+from snnrl.connections import Dense
 from snnrl.decoders import ActionCode
 from snnrl.envs import Feedback
 from snnrl.kernels.decision import Choice, Closed, Told, decide
 from snnrl.kernels.plain import takes_loop
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
-from snnrl.networks.fused_readouts import FusedReadouts
 from snnrl.noise import uniform
-from snnrl.plasticity import LARGEST_VALUE, ReturnScale, RunningScale
+from snnrl.plasticity import LARGEST_VALUE, ReturnScale, RewardLimit, RunningScale
 from snnrl.plasticity.returns import MARGIN
 from snnrl.state import State
 from snnrl.types import Array
@@ -41,6 +41,7 @@ class Parts(NamedTuple):
     network: ActorCritic
     code: ActionCode
     returns: ReturnScale | None
+    reward_limit: RewardLimit | None
     td_scale: RunningScale
     input_scales: nn.ModuleDict
     generator: torch.Generator
@@ -55,14 +56,18 @@ class CompiledStep(ABC):
 
     Args:
         agent: its parts.
-        fused: its readouts.
+        readouts: what leads to its actor and its critic.
 
     Attributes:
         serving: what :meth:`serves` said last.
+        highest: the most spikes of one of its actor's neurons in a window, where their rates are action values; else 0.
     """
 
-    def __init__(self, agent: Parts, fused: FusedReadouts) -> None:
-        self.agent, self.fused, self.serving = agent, fused, False
+    highest: float = 0.0
+
+    def __init__(self, agent: Parts, *readouts: Dense) -> None:
+        self.agent, self.readouts, self.serving = agent, readouts, False
+        self.explores = bool(agent.suited.exploration_bonus)
         self._modules = tuple(agent.network.modules())
         self.sizes = agent.code.get_buffer("_sizes").numpy()
 
@@ -75,11 +80,9 @@ class CompiledStep(ABC):
 
         Hooks wait for a part of the network to run.
         """
-        agent, weights = self.agent, (self.fused.to_actor.weight, self.fused.to_critic.weight)
+        agent, weights = self.agent, [readout.weight for readout in self.readouts]
         self.serving = (
-            agent.network.fused is self.fused
-            and agent.config.reward_limit is None
-            and takes_loop(*weights, agent.td_scale.mean_square, agent.rate_scale())
+            takes_loop(*weights, agent.td_scale.mean_square, agent.rate_scale())
             and all(weight.t().is_contiguous() for weight in weights)
             and not any(module._forward_hooks or module._forward_pre_hooks for module in self._modules)
         )
@@ -109,9 +112,10 @@ class CompiledStep(ABC):
     def _decide(
         self, activity: Activity, feedback: Feedback, state: RSTDPState, exploring: float
     ) -> tuple[Tensor, RSTDPState]:
-        agent, config, last, returns = self.agent, self.agent.config, state.decision, self.agent.returns
+        agent, config, last = self.agent, self.agent.config, state.decision
+        returns, limit = agent.returns, agent.reward_limit
         preference, level, bonus = activity.preference, activity.level, state.exploration_bonus
-        if agent.suited.exploration_bonus:
+        if self.explores:
             bonus = agent.bonus(bonus, preference)
         batch, dims, numbers = len(level), agent.code.dims, level.numpy()
         noise = uniform((batch, dims, 1), preference, agent.generator)
@@ -123,10 +127,11 @@ class CompiledStep(ABC):
         decide(
             wanted,
             wanted if bonus is None else bonus.numpy(),
-            exploring if agent.suited.exploration_bonus else 0.0,
+            exploring if self.explores else 0.0,
             noise.view(batch, dims).numpy(),
             self.sizes,
             float(config.temperature),
+            self.highest,
             numbers,
             self._fixed_range(),
             returns is not None and config.value_centre == "returns",
@@ -135,6 +140,8 @@ class CompiledStep(ABC):
             MARGIN,
             float(agent.suited.gamma),
             0 if returns is None else returns.horizon,
+            (0.0, 1) if limit is None else (float(limit.most), limit.horizon),
+            _NO_REWARDS if limit is None else (limit.usual.view(1).numpy(), limit.seen.view(1).numpy()),
             made,
             last is not None,
             Told(*feedback[:4], *told),
@@ -159,6 +166,7 @@ class CompiledStep(ABC):
 
 
 _NO_ENDS: tuple[Array, Array] = np.zeros(1), np.zeros(1)
+_NO_REWARDS: tuple[Array, Array] = np.zeros(1), np.zeros(1, np.int64)
 KINDS = {torch.float32: np.float32, torch.float64: np.float64}
 
 

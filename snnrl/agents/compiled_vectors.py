@@ -34,8 +34,8 @@ class CompiledVectors(CompiledStep):
     """
 
     def __init__(self, agent: Parts, encoder: PopulationEncoder, fused: FusedReadouts) -> None:
-        super().__init__(agent, fused)
-        self.encoder = encoder
+        super().__init__(agent, fused.to_actor, fused.to_critic)
+        self.fused, self.encoder = fused, encoder
         counts = (*encoder.lines, *encoder.grids)
         self.cells = Cells(
             np.concatenate([torch.linspace(-1, 1, cells, dtype=torch.float32).numpy() for cells in counts]),
@@ -56,7 +56,7 @@ class CompiledVectors(CompiledStep):
     def serves(self) -> bool:
         config = self.agent.config
         fits = config.update_every == 1 and config.plasticity and config.modulator == "td"
-        self.serving = fits and super().serves()
+        self.serving = fits and self.agent.network.fused is self.fused and super().serves()
         return self.serving
 
     def see(

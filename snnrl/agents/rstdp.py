@@ -191,13 +191,16 @@ class RSTDP(ActorCriticAgent):
 
     def _compiled(self) -> CompiledStep | None:
         """What acts and learns in place of what follows here, where there is something that does the same faster."""
-        if self._step is None and type(self) is RSTDP and self.novelty is None:
+        if self._step is None and self.novelty is None:
             rate_scale = partial(self.get_buffer, "learning_rate_scale")
-            scales = self.returns, self.td_scale, self.input_scales
+            scales = self.returns, self.reward_limit, self.td_scale, self.input_scales
             made = self.config, self.suited, self.network, self.code
             parts = Parts(*made, *scales, self.generator, rate_scale, self._exploration_bonus)
-            self._step = compiled_step(parts)
+            self._step = self._compiled_step(parts)
         return self._step if self._step is not None and self._step.serves() else None
+
+    def _compiled_step(self, parts: Parts) -> CompiledStep | None:
+        return compiled_step(parts) if type(self) is RSTDP else None
 
     def _decide(
         self, activity: Activity, permitted: Tensor | None, bonus: Tensor | None, untried: Tensor | None

@@ -9,21 +9,22 @@ import torch
 from torch import Tensor
 
 from snnrl import noise
+from snnrl.agents.compiled_step import CompiledStep, Parts
+from snnrl.agents.compiled_values import compiled_values
 from snnrl.agents.rstdp import RSTDP, surprisal
 from snnrl.agents.rstdp_config import CENTRES, HabituationConfig, RSTDPConfig
 from snnrl.agents.rstdp_network import ActorConfig, CriticConfig, NetworkConfig
 from snnrl.agents.rstdp_state import Decision
 from snnrl.envs import EnvConfig
+from snnrl.kernels.choices import CERTAIN
 from snnrl.networks import Activity
 from snnrl.settings import Part, register, setting
 from snnrl.spaces import Space
 
-CERTAIN = 100.0
-"""Temperatures by which a choice that exploration dictates is ahead of the best."""
-
 HALF_ACTIVE = Part("saturating_if", {"gain": 0.2, "tonic": 0.5, "rate_max": 1.0})
 """Integrate-and-fire neurons whose rate is half the highest at first."""
-TRUNCATED = Part("truncated_three_factor", {})
+AVERAGED = Part("truncated_three_factor", {"averaged": True, "cutoff": 0.05})
+"""The mean of what a synapse's coincidences earn, so that no step is too long however many environments there are."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,11 @@ class SarsaConfig(RSTDPConfig):
 
     sim_steps: int = setting(10, "simulation steps in one environment step", at_least=1)
     tau: float = setting(10.0, "time constant of synaptic currents and presynaptic traces in ms", above=0)
-    update_every: int = setting(4, "environment steps after which weight changes are applied", at_least=1)
+    update_every: int = setting(1, "environment steps after which weight changes are applied", at_least=1)
     network: NetworkConfig = setting(
         NetworkConfig(
-            actor=ActorConfig(neuron=HALF_ACTIVE, rule=TRUNCATED, per_action=4),
-            critic=CriticConfig(neuron=HALF_ACTIVE, rule=TRUNCATED, size=8),
+            actor=ActorConfig(neuron=HALF_ACTIVE, rule=AVERAGED, per_action=1),
+            critic=CriticConfig(neuron=HALF_ACTIVE, rule=AVERAGED, size=1),
         ),
         "hidden layers, advantages of actions and the value of the state",
     )
@@ -60,12 +61,12 @@ class SarsaConfig(RSTDPConfig):
     )
     exploration_bonus: float = setting(0.0, "must be 0: epsilon is the share of exploration", at_least=0, at_most=0)
     exploration_end_factor: float | None = setting(
-        0.3, "what epsilon is multiplied by at the end; it falls linearly", at_least=0, at_most=1
+        0.05, "what epsilon is multiplied by at the end; it falls linearly", at_least=0, at_most=1
     )
-    gamma: float = setting(0.98, "discount of an environment step", at_least=0, at_most=1)
+    gamma: float = setting(0.99, "discount of an environment step", at_least=0, at_most=1)
     trace_lambda: float = setting(0.9, "decay of eligibility beyond the discount", at_least=0, at_most=1)
-    actor_lr: float = setting(4e-3, "learning rate of advantages, and of hidden layers", at_least=0)
-    critic_lr: float = setting(2e-3, "learning rate of the value of the state", at_least=0)
+    actor_lr: float = setting(7e-2, "learning rate of advantages, and of hidden layers", at_least=0)
+    critic_lr: float = setting(3.5e-2, "learning rate of the value of the state", at_least=0)
     lr_per_input: bool = setting(
         True, "divide the learning rates by the mean squared length of the presynaptic activity"
     )
@@ -114,6 +115,9 @@ class Sarsa(RSTDP):
         super().__init__(observation_space, action_space, config, env, seed)
         self._spread: Tensor | None = None
         self._most = self.network.actor_rate_max * config.sim_steps
+
+    def _compiled_step(self, parts: Parts) -> CompiledStep | None:
+        return compiled_values(parts) if type(self) is Sarsa else None
 
     def _advantage(self, activity: Activity) -> Tensor:
         """``[batch, populations]``, in units of the value."""

@@ -1,6 +1,7 @@
-"""``python -m snnrl.integrations.nir run=RUN_DIR out=policy.nir``: a spiking policy for other simulators and for chips.
+"""``python -m snnrl.integrations.nir run=RUN_DIR out=policy.nir``: a run's network for other simulators and for chips.
 
-:func:`to_nir` and :func:`policy_to_nir` write, :func:`from_nir` reads; they are imported when they are used.
+:func:`to_nir`, :func:`policy_to_nir`, :func:`network_to_nir` and :func:`agent_to_nir` write, :func:`from_nir` and
+:func:`network_from_nir` read; they are imported when they are used.
 """
 
 from __future__ import annotations
@@ -18,12 +19,36 @@ from snnrl.settings import setting
 from snnrl.types import Setting
 
 if TYPE_CHECKING:
+    from nir import NIRGraph
+
+    from snnrl.config import RunConfig
+    from snnrl.integrations.nir_agents import agent_to_nir, network_to_nir
+    from snnrl.integrations.nir_network import ImportedNetwork, network_from_nir
     from snnrl.integrations.nir_reading import Imported, from_nir
     from snnrl.integrations.nir_writing import policy_to_nir, to_nir
 
-__all__ = ["Imported", "from_nir", "main", "policy_to_nir", "to_nir"]
+__all__ = [
+    "Imported",
+    "ImportedNetwork",
+    "agent_to_nir",
+    "from_nir",
+    "main",
+    "network_from_nir",
+    "network_to_nir",
+    "policy_to_nir",
+    "to_nir",
+]
 
-_PLACES = {"Imported": "reading", "from_nir": "reading", "policy_to_nir": "writing", "to_nir": "writing"}
+_PLACES = {
+    "Imported": "reading",
+    "ImportedNetwork": "network",
+    "agent_to_nir": "agents",
+    "from_nir": "reading",
+    "network_from_nir": "network",
+    "network_to_nir": "agents",
+    "policy_to_nir": "writing",
+    "to_nir": "writing",
+}
 
 
 def __getattr__(name: str) -> Setting:
@@ -46,7 +71,9 @@ USAGE = usage(
     "python -m snnrl.integrations.nir run=RUN_DIR out=FILE [key=value ...]",
     Options,
     """
-Takes a run of a spiking policy (agent=ppo, dqn, a2c, sac, td3; or what snnrl.convert wrote).
+Takes a run of a spiking policy (agent=ppo, dqn, a2c, sac, td3; or what snnrl.convert wrote), or of an agent that learns
+by local rules (agent=rstdp and its like), of which synapses and neurons are written and the encoder is named;
+resistance= and dt= are for policies.
 """,
 )
 
@@ -70,25 +97,42 @@ def export(words: Sequence[str]) -> int:
         raise ConfigError(f'{error}; must be installed by: pip install "snnrl[nir]"') from error
 
     from snnrl.config import RunConfig, read_run
-    from snnrl.integrations.nir_writing import policy_to_nir
-    from snnrl.integrations.sb3.building import require_network
-    from snnrl.integrations.sb3.sb3_task import SB3Task
     from snnrl.textfiles import usable
-    from snnrl.training.task import read_checkpoint
 
     run_dir, settings = read_run(options.run, trust=options.trust)
-    require("learner" not in settings, "run", run_dir, "of an algorithm of stable-baselines3")
-    config = RunConfig.from_mapping(settings)
+    require("learner" not in settings, "run", run_dir, "of an agent")
     out = usable("out", options.out)
-    require_network(config.agent, "spiking", options.run)
-    agent = SB3Task.load_model(config, read_checkpoint(run_dir, "last"), "cpu")
-    graph = policy_to_nir(agent.policy, resistance=options.resistance, dt=options.dt)
+    graph = _graph(options, run_dir, RunConfig.from_mapping(settings))
     try:
         nir.write(str(out), graph)
     except OSError as error:
         raise ConfigError(f"out={out}: cannot be written; {one_line(error)}") from error
     print(f"{len(graph.nodes)} nodes written to {out}: nir.read(...) takes it anywhere")
     return 0
+
+
+def _graph(options: Options, run_dir: Path, config: RunConfig) -> NIRGraph:
+    """The graph of a run's network.
+
+    Raises:
+        ConfigError: an agent without one that NIR can say.
+    """
+    from snnrl.agents import AGENTS
+    from snnrl.agents.actor_critic import ActorCriticAgent
+    from snnrl.integrations.nir_agents import agent_to_nir
+    from snnrl.integrations.nir_writing import policy_to_nir
+    from snnrl.integrations.sb3.building import require_network
+    from snnrl.integrations.sb3.sb3_task import SB3Task
+    from snnrl.training.rl_task import RLTask
+    from snnrl.training.task import read_checkpoint
+
+    if issubclass(AGENTS.find(config.agent["name"], "agent.name"), ActorCriticAgent):
+        learned = RLTask.load_model(config, read_checkpoint(run_dir, "last"), "cpu")
+        assert isinstance(learned, ActorCriticAgent)
+        return agent_to_nir(learned)
+    require_network(config.agent, "spiking", options.run)
+    agent = SB3Task.load_model(config, read_checkpoint(run_dir, "last"), "cpu")
+    return policy_to_nir(agent.policy, resistance=options.resistance, dt=options.dt)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnrl.kernels.compiling import compiled
+from snnrl.kernels.rows import fill
+
+CERTAIN = 100.0
+"""Temperatures by which a choice that exploration dictates is ahead of the best action value."""
 
 
 @compiled()
@@ -83,3 +87,49 @@ def choose_rows(
             choice[row, dim] = taken - first
             first = last
         surprisal[row] = surprise
+
+
+@compiled()
+def choose_by_value(
+    preference: NDArray[np.float32],
+    bonus: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    sizes: NDArray[np.int64],
+    temperature: float,
+    highest: float,
+    span: np.float32,
+    choice: NDArray[np.int64],
+    credit: NDArray[np.float32],
+    surprisal: NDArray[np.float32],
+    value: NDArray[np.float32],
+) -> None:
+    """Choice, credit, surprisal and advantage of :class:`snnrl.agents.sarsa.Sarsa`, where every choice is permitted.
+
+    Args:
+        preference: ``[batch, populations]``, spikes per neuron.
+        bonus: the same, 1 for what exploration dictates.
+        noise: see :func:`choose_rows`, as the next two.
+        sizes: likewise.
+        temperature: likewise.
+        highest: the most spikes of a neuron in a window.
+        span: by how much values can differ.
+        choice: see :func:`choose_rows`, made here, as all that follows.
+        credit: ``[batch, populations]``, 1 for what was chosen.
+        surprisal: ``[batch]``.
+        value: ``[batch]``, the sum of the advantages of what was chosen.
+    """
+    number, advantage = preference.dtype.type, np.empty_like(preference)
+    half, ahead = number(0.5), float(span + number(CERTAIN * temperature))
+    for row in range(len(preference)):
+        for place in range(preference.shape[1]):
+            advantage[row, place] = span * (preference[row, place] / number(highest) - half)
+    choose_rows(advantage, bonus, noise, sizes, temperature, ahead, choice, credit, surprisal)
+    for row in range(len(preference)):
+        fill(credit[row], 0)
+        first, total = 0, number(0)
+        for dim in range(len(sizes)):
+            taken = first + choice[row, dim]
+            credit[row, taken] = number(1)
+            total += advantage[row, taken]
+            first += sizes[dim]
+        value[row] = total

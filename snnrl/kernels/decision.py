@@ -14,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from snnrl.kernels.choices import choose_rows
+from snnrl.kernels.choices import choose_by_value, choose_rows
 from snnrl.kernels.coincidences import gather_row
 from snnrl.kernels.compiling import compiled
 from snnrl.kernels.place_cells import cell_memory, cell_rates, fire_row
 from snnrl.kernels.readouts import arrive, escape, integrate, rates
 from snnrl.kernels.rows import copy, fill
-from snnrl.kernels.running import Measured, discount, find_range, normalise, update_scale
+from snnrl.kernels.running import Measured, discount, find_range, limit_rewards, normalise, update_scale
 
 Numbers = NDArray[np.float32]
 """Of float32, or all of float64 where the network is."""
@@ -201,6 +201,7 @@ def decide(
     noise: Numbers,
     sizes: NDArray[np.int64],
     temperature: float,
+    highest: float,
     level: Numbers,
     value_range: tuple[float, float],
     ranges: bool,
@@ -209,6 +210,8 @@ def decide(
     margin: float,
     gamma: float,
     horizon: int,
+    limit: tuple[float, int],
+    usual: tuple[NDArray[np.float64], NDArray[np.int64]],
     made: Choice,
     follows: bool,
     told: Told,
@@ -224,6 +227,8 @@ def decide(
         noise: ``[batch, dims]``.
         sizes: ``[dims]``.
         temperature: of the softmax.
+        highest: see :func:`~snnrl.kernels.choices.choose_by_value`, for preferences that are rates of action values; 0
+            for those of a policy.
         level: from :func:`see`.
         value_range: values of both ends of the critic's rate, where they are not measured.
         ranges: whether they are.
@@ -232,6 +237,8 @@ def decide(
         margin: see :func:`~snnrl.kernels.running.find_range`.
         gamma: discount.
         horizon: see :func:`~snnrl.kernels.running.discount`.
+        limit: ``most`` and ``horizon`` of :func:`~snnrl.kernels.running.limit_rewards`; 0 for no limit.
+        usual: ``usual`` and ``seen`` of it.
         made: memory of what is decided.
         follows: whether there is a decision before.
         told: what came of it.
@@ -240,20 +247,27 @@ def decide(
     """
     number, batch, reached = level.dtype.type, len(level), np.empty(2, np.float64)
     reached[0], reached[1] = value_range
-    choose_rows(preference, bonus, noise, sizes, temperature, exploring, made.choice, made.credit, made.surprisal)
     if ranges:
         find_range(ends[0], ends[1], margin, reached)
     low = number(reached[0])
     span = number(reached[1]) - low
+    choice, credit, surprisal, value = made
+    if highest > 0:
+        choose_by_value(preference, bonus, noise, sizes, temperature, highest, span, choice, credit, surprisal, value)
+    else:
+        choose_rows(preference, bonus, noise, sizes, temperature, exploring, choice, credit, surprisal)
+        fill(value, 0)
     for row in range(len(level)):
-        made.value[row] = low + span * level[row]
+        value[row] += low + span * level[row]
     if not follows:
         return
     reward, over = np.empty(batch, np.float32), np.empty(batch, np.bool_)
     for row in range(batch):
         reward[row], over[row] = told.reward[row], told.terminated[row] or told.truncated[row]
+    if limit[0] > 0:
+        limit_rewards(reward, usual[0], usual[1], limit[0], limit[1])
     if measures:
-        discount(told.reward, told.reset, over, sums, ends[0], ends[1], gamma, horizon, reward, closed.sums)
+        discount(reward, told.reset, over, sums, ends[0], ends[1], gamma, horizon, reward, closed.sums)
     for row in range(batch):
         ahead = number(0) if told.terminated[row] else number(gamma) * made.value[row]
         decided = not told.reset[row]

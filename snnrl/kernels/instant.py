@@ -49,7 +49,7 @@ def amplitudes(
 
 
 @compiled()
-def _arrive(
+def arrive_at_once(
     index: NDArray[np.int64], value: Numbers, first: int, past: int, synapses: Numbers, current: Numbers
 ) -> None:
     """The current ``[neurons]`` of a row's events, of ``synapses`` ``[size, neurons]``."""
@@ -122,8 +122,8 @@ def run_instant(
         fill(u_actor, 0)
         fill(u_critic, 0)
         copy(v, v_critic)
-        _arrive(index, value, begins[row], begins[row + 1], to_actor, actor[0, row])
-        _arrive(index, value, begins[row], begins[row + 1], to_critic, critic[0, row])
+        arrive_at_once(index, value, begins[row], begins[row + 1], to_actor, actor[0, row])
+        arrive_at_once(index, value, begins[row], begins[row + 1], to_critic, critic[0, row])
         escape(row, noise, escaping, actor, actor_count, u_actor)
         integrate(row, saturating, critic, critic_count, u_critic, v, drive)
         level[row] = rates(actor_count, critic_count, highest, preference[row])

@@ -66,6 +66,33 @@ def discount(
 
 
 @compiled()
+def limit_rewards(
+    reward: NDArray[np.float32], usual: NDArray[np.float64], seen: NDArray[np.int64], most: float, horizon: int
+) -> None:
+    """:class:`snnrl.plasticity.RewardLimit`, its reference.
+
+    Args:
+        reward: ``[batch]``, limited in place.
+        usual: ``[1]``, the mean size of rewards other than zero, updated in place, as the next.
+        seen: ``[1]``, how many there were.
+        most: usual rewards that count at most.
+        horizon: number of rewards over which the mean is taken.
+    """
+    paid, total, one = 0, 0.0, np.float32(1)
+    for row in range(len(reward)):
+        total += abs(np.float64(reward[row]))
+        paid += reward[row] != 0
+    seen[0] += paid
+    share = np.float64(min(np.float32(paid) / np.float32(min(max(seen[0], 1), horizon)), one))
+    mean = total / max(paid, 1)
+    apart = mean - usual[0]
+    usual[0] = usual[0] + share * apart if share < 0.5 else mean - apart * (1.0 - share)  # as torch.lerp
+    limit = np.float32(most * usual[0])
+    for row in range(len(reward)):
+        reward[row] = min(max(reward[row], -limit), limit)
+
+
+@compiled()
 def find_range(low: NDArray[np.float64], high: NDArray[np.float64], margin: float, ends: NDArray[np.float64]) -> None:
     """:meth:`snnrl.plasticity.ReturnScale.value_range`, its reference; ``ends`` ``[2]`` is what it returns."""
     unit = _unit(low[0], high[0])

@@ -16,7 +16,7 @@ from snnrl.kernels import LIFWindow
 from snnrl.kernels.counting import count_spikes
 from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
-from snnrl.networks.normalisation import NORMS, normalisation
+from snnrl.networks.normalisation import NORMS, LayerNorm, normalisation
 from snnrl.neurons import IF, LIF, AdaptiveLIF, AnyNeuron, CurrentLIF
 from snnrl.neurons.settings import Value
 from snnrl.settings import accepted, require_whole, setting
@@ -58,7 +58,7 @@ class LayerSettings:
         "direct: a constant input current; population: cells with Gaussian receptive fields spike in its place",
     )
     cells: int = setting(10, "cells of each dimension of the input, with coding=population")
-    norm: str = setting("none", "normalisation of the currents of each layer: none or layer")
+    norm: str = setting("none", "normalisation of the currents of each layer: none, layer or batch (CaRe-BN)")
     readout: Literal["count", "rate", "leaky", "potential"] = setting(
         "rate",
         "count of the last layer's spikes, rate over the steps, leaky: weighed as a leaky integrator does, or "
@@ -80,7 +80,7 @@ class LayerSettings:
         make_surrogate(self.surrogate)
         require(self.reset in ("soft", "hard"), "reset", self.reset, "soft or hard")
         require(self.coding in ("direct", "population"), "coding", self.coding, "direct or population")
-        require(self.norm in NORMS, "norm", self.norm, " or ".join(NORMS))
+        require(self.norm in NORMS, "norm", self.norm, f"{', '.join(NORMS[:-1])} or {NORMS[-1]}")
         require(self.readout in READOUTS, "readout", self.readout, ", ".join(READOUTS[:-1]) + f" or {READOUTS[-1]}")
         for name in ("tau_mem", "tau_readout"):
             decay_factor(getattr(self, name), setting=name)
@@ -176,10 +176,14 @@ class SpikingLayer(nn.Module):
         """Spikes of a window and the change of the potential as a fraction of one, 0 at least: ``[batch, *shape]``.
 
         Of an integrate-and-fire neuron with soft reset they are the sum of its input in units of the threshold, which
-        the count alone rounds, and which spikes that came too early do not change. So the gradient is that of the
-        potential, in which a reset has none. ``current`` is as for :meth:`trains`.
+        the count alone rounds, and which spikes that came too early do not change; it is computed as that sum. So the
+        gradient is that of the potential, in which a reset has none. ``current`` is as for :meth:`trains`.
         """
         steps, shape = self.settings.sim_steps, current.shape[1:]
+        window = self._window()
+        if window is not None and isinstance(self.neurons, IF) and window.soft and not window.refractory_steps:
+            total = current[0] * steps if len(current) == 1 else current.sum(0)
+            return (total.flatten(1) / window.drop).clamp_min(0).view(shape)
         before = self._rest(shape[0])
         spikes, after = self.neurons.scan(current.expand(steps, *shape), before)
         rise = (after.v - before[0]) / self._way()[1]
@@ -187,9 +191,12 @@ class SpikingLayer(nn.Module):
         return integral.clamp_min(0)
 
     def gives_new_memory(self) -> bool:
-        """Whether the currents are nobody else's, their arguments' and their own way back's included."""
+        """Whether the currents are nobody else's, their arguments' and their own way back's included.
+
+        And whether making them once more does nothing else.
+        """
         if self.norm is not None:
-            return True
+            return isinstance(self.norm, LayerNorm)  # another would see each batch twice
         synapses = self._modules["synapses"]
         return isinstance(synapses[-1] if isinstance(synapses, nn.Sequential) else synapses, (nn.Linear, nn.Conv2d))
 

@@ -230,7 +230,7 @@ class ThreeFactor(Rule[EligibilityState]):
         spread = self.DECAYS_EACH_SIM_STEP and length > 1
         going_on = torch.ones_like(modulator) if third.continuing is None else third.continuing
         carry = (self.decay**length if spread else self.decay) * going_on
-        earned, reach, through = _returns(modulator, carry, self.decay * going_on if spread else carry)
+        earned, reach, through = earnings(modulator, carry, self.decay * going_on if spread else carry)
         waiting = self.decay ** (length - 1) * earned[0] if spread else earned[0]
         return Returns(earned if instant is None else earned + instant, reach, waiting, through)
 
@@ -242,7 +242,7 @@ def required(modulator: Tensor | None) -> Tensor:
     return modulator
 
 
-def _returns(modulator: Tensor, carry: Tensor, last: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def earnings(modulator: Tensor, carry: Tensor, last: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What each step's coincidences earn within the window, how much of them is left after it, and of those before it.
 
     ``earned[k] = modulator[k] + carry[k] * earned[k+1]`` and ``reach[k] = last[k] * carry[k+1] * ... * carry[-1]``, all

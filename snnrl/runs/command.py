@@ -6,20 +6,61 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from snnrl.errors import RunError
 from snnrl.runs.carry_out import carry_out
-from snnrl.runs.executors import make_executor
+from snnrl.runs.executors import make_executor, settings_help, split_words
+from snnrl.runs.grid import title
 from snnrl.runs.options import WorkOptions
 from snnrl.runs.page import Page
 from snnrl.runs.work import Outcome, Run, State, check_reusable
-from snnrl.settings import Registry, read_named
+from snnrl.settings import Registry, declarations, read_named
 from snnrl.settings.reading import Configurable
+from snnrl.textfiles import usable
 from snnrl.training.folder import alone
 from snnrl.training.writable import require_writable
+from snnrl.words import split
 
 GOES_ON = "; the same command goes on"
 """Said where a signal stopped a command."""
+
+
+class Words(NamedTuple):
+    """The words of a command line, by whom they are for."""
+
+    own: list[str]
+    """Options of the command."""
+    executor: list[str]
+    """The executor's own settings."""
+    chosen: list[str]
+    """What runs are told."""
+
+
+def taken_apart(options: type[WorkOptions], words: Sequence[str]) -> Words:
+    """The words of a command with such options, in which everything else is what runs are told."""
+    own = declarations(options)
+    executor, others = split_words(words)
+    keys = [split(word).key for word in others]
+    return Words(
+        [word for word, key in zip(others, keys, strict=True) if key in own],
+        executor,
+        [word for word, key in zip(others, keys, strict=True) if key not in own],
+    )
+
+
+def out_of(command: str, chosen: Sequence[str], out: Path | None) -> Path:
+    """Where a command writes to: what ``out=`` says, else a folder in ``runs/`` that the words name.
+
+    Raises:
+        ConfigError: a path that cannot be one.
+    """
+    return Path("runs") / title(command, chosen) if out is None else usable("out", out)
+
+
+def with_executors(text: str) -> str:
+    """What ``--help`` says of a command, and the settings of the executors."""
+    return f"{text.strip()}\n\nSettings of the executors:\n\n{settings_help()}"
 
 
 def carried_out(runs: Sequence[Run], options: WorkOptions, executor: Sequence[str], out: Path) -> list[Outcome]:

@@ -146,13 +146,13 @@ def digest(words: Sequence[str]) -> str:
     return sha256("\n".join(words).encode()).hexdigest()[:8]
 
 
-def title(words: Sequence[str]) -> str:
-    """What a sweep is called: the recipes that it names, and what tells it from others of the same recipes.
+def title(command: str, words: Sequence[str]) -> str:
+    """What runs of a command are called: the recipes that it names, and what tells them from others of the same.
 
-    >>> title(["env=CartPole,Acrobot", "agent.gamma=0.9,0.95"])
+    >>> title("sweep", ["env=CartPole,Acrobot", "agent.gamma=0.9,0.95"])
     'sweep-CartPole+Acrobot-2173920e'
     """
-    return "-".join(["sweep", *_chosen(words), digest(sorted(words))])
+    return "-".join([command, *_chosen(words), digest(sorted(words))])
 
 
 def _chosen(words: Sequence[str]) -> Iterator[str]:

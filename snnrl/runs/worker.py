@@ -17,6 +17,8 @@ from snnrl.runs.perform import perform
 from snnrl.runs.work import Outcome, Run, State
 
 _PR_SET_PDEATHSIG = 1
+PATIENCE = 60.0
+"""Seconds that a run waits for its folder, where a process that has lost its parent may still save."""
 
 
 def main() -> None:
@@ -28,7 +30,7 @@ def main() -> None:
     os.close(nowhere)
     threads = int(sys.argv[1])
     for line in sys.stdin.buffer:
-        outcome = perform(Run.from_json(line), threads)
+        outcome = perform(Run.from_json(line), threads, PATIENCE)
         print(as_answer(outcome), file=answers, flush=True)
 
 

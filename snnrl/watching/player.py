@@ -47,7 +47,6 @@ class Player:
         deterministic: bool | None = None,
     ) -> None:
         self._readers, self._games, self._load, self._mode = readers, list(games), load, mode
-        self._best = deterministic
         self._state: dict[str, Setting] = {
             "kind": "state",
             "playing": True,
@@ -56,6 +55,7 @@ class Player:
             "deterministic": False,
             "which": self._games[0],
         }
+        self._best = deterministic
         self._moments: Moments | None = None
         self._due, self._steps = 0.0, 0
         self._choose(self._games[0])
@@ -99,10 +99,11 @@ class Player:
         """Show the metrics of training as far as it is."""
         self._readers.give("curves", wire.curves(self._playable.rows))
 
-    def _choose(self, name: str) -> None:
-        """Take another game."""
+    def _choose(self, name: str, best: bool | None = None) -> None:
+        """Take another game; where no kind of actions is chosen, by that of the player or of the run's evaluations."""
         self._playable = self._load(name)
-        best = self._playable.deterministic if self._best is None else self._best
+        chosen = self._best if best is None else best
+        best = self._playable.deterministic if chosen is None else chosen
         self._state |= {"which": name, "deterministic": best}
         self._start()
         self.weights()
@@ -142,11 +143,11 @@ class Player:
         self._tell()
 
     def _renew(self, which: str, best: bool, seed: int) -> None:
-        """Begin anew, as a reader has chosen."""
+        """Begin anew, as a reader has chosen; another game has actions of its own kind unless that was chosen too."""
         self._state |= {"seed": seed}
         if which != self._state["which"]:
             try:
-                self._choose(which)
+                self._choose(which, best if best != self._state["deterministic"] else None)
             except (ConfigError, RunError) as error:
                 self._readers.give("trouble", wire.pack({"kind": "trouble", "text": f"{which}: {error}"}))
             return

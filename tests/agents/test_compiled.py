@@ -24,12 +24,11 @@ from tests.agents.test_rstdp_fused import ROWS, STEPS, drawn_feedback, drawn_set
 SPACES = {"vector": OBSERVATIONS["vector"], "unbounded": OBSERVATIONS["unbounded"], "wide": spaces.Box(-9.0, 9.0, (5,))}
 MIXED = spaces.MultiDiscrete([2, 4])
 DRAWN_HERE = {"encoder", "action_bins", "value_range", "value_centre", "temperature", "exploration_steps"}
-DRAWN_HERE |= {"exploration_end_factor"}
+DRAWN_HERE |= {"exploration_end_factor", "reward_limit"}
 FIXED = {
     "update_every": "1 where the step is compiled",
     "modulator": "td there",
     "plasticity": "true there",
-    "reward_limit": "none there",
     "warmup_steps": "of other encoders",
     "hidden_plasticity": "of hidden layers",
     "lr_end_factor": "an agent's, of which the step is told by a buffer",
@@ -48,6 +47,7 @@ def settings(seed: int) -> dict[str, Any]:
     drawn["value_range"] = None if seed % 2 else (-1.5, 2.5)
     drawn["value_centre"], drawn["exploration_end_factor"] = str(draw.choice(["returns", "zero"])), draw.uniform(0, 1)
     drawn["temperature"], drawn["exploration_steps"] = draw.uniform(0.1, 1), int(draw.integers(1, 5))
+    drawn["reward_limit"] = float(draw.uniform(0.5, 2)) if seed % 2 else None
     return drawn
 
 

@@ -43,7 +43,7 @@ CASES = {
     "images": Case(["experiment=mnist_reward", "agent.update_every=2"], Cost(190, to_gpu=4, to_host=1, waits=2)),
     "action values": Case(
         ["env=SpaceInvaders", "agent=sarsa_frames", "agent.warmup_steps=6", "agent.update_every=2"],
-        Cost(235, to_gpu=6, to_host=1, waits=1),
+        Cost(285, to_gpu=6, to_host=1, waits=1),
     ),
     "a hidden layer of e-prop": Case(["experiment=hidden_xor"], Cost(520, to_gpu=4, to_host=1, waits=1)),
     "a recurrent layer of e-prop": Case(["experiment=hidden_tmaze"], Cost(720, to_gpu=4, to_host=1, waits=1)),

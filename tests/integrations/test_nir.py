@@ -44,7 +44,7 @@ def same_spikes(first: LayeredNetwork, second: LayeredNetwork, x: torch.Tensor) 
 @pytest.mark.parametrize("resistance", ["scaled", "unit"])
 @pytest.mark.parametrize("initial", [0.0, 0.5])
 @pytest.mark.parametrize("reset", ["soft", "hard"])
-@pytest.mark.parametrize("neuron", ["lif", "if"])
+@pytest.mark.parametrize("neuron", ["lif", "if", "current_lif"])
 def test_a_round_trip_gives_equal_spikes(
     neuron: str, reset: str, initial: float, resistance: Any, tmp_path: Path
 ) -> None:
@@ -127,7 +127,7 @@ def test_the_command_writes_the_policy_of_a_run(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"neuron": "adaptive_lif"}, "neuron=adaptive_lif: must be lif or if"),
+        ({"neuron": "adaptive_lif"}, "neuron=adaptive_lif: must be lif, if or current_lif"),
         ({"coding": "population"}, "coding=population: must be direct"),
         ({"readout": "leaky"}, "readout=leaky: must be rate or count"),
     ],
@@ -145,34 +145,3 @@ def test_a_graph_that_is_no_chain_is_refused() -> None:
     edges = [("input", "w"), ("w", "lif"), ("lif", "back"), ("back", "lif"), ("lif", "output")]
     with pytest.raises(ConfigError, match="must be a chain"):
         from_nir(nir.NIRGraph(nodes, edges))
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_norse_spikes_alike(tmp_path: Path) -> None:
-    norse = pytest.importorskip("norse.torch", reason="norse is not installed")
-    for neuron in ("lif", "if"):
-        network = dense(neuron=neuron, reset="hard")
-        theirs = norse.from_nir(through_a_file(to_nir(network, (6,), resistance="unit"), tmp_path))
-        counts, state = torch.zeros(9, 15), None
-        with torch.no_grad():
-            for _ in range(STEPS):
-                spikes, state = theirs(inputs(6), state)
-                counts += spikes
-        assert counts.sum() > 20
-        assert torch.equal(counts, network.spikes(inputs(6))[-1].sum(0))
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_snntorch_spikes_alike(tmp_path: Path) -> None:
-    pytest.importorskip("snntorch", reason="snnTorch is not installed")
-    from snntorch.import_nir import import_from_nir
-
-    network = dense(neuron="lif", reset="hard")
-    theirs = import_from_nir(through_a_file(to_nir(network, (6,), dt=1e-4), tmp_path))
-    counts, state = torch.zeros(9, 15), None
-    with torch.no_grad():
-        for _ in range(STEPS):
-            out = theirs(inputs(6), state)
-            spikes, state = out[0], out[-1]
-            counts += spikes[0] if isinstance(spikes, tuple) else spikes
-    assert torch.equal(counts, network.spikes(inputs(6))[-1].sum(0))

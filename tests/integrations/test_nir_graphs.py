@@ -77,15 +77,15 @@ def test_a_graph_whose_output_nir_itself_has_given_an_input_is_refused() -> None
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.float32(1.0), "of 1 or 2 or 3 dimensions"),
-        (ones(4), "must be of the shape"),
+        (ones(1, 1, 1, 3), "of 0 or 1 or 2 or 3 dimensions"),
+        (ones(4), "must be a number, or of the shape that arrives, [3]"),
         (ones(3, value=np.nan), "finite"),
     ],
 )
 def test_a_wrong_parameter_of_neurons_is_named_with_its_node(place: str, value: Any, message: str) -> None:
     node = lif()
     setattr(node, place, value)
-    with pytest.raises(ConfigError, match=rf"lif\.{place}|of the shape of lif\.v_threshold") as caught:
+    with pytest.raises(ConfigError, match=rf"lif\.{place}=") as caught:
         from_nir(graph(lif=node))
     assert message in str(caught.value)
 
@@ -93,7 +93,7 @@ def test_a_wrong_parameter_of_neurons_is_named_with_its_node(place: str, value: 
 VALUES = {
     "a threshold at rest": ({"lif": lif(v_threshold=ones(3, value=0.0))}, "lif.v_threshold=0.0: must be above 0"),
     "a negative time constant": ({"lif": lif(tau=ones(3, value=-1.0))}, "lif.tau=-1.0: must be above dt"),
-    "neurons of another size": ({"lif": lif(4)}, "lif.v_threshold=[4]: must be of the shape that arrives, [3]"),
+    "neurons of another size": ({"lif": lif(4)}, "lif.tau=[4]: must be a number, or of the shape that arrives, [3]"),
     "weights of another size": ({"w": nir.Linear(ones(3, 5))}, "w: cannot take what arrives, of shape [2]"),
     "a bias of another size": ({"w": nir.Affine(ones(3, 2), ones(1))}, "w.bias=1 numbers: must be one for each"),
     "weights that are no number": ({"w": nir.Linear(ones(3, 2, value=np.inf))}, "w.weight="),
@@ -198,5 +198,5 @@ def test_neurons_of_a_model_of_ones_own_are_not_exported_as_what_they_are_derive
         pass
 
     network = LayeredNetwork.of([nn.Linear(2, 3)], [Clipped(3)], LayerSettings())
-    with pytest.raises(ConfigError, match="must be lif or if"):
+    with pytest.raises(ConfigError, match="must be lif, if or current_lif"):
         to_nir(network, (2,))

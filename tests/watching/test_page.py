@@ -173,6 +173,17 @@ def test_another_game_seed_and_kind_of_actions_are_chosen(server: Server, page: 
         until(page, "state.seed === 7 && state.deterministic === true")
 
 
+def test_another_game_is_played_by_the_actions_that_are_chosen_with_it(server: Server, page: Page) -> None:
+    visit(page, server)
+    page.evaluate("source.send({do: 'new', which: 'one', deterministic: false, seed: 1})")
+    until(page, "state.seed === 1 && $('seed').value === '1'")
+    page.get_by_label("Seed").fill("2")
+    page.locator("#which").select_option("two")
+    page.get_by_label("Actions").select_option("best")
+    page.get_by_role("button", name="New game").click()
+    until(page, "state.seed === 2 && state.which === 'two' && state.deterministic === true")
+
+
 def test_what_is_chosen_stays_chosen_while_others_change_the_speed(server: Server, page: Page, other: Page) -> None:
     for each in (page, other):
         visit(each, server)

@@ -7,11 +7,12 @@ from stable_baselines3.common.preprocessing import get_action_dim
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 from snnrl.integrations.sb3.policies import SpikingActorPolicy, readout
+from snnrl.integrations.sb3.proxy import ProxyTargetPolicy, Substitutable, Target
 from snnrl.networks.layered import LayerSettings
 from snnrl.types import Saved, Setting
 
 
-class SpikingContinuousCritic(ContinuousCritic):
+class SpikingContinuousCritic(Substitutable, ContinuousCritic):
     """SB3's critics of SAC and TD3 with spiking hidden layers.
 
     Args:
@@ -45,10 +46,18 @@ class SpikingContinuousActor(BasePolicy):
         return {**super()._get_constructor_parameters(), **own}
 
 
-class SpikingContinuousPolicy(SpikingActorPolicy):
+class SpikingContinuousPolicy(ProxyTargetPolicy, SpikingActorPolicy):
     """Base of the spiking policies of continuous actions, whose critics see state and action."""
 
     critic_kwargs: dict[str, Setting]
+    critic: ContinuousCritic
+    critic_target: ContinuousCritic
+
+    def targets(self) -> list[Target]:
+        if not isinstance(self.critic_target, SpikingContinuousCritic):
+            return []
+        arguments = self._update_features_extractor(self.critic_kwargs, None)
+        return [Target(self.critic, self.critic_target, ContinuousCritic(**arguments))]
 
     def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> ContinuousCritic:
         arguments = self._update_features_extractor(self.critic_kwargs, features_extractor)

@@ -30,7 +30,7 @@ from snnrl.integrations.sb3.policies import Weights, spiking_policy, weights_of
 from snnrl.networks.layered import LayeredNetwork
 from snnrl.types import Setting, Settings
 
-_RIDGE = 1e-2
+_RIDGE = 1e-4
 """Of a calibration: how dear a change of weights is, in units of the mean square of what arrives, where a neuron has as
 many weights as there are samples."""
 CONVERTED_READOUTS = ("potential", "rate")
@@ -72,7 +72,7 @@ def convert(
     env: EnvConfig,
     observations: Tensor,
     *,
-    percentile: float = 99.9,
+    percentile: float = 99.0,
     calibrate: bool = True,
     seed: int = 0,
 ) -> AnySB3Agent:

@@ -14,20 +14,20 @@ from snnrl.integrations.sb3.off_policy import OffPolicyAgent, OffPolicyConfig
 from snnrl.integrations.sb3.policies import (
     ActingPath,
     ConversionPath,
-    SpikingPolicy,
     hidden_and_readout,
     readout,
     readout_of,
     spiking_parts,
     vision_stacks,
 )
+from snnrl.integrations.sb3.proxy import ProxyTargetPolicy, Substitutable, Target
 from snnrl.integrations.sb3.vision import SpikingCombinedExtractor, SpikingNatureCNN
 from snnrl.networks.layered import LayerSettings
 from snnrl.settings import register, setting
 from snnrl.types import Saved, Setting
 
 
-class SpikingQNetwork(QNetwork):
+class SpikingQNetwork(Substitutable, QNetwork):
     """SB3's ``QNetwork`` with spiking hidden layers.
 
     Args:
@@ -44,15 +44,19 @@ class SpikingQNetwork(QNetwork):
         return {**super()._get_constructor_parameters(), "spiking": self.spiking}
 
 
-class SpikingDQNPolicy(SpikingPolicy, DQNPolicy):
+class SpikingDQNPolicy(ProxyTargetPolicy, DQNPolicy):
     """SB3's ``MlpPolicy`` of DQN with spiking hidden layers; action values are read by a linear layer.
 
-    Arguments are those of :class:`~snnrl.integrations.sb3.policies.SpikingPolicy`.
+    Arguments are those of :class:`~snnrl.integrations.sb3.proxy.ProxyTargetPolicy`.
     """
 
     def make_q_net(self) -> QNetwork:
         arguments = self._update_features_extractor(self.net_args, features_extractor=None)
         return SpikingQNetwork(self.spiking, **arguments).to(self.device)
+
+    def targets(self) -> list[Target]:
+        assert isinstance(self.q_net_target, SpikingQNetwork)
+        return [Target(self.q_net, self.q_net_target, DQNPolicy.make_q_net(self))]
 
     def acting_path(self) -> ActingPath:
         network = self.q_net

@@ -15,10 +15,14 @@ from snnrl.types import Array
 
 EPOCH = 3
 """Of the ``eval`` stream of seeds: no evaluation plays these episodes."""
+HELD_OUT = 4
+"""Likewise, and they are not those of :data:`EPOCH`."""
 _ENVS = 16
 
 
-def gather(agent: AnySB3Agent, env: EnvConfig, samples: int, seed: int, setting: str = "samples") -> Tensor:
+def gather(
+    agent: AnySB3Agent, env: EnvConfig, samples: int, seed: int, setting: str = "samples", epoch: int = EPOCH
+) -> Tensor:
     """Observations of the agent's own play, as its policy is given them: ``[samples, *shape]``.
 
     Args:
@@ -27,6 +31,7 @@ def gather(agent: AnySB3Agent, env: EnvConfig, samples: int, seed: int, setting:
         samples: how many.
         seed: of the environments.
         setting: that decides how many.
+        epoch: of the environments' seeds.
 
     Raises:
         ConfigError: so many do not fit into memory.
@@ -36,7 +41,7 @@ def gather(agent: AnySB3Agent, env: EnvConfig, samples: int, seed: int, setting:
     envs = make_envs(for_evaluation(env), _ENVS)
     seen: list[Array] = []
     try:
-        observation, _ = start(envs, env_seeds(seed, "eval", EPOCH, _ENVS))
+        observation, _ = start(envs, env_seeds(seed, "eval", epoch, _ENVS))
         state: Array | None = None
         begins, ended = np.ones(_ENVS, bool), np.zeros(_ENVS, bool)
         while _ENVS * len(seen) < samples:

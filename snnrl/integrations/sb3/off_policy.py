@@ -7,16 +7,25 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq
 from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.dqn.policies import DQNPolicy
+from stable_baselines3.sac.policies import SACPolicy
+from stable_baselines3.td3.policies import TD3Policy
 
 from snnrl.integrations.sb3.agent import SB3Agent
 from snnrl.integrations.sb3.config import AlgorithmConfig, Stored
+from snnrl.integrations.sb3.proxy import ProxyTargetPolicy
+from snnrl.networks.normalisation import recalibration
 from snnrl.settings import setting
-from snnrl.types import Array, Saved, Settings
+from snnrl.types import Array, Saved, Setting, Settings
+
+RECALIBRATION = 100
+"""Remembered batches from which statistics are taken, as CaRe-BN does (Xu et al. 2025)."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +43,35 @@ class OffPolicyConfig(AlgorithmConfig):
         check=lambda steps: steps >= 1 or steps == -1,
         expected="an integer of at least 1, or -1",
     )
+    proxy_target: bool = setting(
+        False, "whether networks without spikes, fitted to the spiking ones, stand in for their slow copies"
+    )
+    proxy_lr: float = setting(1e-3, "learning rate by which they follow", above=0)
+    recalibrate_every: int = setting(
+        5000,
+        "steps of all environments between two times when norm=batch takes its statistics from many remembered batches",
+        at_least=1,
+    )
+    n_steps: int = setting(
+        1, "steps whose rewards are summed before the value of what follows is taken (n-step returns)", at_least=1
+    )
     save_replay: bool = setting(
         True, "whether checkpoints hold what is remembered; else a run that goes on begins with an empty memory"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(self.n_steps <= self.buffer_size, "n_steps", f"at most agent.buffer_size ({self.buffer_size})")
+
+    def check(self, env: VecEnv) -> None:
+        super().check(env)
+        single = self.n_steps == 1 or not isinstance(env.observation_space, spaces.Dict)
+        self.require(single, "n_steps", "1, as observations have several parts")
+
+    def policy_kwargs(self) -> dict[str, Setting]:
+        proxies = self.proxy_target and self.network == "spiking"
+        own = {"proxy_target": True, "proxy_lr": self.proxy_lr} if proxies else {}
+        return {**super().policy_kwargs(), **own}
 
     def stored(self, env_steps: int, num_envs: int) -> Stored:
         kept = min(self.buffer_size, env_steps)
@@ -70,6 +105,42 @@ class OffPolicyAgent(SB3Agent[A, C], Generic[A, C]):
             steps = algorithm.gradient_steps if algorithm.gradient_steps >= 0 else gathered
             if steps > 0:
                 algorithm.train(batch_size=algorithm.batch_size, gradient_steps=steps)
+                self._fit_proxies(steps)
+            every, done = self.config.recalibrate_every, algorithm.num_timesteps
+            normed = self.config.norm == "batch" and self.config.network == "spiking"
+            if normed and done // every > (done - gathered) // every:
+                self._recalibrate()
+
+    def _fit_proxies(self, steps: int) -> None:
+        """As many steps of the networks that compute targets, where they are proxies."""
+        algorithm, policy = self.model, self.policy
+        if not isinstance(policy, ProxyTargetPolicy) or policy.proxies is None:
+            return
+        policy.set_training_mode(False)
+        for _ in range(steps):
+            batch = self._replay_buffer().sample(algorithm.batch_size, env=algorithm._vec_normalize_env)
+            policy.proxies.fit(batch.observations, batch.actions)
+
+    def learning_state(self) -> Saved:
+        state = super().learning_state()
+        policy = self.policy
+        if isinstance(policy, ProxyTargetPolicy) and policy.proxies is not None:
+            state["modules"]["policy.proxies.optimizer"] = policy.proxies.optimizer.state_dict()
+        return state
+
+    def _recalibrate(self) -> None:
+        """Take running statistics of currents from remembered batches, which were met under all policies since."""
+        algorithm, policy = self.model, self.policy
+        policy.set_training_mode(False)
+        with recalibration(policy):
+            for _ in range(RECALIBRATION):
+                batch = self._replay_buffer().sample(algorithm.batch_size, env=algorithm._vec_normalize_env)
+                if isinstance(policy, DQNPolicy):
+                    policy.q_net(batch.observations)
+                    continue
+                assert isinstance(policy, SACPolicy | TD3Policy)
+                policy.actor._predict(batch.observations, deterministic=True)
+                policy.critic(batch.observations, batch.actions)
 
     def memory(self) -> Saved:
         return _remembered(self._replay_buffer()) if self.config.save_replay else {}

@@ -17,6 +17,7 @@ from snnrl.integrations.sb3.actor_critic import (
 )
 from snnrl.integrations.sb3.agent import Policies, SB3Agent
 from snnrl.integrations.sb3.config import ActorCriticConfig, Stored
+from snnrl.networks.normalisation import recalibration
 from snnrl.settings import setting
 
 
@@ -63,3 +64,13 @@ class OnPolicyAgent(SB3Agent[OnPolicyAlgorithm, C], Generic[C]):
     def optimise(self, gathered: int, env_steps: int) -> None:
         self.model._update_current_progress_remaining(self.model.num_timesteps, env_steps)
         self.model.train()
+        if self.config.norm == "batch" and self.config.network == "spiking":
+            self._recalibrate()
+
+    def _recalibrate(self) -> None:
+        """Take running statistics of currents from the rollout, by which the next one is then played."""
+        policy, buffer = self.model.policy, self.model.rollout_buffer
+        policy.set_training_mode(False)
+        with recalibration(policy):
+            for batch in buffer.get(256):
+                policy.evaluate_actions(batch.observations, batch.actions)

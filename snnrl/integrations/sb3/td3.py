@@ -28,6 +28,7 @@ from snnrl.integrations.sb3.policies import (
     spiking_parts,
     vision_stacks,
 )
+from snnrl.integrations.sb3.proxy import Substitutable, Target
 from snnrl.integrations.sb3.vision import SpikingCombinedExtractor, SpikingNatureCNN
 from snnrl.networks.coding import PopulationReadout
 from snnrl.networks.layered import LayerSettings
@@ -35,7 +36,7 @@ from snnrl.settings import register, setting
 from snnrl.types import Setting
 
 
-class SpikingTD3Actor(SpikingContinuousActor, Actor):
+class SpikingTD3Actor(Substitutable, SpikingContinuousActor, Actor):
     """SB3's actor of TD3 with spiking hidden layers; arguments are those of :class:`SpikingContinuousActor`."""
 
     def __init__(self, spiking: LayerSettings, action_cells: int, **kwargs: Setting) -> None:
@@ -57,6 +58,10 @@ class SpikingTD3Policy(SpikingContinuousPolicy, TD3Policy):
     def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> Actor:
         arguments = self._update_features_extractor(self.actor_kwargs, features_extractor)
         return SpikingTD3Actor(self.spiking, self.action_cells, **arguments).to(self.device)
+
+    def targets(self) -> list[Target]:
+        assert isinstance(self.actor_target, SpikingTD3Actor)
+        return [Target(self.actor, self.actor_target, TD3Policy.make_actor(self)), *super().targets()]
 
     def acting_path(self) -> ActingPath:
         return ActingPath(spiking_parts(self.actor.features_extractor, self.actor.mu), readout_of(self.actor.mu[1]))

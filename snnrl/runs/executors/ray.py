@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Protocol
 
 from snnrl.errors import ConfigError, one_line
 from snnrl.runs.executors.base import Executor
+from snnrl.runs.executors.fetched import Keeper, perform_apart
 from snnrl.runs.work import Outcome, Run, State, last_lines
 from snnrl.settings import Settings, register, setting
 
@@ -40,13 +43,42 @@ class RaySettings(Settings, section="ray"):
     cpus: float = setting(1.0, "cores that a run takes up", above=0)
     gpus: float = setting(0.0, "GPUs that a run takes up; 0.25 lets four share one", at_least=0)
     memory_gb: float = setting(0.0, "memory that a run takes up, in GB; 0 does not count it", at_least=0)
+    folders: str = setting(
+        "auto",
+        "shared: all machines see the folder of the runs; fetched: they write to their own disks and send it; auto: "
+        "each machine finds out",
+        choices=("auto", "shared", "fetched"),
+    )
+
+
+class _Method(Protocol):
+    """A method of an actor of Ray."""
+
+    def remote(self, *arguments: object) -> object: ...
+
+
+class _KeeperActor(Protocol):
+    """A :class:`Keeper` on the command's machine, as the cluster sees it."""
+
+    begin: _Method
+    keep: _Method
+
+
+@dataclass(frozen=True)
+class _Away:
+    """What a process elsewhere needs to tell whether it sees the command's folders, and to send what it does not."""
+
+    keeper: _KeeperActor
+    mark: Path | None
+    """A file that is there where folders are shared; ``None`` where they are not, whatever is seen."""
 
 
 @register("ray")
 class Ray(Executor[RaySettings]):
-    """Runs as tasks of Ray; every machine of the cluster has snnrl and sees the folder of the runs.
+    """Runs as tasks of Ray; every machine of the cluster has snnrl.
 
-    A run whose machine is lost is taken up by another, from its last checkpoint.
+    A run whose machine is lost is taken up by another, from its last checkpoint. Machines that do not see the folder of
+    the runs send what they write, see :mod:`snnrl.runs.executors.fetched`.
     """
 
     Config = RaySettings
@@ -57,6 +89,8 @@ class Ray(Executor[RaySettings]):
         self._cancelled: set[Run] = set()
         self._began: dict[Run, float] = {}
         self._ours = False
+        self._keeper: _KeeperActor | None = None
+        self._marks: dict[Path, Path] = {}
 
     @property
     def slots(self) -> int:
@@ -77,6 +111,22 @@ class Ray(Executor[RaySettings]):
         self._ray = ray
         self._task = ray.remote(_perform).options(**options)
         self._threads = threads
+        if self.config.folders == "fetched" or (self.config.folders == "auto" and self.config.address is not None):
+            affinity = import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+            here = affinity(ray.get_runtime_context().get_node_id(), soft=False)
+            self._keeper = ray.remote(Keeper).options(num_cpus=0, scheduling_strategy=here).remote()
+
+    def _away(self, run: Run) -> _Away | None:
+        if self._keeper is None:
+            return None
+        if self.config.folders == "fetched":
+            return _Away(self._keeper, None)
+        folder = run.log.parent.absolute()
+        if folder not in self._marks:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._marks[folder] = folder / f".seen-{secrets.token_hex(8)}"
+            self._marks[folder].touch()
+        return _Away(self._keeper, self._marks[folder])
 
     def _connect(self, ray: ModuleType) -> None:
         """Start a Ray of this machine, or join the cluster.
@@ -92,7 +142,12 @@ class Ray(Executor[RaySettings]):
         try:
             _knock(address)
             ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # Ray raises what it likes, among it Exception itself
+            if address is None:
+                raise ConfigError(
+                    f"executor=ray: a Ray of this machine cannot be started ({one_line(error)}); must be tried again "
+                    "where the machine is less busy, or be executor=local"
+                ) from error
             raise ConfigError(
                 f"ray.address={address}: there is no Ray that can be joined ({one_line(error)}); must be auto or "
                 "ip:port of a cluster that `ray start --head` began, or be left out for this machine alone"
@@ -102,7 +157,7 @@ class Ray(Executor[RaySettings]):
                 signal.signal(signal.SIGTERM, answered)  # in place of Ray's, which ends the process with nothing said
 
     def submit(self, run: Run) -> None:
-        self._runs[self._task.remote(run.as_json(), self._threads, os.getcwd())] = run
+        self._runs[self._task.remote(run.as_json(), self._threads, os.getcwd(), self._away(run))] = run
         self._began[run] = time.monotonic()
 
     def ended(self, seconds: float) -> list[Outcome]:
@@ -140,6 +195,10 @@ class Ray(Executor[RaySettings]):
         until = time.monotonic() + GRACE
         while self._runs and time.monotonic() < until:
             self.ended(1.0)
+        for mark in self._marks.values():
+            mark.unlink(missing_ok=True)
+        if self._keeper is not None:
+            self._ray.kill(self._keeper)
         if self._ours:
             self._ray.shutdown()
 
@@ -154,7 +213,7 @@ def _knock(address: str | None) -> None:
         socket.create_connection((host, int(port)), timeout=ANSWERS).close()
 
 
-def _perform(line: str, threads: int, folder: str) -> tuple[str, list[str], float]:
+def _perform(line: str, threads: int, folder: str, away: _Away | None) -> tuple[str, list[str], float]:
     """What a process of the cluster does: a run, in the working folder of the command where this machine has it."""
     from snnrl.runs.perform import perform
 
@@ -163,7 +222,16 @@ def _perform(line: str, threads: int, folder: str) -> tuple[str, list[str], floa
         if folder not in sys.path:
             sys.path.append(folder)
     os.environ.pop("OMP_NUM_THREADS", None)  # Ray sets it; an agent computes on one thread, a learner on its cores
-    outcome = perform(Run.from_json(line), threads, PATIENCE)
+    if away is None or (away.mark is not None and away.mark.is_file()):
+        outcome = perform(Run.from_json(line), threads, PATIENCE)
+    else:
+        get, keeper = import_module("ray").get, away.keeper
+        outcome = perform_apart(
+            line,
+            lambda own: perform(own, threads),
+            lambda *sent: get(keeper.begin.remote(*sent)),
+            lambda *sent: get(keeper.keep.remote(*sent)),
+        )
     return outcome.state.value, list(outcome.lines), outcome.seconds
 
 

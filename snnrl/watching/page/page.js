@@ -77,9 +77,9 @@ function settle(message) {
     $("place").setAttribute("aria-valuetext", $("time").textContent);
     return;
   }
-  for (const name of ["which", "deterministic", "seed"]) {
-    if (state[name] !== before[name]) $(name).value = String(state[name]);
-  }
+  const choices = ["which", "deterministic", "seed"];
+  if (choices.every((name) => state[name] === before[name])) return;
+  for (const name of choices) $(name).value = String(state[name]);
 }
 
 function tell(text, good) {

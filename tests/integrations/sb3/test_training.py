@@ -34,15 +34,15 @@ RUNS: dict[str, list[str]] = {
     "a2c": ["env=CartPole", "agent=a2c", "env_steps=400"],
     "dqn": [
         *("env=CartPole", "agent=dqn", "env_steps=600", "agent.target_update_interval=50"),
-        *("agent.buffer_size=200", "agent.exploration_fraction=0.5"),
+        *("agent.buffer_size=200", "agent.exploration_fraction=0.5", "agent.n_steps=3"),
     ],
     "sac": [
         *("env=Pendulum", "agent=sac", "env_steps=900", "agent.batch_size=16", "agent.net_arch=[16,16]"),
-        *("agent.train_freq=8", "checkpoint.every=420"),
+        *("agent.train_freq=8", "checkpoint.every=420", "agent.norm=batch", "agent.recalibrate_every=200"),
     ],
     "td3": [
         *("env=Pendulum", "agent=td3", "env_steps=900", "agent.batch_size=16", "agent.net_arch=[16,16]"),
-        *("agent.train_freq=8", "checkpoint.every=420"),
+        *("agent.train_freq=8", "checkpoint.every=420", "agent.proxy_target=true"),
     ],
 }
 
@@ -158,7 +158,10 @@ def test_the_ann_baseline_differs_in_the_network_alone(recipe: str) -> None:
 
 @pytest.mark.parametrize(
     "experiment",
-    ["ppo_cartpole", "dqn_cartpole", "a2c_cartpole", "ppo_acrobot", "ppo_lunarlander", "sac_pendulum", "td3_pendulum"],
+    [
+        *("ppo_cartpole", "dqn_cartpole", "dqn_cartpole_zoo", "a2c_cartpole", "ppo_acrobot", "ppo_lunarlander"),
+        *("sac_pendulum", "td3_pendulum"),
+    ],
 )
 def test_an_experiment_can_be_made_and_its_ann_baseline_has_its_shapes(experiment: str) -> None:
     from snnrl.integrations.sb3.building import agent_class, read_config
