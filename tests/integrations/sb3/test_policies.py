@@ -185,27 +185,3 @@ def test_ppo_learns_cartpole() -> None:
     trained, _ = evaluate_policy(model, unseen, 16)
     assert untrained < 150
     assert trained > 250
-
-
-def test_dqn_learns_cartpole() -> None:
-    model = DQN(
-        "SpikingMlpPolicy",
-        make_vec_env("CartPole-v1", 1, seed=0),
-        policy_kwargs={"readout": "count"},
-        learning_rate=2e-3,
-        batch_size=64,
-        learning_starts=500,
-        target_update_interval=50,
-        train_freq=64,
-        gradient_steps=32,
-        exploration_fraction=0.2,
-        exploration_final_eps=0.04,
-        seed=0,
-        device="cpu",
-    )
-    unseen = make_vec_env("CartPole-v1", 4, seed=100)
-    untrained, _ = evaluate_policy(model, unseen, 12)
-    model.learn(12_000)
-    trained, _ = evaluate_policy(model, unseen, 12)
-    assert untrained < 60
-    assert trained > 80
