@@ -7,7 +7,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 import snnrl
@@ -48,14 +50,17 @@ def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_page_of_integrations_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("nir")
+    nir = pytest.importorskip("nir")
     monkeypatch.chdir(tmp_path)
     page = ROOT / "docs" / "integrations.md"
     shown = re.findall(r"```python\n(?!# my_package)(.*?)```", page.read_text(), flags=re.DOTALL)
-    assert len(shown) == 2
-    names: dict[str, Any] = {}
+    assert len(shown) == 3
+    neuron = nir.LIF(tau=np.full(3, 0.02), r=np.ones(3), v_leak=np.zeros(3), v_threshold=np.full(3, 0.5))
+    nir.write("braille.nir", nir.NIRGraph.from_list(nir.Input(np.array([3])), neuron, nir.Output(np.array([3]))))
+    names: dict[str, Any] = {"spikes": torch.ones(200, 1, 3), "more": torch.ones(200, 1, 3)}
     for code in shown:
         exec(compile(code.replace("2_000", "200"), "integrations.md", "exec"), names)
+    assert names["outputs"]["output"].any()
     assert (tmp_path / "cartpole.zip").is_file()
     assert callable(names["policy_to_nir"])
 

@@ -106,7 +106,7 @@ def test_bias_currents_differ_from_neuron_to_neuron() -> None:
         ({"tau_mem": math.nan}, "tau_mem=nan"),
         ({"coding": "poisson"}, "coding=poisson: must be direct or population"),
         ({"readout": "first"}, "readout=first: must be count, rate, leaky or potential"),
-        ({"norm": "batch"}, "norm=batch: must be none or layer"),
+        ({"norm": "group"}, "norm=group: must be none, layer or batch"),
         ({"learnable": ("v_rest",)}, "learnable=v_rest"),
         ({"initial_potential": 1.0}, "initial_potential=1.0: must be in"),
         ({"tonic": -1.0}, "tonic=-1.0: must be a number of at least 0"),

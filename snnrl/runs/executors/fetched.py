@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from snnrl.runs.work import Outcome, Run
+from snnrl.textfiles import replacing
 
 EVERY = 15.0
 """Seconds between two looks for a new checkpoint to be sent."""
@@ -55,9 +56,8 @@ def write_files(run: Run, files: Files) -> None:
     for name, content in files.items():
         path = _path(run, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.part")
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        with replacing(path) as file:
+            file.write(content)
     for path in run.folder.glob("checkpoints/*"):
         if f"folder/checkpoints/{path.name}" not in files:
             path.unlink(missing_ok=True)
@@ -91,10 +91,10 @@ def perform_apart(
         own = _in_folder(Run.from_json(line), Path(folder))
         holder, files = begin(line)
         write_files(own, files)
-        ended = threading.Event()
+        ended, known = threading.Event(), _checkpoints(own)
 
         def send() -> None:
-            sent = _checkpoints(own)
+            sent = known
             while not ended.wait(EVERY):
                 if (now := _checkpoints(own)) != sent:
                     keep(line, holder, files_of(own))
