@@ -17,8 +17,8 @@ from snnrl.plasticity import RULES
 from snnrl.settings import Part, Registry, build
 
 REGISTRIES: tuple[Registry[Any], ...] = (AGENTS, CONNECTIONS, DECODERS, ENCODERS, LEARNERS, NEURONS, RULES)
-PARENTS = {"Conv", "Local", "GradientLearner", "LeakyMembrane", "OpenLoop", "SpikingNeuron"}
-"""Classes that others are derived from, and that are no model by themselves."""
+PARENTS = {"Conv", "Local", "GradientLearner", "LeakyMembrane", "Modules", "OpenLoop", "SpikingNeuron"}
+"""Classes that others are derived from, or that are made of a graph of NIR, and are no model by themselves."""
 
 
 def concrete(kind: type) -> set[type]:
