@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snnrl.train import main as train
 
-LEVEL = 110.0
+LEVEL = 100.0
 """Return after 5,000 steps: the ANN baseline had 118 to 448 with seeds 3 to 6, the spiking policy 121 to 183 with 3 to
 5, and 68 and 85 with 3 and 4 where spikes carry no gradient."""
 
