@@ -29,13 +29,12 @@ class Mesh:
     """Sockets to all other processes of a run; made by :func:`connected`.
 
     Args:
-        rank: which of the processes this one is.
         sockets: to each other process, by its rank; none to itself.
         patience: seconds to wait for another, which may be at work.
     """
 
-    def __init__(self, rank: int, sockets: dict[int, socket.socket], patience: float) -> None:
-        self._rank, self._sockets, self._patience = rank, sockets, int(1000 * patience)
+    def __init__(self, sockets: dict[int, socket.socket], patience: float) -> None:
+        self._sockets, self._patience = sockets, int(1000 * patience)
         self._heads = {other: bytearray(HEADER) for other in sockets}
         self._numbers = {other: each.fileno() for other, each in sockets.items()}
         for each in sockets.values():
@@ -136,7 +135,7 @@ def connected(rank: int, size: int, patience: float, gather: Callable[[str | Non
         if listener is not None:
             listener.close()
         if None not in gather("yes" if reached else None):
-            return Mesh(rank, sockets, patience)
+            return Mesh(sockets, patience)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for each in sockets.values():

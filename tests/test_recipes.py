@@ -10,7 +10,6 @@ import pytest
 from snnrl import recipes
 from snnrl.agents import make_agent
 from snnrl.config import RunConfig
-from snnrl.datafiles import data_files, data_folder
 from snnrl.envs import env_seeds, make_envs
 from snnrl.errors import ConfigError
 from snnrl.errors import __file__ as errors_file
@@ -20,6 +19,7 @@ from snnrl.recipes import choice, compose_run, recipe_names, recipe_paths
 from snnrl.settings import read as read_settings
 from snnrl.training.rollout import Rollout
 from snnrl.training.supervised_config import SupervisedConfig
+from tests.data_sets import DIGITS
 
 ROOT = Path(errors_file).parents[1]
 SHIPPED = {
@@ -31,7 +31,6 @@ ACTING = [(group, name) for group, name in ALL if name not in STUDIES]
 GRADIENT = [(group, name) for group, name in ALL if name.partition("_")[0] in ("a2c", "dqn", "ppo", "sac", "td3")]
 OWN_AGENTS = [name for name in SHIPPED["agent"] if ("agent", name) not in GRADIENT]
 OWN_EXPERIMENTS = [name for group, name in ACTING if group == "experiment" and (group, name) not in GRADIENT]
-DIGITS = data_files("MNIST", data_folder())[0].is_file()
 MINATAR = importlib.util.find_spec("minatar") is not None
 BOX2D = importlib.util.find_spec("Box2D") is not None
 

@@ -16,6 +16,7 @@ from snnrl.envs.types import VectorEnv
 from snnrl.errors import ConfigError
 from snnrl.recipes import compose_run
 from snnrl.training.rollout import Rollout
+from tests.data_sets import needs_digits
 from tests.simulated_gpu import Cost, OnGPU, simulated_gpu
 
 NUM_ENVS = 3
@@ -65,7 +66,9 @@ def lasting(agent: AnyAgent) -> dict[str, Tensor]:
     return {name: value.cpu() for name, value in agent.state_dict().items()}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=needs_digits) if name == "images" else name for name in CASES]
+)
 def test_an_agent_learns_as_on_the_cpu_at_a_known_cost(name: str) -> None:
     case = CASES[name]
     agent, envs, rollout = make(case)
