@@ -78,13 +78,16 @@ def lasting(stream: TextIO | None) -> TextIO:
 
 
 @contextmanager
-def lasting_output() -> Iterator[None]:
+def lasting_output(stream: TextIO | None = None) -> Iterator[None]:
     """Standard output and error that outlive their terminal: no write to them fails, and none changes the exit code.
 
-    A long run must not end because nobody watches it any more.
+    A long run must not end because nobody watches it any more, or because there is no room for what it prints.
+
+    Args:
+        stream: that takes what is printed in place of both.
     """
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = streams = tuple(lasting(stream) for stream in before)
+    sys.stdout, sys.stderr = streams = tuple(lasting(stream or each) for each in before)
     try:
         yield
     finally:

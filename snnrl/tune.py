@@ -19,7 +19,7 @@ from snnrl.runs.work import Run, for_seed
 from snnrl.search.carry_out import Search
 from snnrl.search.results import check_recipe, counts, recipe, table, write_recipe
 from snnrl.search.space import Space, find_space
-from snnrl.search.study import PRUNERS, SAMPLERS, make_pruner, open_study, require_optuna
+from snnrl.search.study import PRUNERS, SAMPLERS, lasting, make_pruner, open_study, require_optuna
 from snnrl.search.told import Told
 from snnrl.search.trials import Trials, folder_of
 from snnrl.settings import setting
@@ -109,10 +109,9 @@ def tune(words: Sequence[str]) -> int:
     carrying = make_executor(options.executor, executor, jobs=options.jobs, retries=options.retries)
     require_optuna()
 
-    from snnrl.training.writable import keeping, require_writable
+    from snnrl.training.writable import make_folder
 
-    require_writable(out, "out")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out, "out")
     seeds = [FIRST_SEED + SEEDS_EACH * options.seed + number for number in range(options.seeds)]
     about = {
         "settings": {key: value for key, value in fixed.items() if key not in NO_MATTER},
@@ -126,12 +125,12 @@ def tune(words: Sequence[str]) -> int:
     told = Told(study, options.trials, options.progress)
     told.begin(space, fixed=sorted(whole.ranges.keys() - space.ranges.keys()), seeds=seeds, out=out)
     search = Search(trials, carrying, told.ended)
-    try:
-        with carrying:
-            search.run()
-    finally:
-        search.let_go()
-    with keeping(out):
+    with lasting(options.storage, out):
+        try:
+            with carrying:
+                search.run()
+        finally:
+            search.let_go()
         return report(study, space, chosen, seeds, options.recipe, out)
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from snnrl.recipes import recipe_names
 from snnrl.runs.grid import MOST_RUNS, file_name, title, variants
 from snnrl.sweep import Options, described, main
 from snnrl.training.folder import alone
+from snnrl.tune import main as tune
 
 SHORT = ["num_envs=4", "env_steps=64", "eval.every=0", "eval.episodes=2", "logger=none"]
 
@@ -89,6 +91,7 @@ def test_runs_for_wandb_are_one_group_there(tmp_path: Path) -> None:
         ("env=CartPole agent.gamma=0.5,x", "agent.gamma=x: must be a number in [0, 1], or null (with agent.gamma=x)"),
         ("env=CartPole agent=ppo agent.sim_steps=1,0", "agent.sim_steps=0: must be an integer of at least 1"),
         ("env=CartPole agent.gamma=0.9,0.9", "agent.gamma=0.9,0.9: has 0.9 twice; must be different values"),
+        ("env=CartPole seed=range(0,1e9)", "seed=range(0,1e9): has more than 100,000 values; must be fewer"),
         ("env=CartPole agent.gamma=interval(0,1)", "must be a list, range(...) or choice(...)"),
         ("env=CartPole env_steps=glob(1*)", "must be a list, as glob(...) chooses among recipes"),
         ("env=CartPole,Foo", "env=Foo: there is no such recipe"),
@@ -103,6 +106,7 @@ def test_runs_for_wandb_are_one_group_there(tmp_path: Path) -> None:
         ),
         ("env=CartPole executor=ray ray.address=127.0.0.1:1", "ray.address=127.0.0.1:1: there is no Ray"),
         ("env=CartPole executor=slurm", "slurm.cluster=slurm: cannot be used"),
+        ("env=CartPole executor=slurm slurm.cluster=pbs", "slurm.cluster=pbs: must be slurm or local"),
         ("env=CartPole jobs=0", "jobs=0: must be an integer in [1, 100000], or null"),
         ("env=CartPole -m", "-m: must be left out; python -m snnrl.sweep makes a run of each value"),
     ],
@@ -116,6 +120,18 @@ def test_what_is_wrong_is_said_in_one_line_before_anything_starts(
     assert line.startswith("error: ")
     assert message in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [main, tune])
+def test_a_link_to_nowhere_is_no_folder(
+    command: Callable[[list[str]], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    assert command(["env=CartPole", f"out={tmp_path}/link"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"error: out={tmp_path}/link: cannot be written to (No such file or directory); must be a folder that can"
+    )
 
 
 def test_two_sweeps_do_not_share_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

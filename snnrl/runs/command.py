@@ -85,8 +85,8 @@ def carried_out(runs: Sequence[Run], options: WorkOptions, executor: Sequence[st
     check_learning(runs)
     outcomes = []
     with (
-        chosen as started,
         alone(out, "out"),
+        chosen as started,
         Page(runs, options.progress) as page,
     ):
         if options.progress != "none":

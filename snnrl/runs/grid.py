@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import product
+from itertools import islice, product
 from math import prod
 
 from snnrl.errors import ConfigError, one_line, shown
@@ -15,6 +16,8 @@ from snnrl.words import TEXT, Word, as_text, split
 
 MOST_RUNS = 1000
 """Runs that are started without being asked for twice."""
+MOST_VALUES = 100_000
+"""Values of one word, which are counted before they are looked at."""
 NAMES = frozenset({"env.id", "agent.name", "learner.name", "dataset", "split", "device"})
 """Settings that are text and may be several values; in others, such as folders, a comma is a comma."""
 OWN = {"run_dir": "out= says where runs are", "resume": "what was stopped in out= goes on by itself"}
@@ -97,14 +100,16 @@ def _values(word: Word) -> list[str]:
             if isinstance(value, Glob)
             else [
                 each.lower() if each in ("True", "False") else each
-                for each in map(str, override.sweep_string_iterator())
+                for each in map(str, islice(override.sweep_string_iterator(), MOST_VALUES + 1))
             ]
         )
     except (HydraException, ValueError, RecursionError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"{shown(word.written)}: cannot be read ({one_line(error)}); must be key=value") from error
-    repeated = next((each for number, each in enumerate(found) if each in found[:number]), None)
+    if len(found) > MOST_VALUES:
+        raise ConfigError(f"{shown(word.written)}: has more than {MOST_VALUES:,} values; must be fewer")
+    repeated = next((each for each, times in Counter(found).items() if times > 1), None)
     if not found:
         raise ConfigError(f"{shown(word.written)}: is no value at all; must be at least one")
     if repeated is not None:

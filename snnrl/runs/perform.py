@@ -8,10 +8,11 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 
 from snnrl.errors import ConfigError, RunError, one_line
+from snnrl.output import lasting_output
 from snnrl.runs.work import Outcome, Run, State, check_reusable, finished, last_lines, remembered_play
 from snnrl.types import Settings
 
@@ -33,6 +34,15 @@ def perform(run: Run, threads: int | None = None, patience: float = 0.0) -> Outc
         How it ended; of a failure the last lines.
     """
     began = time.monotonic()
+    try:
+        return _performed(run, threads, patience, began)
+    except OSError as error:  # where the log cannot be written to, the run would not find room either
+        said = f"error: {run.log} cannot be written to ({error.strerror or one_line(error)})"
+        return Outcome(run, State.FAILED, (said,), time.monotonic() - began)
+
+
+def _performed(run: Run, threads: int | None, patience: float, began: float) -> Outcome:
+    """How a run ended, which prints to its log."""
     with printing_to(run.log):
         try:
             state, said = (State.STOPPED if _perform(run, threads, patience) else State.FINISHED), ""
@@ -41,13 +51,16 @@ def perform(run: Run, threads: int | None = None, patience: float = 0.0) -> Outc
         except KeyboardInterrupt:
             state, said = State.STOPPED, "stopped"
         except (Exception, SystemExit) as error:  # of whatever kind: the other runs go on
-            traceback.print_exc()
-            state, said = State.FAILED, ""
+            state, said = State.FAILED, traceback.format_exc().rstrip()
             if isinstance(error, MemoryError):
-                said = f"error: there is not enough memory ({one_line(error)})"
+                said += f"\nerror: there is not enough memory ({one_line(error)})"
         if said:
             print(said, file=sys.stderr, flush=True)
-    lines = last_lines(run.log) if state is State.FAILED else ()
+    if state is not State.FAILED:
+        return Outcome(run, state, (), time.monotonic() - began)
+    lines, last = last_lines(run.log), said.splitlines()[-1]
+    if lines[-1:] != (last,):  # as the disk is full
+        lines = (*lines[-4:], last)
     return Outcome(run, state, lines, time.monotonic() - began)
 
 
@@ -156,7 +169,7 @@ def printing_to(path: Path) -> Iterator[None]:
         with open(path, "a", encoding="utf-8", errors="backslashreplace", buffering=1) as log:
             for number in (1, 2):
                 os.dup2(log.fileno(), number)
-            with redirect_stdout(log), redirect_stderr(log):
+            with lasting_output(log):
                 yield
     finally:
         for number, before in zip((1, 2), kept, strict=True):

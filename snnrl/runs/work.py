@@ -194,7 +194,7 @@ def last_lines(path: Path, count: int = 5) -> tuple[str, ...]:
     try:
         with open(path, "rb") as file:
             file.seek(max(file.seek(0, 2) - 4096, 0))
-            text = file.read().decode("utf-8", "replace")
+            text = file.read(4096).decode("utf-8", "replace")
     except OSError:
         return ()
     return tuple(line.rstrip() for line in text.splitlines() if line.strip())[-count:]

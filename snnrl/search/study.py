@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from snnrl.errors import ConfigError, one_line, shown
+from snnrl.errors import ConfigError, RunError, one_line, shown
 from snnrl.textfiles import read_json
 from snnrl.training.summary import write_json
 from snnrl.types import Settings
@@ -128,6 +128,30 @@ def _reaching(storage: str | None) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def lasting(storage: str | None, out: Path) -> Iterator[None]:
+    """Around a search: a disk that is full, or a storage that is gone, ends it in one line.
+
+    Raises:
+        RunError: as said; what the study has been told before is kept.
+    """
+    try:
+        yield
+    except OSError as error:
+        place = out if error.filename is None else error.filename
+        raise RunError(
+            f"out={out}: {place} cannot be written to ({error.strerror or one_line(error)}), so the search stopped; "
+            "what was written before is kept, and the same command goes on"
+        ) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("optuna", "sqlalchemy"):
+            raise
+        raise RunError(
+            f"{_named(storage)}: does not answer any more ({one_line(error)}), so the search stopped; what it was told "
+            "before is kept, and the same command goes on"
+        ) from error
+
+
 def _named(storage: str | None) -> str:
     """A storage as messages have it, without a password.
 
@@ -140,10 +164,11 @@ def _named(storage: str | None) -> str:
 
 def _storage(storage: str | None, out: Path) -> BaseStorage:
     from optuna.storages import JournalStorage, RDBStorage, get_storage
-    from optuna.storages.journal import JournalFileBackend
+
+    from snnrl.search.journal import journal
 
     if storage is None or "://" not in storage:
-        return JournalStorage(JournalFileBackend(str(out / JOURNAL if storage is None else Path(storage).expanduser())))
+        return JournalStorage(journal(out / JOURNAL if storage is None else Path(storage).expanduser()))
     server = storage.startswith(("postgresql", "mysql"))
     return get_storage(
         RDBStorage(storage, engine_kwargs={"connect_args": {"connect_timeout": PATIENCE}} if server else None)

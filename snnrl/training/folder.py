@@ -9,13 +9,14 @@ import shlex
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
 from snnrl.config import write_settings
 from snnrl.errors import ConfigError, RunError, one_line
+from snnrl.training.writable import make_folder
 from snnrl.trust import names_code
 from snnrl.types import Settings
 
@@ -118,16 +119,19 @@ def alone(path: Path, setting: str) -> Iterator[None]:
     Raises:
         ConfigError: another process has it, or it cannot be written to.
     """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{setting}={path}: cannot be made ({error.strerror}); must be a folder") from error
+    made = [each for each in (path.absolute(), *path.absolute().parents) if not each.exists()]
+    make_folder(path, setting)
     lock = FileLock(path / ".lock", timeout=0, thread_local=False)
     _acquire(lock, path, setting, "another command is carrying out runs in this folder")
     try:
         yield
     finally:
         lock.release(force=True)
+        with suppress(OSError):
+            if made and os.listdir(path) == [".lock"]:  # nothing came of it
+                (path / ".lock").unlink()
+                for each in made:
+                    each.rmdir()
 
 
 def _acquire(lock: BaseFileLock, path: Path, setting: str, busy: str) -> None:

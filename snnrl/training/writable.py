@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +10,14 @@ from pathlib import Path
 
 from snnrl.errors import ConfigError, RunError
 
+_TRIED = 4096
+"""Bytes that a folder must have room for."""
+
 
 def require_writable(folder: Path, setting: str) -> None:
     """Raise unless a file can be made in ``folder``, or in the nearest one above that is there.
 
-    It is tried: permissions do not tell of a file system that is read-only, nor mean anything to root.
+    It is tried: permissions do not tell of a file system that is read-only or full, nor mean anything to root.
 
     Args:
         folder: that will be written to.
@@ -23,13 +27,30 @@ def require_writable(folder: Path, setting: str) -> None:
         ConfigError: no file can be made.
     """
     try:
-        nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
+        nearest = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+        with tempfile.TemporaryFile(dir=nearest, buffering=0) as file:
+            file.write(bytes(_TRIED))
     except OSError as error:
         raise ConfigError(
             f"{setting}={folder}: cannot be written to ({error.strerror}); must be a folder that can"
         ) from error
+
+
+def make_folder(folder: Path, setting: str) -> None:
+    """Make a folder, found fit to be written to.
+
+    Args:
+        folder: that is made where it is missing.
+        setting: the name that the message gives to it.
+
+    Raises:
+        ConfigError: it cannot be made or written to.
+    """
+    require_writable(folder, setting)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{setting}={folder}: cannot be made ({error.strerror}); must be a folder") from error
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from snnrl.config import read_settings
 from snnrl.errors import ConfigError
 from snnrl.runs import perform
 from snnrl.runs.perform import digest, played, train_run
-from snnrl.runs.work import Play, Run, check_reusable, finished, last_lines
+from snnrl.runs.work import Play, Run, State, check_reusable, finished, last_lines
 from snnrl.train import main as train
 from snnrl.types import Settings
 
@@ -126,3 +127,17 @@ def test_the_last_lines_of_a_log_are_those_that_say_something(tmp_path: Path) ->
     assert last_lines(tmp_path / "log", 2) == ("first", "  second \ufffd")
     assert last_lines(tmp_path / "none") == ()
     assert digest(tmp_path) is None
+
+
+def test_a_run_without_room_for_its_log_fails_with_the_cause_as_its_last_line(folder: Path) -> None:
+    run = described(folder, {"env": {"id": "CartPole-v1"}})  # other settings than those of the run in the folder
+    failed = perform.perform(replace(run, log=Path("/dev/full")))
+    assert failed.state is State.FAILED
+    assert failed.lines[-1].startswith("error: out=")
+
+
+def test_a_run_whose_log_cannot_be_made_fails_with_the_cause_as_its_last_line(folder: Path) -> None:
+    (folder / "a_file").touch()
+    failed = perform.perform(replace(described(folder), log=folder / "a_file" / "log"))
+    assert failed.state is State.FAILED
+    assert failed.lines == (f"error: {folder}/a_file/log cannot be written to (File exists)",)

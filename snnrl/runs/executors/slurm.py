@@ -27,7 +27,9 @@ class SlurmSettings(Settings, section="slurm"):
     cpus: int = setting(1, "cores that a run takes up", at_least=1)
     gpus: int = setting(0, "GPUs that a run takes up", at_least=0)
     memory_gb: float = setting(4.0, "memory that a run takes up, in GB", above=0)
-    cluster: str = setting("slurm", "slurm, or local: submitit's processes of this machine, to try things out")
+    cluster: str = setting(
+        "slurm", "slurm, or local: submitit's processes of this machine, to try things out", choices=("slurm", "local")
+    )
 
 
 class _Job(Protocol):
