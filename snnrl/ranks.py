@@ -152,6 +152,10 @@ def launched(environment: Mapping[str, str] = os.environ) -> Ranks:
     missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in environment]
     if missing:
         raise ConfigError(f"WORLD_SIZE={size}: needs {', '.join(missing)} besides; torchrun sets them all")
+    rank, port = environment["RANK"], environment["MASTER_PORT"]
+    right = rank.isdecimal() and int(rank) < int(size)
+    require(right, "RANK", rank, f"from 0 to {int(size) - 1}, as WORLD_SIZE is {size}")
+    require(port.isdecimal() and 0 < int(port) < 65536, "MASTER_PORT", port, "the number of a port, 1 to 65535")
     return TorchRanks(int(environment.get("LOCAL_RANK", "0")), int(environment.get("LOCAL_WORLD_SIZE", "1")))
 
 

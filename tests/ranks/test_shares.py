@@ -109,6 +109,15 @@ def test_a_process_of_its_own_is_alone_and_half_a_launcher_is_refused() -> None:
         launched({"WORLD_SIZE": "2", "RANK": "1"})
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"RANK": "2"}, "RANK=2: must be from 0 to 1"), ({"MASTER_PORT": "x"}, "MASTER_PORT=x: must")],
+)
+def test_a_process_that_cannot_be_one_of_them_does_not_wait_for_the_others(wrong: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        launched({"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", **wrong})
+
+
 def test_the_command_that_goes_on_names_torchrun() -> None:
     line = resume_line(Path("runs/a"), {}, 2)
     assert line == "torchrun --nproc-per-node=2 -m snnrl.train resume=runs/a"
