@@ -1,7 +1,7 @@
 """Time and memory of eligibility: of all synapses, and of presynaptic neurons that spiked lately alone.
 
     python benchmarks/eligibility.py
-    python benchmarks/eligibility.py --num-envs 256 --rounds 3
+    python benchmarks/eligibility.py --num-envs 256 --kinds sparse --before 144 --steps 16 --rounds 1
 
 Two agents of the recipe play and learn in one process, in turns: one keeps an eligibility at every synapse (``sparse:
 false`` of its rules), one where it is not zero. Printed are medians of the turns: processor time of the main thread for
@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", default="SpaceInvaders")
     parser.add_argument("--num-envs", nargs="+", type=int, default=[16, 64])
+    parser.add_argument("--kinds", nargs="+", default=["dense", "sparse"], help="dense, sparse or both")
     parser.add_argument("--steps", type=int, default=48, help="of each turn")
     parser.add_argument("--before", type=int, default=240, help="steps before the first turn")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each")
@@ -68,7 +69,7 @@ def main() -> None:
     print("| games | eligibility | step, ms | update, ms | MB |")
     print("|---|---|---|---|---|")
     for num_envs in arguments.num_envs:
-        sides = {name: Side(arguments.env, num_envs, sparse=name != "dense") for name in ("dense", "sparse")}
+        sides = {name: Side(arguments.env, num_envs, sparse=name != "dense") for name in arguments.kinds}
         for side in sides.values():
             side.turn(arguments.before)
         rounds = [[side.turn(arguments.steps) for side in sides.values()] for _ in range(arguments.rounds)]
