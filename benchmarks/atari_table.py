@@ -49,6 +49,7 @@ TRAINED = {
     "shuffled": ("agent.modulator=shuffled",),
     "plasticity off": ("agent.plasticity=false", "env_steps=16"),
     "actor-critic": ("agent=rstdp_objects",),
+    "PPO": ("experiment=ppo_atari", "agent=ppo_ann", "env.reward.low=-1", "env.reward.high=1"),
 }
 SHORTEST = 100_000
 """Decisions from one checkpoint to the next: each cuts the games that are under way, and the best ones are long."""

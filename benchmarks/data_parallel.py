@@ -5,7 +5,9 @@
 
 Each process has a core of its own and one thread for torch and for the games. Sides are measured in turns, after a
 warm-up: environment steps per second of wall clock, and seconds of processor time that a process takes for a thousand
-of its own environment steps, which say what is left of the gain where cores have nothing else to do. The load of the
+of its own environment steps, which say what is left of the gain where cores have nothing else to do. As many runs that
+know nothing of each other, at the same time, tell what the machine gives at most: cores of a virtual machine may share
+one core of the processor. The load of the
 machine is printed with each round. ``--agent-rows`` tells besides how an agent's decisions take longer with more rows.
 """
 
@@ -55,28 +57,31 @@ def work(words: list[str], steps: int, core: int) -> None:
     task.close()
 
 
-def measured(processes: int, num_envs: int, words: list[str], steps: int) -> dict[str, float]:
-    """What so many processes took, with so many environments in each."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    known = {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes), "OMP_NUM_THREADS": "1"}
-    known |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+def measured(processes: int, runs: int, num_envs: int, words: list[str], steps: int) -> dict[str, float]:
+    """What ``runs`` runs of so many processes took at the same time, with ``num_envs`` environments in each process."""
     cores = sorted(os.sched_getaffinity(0))
     settings = [*words, f"num_envs={processes * num_envs}"]
-    started = [
-        subprocess.Popen(
-            [sys.executable, __file__, "--worker", str(cores[rank]), "--steps", str(steps), "--words", *settings],
-            env={**os.environ, **known, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(processes)
-    ]
+    started = []
+    for run in range(runs):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        known = {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes), "OMP_NUM_THREADS": "1"}
+        known |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        for rank in range(processes):
+            core = str(cores[run * processes + rank])
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, __file__, "--worker", core, "--steps", str(steps), "--words", *settings],
+                    env={**os.environ, **known, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
     said = [each.communicate()[0] for each in started]
     assert all(each.returncode == 0 for each in started), said
-    found: dict[str, float] = json.loads(said[0].splitlines()[-1])
-    return found
+    found = [json.loads(each.splitlines()[-1]) for each in said[::processes]]
+    return {"rate": sum(run["rate"] for run in found), "processor": statistics.mean(run["processor"] for run in found)}
 
 
 def agent_rows(words: list[str], counts: list[int], steps: int) -> None:
@@ -130,24 +135,30 @@ def main() -> None:
     if given.agent_rows:
         return agent_rows(given.words, given.agent_rows, given.steps)
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    found: dict[int, list[dict[str, float]]] = {1: [], given.processes: []}
+    sides = {
+        "one process": (1, 1),
+        f"one run of {given.processes} processes": (given.processes, 1),
+        f"{given.processes} runs of their own": (1, given.processes),
+    }
+    found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     for _ in range(given.rounds):
-        for processes, results in found.items():
+        for side, (processes, runs) in sides.items():
             load = os.getloadavg()[0]
-            results.append(measured(processes, given.num_envs, given.words, given.steps))
-            rate, spent = results[-1]["rate"], results[-1]["processor"]
+            found[side].append(measured(processes, runs, given.num_envs, given.words, given.steps))
+            rate, spent = found[side][-1]["rate"], found[side][-1]["processor"]
             print(
-                f"{processes} x {given.num_envs} environments: {rate:,.0f} env steps/s, a process {spent:.3f} s of "
+                f"{side}, {given.num_envs} environments each: {rate:,.0f} env steps/s, a process {spent:.3f} s of "
                 f"processor time for 1,000 of its own; load {load:.1f} to {os.getloadavg()[0]:.1f}",
                 flush=True,
             )
-    one, several = (
+    one, *others = (
         [statistics.median(each[key] for each in side) for key in ("rate", "processor")] for side in found.values()
     )
-    print(
-        f"wall clock: {several[0] / one[0]:.2f} times; "
-        f"processor time: {given.processes * one[1] / several[1]:.2f} times"
-    )
+    for side, (rate, spent) in zip(list(sides)[1:], others, strict=True):
+        print(
+            f"{side}: {rate / one[0]:.2f} times one process by the clock, "
+            f"{given.processes * one[1] / spent:.2f} times by processor time"
+        )
 
 
 if __name__ == "__main__":

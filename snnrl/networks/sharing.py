@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from snnrl.connections import Connection, Dense
+from snnrl.kernels.strides import every
 from snnrl.plasticity import AnyRule, ThreeFactor, TruncatedThreeFactor
 from snnrl.ranks import Ranks
 from snnrl.spikes import SparseSpikes
@@ -50,8 +51,14 @@ class OwnNeurons:
     def taken(self, pre: SparseSpikes) -> SparseSpikes:
         """What they fired; several connections are given the same spikes."""
         if self._last is None or self._last[0] is not pre:
-            self._last = pre, pre.of_neurons(self.ranks.rank, self.ranks.size)
+            self._last = pre, self._of(pre)
         return self._last[1]
+
+    def _of(self, pre: SparseSpikes) -> SparseSpikes:
+        first, step = self.ranks.rank, self.ranks.size
+        if not pre.index.is_cpu:
+            return pre.of_neurons(first, step)
+        return SparseSpikes(*every(pre.row, pre.index, pre.value, first, step), pre.rows, self.count(pre.size))
 
 
 class SharedConnection(WholeConnection):

@@ -87,13 +87,16 @@ class Interrupted(KeyboardInterrupt):
 def interruptible() -> Iterator[None]:
     """Let SIGINT, SIGTERM and SIGHUP raise :class:`Interrupted`, for what surrounds a :class:`GracefulShutdown`.
 
-    Outside the main thread, where Python allows no handlers, it does nothing.
+    A library that waits in compiled code may make a KeyboardInterrupt of whatever a handler raises, as Ray does; it is
+    raised as what it was. Outside the main thread, where Python allows no handlers, nothing is done.
     """
     owner = os.getpid()
+    heard: list[Interrupted] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if os.getpid() == owner:
-            raise Interrupted(number)
+            heard.append(Interrupted(number))
+            raise heard[-1]
         if number == signal.SIGTERM:
             _die_by(number)
 
@@ -104,6 +107,10 @@ def interruptible() -> Iterator[None]:
                 previous[number] = signal.getsignal(number)
                 signal.signal(number, interrupt)
         yield
+    except KeyboardInterrupt as error:
+        if heard and not isinstance(error, Interrupted):
+            raise heard[-1] from error
+        raise
     finally:
         for heeded, handler in previous.items():
             signal.signal(heeded, signal.SIG_DFL if handler is None else handler)

@@ -67,7 +67,11 @@ def test_only_large_connections_and_rules_that_do_not_read_weights_are_shared() 
 def test_events_of_some_neurons_are_a_slice_of_the_dense_tensor(step: int) -> None:
     spikes = SparseSpikes.from_dense(torch.rand(2, 3, 11) * (torch.rand(2, 3, 11) < 0.4))
     for first in range(step):
-        assert torch.equal(spikes.of_neurons(first, step).dense(), spikes.dense()[..., first::step])
+        expected = spikes.dense()[..., first::step]
+        assert torch.equal(spikes.of_neurons(first, step).dense(), expected)
+        own = OwnNeurons(Part(first, step)).taken(spikes)
+        assert own.rows == spikes.rows
+        assert torch.equal(own.dense(), expected)
 
 
 @pytest.mark.parametrize(("rows", "size"), [(8, 2), (7, 2), (5, 4), (1, 3), (0, 2)])

@@ -189,3 +189,17 @@ def test_a_signal_at_any_time_leaves_no_run_or_one_that_goes_on(
             assert train.main([f"resume={run_dir}"]) == 0
     finally:
         del gymnasium.registry["Signalling-v0"]
+
+
+def test_a_library_that_makes_ctrl_c_of_every_signal_does_not_change_which_it_was(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def command(words: Sequence[str]) -> int:
+        try:
+            send(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None
+        return 0
+
+    assert stoppable(command)([]) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "stopped by SIGTERM\n"
