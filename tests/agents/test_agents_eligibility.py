@@ -7,7 +7,7 @@ import torch
 
 from snnrl.agents.rstdp import RSTDP
 from snnrl.plasticity import three_factor
-from tests.agents.rstdp_toy import OBSERVATIONS, make
+from tests.agents.rstdp_toy import OBSERVATIONS, begins, make, seen, step
 from tests.agents.test_rstdp_fused import trained
 
 FRAMES = OBSERVATIONS["frames"]
@@ -48,8 +48,8 @@ def test_small_networks_and_place_cells_keep_an_eligibility_at_every_synapse(mon
 def test_what_is_kept_is_logged_at_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(three_factor, "MOST_DENSE", 0)
     made = agent(sparse=True, composed=False)
-    states = []
-    update = made.update
-    monkeypatch.setattr(made, "update", lambda state: states.append(update(state)) or states[-1])
-    trained(made, FRAMES, 3)
-    assert made.look(states[-1][0]).values["eligibility/input to actor"].any()
+    state, feedback = made.begin(2), begins(2)
+    for number in range(6):
+        _, state, _ = step(made, seen(FRAMES, 2, number), feedback, state)
+    assert state.rules[0].recent
+    assert len(made.look(state).values["eligibility/input to actor"])
