@@ -341,9 +341,10 @@ class RSTDP(ActorCriticAgent):
             shares, values[f"rates/{name}"] = firing(name, fired[name], highest_rate(self.network.neuron(name)))
             metrics |= shares
         for edge, rule in zip(self.network.plastic(), state.rules, strict=False):
-            eligibility = getattr(rule, "eligibility", None)
-            if isinstance(eligibility, Tensor) and eligibility.numel():
-                values[f"eligibility/{edge.key}"] = sampled(eligibility)
+            kept = (getattr(rule, "eligibility", None), *(rows.eligibility for rows in getattr(rule, "recent", ())))
+            parts = [sampled(each) for each in kept if isinstance(each, Tensor) and each.numel()]
+            if parts:
+                values[f"eligibility/{edge.key}"] = np.concatenate(parts)
         td_errors, levels = zip(*self._lately, strict=True)
         values["td_error"] = sampled(torch.cat([each.flatten() for each in td_errors]))
         ends, warnings = critic_range(torch.cat(levels))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -49,7 +49,8 @@ class _Cache(FunctionCache):
 
     def __init__(self, function: Callable[..., object]) -> None:
         super().__init__(function)
-        vars(self._cache_file)["_source_stamp"] = _stamp(Path(inspect.getfile(function)).parent)
+        stamp = _stamp(Path(inspect.getfile(function)).parent)
+        vars(self)["_cache_file"] = _Files(self.cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, sig: object, target_context: object) -> object:
         try:
@@ -64,6 +65,43 @@ class _Cache(FunctionCache):
             super().save_overload(sig, data)
         except OSError:
             _say_that_nothing_is_kept()
+
+
+class _Files(IndexDataCacheFile):
+    """A file for the code of each kind of arguments, whose name says what it is the code of.
+
+    numba numbers these files and keeps an index of them: two processes that compile a function at once, for arguments
+    of different kinds, may take the same number, and then one kind is computed by the code of the other, which reads
+    and writes anywhere.
+    """
+
+    def save(self, key: object, data: object) -> None:
+        own = self._names()
+        for path in self._files(self._index_name.removesuffix("nbi")):
+            if not path.name.startswith(own):  # code of sources that are no more
+                path.unlink(missing_ok=True)
+        self._save_data(self._name(key), data)
+
+    def load(self, key: object) -> object:
+        try:
+            return self._load_data(self._name(key))
+        except FileNotFoundError:
+            return None
+
+    def flush(self) -> None:
+        for path in self._files(self._names()):
+            path.unlink(missing_ok=True)
+
+    def _files(self, names: str) -> list[Path]:
+        return list(Path(self._cache_path).glob(f"{names}*.nb[ci]"))
+
+    def _names(self) -> str:
+        """How the names of this function's files begin, with what tells its sources from any others."""
+        version = sha256(f"{self._version} {self._source_stamp}".encode()).hexdigest()[:16]
+        return f"{self._index_name.removesuffix('nbi')}{version}."
+
+    def _name(self, key: object) -> str:
+        return f"{self._names()}{sha256(repr(key).encode()).hexdigest()[:32]}.nbc"
 
 
 @cache

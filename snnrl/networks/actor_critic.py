@@ -166,9 +166,18 @@ class ActorCritic(Network):
         return ActorCriticState(self.encoder.init_state(batch), activity, like.new_zeros((batch, size)))
 
     def init_rules(self, batch: int) -> State:
-        if self.fused is None:
-            return super().init_rules(batch)
-        return tuple(EligibilityState((), self.learned(edge).new_eligibility(batch)) for edge in self.plastic())
+        return tuple(self._init_rule(edge, batch) for edge in self.plastic())
+
+    def _init_rule(self, edge: Edge, batch: int) -> State:
+        rule, learned = self.rule(edge), self.learned(edge)
+        few = edge.pre == "input" and self.encoder.synchronous and not self.persistent
+        if few and isinstance(rule, ThreeFactor) and rule.keeps_recent(self.connection(edge)):
+            traces = () if self.fused is not None else rule.init_traces(learned, edge.pre_shape, edge.post_shape, batch)
+            return rule.init_recent(learned, traces, batch)
+        if self.fused is not None:
+            return EligibilityState((), learned.new_eligibility(batch))
+        state: State = rule.init_state(learned, edge.pre_shape, edge.post_shape, batch)
+        return state
 
     def share_out(self, ranks: Ranks) -> None:
         """Let several processes learn the synapses of large connections from synchronous spikes together.

@@ -110,13 +110,15 @@ class FusedReadouts:
         self, seen: Mapping[str, Seen], third: Mapping[str, ThirdFactor], states: tuple[EligibilityState, ...]
     ) -> tuple[dict[str, Tensor], tuple[EligibilityState, ...]]:
         """The change of either connection's weights from factors ``[steps, events, batch, neurons]``, by its key."""
-        changes = {}
+        changes, after = {}, []
         parts = (self.actor_rule, self.to_actor), (self.critic_rule, self.to_critic)
         for key, (rule, connection), state in zip(self.keys, parts, states, strict=True):
             (pre, post), share = seen[key], self.shares[key]
             learned, taken = share.learned(connection), share.taken(pre)
-            changes[key] = share.joined(rule.gather(learned, taken, post, state.eligibility, third[key]))
-        return changes, states
+            change, state = rule.learned(learned, taken, post, state, third[key])
+            changes[key] = share.joined(change)
+            after.append(state)
+        return changes, tuple(after)
 
 
 def fused_readouts(network: Structure, sim_steps: int) -> FusedReadouts | None:

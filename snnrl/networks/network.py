@@ -13,7 +13,7 @@ from snnrl.networks.inputs import NetworkInput, Spikes, read_inputs, read_modula
 from snnrl.networks.recording import Recorder, Recording
 from snnrl.networks.structure import NetworkState, Structure
 from snnrl.networks.window_run import Seen, WindowRun
-from snnrl.plasticity import ThirdFactor
+from snnrl.plasticity import EligibilityState, ThirdFactor
 from snnrl.state import compact, copied, leaves
 
 
@@ -118,7 +118,7 @@ class Network(Structure):
         yield from leaves((state.neurons, state.arriving))
         for edge, own in zip(self.plastic(), state.rules, strict=True):
             if not self.rule(edge).shares_state:
-                yield from leaves(own)
+                yield from leaves(own[:2] if isinstance(own, EligibilityState) else own)  # the rest is a list of events
 
     def _check(self, recorder: Recorder, given: NetworkInput, state: NetworkState) -> None:
         weights = {edge.key: self.connection(edge).weight for edge in self.edges if self.has_weights(edge)}

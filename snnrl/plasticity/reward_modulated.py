@@ -19,7 +19,7 @@ from snnrl.plasticity.base import (
     zero_trace,
 )
 from snnrl.plasticity.stdp import STDP, STDPState
-from snnrl.plasticity.three_factor import Coincidences, EligibilityState, ThreeFactor, Window, required
+from snnrl.plasticity.three_factor import Coincidences, ThreeFactor, Window, required
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_factor, decay_kernel
@@ -87,9 +87,10 @@ class MSTDPET(ThreeFactor):
         self.a_plus, self.a_minus = a_plus, a_minus
         self.decay_post = decay_factor(tau_post, dt, "tau_post")
 
-    def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EligibilityState:
-        traces = zero_trace(connection, batch, pre_shape), zero_trace(connection, batch, post_shape)
-        return EligibilityState(traces, connection.new_eligibility(batch))
+    def init_traces(
+        self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int
+    ) -> tuple[Tensor, ...]:
+        return zero_trace(connection, batch, pre_shape), zero_trace(connection, batch, post_shape)
 
     def coincidences(
         self, pre: Tensor | SparseSpikes, post: Tensor, traces: tuple[Tensor, ...], window: Window

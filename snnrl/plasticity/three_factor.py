@@ -7,12 +7,17 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from snnrl.connections.base import Connection
+from snnrl.connections import Connection, Dense
 from snnrl.errors import ConfigError, require
+from snnrl.kernels.eligible import EligibleRows, advance, as_dense, no_rows
+from snnrl.kernels.plain import takes_loop
 from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, require_finite, traced, zero_trace
 from snnrl.settings import register
 from snnrl.spikes import SparseSpikes
 from snnrl.traces import decay_factor, decay_kernel
+
+MOST_DENSE = 65_536
+"""Synapses up to which all have an eligibility: then that costs little, and results are those of version 0.1."""
 
 
 class EligibilityState(NamedTuple):
@@ -24,6 +29,8 @@ class EligibilityState(NamedTuple):
     """``[batch, *weight.shape]``, already decayed to the step that comes next."""
     earlier: tuple[Earlier, ...] = ()
     """Of rules that keep the coincidences themselves: those of windows before, the oldest first."""
+    recent: tuple[EligibleRows, ...] = ()
+    """Where neurons that spiked lately alone have one: theirs, in place of :attr:`eligibility`, which is empty then."""
 
 
 class Earlier(NamedTuple):
@@ -111,6 +118,8 @@ class ThreeFactor(Rule[EligibilityState]):
         tau_pre: time constant of the presynaptic trace in ms.
         postsynaptic_floor: added to postsynaptic spikes, so that the synapses of silent neurons learn as well.
         learning_rate: by which changes are multiplied.
+        sparse: where few of many presynaptic neurons spike, keep the eligibility of those alone that did so lately
+            (:meth:`init_recent`); else of all, which is the definition.
         dt: simulation step in ms.
 
     Raises:
@@ -118,6 +127,8 @@ class ThreeFactor(Rule[EligibilityState]):
     """
 
     uses_modulator: ClassVar[bool] = True
+    KEEPS_ELIGIBILITY: ClassVar[bool] = True
+    """Whether there is an eligibility at synapses."""
     DECAYS_EACH_SIM_STEP: ClassVar[bool] = False
     """Whether ``decay`` is that of a simulation step rather than of a step of the third factor."""
 
@@ -128,16 +139,47 @@ class ThreeFactor(Rule[EligibilityState]):
         tau_pre: float = 10.0,
         postsynaptic_floor: float = 0.0,
         learning_rate: float = 1.0,
+        sparse: bool = True,
         dt: float = 1.0,
     ) -> None:
         super().__init__()
         require(0 <= decay <= 1, "decay", decay, "in [0, 1]")
         require_finite(postsynaptic_floor=postsynaptic_floor, learning_rate=learning_rate)
         self.decay, self.postsynaptic_floor, self.learning_rate, self.dt = decay, postsynaptic_floor, learning_rate, dt
-        self.decay_pre = decay_factor(tau_pre, dt, "tau_pre")
+        self.decay_pre, self.sparse = decay_factor(tau_pre, dt, "tau_pre"), sparse
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EligibilityState:
-        return EligibilityState((zero_trace(connection, batch, pre_shape),), connection.new_eligibility(batch))
+        traces = self.init_traces(connection, pre_shape, post_shape, batch)
+        return EligibilityState(traces, connection.new_eligibility(batch))
+
+    def init_traces(
+        self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int
+    ) -> tuple[Tensor, ...]:
+        """:attr:`EligibilityState.traces` before any spike."""
+        return (zero_trace(connection, batch, pre_shape),)
+
+    def keeps_recent(self, connection: Connection) -> bool:
+        """Whether :meth:`init_recent` suits a connection with many sparse inputs.
+
+        It takes all-to-all connections on the CPU, in single or double precision.
+        """
+        plain = type(connection) is Dense and takes_loop(connection.weight.detach())
+        return self.sparse and self.KEEPS_ELIGIBILITY and plain and connection.weight.numel() > MOST_DENSE
+
+    def init_recent(self, connection: Connection, traces: tuple[Tensor, ...], batch: int) -> EligibilityState:
+        """The state before any spike that keeps the eligibility of neurons that spiked lately alone.
+
+        It is that of :meth:`init_state` for these, bit for bit, and for all others 0: their newest coincidence has
+        decayed to less than a rounding error. Memory and work follow the number of such neurons. Changes are the same
+        but for the rounding of their sum over the batch; with one row they are the same bit for bit.
+
+        Args:
+            connection: of which :meth:`keeps_recent` is true, or a part of it.
+            traces: of the spikes, at rest.
+            batch: rows.
+        """
+        empty = zero_trace(connection, batch, (0,))
+        return EligibilityState(traces, empty, (), no_rows(batch, len(connection.weight), empty.dtype))
 
     @torch.no_grad()
     def forward(
@@ -150,8 +192,8 @@ class ThreeFactor(Rule[EligibilityState]):
     ) -> tuple[Tensor, EligibilityState]:
         window = self._window(post, third)
         found = self.coincidences(pre, post, state.traces, window)
-        delta = self.gather(connection, found.pre, found.post, state.eligibility, third, window.length)
-        return delta, EligibilityState(found.traces, state.eligibility)
+        delta, after = self.learned(connection, found.pre, found.post, state, third, window.length)
+        return delta, after._replace(traces=found.traces)
 
     @torch.no_grad()
     def presynaptic(
@@ -186,6 +228,30 @@ class ThreeFactor(Rule[EligibilityState]):
         return Coincidences(window.divided(x_pre), window.faded(active), (after,))
 
     @torch.no_grad()
+    def learned(
+        self,
+        connection: Connection,
+        pre: Tensor | SparseSpikes,
+        post: Tensor,
+        state: EligibilityState,
+        third: ThirdFactor,
+        length: int = 1,
+    ) -> tuple[Tensor, EligibilityState]:
+        """:meth:`gather` with eligibility of either kind, and the state after the window; its traces are left alone."""
+        if not state.recent:
+            return self.gather(connection, pre, post, state.eligibility, third, length), state
+        if not (isinstance(pre, SparseSpikes) and takes_loop(connection.weight.detach(), pre.value, post)):
+            dense = connection.new_eligibility(post.shape[2])
+            as_dense(state.recent, dense.transpose(1, 2))
+            delta = self.gather(connection, pre, post, dense, third, length)
+            return delta, state._replace(eligibility=dense, recent=())
+        found = self.returns(third, length)
+        post = (post if third.gate is None else post * third.gate.unsqueeze(1)).squeeze(1)
+        waiting, recent = advance(state.recent, pre, post, found.reach, found.waiting, found.through)
+        delta = waiting.t() + self._earned(connection, pre, post.unsqueeze(1), found)
+        return delta, state._replace(recent=recent)
+
+    @torch.no_grad()
     def gather(
         self,
         connection: Connection,
@@ -213,13 +279,15 @@ class ThreeFactor(Rule[EligibilityState]):
         steps, events, batch = post.shape[:3]
         flat_pre = pre.flatten(0, 1) if isinstance(pre, Tensor) else pre.reshape_rows(steps * events, batch)
 
-        delta = connection.sum_rows(eligibility, found.waiting)
-        earned = scaled(post, found.share).flatten(0, 2).unsqueeze(1)
-        delta = delta + connection.hebbian(earned, fold_batch(flat_pre))[0]
-
+        delta = connection.sum_rows(eligibility, found.waiting) + self._earned(connection, flat_pre, post, found)
         eligibility.mul_(per_row(found.through, eligibility))
         connection.hebbian(scaled(post, found.reach).flatten(0, 1), flat_pre, out=eligibility)
         return delta
+
+    @staticmethod
+    def _earned(connection: Connection, pre: Tensor | SparseSpikes, post: Tensor, found: Returns) -> Tensor:
+        """What the window's own coincidences earn ``[*weight.shape]``; ``pre`` is ``[events, batch, *pre_shape]``."""
+        return connection.hebbian(scaled(post, found.share).flatten(0, 2).unsqueeze(1), fold_batch(pre))[0]
 
     def returns(self, third: ThirdFactor, length: int = 1) -> Returns:
         """What steps of ``length`` simulation steps earn."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -61,6 +62,8 @@ class TruncatedThreeFactor(ThreeFactor):
         ConfigError: a setting out of range, or a time constant shorter than ``dt``.
     """
 
+    KEEPS_ELIGIBILITY: ClassVar[bool] = False
+
     def __init__(
         self,
         decay: float = 0.9,
@@ -80,7 +83,8 @@ class TruncatedThreeFactor(ThreeFactor):
         self.cutoff, self.averaged = cutoff, averaged
 
     def init_state(self, connection: Connection, pre_shape: Shape, post_shape: Shape, batch: int) -> EligibilityState:
-        return EligibilityState((zero_trace(connection, batch, pre_shape),), zero_trace(connection, batch, (0,)))
+        traces = self.init_traces(connection, pre_shape, post_shape, batch)
+        return EligibilityState(traces, zero_trace(connection, batch, (0,)))
 
     @torch.no_grad()
     def forward(

@@ -78,6 +78,28 @@ def test_trouble_with_the_disk_while_compiling_ends_no_run(tmp_path: Path) -> No
         assert double(21) == 42
 
 
+def test_the_name_of_a_file_is_that_of_the_arguments_its_code_is_for(tmp_path: Path) -> None:
+    """If it went by who comes first, two processes that compile at once could put code for others in its place."""
+    found = []
+    for number, order in enumerate([(21, 2.5), (2.5, 21)]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        double = load(folder)
+        for argument in order:
+            assert double(argument) == 2 * argument
+        found.append({path.name for path in (folder / "__pycache__").iterdir()})
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
+
+
+def test_code_of_sources_that_are_no_more_is_removed(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / "other.py").write_text(f"{number}")
+        compiling._stamp.cache_clear()
+        assert load(tmp_path)(21) == 42
+    assert len(list((tmp_path / "__pycache__").iterdir())) == 1
+
+
 @pytest.mark.parametrize("length", [0, 10, -5])
 def test_a_damaged_cache_is_compiled_anew(tmp_path: Path, length: int) -> None:
     assert load(tmp_path)(21) == 42

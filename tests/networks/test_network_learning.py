@@ -10,7 +10,7 @@ from torch import Tensor
 from snnrl.connections import Dense, Lateral
 from snnrl.networks import Network
 from snnrl.neurons import LIF, SRM0, DiehlCook, EscapeNoise
-from snnrl.plasticity import MSTDP, MSTDPET, STDP, Rmax, ThirdFactor
+from snnrl.plasticity import MSTDP, MSTDPET, STDP, Rmax, ThirdFactor, TruncatedThreeFactor
 from tests.networks.nets import (
     NETWORKS,
     RULE,
@@ -213,3 +213,14 @@ def test_a_surrogate_gradient_reaches_trainable_weights_through_a_loop() -> None
         assert gradient is not None
         assert torch.isfinite(gradient).all()
         assert gradient.any()
+
+
+def test_a_run_goes_on_where_a_rule_keeps_the_coincidences_themselves() -> None:
+    """Of these there are as many as there were steps, whatever the batch."""
+    network, (first, last) = feedforward(rule=TruncatedThreeFactor(0.9)).train(), spikes(12, 2, 6).split(6)
+    told = torch.ones(6, 2)
+    _, state = network.run({"input": first}, modulator=told, window=2)
+    before = weights(network)
+    network.run({"input": last}, state, modulator=told, window=2)
+    changed = [not torch.equal(now, was) for now, was in zip(weights(network), before, strict=True)]
+    assert any(changed)
