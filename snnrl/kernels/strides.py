@@ -25,17 +25,15 @@ def every(row: Tensor, index: Tensor, value: Tensor, first: int, step: int) -> t
     Returns:
         row, index divided by ``step``, and value of the events that are kept, in their order.
     """
-    given = row.numpy(), index.numpy(), value.numpy()
-    kept = tuple(np.empty_like(part) for part in given)
-    count = _keep(*given, *kept, first, step)
-    rows, indices, values = (torch.from_numpy(part[:count]) for part in kept)
-    return rows, indices, values
+    rows, indices, values = torch.empty_like(row), torch.empty_like(index), torch.empty_like(value)
+    given, kept = (row.numpy(), index.numpy(), value.numpy()), (rows.numpy(), indices.numpy(), values.numpy())
+    count = _keep(given, kept, first, step)
+    return rows[:count], indices[:count], values[:count]
 
 
 @compiled()
-def _keep(
-    row: Array, index: Array, value: Array, rows: Array, indices: Array, values: Array, first: int, step: int
-) -> int:
+def _keep(given: tuple[Array, Array, Array], kept: tuple[Array, Array, Array], first: int, step: int) -> int:
+    (row, index, value), (rows, indices, values) = given, kept
     count, by = 0, np.uint64(step)
     for event in range(len(index)):
         neuron = np.uint64(index[event])
