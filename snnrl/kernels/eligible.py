@@ -16,10 +16,24 @@ from torch import Tensor
 from snnrl.kernels.compiling import compiled
 from snnrl.kernels.outer import require_within
 from snnrl.kernels.rows import fill
-from snnrl.spikes import SparseSpikes
 
 BLOCK = 16
 """Rows of the batch that lie in memory together: so many are there twice for a moment, as they are updated."""
+
+
+class Events(NamedTuple):
+    """Spikes of the steps of a window, and of the rows of the batch in each of them."""
+
+    row: Tensor
+    """``[events]`` int64, step by step."""
+    begins: Tensor
+    """``[steps * batch]`` int64: where each row's events begin."""
+    neuron: Tensor
+    """``[events]`` int64."""
+    value: Tensor
+    """``[events]``."""
+    neurons: int
+    """How many there are."""
 
 
 class EligibleRows(NamedTuple):
@@ -50,7 +64,7 @@ def no_rows(batch: int, width: int, dtype: torch.dtype) -> tuple[EligibleRows, .
 
 
 def advance(
-    blocks: tuple[EligibleRows, ...], pre: SparseSpikes, post: Tensor, reach: Tensor, waiting: Tensor, through: Tensor
+    blocks: tuple[EligibleRows, ...], pre: Events, post: Tensor, reach: Tensor, waiting: Tensor, through: Tensor
 ) -> tuple[Tensor, tuple[EligibleRows, ...]]:
     """What eligibility earns in a window, and the eligibility after it.
 
@@ -58,7 +72,7 @@ def advance(
 
     Args:
         blocks: before the window.
-        pre: spikes of the window's steps, rows ``(steps, batch)``.
+        pre: what the presynaptic neurons fired.
         post: ``[steps, batch, post]``, by which they are multiplied.
         reach: ``[steps, batch]``: what is left of each step's coincidences after the window, no less of later ones.
         waiting: ``[batch]``: by what eligibility is multiplied in what is earned.
@@ -70,16 +84,16 @@ def advance(
     Raises:
         IndexError: an event beyond the rows of ``post`` or the neurons.
     """
-    require_within(pre.row, pre.row_count)
-    require_within(pre.index, pre.size)
-    earned = post.new_zeros((pre.size, post.shape[2]))
-    begins = torch.cat([pre.offsets, torch.tensor([len(pre.row)])])
-    parts = begins, pre.index, pre.value, post * reach.unsqueeze(2), reach, waiting, through
+    require_within(pre.row, len(pre.begins))
+    require_within(pre.neuron, pre.neurons)
+    earned = post.new_zeros((pre.neurons, post.shape[2]))
+    begins = torch.cat([pre.begins, torch.tensor([len(pre.row)])])
+    parts = begins, pre.neuron, pre.value, post * reach.unsqueeze(2), reach, waiting, through
     window = _Window(*(part.contiguous().numpy() for part in parts))
     least, first, after = float(torch.finfo(post.dtype).eps) / 2, 0, []
     for block in blocks:
         old = _Rows(*(part.numpy() for part in block))
-        places = _count(first, old, window, least, pre.size)
+        places = _count(first, old, window, least, pre.neurons)
         made = [part.new_empty((int(places[-1]), *part.shape[1:])) for part in block[1:]]
         new = EligibleRows(torch.from_numpy(places), *made)
         _advance(first, old, window, least, _Rows(*(part.numpy() for part in new)), earned.numpy())

@@ -171,12 +171,14 @@ class ActorCritic(Network):
     def _init_rule(self, edge: Edge, batch: int) -> State:
         rule, learned = self.rule(edge), self.learned(edge)
         few = edge.pre == "input" and self.encoder.synchronous and not self.persistent
+        state: State
         if few and isinstance(rule, ThreeFactor) and rule.keeps_recent(self.connection(edge)):
             traces = () if self.fused is not None else rule.init_traces(learned, edge.pre_shape, edge.post_shape, batch)
-            return rule.init_recent(learned, traces, batch)
-        if self.fused is not None:
-            return EligibilityState((), learned.new_eligibility(batch))
-        state: State = rule.init_state(learned, edge.pre_shape, edge.post_shape, batch)
+            state = rule.init_recent(learned, traces, batch)
+        elif self.fused is not None:
+            state = EligibilityState((), learned.new_eligibility(batch))
+        else:
+            state = rule.init_state(learned, edge.pre_shape, edge.post_shape, batch)
         return state
 
     def share_out(self, ranks: Ranks) -> None:

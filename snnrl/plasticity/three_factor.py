@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnrl.connections import Connection, Dense
 from snnrl.errors import ConfigError, require
-from snnrl.kernels.eligible import EligibleRows, advance, as_dense, no_rows
+from snnrl.kernels.eligible import EligibleRows, Events, advance, as_dense, no_rows
 from snnrl.kernels.plain import takes_loop
 from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, require_finite, traced, zero_trace
 from snnrl.settings import register
@@ -247,7 +247,8 @@ class ThreeFactor(Rule[EligibilityState]):
             return delta, state._replace(eligibility=dense, recent=())
         found = self.returns(third, length)
         post = (post if third.gate is None else post * third.gate.unsqueeze(1)).squeeze(1)
-        waiting, recent = advance(state.recent, pre, post, found.reach, found.waiting, found.through)
+        events = Events(pre.row, pre.offsets, pre.index, pre.value, pre.size)
+        waiting, recent = advance(state.recent, events, post, found.reach, found.waiting, found.through)
         delta = waiting.t() + self._earned(connection, pre, post.unsqueeze(1), found)
         return delta, state._replace(recent=recent)
 

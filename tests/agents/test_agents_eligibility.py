@@ -7,7 +7,7 @@ import torch
 
 from snnrl.agents.rstdp import RSTDP
 from snnrl.plasticity import three_factor
-from tests.agents.rstdp_toy import OBSERVATIONS, begins, make, seen, step
+from tests.agents.rstdp_toy import OBSERVATIONS, begins, make, seen, step, told
 from tests.agents.test_rstdp_fused import trained
 
 FRAMES = OBSERVATIONS["frames"]
@@ -51,5 +51,6 @@ def test_what_is_kept_is_logged_at_evaluations(monkeypatch: pytest.MonkeyPatch) 
     state, feedback = made.begin(2), begins(2)
     for number in range(6):
         _, state, _ = step(made, seen(FRAMES, 2, number), feedback, state)
+        feedback = told([1.0, 0.0])
     assert state.rules[0].recent
     assert len(made.look(state).values["eligibility/input to actor"])

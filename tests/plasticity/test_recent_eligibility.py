@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from snnrl.connections import Conv2d, Dense
-from snnrl.kernels.eligible import BLOCK, advance, as_dense, no_rows
+from snnrl.kernels.eligible import BLOCK, Events, advance, as_dense, no_rows
 from snnrl.plasticity import MSTDPET, EligibilityState, ThirdFactor, ThreeFactor, TruncatedThreeFactor
 from snnrl.spikes import SparseSpikes
 
@@ -132,6 +132,6 @@ def test_it_suits_large_dense_connections_on_the_cpu_unless_it_is_refused() -> N
 
 def test_an_event_beyond_the_neurons_is_refused() -> None:
     one = torch.ones(1)
-    wrong = SparseSpikes(torch.tensor([0]), torch.tensor([7]), one, (1, 1), 7)
+    wrong = Events(torch.tensor([0]), torch.tensor([0]), torch.tensor([7]), one, 7)
     with pytest.raises(IndexError, match="7"):
         advance(no_rows(1, 2, torch.float32), wrong, torch.ones(1, 1, 2), torch.ones(1, 1), one, one)
