@@ -52,7 +52,7 @@ VECTORS = Suited(
     gamma=0.99,
     trace_lambda=0.9,
     entropy_coef=0.03,
-    exploration_bonus=1.0,
+    exploration_bonus=0.5,
     exploration_end_factor=1.0,
     td_limit=5.0,
     critic_tonic=0.0,
@@ -149,7 +149,7 @@ class RSTDPConfig(Settings, section="agent"):
         at_least=0,
         default_text=both("exploration_bonus"),
     )
-    exploration_steps: int = setting(20, "mean length of that while in decisions", at_least=1)
+    exploration_steps: int = setting(10, "mean length of that while in decisions", at_least=1)
     exploration_end_factor: float | None = setting(
         None,
         "what exploration_bonus and entropy_coef are multiplied by at the end; they fall linearly",
