@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -152,6 +154,7 @@ class CompiledVectors(CompiledStep):
             (scale.mean_square.view(1).numpy(), scale.seen.view(1).numpy()),
             scale.horizon,
             config.normalise_td,
+            float(agent.suited.td_limit) or math.inf,
             exploring * float(agent.suited.entropy_coef),
             (power.mean_square.view(1).numpy(), power.seen.view(1).numpy()),
             power.horizon,

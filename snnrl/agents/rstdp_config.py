@@ -43,6 +43,7 @@ class Suited(NamedTuple):
     entropy_coef: float
     exploration_bonus: float
     exploration_end_factor: float
+    td_limit: float
     critic_tonic: float
     """Drive of the critic's neurons without input, where the recipe's own part says nothing."""
 
@@ -53,6 +54,7 @@ VECTORS = Suited(
     entropy_coef=0.03,
     exploration_bonus=0.5,
     exploration_end_factor=1.0,
+    td_limit=5.0,
     critic_tonic=0.0,
 )
 """Defaults where cells are shared by observations that are alike."""
@@ -62,6 +64,7 @@ TABLES = Suited(
     entropy_coef=0.2,
     exploration_bonus=0.0,
     exploration_end_factor=0.0,
+    td_limit=0.0,
     critic_tonic=0.5,
 )
 """Defaults where each observation has a neuron of its own, which habituates."""
@@ -128,6 +131,12 @@ class RSTDPConfig(Settings, section="agent"):
         True, "divide the learning rates by the mean squared length of the presynaptic activity"
     )
     normalise_td: bool = setting(True, "divide the actor's modulator by the running root mean square of the TD error")
+    td_limit: float | None = setting(
+        None,
+        "to the actor, divided errors beyond so many times that root mean square count as that; 0 for none",
+        at_least=0,
+        default_text=both("td_limit"),
+    )
     entropy_coef: float | None = setting(
         None,
         "modulator for choosing what is unlikely; keeps the policy from freezing",
