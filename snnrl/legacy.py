@@ -117,7 +117,6 @@ _SCALED = {
     "critic_lr": 0.01,
     "lr_per_input": True,
     "normalise_td": True,
-    "td_limit": 0.0,
 }
 _DENSE = {
     **_SCALED,

@@ -321,8 +321,8 @@ class RSTDP(ActorCriticAgent):
         """What the actor and hidden layers are told: in units of the usual error, and within ``td_limit`` of them."""
         if not self.config.normalise_td:
             return modulator
-        limit, scaled = self.suited.td_limit, modulator / scale
-        return scaled.clamp(-limit, limit) if limit else scaled
+        limit, scaled = self.config.td_limit, modulator / scale
+        return scaled if limit is None else scaled.clamp(-limit, limit)
 
     def _learn(self, windows: Sequence[Mapping[str, Seen]], third: Mapping[str, ThirdFactor], rules: State) -> State:
         """Change all weights; the rules' states after it."""

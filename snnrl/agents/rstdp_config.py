@@ -43,7 +43,6 @@ class Suited(NamedTuple):
     entropy_coef: float
     exploration_bonus: float
     exploration_end_factor: float
-    td_limit: float
     critic_tonic: float
     """Drive of the critic's neurons without input, where the recipe's own part says nothing."""
 
@@ -54,7 +53,6 @@ VECTORS = Suited(
     entropy_coef=0.03,
     exploration_bonus=0.5,
     exploration_end_factor=1.0,
-    td_limit=5.0,
     critic_tonic=0.0,
 )
 """Defaults where cells are shared by observations that are alike."""
@@ -64,7 +62,6 @@ TABLES = Suited(
     entropy_coef=0.2,
     exploration_bonus=0.0,
     exploration_end_factor=0.0,
-    td_limit=0.0,
     critic_tonic=0.5,
 )
 """Defaults where each observation has a neuron of its own, which habituates."""
@@ -133,9 +130,8 @@ class RSTDPConfig(Settings, section="agent"):
     normalise_td: bool = setting(True, "divide the actor's modulator by the running root mean square of the TD error")
     td_limit: float | None = setting(
         None,
-        "to the actor, divided errors beyond so many times that root mean square count as that; 0 for none",
-        at_least=0,
-        default_text=both("td_limit"),
+        "to the actor, divided errors beyond so many times that root mean square count as that; null for no limit",
+        above=0,
     )
     entropy_coef: float | None = setting(
         None,
