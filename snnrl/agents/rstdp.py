@@ -302,19 +302,27 @@ class RSTDP(ActorCriticAgent):
         instant = entropy_coef * _stack(surprisals) if self.suited.entropy_coef else None
         credit = _stack(credits)
         gate = credit.repeat_interleave(self.config.network.actor.per_action, dim=-1)
-        scaled = modulator / scale if self.config.normalise_td else modulator
-        policy = ThirdFactor(scaled, _stack(continuing), instant, activity_continuing=_stack(decided))
+        policy = ThirdFactor(
+            self._for_actor(modulator, scale), _stack(continuing), instant, activity_continuing=_stack(decided)
+        )
         value = policy._replace(modulator=modulator, instant=None)
         told = {"actor": policy._replace(gate=gate), "critic": value}
         for name, critic in self.network.own_critics.items():
             own = _stack(tuple(errors[name] for errors in own_errors))
             own = own if self.shuffler is None else self.shuffler(own) * _stack(decided)
-            told[name] = policy._replace(modulator=own / scale if self.config.normalise_td else own)
+            told[name] = policy._replace(modulator=self._for_actor(own, scale))
             told[critic] = value._replace(modulator=own)
         for name, each in self.network.learning_signals(credit).items():
             told[name] = told.get(name, policy)._replace(gate=each)
         third = {edge.key: told.get(edge.post, policy) for edge in self.network.plastic()}
         return state._replace(rules=self._learn(seen, third, state.rules), window=()), metrics
+
+    def _for_actor(self, modulator: Tensor, scale: Tensor) -> Tensor:
+        """What the actor and hidden layers are told: in units of the usual error, and within ``td_limit`` of them."""
+        if not self.config.normalise_td:
+            return modulator
+        limit, scaled = self.config.td_limit, modulator / scale
+        return scaled if limit is None else scaled.clamp(-limit, limit)
 
     def _learn(self, windows: Sequence[Mapping[str, Seen]], third: Mapping[str, ThirdFactor], rules: State) -> State:
         """Change all weights; the rules' states after it."""

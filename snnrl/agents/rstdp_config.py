@@ -128,6 +128,11 @@ class RSTDPConfig(Settings, section="agent"):
         True, "divide the learning rates by the mean squared length of the presynaptic activity"
     )
     normalise_td: bool = setting(True, "divide the actor's modulator by the running root mean square of the TD error")
+    td_limit: float | None = setting(
+        None,
+        "to the actor, divided errors beyond so many times that root mean square count as that; null for no limit",
+        above=0,
+    )
     entropy_coef: float | None = setting(
         None,
         "modulator for choosing what is unlikely; keeps the policy from freezing",

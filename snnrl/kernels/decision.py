@@ -304,6 +304,7 @@ def learn(
     scale: tuple[Numbers, NDArray[np.int64]],
     scale_horizon: int,
     normalises: bool,
+    td_limit: float,
     entropy_coef: float,
     power: tuple[Numbers, NDArray[np.int64]],
     power_horizon: int,
@@ -323,6 +324,7 @@ def learn(
         scale: of the TD error; see :func:`~snnrl.kernels.running.update_scale`.
         scale_horizon: likewise.
         normalises: whether the actor's modulator is divided by it.
+        td_limit: the largest size of it then.
         entropy_coef: by which surprisal counts.
         power: of what is presynaptic, likewise.
         power_horizon: likewise.
@@ -352,7 +354,9 @@ def learn(
         synapses, factor, change = critic.eligibility, critic.factor, critic.delta
         factors = modulator, modulator, through
         gather_row(row, synapses, traces, whole, factor, whole_gate, *factors, several, product, change)
-        modulator = td_error[row] / scales[0] if normalises else td_error[row]
+        modulator = td_error[row]
+        if normalises:
+            modulator = min(max(modulator / scales[0], -number(td_limit)), number(td_limit))
         modulator = number(actor.rule_rate) * modulator
         instant = number(actor.rule_rate) * (number(entropy_coef) * surprisal[row])
         through = number(actor.decay) * continuing[row]

@@ -218,6 +218,22 @@ def test_normalised_errors_make_the_actor_blind_to_the_scale_of_reward() -> None
     torch.testing.assert_close(weights[0], weights[1], rtol=1e-4, atol=1e-7)
 
 
+def test_the_actor_takes_an_error_beyond_the_limit_for_as_many_usual_ones() -> None:
+    weights = []
+    for reward in (50.0, 5000.0):
+        agent = make(**SILENT, value_range=(0.0, 1.0), normalise_td=True, td_limit=2.0, actor_lr=1e-3, critic_lr=0.0)
+        agent.td_scale.mean_square.fill_(1.0)
+        agent.td_scale.seen.fill_(10**9)
+        agent.td_scale.horizon = 10**9
+        feedback, state = begins(2), agent.begin(2)
+        for _ in range(2):
+            _, state, _ = step(agent, [1, 2], feedback, state)
+            feedback = told([reward, reward])
+        weights.append(to(agent, "actor").weight)
+    assert weights[0].any()
+    torch.testing.assert_close(weights[0], weights[1])
+
+
 def test_a_rate_for_each_input_divides_by_the_mean_squared_length_of_the_traces() -> None:
     changes, lengths = [], []
     for per_input in (False, True):

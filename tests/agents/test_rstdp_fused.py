@@ -40,6 +40,7 @@ def drawn_settings(draw: np.random.Generator) -> dict[str, Any]:
         "critic_lr": 0.05,
         "lr_per_input": bool(draw.integers(2)),
         "normalise_td": bool(draw.integers(2)),
+        "td_limit": [None, 0.5][draw.integers(2)],
         "entropy_coef": float(draw.choice([0.0, 0.1])),
         "exploration_bonus": float(draw.choice([0.0, 0.5])),
         "weight_mean": draw.uniform(0.1, 0.5),

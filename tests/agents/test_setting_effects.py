@@ -58,6 +58,7 @@ ELSEWHERE = {
     "action_bins": "a Box of actions alone has bins",
     "habituation": "a neuron for each observation alone has something that is new, test_rstdp_novelty.py",
     "hidden_plasticity": "networks with hidden layers alone have something that it keeps from learning",
+    "td_limit": "errors that are divided by their usual size alone have a limit",
     "warmup_steps": "an encoder that has to see random play first, as that of pictures, alone has a warm-up",
 }
 """Settings that count only for other spaces or networks, and why."""
@@ -109,6 +110,12 @@ def test_bins_count_where_actions_are_continuous_and_a_warm_up_where_pictures_ar
     pictures = spaces.Box(0, 255, (1, 48, 48), np.uint8)
     waits = [trained({"warmup_steps": steps}, pictures)["waits"] for steps in (8, 100)]
     assert waits == [[1.0], [0.0]]
+
+
+def test_a_limit_to_errors_counts_where_they_are_normalised() -> None:
+    limits = [trained({"normalise_td": True, "td_limit": limit}) for limit in (None, 0.1)]
+    assert limits[0] != limits[1]
+    assert trained({"td_limit": None}) == trained({"td_limit": 0.1})
 
 
 def test_whether_hidden_layers_learn_counts_where_there_are_some() -> None:
