@@ -178,6 +178,7 @@ class RSTDPConfig(Settings, section="agent"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.require(self.td_limit is None or self.normalise_td, "td_limit", "null where normalise_td is false")
         if self.value_range is None:
             return
         low, high = self.value_range

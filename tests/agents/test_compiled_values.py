@@ -22,6 +22,7 @@ FIXED_HERE = {
     "action_bins",
     "exploration_bonus",  # must be 0
     "normalise_td",  # must be false
+    "td_limit",  # must be null therefore
 }
 
 

@@ -39,8 +39,11 @@ def drawn_settings(draw: np.random.Generator) -> dict[str, Any]:
         "actor_lr": 0.05,
         "critic_lr": 0.05,
         "lr_per_input": bool(draw.integers(2)),
-        "normalise_td": bool(draw.integers(2)),
-        "td_limit": [None, 0.5][draw.integers(2)],
+        **(
+            {"normalise_td": True, "td_limit": [None, 0.5][draw.integers(2)]}
+            if draw.integers(2)
+            else {"normalise_td": False}
+        ),
         "entropy_coef": float(draw.choice([0.0, 0.1])),
         "exploration_bonus": float(draw.choice([0.0, 0.5])),
         "weight_mean": draw.uniform(0.1, 0.5),

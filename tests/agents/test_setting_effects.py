@@ -12,6 +12,7 @@ from gymnasium import spaces
 from snnrl.agents import make_agent
 from snnrl.agents.rstdp_config import RSTDPConfig
 from snnrl.envs import EnvConfig, Feedback
+from snnrl.errors import ConfigError
 
 VECTOR = spaces.Box(-1.0, 1.0, (2,))
 CHOICE = spaces.Discrete(2)
@@ -115,7 +116,8 @@ def test_bins_count_where_actions_are_continuous_and_a_warm_up_where_pictures_ar
 def test_a_limit_to_errors_counts_where_they_are_normalised() -> None:
     limits = [trained({"normalise_td": True, "td_limit": limit}) for limit in (None, 0.1)]
     assert limits[0] != limits[1]
-    assert trained({"td_limit": None}) == trained({"td_limit": 0.1})
+    with pytest.raises(ConfigError, match="td_limit"):
+        trained({"td_limit": 0.1})
 
 
 def test_whether_hidden_layers_learn_counts_where_there_are_some() -> None:
