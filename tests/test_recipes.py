@@ -33,6 +33,7 @@ OWN_AGENTS = [name for name in SHIPPED["agent"] if ("agent", name) not in GRADIE
 OWN_EXPERIMENTS = [name for group, name in ACTING if group == "experiment" and (group, name) not in GRADIENT]
 MINATAR = importlib.util.find_spec("minatar") is not None
 BOX2D = importlib.util.find_spec("Box2D") is not None
+MUJOCO = importlib.util.find_spec("mujoco") is not None
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +119,8 @@ def test_every_algorithm_of_stable_baselines3_acts_and_its_recipe_holds_every_se
     for env in envs if group == "agent" else (None,):
         if "lunarlander" in name and not BOX2D:
             pytest.skip("box2d is not installed")
+        if "mujoco" in name and not MUJOCO:
+            pytest.skip("mujoco is not installed")
         read = config(f"{group}={name}", *([] if env is None else [f"env={env}"]))
         assert set(read.agent) == {"name", *(field.name for field in fields(agent_class(read.agent).Config))}
         envs_made = make_envs(read.env, 2)

@@ -26,6 +26,9 @@ from snnrl.spaces import Space
 from snnrl.types import Setting
 
 _ATARI_KWARGS = ("full_action_space", "obs_type")
+_EXTRAS = ("box2d", "mujoco")
+"""Folders of Gymnasium's environments whose packages are extras of the same name."""
+
 _NO_SPACE = (
     *("space does not inherit from `gymnasium.spaces.Space`", "must specify an observation space"),
     "must specify an action space",
@@ -214,8 +217,8 @@ def _construction(config: EnvConfig, spec: EnvSpec) -> Iterator[None]:
     except ConfigError:  # which says all there is to say
         raise
     except (DependencyNotInstalled, ImportError) as error:
-        box2d = "box2d" in str(spec.entry_point)
-        remedy = 'install it by `pip install "snnrl[box2d]"`' if box2d else str(error)
+        extra = next((name for name in _EXTRAS if f".{name}" in str(spec.entry_point)), None)
+        remedy = str(error) if extra is None else f'install it by `pip install "snnrl[{extra}]"`'
         raise ConfigError(f"env.id={config.id}: needs a package that is not installed; {remedy}") from error
     except SystemExit as error:
         raise RunError(f"env.id={config.id}: called sys.exit({error.code!r}) when it was made") from error

@@ -82,12 +82,17 @@ def test_numbers_out_of_range() -> None:
         make_envs("CartPole-v1", 1, max_threads=-1)
 
 
-def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in [name for name in sys.modules if name.startswith("gymnasium.envs.box2d")]:
+@pytest.mark.parametrize(
+    ("env", "extra", "package"), [("LunarLander-v3", "box2d", "Box2D"), ("Hopper-v5", "mujoco", "mujoco")]
+)
+def test_a_missing_package_is_named_with_its_remedy(
+    env: str, extra: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.startswith((f"gymnasium.envs.{extra}", f"{package}."))]:
         monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "Box2D", None)
-    with pytest.raises(ConfigError, match=r'env.id=LunarLander-v3: .*pip install "snnrl\[box2d\]"'):
-        make_envs("LunarLander-v3", 2)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=rf'env.id={env}: .*pip install "snnrl\[{extra}\]"'):
+        make_envs(env, 2)
 
 
 def test_a_missing_package_of_somebody_elses_environment_keeps_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
