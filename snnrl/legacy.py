@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
@@ -91,7 +92,13 @@ class OldAgent(NamedTuple):
         )
 
 
-_QUIET = {"entropy_coef": 0.0, "exploration_bonus": 0.0, "exploration_steps": 50, "habituation": None}
+_QUIET = {
+    "entropy_coef": 0.0,
+    "exploration_bonus": 0.0,
+    "exploration_steps": 50,
+    "habituation": None,
+    "td_limit": math.inf,
+}
 _FINE = {
     **_QUIET,
     "tau": 10.0,
@@ -240,7 +247,7 @@ def upgraded_settings(settings: Settings) -> dict[str, Setting]:
             found[section] = {names.get(key, key): value for key, value in own.items()}
     agent = found.get("agent")
     if isinstance(agent, Mapping) and agent.get("name") == "rstdp":
-        found["agent"] = {"habituation": None, **nested(agent)}
+        found["agent"] = {"habituation": None, "td_limit": math.inf, **nested(agent)}
     if isinstance(found.get("agent"), dict) and isinstance(found.get("env"), Mapping):
         _move(found)
     learner = found.get("learner")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -154,7 +152,7 @@ class CompiledVectors(CompiledStep):
             (scale.mean_square.view(1).numpy(), scale.seen.view(1).numpy()),
             scale.horizon,
             config.normalise_td,
-            math.inf if config.td_limit is None else config.td_limit,
+            float(agent.suited.td_limit),
             exploring * float(agent.suited.entropy_coef),
             (power.mean_square.view(1).numpy(), power.seen.view(1).numpy()),
             power.horizon,

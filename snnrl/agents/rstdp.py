@@ -81,7 +81,8 @@ class RSTDP(ActorCriticAgent):
         window = Window(config.sim_steps, config.dt, self.generator)
         self.view, encoder = make_encoder(observation_space, config.encoder, window)
         self.novelty = novelty(encoder, config, self.code.populations)
-        self.suited = config.suited(habituates=self.novelty is not None)
+        numbers = bool(self.code.actions.continuous.any())
+        self.suited = config.suited(habituates=self.novelty is not None, continuous=numbers)
         decay = self.suited.gamma * self.suited.trace_lambda
         common = Common(
             config.dt,
@@ -238,7 +239,7 @@ class RSTDP(ActorCriticAgent):
         drawn = self.suited.exploration_bonus * self.code.indicator(choice, preference.dtype)
         if bonus is None:
             return drawn
-        anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.config.exploration_steps
+        anew = noise.uniform((batch, 1), preference, self.generator) < 1 / self.suited.exploration_steps
         return torch.where(anew, drawn, bonus)
 
     def _warm_up(
@@ -321,8 +322,7 @@ class RSTDP(ActorCriticAgent):
         """What the actor and hidden layers are told: in units of the usual error, and within ``td_limit`` of them."""
         if not self.config.normalise_td:
             return modulator
-        limit, scaled = self.config.td_limit, modulator / scale
-        return scaled if limit is None else scaled.clamp(-limit, limit)
+        return (modulator / scale).clamp(-self.suited.td_limit, self.suited.td_limit)
 
     def _learn(self, windows: Sequence[Mapping[str, Seen]], third: Mapping[str, ThirdFactor], rules: State) -> State:
         """Change all weights; the rules' states after it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -36,13 +37,15 @@ class HabituationConfig(Settings, section="agent.habituation"):
 
 
 class Suited(NamedTuple):
-    """Settings that depend on whether what is new is told apart: by :class:`HabituationConfig`, or not at all."""
+    """Settings that depend on what is chosen, and on whether what is new is told apart (:class:`HabituationConfig`)."""
 
     gamma: float
     trace_lambda: float
     entropy_coef: float
     exploration_bonus: float
+    exploration_steps: int
     exploration_end_factor: float
+    td_limit: float
     critic_tonic: float
     """Drive of the critic's neurons without input, where the recipe's own part says nothing."""
 
@@ -51,25 +54,33 @@ VECTORS = Suited(
     gamma=0.99,
     trace_lambda=0.9,
     entropy_coef=0.03,
-    exploration_bonus=0.5,
+    exploration_bonus=1.0,
+    exploration_steps=20,
     exploration_end_factor=1.0,
+    td_limit=5.0,
     critic_tonic=0.0,
 )
 """Defaults where cells are shared by observations that are alike."""
+CONTINUOUS = VECTORS._replace(exploration_bonus=0.5, exploration_steps=10, td_limit=math.inf)
+"""The same where an action is a number of a range, near which others do nearly the same."""
 TABLES = Suited(
     gamma=0.98,
     trace_lambda=0.8,
     entropy_coef=0.2,
     exploration_bonus=0.0,
+    exploration_steps=10,
     exploration_end_factor=0.0,
+    td_limit=math.inf,
     critic_tonic=0.5,
 )
 """Defaults where each observation has a neuron of its own, which habituates."""
 
 
-def both(name: str) -> str:
-    """What is said of a setting whose default is either of the two."""
-    return f"{getattr(VECTORS, name):g}; {getattr(TABLES, name):g} with habituation"
+def usually(name: str) -> str:
+    """What is said of a setting whose default is one of the three."""
+    general, continuous, tables = (f"{getattr(each, name):g}" for each in (VECTORS, CONTINUOUS, TABLES))
+    named = {"for continuous actions": continuous, "with habituation": tables}
+    return "; ".join([general, *(f"{value} {where}" for where, value in named.items() if value != general)])
 
 
 @dataclass(frozen=True)
@@ -110,14 +121,14 @@ class RSTDPConfig(Settings, section="agent"):
         "discount of an environment step",
         at_least=0,
         at_most=1,
-        default_text=both("gamma"),
+        default_text=usually("gamma"),
     )
     trace_lambda: float | None = setting(
         None,
         "decay of eligibility beyond the discount",
         at_least=0,
         at_most=1,
-        default_text=both("trace_lambda"),
+        default_text=usually("trace_lambda"),
     )
     actor_lr: float = setting(5e-3, "learning rate of the actor, and of hidden layers", at_least=0)
     critic_lr: float = setting(5e-3, "learning rate of the critic", at_least=0)
@@ -130,28 +141,32 @@ class RSTDPConfig(Settings, section="agent"):
     normalise_td: bool = setting(True, "divide the actor's modulator by the running root mean square of the TD error")
     td_limit: float | None = setting(
         None,
-        "to the actor, divided errors beyond so many times that root mean square count as that; null for no limit",
+        "to the actor, larger divided errors count as so many times that root mean square; inf (.inf in YAML): none",
         above=0,
+        finite=False,
+        default_text=usually("td_limit"),
     )
     entropy_coef: float | None = setting(
         None,
         "modulator for choosing what is unlikely; keeps the policy from freezing",
         at_least=0,
-        default_text=both("entropy_coef"),
+        default_text=usually("entropy_coef"),
     )
     exploration_bonus: float | None = setting(
         None,
         "spikes per neuron by which one action is preferred for a while; 0 for none",
         at_least=0,
-        default_text=both("exploration_bonus"),
+        default_text=usually("exploration_bonus"),
     )
-    exploration_steps: int = setting(10, "mean length of that while in decisions", at_least=1)
+    exploration_steps: int | None = setting(
+        None, "mean length of that while in decisions", at_least=1, default_text=usually("exploration_steps")
+    )
     exploration_end_factor: float | None = setting(
         None,
         "what exploration_bonus and entropy_coef are multiplied by at the end; they fall linearly",
         at_least=0,
         at_most=1,
-        default_text=both("exploration_end_factor"),
+        default_text=usually("exploration_end_factor"),
     )
     habituation: HabituationConfig | None = setting(
         HabituationConfig(),
@@ -178,15 +193,16 @@ class RSTDPConfig(Settings, section="agent"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require(self.td_limit is None or self.normalise_td, "td_limit", "null where normalise_td is false")
+        unlimited = self.td_limit in (None, math.inf)
+        self.require(unlimited or self.normalise_td, "td_limit", "null or .inf where normalise_td is false")
         if self.value_range is None:
             return
         low, high = self.value_range
         fits = -LARGEST <= low < high <= LARGEST
         self.require(fits, "value_range", f"[lowest, highest] with lowest below highest, at most {LARGEST:g} in size")
 
-    def suited(self, *, habituates: bool) -> Suited:
+    def suited(self, *, habituates: bool, continuous: bool) -> Suited:
         """The settings that were given, and the usual ones in place of those that were not."""
-        usual = TABLES if habituates else VECTORS
+        usual = TABLES if habituates else CONTINUOUS if continuous else VECTORS
         given = {name: getattr(self, name) for name in Suited._fields if name != "critic_tonic"}
         return usual._replace(**{name: value for name, value in given.items() if value is not None})

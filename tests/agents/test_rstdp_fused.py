@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def drawn_settings(draw: np.random.Generator) -> dict[str, Any]:
         "critic_lr": 0.05,
         "lr_per_input": bool(draw.integers(2)),
         **(
-            {"normalise_td": True, "td_limit": [None, 0.5][draw.integers(2)]}
+            {"normalise_td": True, "td_limit": [None, 0.5, math.inf][draw.integers(3)]}
             if draw.integers(2)
             else {"normalise_td": False}
         ),

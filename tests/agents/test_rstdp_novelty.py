@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from snnrl.agents import make_agent
 from snnrl.agents.rstdp import RSTDP
-from snnrl.agents.rstdp_config import TABLES, VECTORS
+from snnrl.agents.rstdp_config import CONTINUOUS, TABLES, VECTORS, Suited
 from snnrl.agents.rstdp_state import RSTDPState
 from snnrl.envs import EnvConfig, Feedback
 from snnrl.errors import ConfigError
@@ -20,8 +20,8 @@ NAMES, CHOICES = spaces.Discrete(6, start=2), spaces.Discrete(4)
 VECTOR = spaces.Box(-1.0, 1.0, (2,))
 
 
-def agent(observations: spaces.Space[Any] = NAMES, **settings: Any) -> RSTDP:
-    made = make_agent({"name": "rstdp", "sim_steps": 6, **settings}, observations, CHOICES, EnvConfig("Toy-v0"))
+def agent(observations: spaces.Space[Any] = NAMES, *, actions: spaces.Space[Any] = CHOICES, **settings: Any) -> RSTDP:
+    made = make_agent({"name": "rstdp", "sim_steps": 6, **settings}, observations, actions, EnvConfig("Toy-v0"))
     assert isinstance(made, RSTDP)
     return made
 
@@ -53,6 +53,23 @@ def test_elsewhere_nothing_is_new(observations: spaces.Space[Any], settings: dic
     made = agent(observations, **settings)
     assert made.novelty is None
     assert made.suited == VECTORS
+
+
+@pytest.mark.parametrize(
+    ("actions", "usual"),
+    [
+        (spaces.Discrete(2), VECTORS),
+        (spaces.MultiDiscrete([2, 3]), VECTORS),
+        (spaces.Box(-1.0, 1.0, (2,)), CONTINUOUS),
+        (spaces.Tuple((spaces.Discrete(2), spaces.Box(-1.0, 1.0, (1,)))), CONTINUOUS),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_exploration_depends_on_whether_an_action_is_continuous(actions: spaces.Space[Any], usual: Suited) -> None:
+    assert agent(VECTOR, actions=actions).suited == usual
+    assert agent(VECTOR, actions=actions, exploration_steps=3, td_limit=2.0).suited == usual._replace(
+        exploration_steps=3, td_limit=2.0
+    )
 
 
 def test_settings_that_are_given_count_before_the_usual_ones() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from typing import Any
 
@@ -114,7 +115,7 @@ def test_bins_count_where_actions_are_continuous_and_a_warm_up_where_pictures_ar
 
 
 def test_a_limit_to_errors_counts_where_they_are_normalised() -> None:
-    limits = [trained({"normalise_td": True, "td_limit": limit}) for limit in (None, 0.1)]
+    limits = [trained({"normalise_td": True, "td_limit": limit}) for limit in (math.inf, 0.1)]
     assert limits[0] != limits[1]
     with pytest.raises(ConfigError, match="td_limit"):
         trained({"td_limit": 0.1})
