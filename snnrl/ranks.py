@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, RunError, one_line, require
 from snnrl.mesh import HEADER, Mesh, connected
+from snnrl.rendezvous import join
 from snnrl.types import Array, Bytes
 
 T = TypeVar("T")
@@ -177,12 +178,8 @@ class TorchRanks(Ranks):
         if gpus:
             torch.cuda.set_device(local_rank % gpus)
         self._dist = dist
-        try:
-            if not dist.is_initialized():
-                dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
-        except (RuntimeError, ValueError) as error:
-            where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-            raise ConfigError(f"torchrun: no other process is found at {where} ({one_line(error)})") from error
+        if not dist.is_initialized():
+            join("cpu:gloo,cuda:nccl" if gpus else "gloo", PATIENCE, os.environ)
         self.rank, self.size, self.local_size = dist.get_rank(), dist.get_world_size(), local_size
         self._room: dict[str, int] = {}
         self._asked = self._heard = 0

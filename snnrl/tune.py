@@ -107,6 +107,7 @@ def tune(words: Sequence[str]) -> int:
     if options.recipe is not None:
         check_recipe(options.recipe, name)
     carrying = make_executor(options.executor, executor, jobs=options.jobs, retries=options.retries)
+    carrying.require_devices([str(fixed["device"])])
     require_optuna()
 
     from snnrl.training.writable import make_folder

@@ -92,6 +92,7 @@ def test_the_default_folder_names_the_budget(
         ("against=agent.network=spiking", "a setting that differs"),
         ("against=agent.netwrok=ann", "did you mean agent.network"),
         ("experiment=mnist_surrogate", "learns from a data set"),
+        ("device=cuda:99", "device=cuda:99: torch sees"),
         ("agent.sim_steps=0", "agent.sim_steps=0: must be an integer of at least 1"),
     ],
 )

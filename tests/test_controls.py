@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,17 @@ def test_what_is_there_is_not_done_again(run: Path, capsys: pytest.CaptureFixtur
 def test_a_wrong_option_is_named(words: list[str], message: str, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([word.format(run=run) for word in words]) == 2
     assert capsys.readouterr().err.strip() == f"error: {message.format(run=run)}"
+
+
+def test_a_gpu_that_is_not_here_is_said_before_anything_starts(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("controls-*"))
+    settings = (copied / "config.yaml").read_text()
+    (copied / "config.yaml").write_text(settings.replace("device: auto", "device: cuda:99"))
+    assert main([f"run={copied}", "seeds=2", "progress=none"]) == 2
+    assert capsys.readouterr().err.startswith("error: device=cuda:99: torch sees")
+    assert not list(copied.glob("controls-*"))
 
 
 def test_an_agent_without_plasticity_has_no_controls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ PACKAGE = Path(errors_file).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "devices"),
     ("errors", "output", "legacy"),
-    ("mesh", "settings", "textfiles"),
+    ("mesh", "rendezvous", "settings", "textfiles"),
     ("run_settings",),
     ("datafiles", "noise", "ranks", "traces", "spikes", "state", "surrogate"),
     ("kernels", "spaces"),
@@ -66,7 +66,8 @@ NARROWER: dict[str, set[str]] = {
     "devices": set(),
     "noise": {"devices"},
     "mesh": set(),
-    "ranks": {"errors", "mesh"},
+    "rendezvous": {"errors"},
+    "ranks": {"errors", "mesh", "rendezvous"},
     "settings": {"errors", "legacy"},
     "textfiles": {"errors"},
     "datafiles": {"errors", "textfiles"},

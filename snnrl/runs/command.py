@@ -14,7 +14,7 @@ from snnrl.runs.executors import make_executor, settings_help, split_words
 from snnrl.runs.grid import title
 from snnrl.runs.options import WorkOptions
 from snnrl.runs.page import Page
-from snnrl.runs.work import Outcome, Run, State, check_reusable
+from snnrl.runs.work import Outcome, Run, State, check_reusable, left
 from snnrl.settings import Registry, declarations, read_named
 from snnrl.settings.reading import Configurable
 from snnrl.textfiles import usable
@@ -76,12 +76,14 @@ def carried_out(runs: Sequence[Run], options: WorkOptions, executor: Sequence[st
         How each ended, as they ended.
 
     Raises:
-        ConfigError: a folder that has another run, cannot be written to or is in use; an executor that is not there.
+        ConfigError: a folder that has another run, cannot be written to or is in use; an executor or a GPU that is not
+            there.
     """
     for run in runs:
         check_reusable(run)
     require_writable(out, "out")
     chosen = make_executor(options.executor, executor, jobs=options.jobs, retries=options.retries)
+    chosen.require_devices(str(run.settings["device"]) for run in left(runs))
     check_learning(runs)
     outcomes = []
     with (

@@ -107,6 +107,8 @@ def _values(word: Word) -> list[str]:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"{shown(word.written)}: cannot be read ({one_line(error)}); must be key=value") from error
+    if word.key in TEXT:  # which is taken as it is written
+        found = [_unescaped(each) for each in found]
     if len(found) > MOST_VALUES:
         raise ConfigError(f"{shown(word.written)}: has more than {MOST_VALUES:,} values; must be fewer")
     repeated = next((each for each, times in Counter(found).items() if times > 1), None)
@@ -131,8 +133,17 @@ def _matching(word: Word, pattern: object) -> list[str]:
 
 
 def plain(value: str) -> str:
-    """A value as one reads it, without quotes around it."""
-    return as_text(value) or value
+    """A value as one reads it, without quotes around it and without Hydra's escapes."""
+    return as_text(_unescaped(value)) or value
+
+
+def _unescaped(value: str) -> str:
+    r"""A value without the backslashes that Hydra puts before what means something to it.
+
+    >>> _unescaped(r"cuda\:1"), _unescaped(r"'a\:b'")
+    ('cuda:1', "'a\\:b'")
+    """
+    return value if value[:1] in ("'", '"') else re.sub(r"\\(.)", r"\1", value)
 
 
 def file_name(labels: Mapping[str, str]) -> str:

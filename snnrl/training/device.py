@@ -33,7 +33,8 @@ def choose_device(name: str, cpu_because: str | None = None) -> torch.device:
         raise ConfigError(f"device={name}: must be auto, cpu, cuda or cuda:<n>") from error
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
-        raise ConfigError(f"device={name}: torch sees {count} CUDA devices here; must be auto or cpu, or fewer")
+        others = {0: "", 1: ", or cuda"}.get(count, f", or cuda:0 to cuda:{count - 1}")
+        raise ConfigError(f"device={name}: torch sees {count} CUDA devices here; must be auto or cpu{others}")
     return device
 
 

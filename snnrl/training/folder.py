@@ -119,19 +119,23 @@ def alone(path: Path, setting: str) -> Iterator[None]:
     Raises:
         ConfigError: another process has it, or it cannot be written to.
     """
-    made = [each for each in (path.absolute(), *path.absolute().parents) if not each.exists()]
-    make_folder(path, setting)
-    lock = FileLock(path / ".lock", timeout=0, thread_local=False)
-    _acquire(lock, path, setting, "another command is carrying out runs in this folder")
+    while True:
+        made = [each for each in (path.absolute(), *path.absolute().parents) if not each.exists()]
+        make_folder(path, setting)
+        lock = FileLock(path / ".lock", timeout=0, thread_local=False)
+        _acquire(lock, path, setting, "another command is carrying out runs in this folder")
+        if (path / ".lock").exists() or not lock.is_locked:
+            break
+        lock.release(force=True)  # of a folder that another command has just removed
     try:
         yield
     finally:
-        lock.release(force=True)
         with suppress(OSError):
             if made and os.listdir(path) == [".lock"]:  # nothing came of it
                 (path / ".lock").unlink()
                 for each in made:
                     each.rmdir()
+        lock.release(force=True)
 
 
 def _acquire(lock: BaseFileLock, path: Path, setting: str, busy: str) -> None:

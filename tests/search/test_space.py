@@ -116,6 +116,7 @@ def test_a_space_that_is_wrong_is_told_in_one_line(
         (["experiment=mnist_supervised", "split=test"], "split: must be left out, trials are judged by the images of"),
         (["env=CartPole", "agent.gamma=2"], "agent.gamma=2: must be in [0, 1]"),
         (["env=CartPole", "pruner=median_stop"], "pruner=median_stop: must be one of median, hyperband, none"),
+        (["env=CartPole", "device=cuda:99"], "device=cuda:99: torch sees"),
         (["env=CartPole", "trials=0"], "trials=0: must be"),
         (["env=CartPole", "recipe=hidden_xor"], "recipe=hidden_xor: "),
         (["env=CartPole", "recipe=a b"], "recipe=a b: must be a name"),

@@ -12,13 +12,14 @@ from typing import Any
 
 import gymnasium
 import pytest
+from filelock import FileLock
 from gymnasium import spaces
 
 from snnrl import train
 from snnrl.errors import ConfigError
 from snnrl.textfiles import read_yaml
 from snnrl.training import folder as folder_module
-from snnrl.training.folder import RunFolder
+from snnrl.training.folder import RunFolder, alone
 
 FORKS = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 WORDS = ("env.id=Eventful-v0", "agent=random", "num_envs=2", "env_steps=400", "eval.every=0", "eval.episodes=1")
@@ -126,6 +127,48 @@ def test_a_folder_in_use_is_refused_and_free_when_its_run_has_ended(tmp_path: Pa
     first.release()
     second.take("resume")
     second.release()
+
+
+def test_a_folder_of_which_nothing_came_is_removed_before_others_may_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = []
+
+    class Seen(FileLock):
+        def release(self, force: bool = False) -> None:
+            there.append((tmp_path / "new").exists())
+            super().release(force)
+
+    monkeypatch.setattr(folder_module, "FileLock", Seen)
+    with alone(tmp_path / "new" / "deeper", "out"):
+        assert (tmp_path / "new" / "deeper" / ".lock").exists()
+    assert there[0] is False
+    with alone(tmp_path / "new", "out"):
+        (tmp_path / "new" / "result").touch()
+    assert (tmp_path / "new" / "result").exists()
+
+
+def test_a_folder_that_its_last_owner_removes_meanwhile_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, removed = tmp_path / "new", []
+
+    class Late(FileLock):
+        def acquire(self, *arguments: Any, **settings: Any) -> Any:
+            proxy = super().acquire(*arguments, **settings)
+            if not removed:
+                removed.append(shutil.rmtree(path))
+            return proxy
+
+    monkeypatch.setattr(folder_module, "FileLock", Late)
+    with alone(path, "out"):
+        assert removed
+        assert (path / ".lock").exists()
+        with (
+            pytest.raises(ConfigError, match="another command is carrying out runs in this folder"),
+            alone(path, "out"),
+        ):
+            pass
 
 
 @FORKS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from types import TracebackType
 from typing import ClassVar, Generic, TypeVar
 
@@ -34,6 +35,16 @@ class Executor(ABC, Generic[C]):
     @abstractmethod
     def slots(self) -> int:
         """How many runs may be submitted and not have ended."""
+
+    def require_devices(self, names: Iterable[str]) -> None:
+        """Raise where runs cannot have the devices that they name (``device=``) and that can be told before they start.
+
+        Which machine has what is known to executors of one machine alone; elsewhere a run finds out.
+
+        Raises:
+            ConfigError: as said.
+        """
+        return
 
     @abstractmethod
     def start(self) -> None:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +104,16 @@ class Local(Executor[LocalSettings]):
     @property
     def slots(self) -> int:
         return self._slots
+
+    def require_devices(self, names: Iterable[str]) -> None:
+        named = sorted(set(names) - {"auto", "cpu"})
+        if not named:
+            return
+
+        from snnrl.training.device import choose_device
+
+        for name in named:
+            choose_device(name)
 
     def start(self) -> None:
         return
