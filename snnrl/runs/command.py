@@ -24,6 +24,8 @@ from snnrl.words import split
 
 GOES_ON = "; the same command goes on"
 """Said where a signal stopped a command."""
+NAMED = 10
+"""Runs beside the first that failed which are named."""
 
 
 class Words(NamedTuple):
@@ -129,11 +131,17 @@ def require_finished(outcomes: Sequence[Outcome]) -> None:
     """Raise where a run did not end as it should, for commands that compare all of them.
 
     Raises:
-        RunError: as said, with the first one's last line.
+        RunError: as said, with the first one's last line and the names of others.
     """
+    failed = [outcome for outcome in outcomes if outcome.state is State.FAILED]
+    if failed:
+        first, others = failed[0], [outcome.run.name for outcome in failed[1:]]
+        last = first.lines[-1].removeprefix("error: ") if first.lines else "it printed nothing"
+        more = f"; {', '.join(others[:NAMED])}{', ...' if len(others) > NAMED else ''} failed too" if others else ""
+        raise RunError(
+            f"{first.run.name} failed: {last}; {first.run.log} has all that it printed{more}; "
+            f"{len(outcomes) - len(failed)} of {len(outcomes)} runs are whole and kept, the same command goes on"
+        )
     for outcome in outcomes:
-        if outcome.state is State.FAILED:
-            last = outcome.lines[-1].removeprefix("error: ") if outcome.lines else "it printed nothing"
-            raise RunError(f"{outcome.run.name} failed: {last}; {outcome.run.log} has all that it printed")
         if outcome.state is State.STOPPED:
             raise RunError(f"{outcome.run.name} was stopped, saved; the same command goes on")

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from snnrl.config import read_settings
-from snnrl.errors import ConfigError
+from snnrl.errors import ConfigError, RunError
 from snnrl.runs import perform
+from snnrl.runs.command import require_finished
 from snnrl.runs.perform import digest, played, train_run
-from snnrl.runs.work import Play, Run, State, check_reusable, finished, last_lines
+from snnrl.runs.work import Outcome, Play, Run, State, check_reusable, finished, last_lines
 from snnrl.train import main as train
 from snnrl.types import Settings
 
@@ -141,3 +142,17 @@ def test_a_run_whose_log_cannot_be_made_fails_with_the_cause_as_its_last_line(fo
     failed = perform.perform(replace(described(folder), log=folder / "a_file" / "log"))
     assert failed.state is State.FAILED
     assert failed.lines == (f"error: {folder}/a_file/log cannot be written to (File exists)",)
+
+
+def test_all_runs_that_failed_are_named_with_what_is_kept(tmp_path: Path) -> None:
+    runs = [Run(tmp_path / name, {}, tmp_path / "logs" / f"{name}.log", {}) for name in "abcd"]
+    ended = [Outcome(run, State.FINISHED) for run in runs]
+    require_finished(ended)
+    ended[1] = Outcome(runs[1], State.FAILED, ("Traceback", "error: the disk is full"))
+    ended[3] = Outcome(runs[3], State.FAILED)
+    with pytest.raises(RunError) as caught:
+        require_finished(ended)
+    assert str(caught.value) == (
+        f"b failed: the disk is full; {tmp_path}/logs/b.log has all that it printed; d failed too; "
+        "2 of 4 runs are whole and kept, the same command goes on"
+    )
