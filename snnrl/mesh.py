@@ -1,14 +1,18 @@
-"""Messages between processes of one machine: a socket between each two, and no thread besides.
+"""Messages between processes of one machine: a socket between each two, memory that all see, and no thread besides.
 
 ``torch.distributed`` hands each message to threads of its own, which for the small messages of a decision takes several
-times the processor time of sending them.
+times the processor time of sending them. What is said is written to memory where the system has some to share; the
+sockets then only tell of it, and that a process has ended.
 """
 
 from __future__ import annotations
 
+import mmap
+import os
 import select
 import shutil
 import socket
+import struct
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +21,16 @@ import numpy as np
 
 from snnrl.types import Bytes
 
-HEADER = 16
-"""Bytes before a message: its length and a number that its sender adds, int64 each."""
+HEAD = struct.Struct("=qq")
+"""What stands before a message: its length and a number that its sender adds."""
+HEADER = HEAD.size
+"""Bytes of that."""
 NUMBER = 8
 """Bytes of an int64."""
 PLENTY = 1 << 22
 """Bytes that a socket is asked to hold, so that a sender need not wait for the receiver."""
+ROOM = 1 << 24
+"""Bytes of a message that shared memory has room for; those that no message needs take up none."""
 
 
 class Mesh:
@@ -31,10 +39,14 @@ class Mesh:
     Args:
         sockets: to each other process, by its rank; none to itself.
         patience: seconds to wait for another, which may be at work.
+        memory: of all processes, in the order of their ranks, ``[2, ROOM]`` each, this one's among them; none where
+            messages go through the sockets.
     """
 
-    def __init__(self, sockets: dict[int, socket.socket], patience: float) -> None:
+    def __init__(self, sockets: dict[int, socket.socket], patience: float, memory: list[Bytes]) -> None:
         self._sockets, self._patience = sockets, int(1000 * patience)
+        self._memory, self._turn = memory, 0
+        self._rank = next(rank for rank in range(len(sockets) + 1) if rank not in sockets)
         self._heads = {other: bytearray(HEADER) for other in sockets}
         self._numbers = {other: each.fileno() for other, each in sockets.items()}
         for each in sockets.values():
@@ -45,13 +57,21 @@ class Mesh:
     def exchange(self, own: Bytes, number: int) -> tuple[list[Bytes], list[int]]:
         """What all processes send, in the order of their ranks, and the number that each adds; lengths may differ.
 
+        Messages of others may lie in their memory, where they last until the next exchange: a process writes over one
+        when all others have sent the one after it.
+
         Raises:
             OSError: another process has ended.
         """
-        message = np.array([len(own), number], np.int64).view(np.uint8).data, np.ascontiguousarray(own).data
-        size = len(self._sockets) + 1
+        head = memoryview(HEAD.pack(len(own), number))
+        size, self._turn = len(self._sockets) + 1, 1 - self._turn
+        if self._memory and len(own) <= ROOM:
+            self._memory[self._rank][self._turn, : len(own)] = own
+            message = [head]
+        else:
+            message = [head, np.ascontiguousarray(own).data]
         received, numbers = [own] * size, [number] * size
-        unsent = {other: list(message) for other in self._sockets}
+        unsent = {other: message.copy() for other in self._sockets}
         for other in self._sockets:
             self._send(other, unsent)
         unread = {other: memoryview(head) for other, head in self._heads.items()}
@@ -62,11 +82,13 @@ class Mesh:
                     continue
                 if other in headed:
                     headed.remove(other)
-                    length, numbers[other] = np.frombuffer(self._heads[other], np.int64).tolist()
-                    received[other] = np.empty(length, np.uint8)
-                    if length:
+                    length, numbers[other] = HEAD.unpack(self._heads[other])
+                    if self._memory and length <= ROOM:
+                        received[other] = self._memory[other][self._turn, :length]
+                    else:
+                        received[other] = np.empty(length, np.uint8)
                         unread[other] = received[other].data
-                        if not self._read(other, unread):
+                        if length and not self._read(other, unread):
                             continue
                 del unread[other]
             for other in list(unsent):
@@ -134,8 +156,10 @@ def connected(rank: int, size: int, patience: float, gather: Callable[[str | Non
             reached = _connect(rank, [str(path) for path in where], listener, sockets)
         if listener is not None:
             listener.close()
-        if None not in gather("yes" if reached else None):
-            return Mesh(sockets, patience)
+        memory = _memory(rank, sockets) if reached else []
+        said = gather(None if not reached else "memory" if memory else "sockets")
+        if None not in said:
+            return Mesh(sockets, patience, memory if "sockets" not in said else [])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for each in sockets.values():
@@ -173,3 +197,34 @@ def _connect(rank: int, where: list[str], listener: socket.socket, sockets: dict
     except OSError:
         return False
     return set(sockets) == set(range(len(where))) - {rank}
+
+
+def _memory(rank: int, sockets: dict[int, socket.socket]) -> list[Bytes]:
+    """The memory of all processes, in the order of their ranks; none where the system has none without a name."""
+    files = {rank: _file()}
+    try:
+        for each in sockets.values():
+            socket.send_fds(each, [b"m"], files[rank])
+        for other, each in sockets.items():
+            files[other] = socket.recv_fds(each, 1, 1)[1]
+        if not all(files.values()):
+            return []
+        mapped = [mmap.mmap(files[each][0], 2 * ROOM) for each in sorted(files)]
+        return [np.frombuffer(each, np.uint8).reshape(2, ROOM) for each in mapped]
+    except OSError:
+        return []
+    finally:
+        for file in (file for each in files.values() for file in each):
+            os.close(file)
+
+
+def _file() -> list[int]:
+    """A file without a name that lies in memory, for two messages; none where the system has none."""
+    if not hasattr(os, "memfd_create"):
+        return []
+    try:
+        made = os.memfd_create("snnrl")
+        os.truncate(made, 2 * ROOM)
+    except OSError:
+        return []
+    return [made]

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from snnrl.errors import ConfigError, RunError, one_line, require
+from snnrl.kernels.messages import events_of, message_of
 from snnrl.mesh import HEADER, Mesh, connected
 from snnrl.rendezvous import join
 from snnrl.types import Array, Bytes
@@ -65,7 +66,7 @@ class Ranks:
         return parts
 
     def placed(self, part: Tensor, rows: int) -> Tensor:
-        """Own rows ``[own, ...]`` where they belong among all ``[rows, ...]``, the others zero."""
+        """Own rows ``[own, ...]`` where they belong among all ``[rows, ...]``, of which the others are anything."""
         return part
 
     def gathered(self, kind: str, *parts: Array) -> tuple[Array, ...]:
@@ -199,30 +200,26 @@ class TorchRanks(Ranks):
         return tuple(part[self.own(len(part))] for part in parts)
 
     def placed(self, part: Tensor, rows: int) -> Tensor:
-        whole = part.new_zeros((rows, *part.shape[1:]))
+        whole = part.new_empty((rows, *part.shape[1:]))
         whole[self.own(rows)] = part
         return whole
 
     def gathered(self, kind: str, *parts: Array) -> tuple[Array, ...]:
+        received = self._exchange(kind, np.concatenate([_bytes(part) for part in parts]))
         widths = [part.dtype.itemsize * math.prod(part.shape[1:]) for part in parts]
-        own = [_bytes(part).reshape(len(part), width) for part, width in zip(parts, widths, strict=True)]
-        message = np.concatenate(own, axis=1)
-        received = [each.reshape(-1, message.shape[1]) for each in self._exchange(kind, message.ravel())]
-        columns = np.split(np.concatenate(received), np.cumsum(widths)[:-1], axis=1)
-        return tuple(
-            np.ascontiguousarray(column).view(part.dtype).reshape(-1, *part.shape[1:])
-            for column, part in zip(columns, parts, strict=True)
-        )
+        counts = [len(message) // sum(widths) for message in received]
+        first, found = [0] * self.size, []
+        for part, width in zip(parts, widths, strict=True):
+            past = [begin + count * width for begin, count in zip(first, counts, strict=True)]
+            whole = np.concatenate([each[slice(*at)] for each, *at in zip(received, first, past, strict=True)])
+            found.append(whole.view(part.dtype).reshape(-1, *part.shape[1:]))
+            first = past
+        return tuple(found)
 
     def events(self, row: Tensor, index: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-        own = self.own(rows)
-        counts = torch.bincount(row, minlength=own.stop - own.start)
-        message = torch.cat([counts, index]).to(torch.int32).numpy()
-        received = [each.view(np.int32) for each in self._exchange("events", _bytes(message))]
-        sizes = [(block := self._block(rank, rows)).stop - block.start for rank in range(self.size)]
-        every = np.concatenate([part[:size] for part, size in zip(received, sizes, strict=True)])
-        indices = np.concatenate([part[size:] for part, size in zip(received, sizes, strict=True)])
-        return torch.from_numpy(np.repeat(np.arange(rows), every)), torch.from_numpy(indices.astype(np.int64))
+        counts = [(block := self._block(rank, rows)).stop - block.start for rank in range(self.size)]
+        message = message_of(row, index, counts[self.rank])
+        return events_of([each.view(np.int32) for each in self._exchange("events", _bytes(message))], counts)
 
     def by_rows(self, compute: Callable[[slice], tuple[Tensor, ...]], rows: int) -> tuple[Tensor, ...]:
         if rows < FEWEST_ROWS * self.size:

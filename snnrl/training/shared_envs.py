@@ -41,6 +41,7 @@ class SharedEnvs(VectorEnv):
         self._ranks, self._wants_all = ranks, wants_all
         self._rows = ranks.own(self.num_envs)
         self._action: Action = None
+        self._wholes: list[list[Array]] = [[], []]
 
     def reset(
         self, *, seed: int | Sequence[int] | None = None, options: dict[str, Setting] | None = None
@@ -80,16 +81,18 @@ class SharedEnvs(VectorEnv):
         space = self.single_observation_space
         seen, mask = split(space, observation), action_mask(info)
         wanted = seen if self._wants_all() else []
-        lives = [np.asarray(info["lives"])] if "lives" in info else []
-        ends = np.asarray(reward, np.float64), np.asarray(terminated, np.bool_), np.asarray(truncated, np.bool_)
-        parts = *ends, np.full(len(reward), mask is not None), *lives, *wanted
-        rewards, terminated, truncated, masked, *rest = self._ranks.gathered(f"outcomes {len(parts)}", *parts)
-        infos: Info = {"lives": rest[0]} if lives else {}
+        numbers, lives = np.empty((len(reward), 5)), info.get("lives")
+        columns = reward, terminated, truncated, mask is not None, 0 if lives is None else lives
+        for column, values in enumerate(columns):
+            numbers[:, column] = values
+        whole, *rest = self._ranks.gathered(f"outcomes {len(wanted)}", numbers, *wanted)
+        terminated, truncated, masked = whole.T[1:4] != 0
+        infos: Info = {} if lives is None else {"lives": whole[:, 4].astype(np.asarray(lives).dtype)}
         if masked.any():
             told = np.ones((len(reward), self._mask_length()), np.bool_) if mask is None else mask
             (infos["action_mask"],) = self._ranks.gathered("masks", told)
-        arrays = rest[len(lives) :] if wanted else [self._among_all(part) for part in seen]
-        return assemble(space, arrays), rewards, terminated, truncated, infos
+        arrays = rest if wanted else self._among_all(seen)
+        return assemble(space, arrays), whole[:, 0].copy(), terminated, truncated, infos
 
     def _mask_length(self) -> int:
         """Values of a mask, where environments of other ranks have one and those of this one have none."""
@@ -97,10 +100,13 @@ class SharedEnvs(VectorEnv):
         require(length is not None, "env.id", "it", "one whose every step has info['action_mask'], or none has")
         return int(length or 0)
 
-    def _among_all(self, part: Array) -> Array:
-        whole = np.empty((self.num_envs, *part.shape[1:]), part.dtype)
-        whole[self._rows] = part
-        return whole
+    def _among_all(self, seen: list[Array]) -> list[Array]:
+        """Own rows where they belong among all, in memory that is used anew at every second step."""
+        wholes = self._wholes[0] or [np.empty((self.num_envs, *part.shape[1:]), part.dtype) for part in seen]
+        for whole, part in zip(wholes, seen, strict=True):
+            whole[self._rows] = part
+        self._wholes = [self._wholes[1], wholes]
+        return wholes
 
 
 def make_shared_envs(

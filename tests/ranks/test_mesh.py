@@ -33,8 +33,15 @@ def meshes(size: int, patience: float = 20.0) -> list[Mesh | None]:
         )
 
 
+@pytest.mark.parametrize("room", [1 << 24, 4096, None])
 @pytest.mark.parametrize("size", [2, 3])
-def test_all_get_the_messages_of_all_in_order_of_any_length(size: int) -> None:
+def test_all_get_the_messages_of_all_in_order_of_any_length(
+    size: int, room: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if room is None:
+        monkeypatch.delattr("os.memfd_create")
+    else:
+        monkeypatch.setattr("snnrl.mesh.ROOM", room)
     found = meshes(size)
     lengths = [0, 1, 5_000_000]  # the last is more than a socket holds
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snnrl.connections import Dense
 from snnrl.errors import ConfigError
+from snnrl.kernels.messages import events_of, message_of
 from snnrl.loading import task_of
 from snnrl.networks.sharing import MOST_ALONE, WHOLE, OwnNeurons, SharedConnection, shared
 from snnrl.plasticity import STDP, ThirdFactor, ThreeFactor, TruncatedThreeFactor
@@ -121,3 +122,12 @@ def test_a_process_that_cannot_be_one_of_them_does_not_wait_for_the_others(wrong
 def test_the_command_that_goes_on_names_torchrun() -> None:
     line = resume_line(Path("runs/a"), {}, 2)
     assert line == "torchrun --nproc-per-node=2 -m snnrl.train resume=runs/a"
+
+
+def test_events_come_out_of_messages_as_they_went_in() -> None:
+    found = inputs(1, 5, 1001)
+    first = found.row < 3
+    parts = (found.row[first], found.index[first], 3), (found.row[~first] - 3, found.index[~first], 2)
+    row, index = events_of([message_of(*part) for part in parts], [3, 2])
+    assert torch.equal(row, found.row)
+    assert torch.equal(index, found.index)
