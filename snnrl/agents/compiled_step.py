@@ -1,4 +1,4 @@
-"""A decision of the default agent, compiled: from what its populations fired to a choice, in one pass.
+"""A decision of the default agent, compiled: from what its populations fired to a choice, and the last one closed.
 
 :class:`~snnrl.agents.rstdp.RSTDP` is the definition; a compiled step gives the same but for rounding, with the same
 draws and the same state, so that either may go on where the other was. Each file ``compiled_*.py`` serves one kind of
@@ -21,12 +21,12 @@ from snnrl.agents.rstdp_state import Decision, Outcome, RSTDPState
 from snnrl.connections import Dense
 from snnrl.decoders import ActionCode
 from snnrl.envs import Feedback
-from snnrl.kernels.decision import Choice, Closed, Told, decide
+from snnrl.kernels.choices import choose_by_value, choose_rows
 from snnrl.kernels.plain import takes_loop
+from snnrl.kernels.running import discount, limit_rewards
 from snnrl.networks import Activity, ActorCritic, ActorCriticState
 from snnrl.noise import uniform
 from snnrl.plasticity import LARGEST_VALUE, ReturnScale, RewardLimit, RunningScale
-from snnrl.plasticity.returns import MARGIN
 from snnrl.state import State
 from snnrl.types import Array
 
@@ -109,64 +109,64 @@ class CompiledStep(ABC):
     ) -> tuple[Activity, ActorCriticState] | None:
         """Run encoder, actor and critic over the window of a decision."""
 
+    @np.errstate(over="ignore", invalid="ignore")  # what diverges is said by the trainer
     def _decide(
         self, activity: Activity, feedback: Feedback, state: RSTDPState, exploring: float
     ) -> tuple[Tensor, RSTDPState]:
         agent, config, last = self.agent, self.agent.config, state.decision
-        returns, limit = agent.returns, agent.reward_limit
         preference, level, bonus = activity.preference, activity.level, state.exploration_bonus
         if self.explores:
             bonus = agent.bonus(bonus, preference)
         batch, dims, numbers = len(level), agent.code.dims, level.numpy()
-        noise = uniform((batch, dims, 1), preference, agent.generator)
-        wanted = preference.numpy()
-        made = Choice(np.empty((batch, dims), np.int64), *(np.empty_like(part) for part in (wanted, numbers, numbers)))
-        sums, empty = state.returns.numpy(), np.empty_like
-        closed = Closed(empty(numbers), np.empty(batch, np.bool_), empty(numbers), empty(numbers), empty(sums))
-        told = (numbers, numbers) if last is None else (last.value.numpy(), last.surprisal.numpy())
-        decide(
-            wanted,
-            wanted if bonus is None else bonus.numpy(),
-            exploring if self.explores else 0.0,
-            noise.view(batch, dims).numpy(),
-            self.sizes,
-            float(config.temperature),
-            self.highest,
-            numbers,
-            self._fixed_range(),
-            returns is not None and config.value_centre == "returns",
-            returns is not None,
-            _NO_ENDS if returns is None else (returns.low.view(1).numpy(), returns.high.view(1).numpy()),
-            MARGIN,
-            float(agent.suited.gamma),
-            0 if returns is None else returns.horizon,
-            (0.0, 1) if limit is None else (float(limit.most), limit.horizon),
-            _NO_REWARDS if limit is None else (limit.usual.view(1).numpy(), limit.seen.view(1).numpy()),
-            made,
-            last is not None,
-            Told(*feedback[:4], *told),
-            sums,
-            closed,
-        )
-        choice, credit, surprisal, value = tensors(*made)
-        decision = Decision(activity, value, NOTHING, credit, surprisal)
-        if last is None:
-            return choice, state._replace(decision=decision, exploration_bonus=bonus)
-        td_error, decided, continuing, surprise, after = tensors(*closed)
-        outcome = Outcome(last.activity.seen, last.credit, td_error, decided, continuing, surprise, NOTHING)
-        returned = state.returns if returns is None else after
-        return choice, state._replace(
-            decision=decision, window=(*state.window, outcome), exploration_bonus=bonus, returns=returned
-        )
+        noise = uniform((batch, dims, 1), preference, agent.generator).view(batch, dims).numpy()
+        wanted, kind = preference.numpy(), numbers.dtype.type
+        choice, credit = np.empty((batch, dims), np.int64), np.empty_like(wanted)
+        surprisal, value = np.empty_like(numbers), np.zeros_like(numbers)
+        ends = self._value_range()
+        low = kind(ends[0])
+        span = kind(ends[1]) - low
+        memory = np.empty((3, wanted.shape[1]), kind)
+        explored = wanted if bonus is None else bonus.numpy()
+        asked = wanted, explored, noise, self.sizes, float(config.temperature), memory
+        if self.highest:
+            choose_by_value(*asked, self.highest, span, choice, credit, surprisal, value)
+        else:
+            choose_rows(*asked, exploring if self.explores else 0.0, choice, credit, surprisal)
+        value += low + span * numbers
+        made = tensors(value, credit, surprisal)
+        decision = Decision(activity, made[0], NOTHING, *made[1:])
+        chosen, state = torch.from_numpy(choice), state._replace(decision=decision, exploration_bonus=bonus)
+        return chosen, state if last is None else self._close(last, feedback, state, value)
 
-    def _fixed_range(self) -> tuple[float, float]:
-        """Values of both ends of the critic's rate, where they are not those of the returns that were seen."""
-        low, high = self.agent.config.value_range or (-LARGEST_VALUE, LARGEST_VALUE)
+    def _close(self, last: Decision, feedback: Feedback, state: RSTDPState, value: Array) -> RSTDPState:
+        """The state with what came of the last decision, after which ``value`` ``[batch]`` is predicted."""
+        agent, kind, ended = self.agent, value.dtype.type, feedback.terminated | feedback.truncated
+        reward, decided, returned = np.array(feedback.reward, np.float32), ~feedback.reset, state.returns
+        returns, limit = agent.returns, agent.reward_limit
+        if limit is not None:
+            measured = limit.usual.view(1).numpy(), limit.seen.view(1).numpy()
+            limit_rewards(reward, *measured, float(limit.most), limit.horizon)
+        if returns is not None:
+            extremes, sums = (returns.low.view(1).numpy(), returns.high.view(1).numpy()), state.returns.numpy()
+            after, gamma = np.empty_like(sums), float(agent.suited.gamma)
+            discount(reward, feedback.reset, ended, sums, *extremes, gamma, returns.horizon, reward, after)
+            returned = torch.from_numpy(after)
+        ahead = np.where(feedback.terminated, kind(0), kind(agent.suited.gamma) * value)
+        td_error = (reward.astype(kind) + ahead - last.value.numpy()) * decided
+        closed = tensors(td_error, decided, (decided & ~ended).astype(kind), last.surprisal.numpy() * decided)
+        outcome = Outcome(last.activity.seen, last.credit, *closed, NOTHING)
+        return state._replace(window=(*state.window, outcome), returns=returned)
+
+    def _value_range(self) -> tuple[float, float]:
+        """Values of both ends of the critic's rate."""
+        returns, config = self.agent.returns, self.agent.config
+        if returns is not None and config.value_centre == "returns":
+            ends = returns.value_range()
+            return ends[0].item(), ends[1].item()
+        low, high = config.value_range or (-LARGEST_VALUE, LARGEST_VALUE)
         return float(low), float(high)
 
 
-_NO_ENDS: tuple[Array, Array] = np.zeros(1), np.zeros(1)
-_NO_REWARDS: tuple[Array, Array] = np.zeros(1), np.zeros(1, np.int64)
 KINDS = {torch.float32: np.float32, torch.float64: np.float64}
 
 

@@ -13,8 +13,8 @@ from snnrl.encoders import PopulationEncoder
 from snnrl.encoders.normalise import LEAST_DEVIATION
 from snnrl.encoders.population import PopulationState
 from snnrl.envs import Feedback
-from snnrl.kernels.decision import Cells, Episode, Fired, Synapses, learn, see
-from snnrl.kernels.running import Measured
+from snnrl.kernels.decision import Cells, Episode, Fired, LearningMemory, Synapses, WindowMemory, learn, see
+from snnrl.kernels.running import Measured, normalise
 from snnrl.networks import Activity, ActorCriticState, Seen
 from snnrl.networks.fused_readouts import FusedReadouts
 from snnrl.neurons import EscapeNoiseState, SaturatingIFState
@@ -37,6 +37,7 @@ class CompiledVectors(CompiledStep):
         super().__init__(agent, fused.to_actor, fused.to_critic)
         self.fused, self.encoder = fused, encoder
         counts = (*encoder.lines, *encoder.grids)
+        self.widest = max(counts)
         self.cells = Cells(
             np.concatenate([torch.linspace(-1, 1, cells, dtype=torch.float32).numpy() for cells in counts]),
             np.array(encoder.lines, np.int64),
@@ -70,45 +71,48 @@ class CompiledVectors(CompiledStep):
         kind = KINDS[weights[0].dtype]
         batch, time, actors, critics, size = len(seen), agent.config.sim_steps, a.size, c.size, self.encoder.size
         noise = uniform((time, batch, actors), weights[0], a.generator)
-        after = Episode(
-            np.empty((batch, size), np.float32),
-            *(np.empty((batch, width), kind) for width in (actors, critics, critics, size)),
-        )
-        floors = fused.actor_rule.postsynaptic_floor, fused.critic_rule.postsynaptic_floor
-        spikes = [np.empty((time, batch, width), kind) for width in (actors, critics)]
-        factors = [np.empty_like(out) if floor else out for out, floor in zip(spikes, floors, strict=True)]
-        traces, entering = (np.empty((time, batch, size), kind) for _ in range(2))
-        fired = Fired(spikes[0], spikes[1], traces, factors[0], factors[1], entering)
-        preference, level = np.empty((batch, agent.code.populations), kind), np.empty(batch, kind)
+        place = np.empty(seen.shape, np.float32)
+        normaliser, measured = self.encoder.normaliser, self._measured()
+        observed = np.ascontiguousarray(seen)
+        if not normalise(observed, measured, self.adapt_range, LEAST_DEVIATION, normaliser.adaptive, place):
+            return None
         (u_actor,), (u_critic, v_critic) = before.network.neurons
         assert isinstance(before.encoder, PopulationState)
-        finite = see(
-            np.ascontiguousarray(seen),
-            self._measured(),
-            self.adapt_range,
-            LEAST_DEVIATION,
-            self.encoder.normaliser.adaptive,
+        begins, nothing = feedback.reset[:, None], kind(0)
+        starts = self.cells.phase, nothing, nothing, c.phase.numpy(), nothing
+        last = arrays(before.encoder.phase.contiguous(), u_actor, u_critic, v_critic, before.trace)
+        state = Episode(*(np.where(begins, start, was) for start, was in zip(starts, last, strict=True)))
+        spikes = [np.empty((time, batch, width), kind) for width in (actors, critics)]
+        traces, entering = (np.empty((time, batch, size), kind) for _ in range(2))
+        preference, level = np.empty((batch, agent.code.populations), kind), np.empty(batch, kind)
+        see(
+            place,
             self.cells,
             np.float32(2 * self.encoder.width),
             np.float32(self.encoder.group_rate),
-            feedback.reset,
-            c.phase.numpy(),
-            Episode(*arrays(before.encoder.phase.contiguous(), u_actor, u_critic, v_critic, before.trace)),
-            after,
+            state,
             weights[0].t().numpy(),
             weights[1].t().numpy(),
             noise.numpy(),
             (a.decay, a.v_threshold, a.width, a.rate_max),
             (c.decay, c.gain, c.tonic, c.rate_max),
             fused.actor_rule.decay_pre,
-            (float(floors[0]), float(floors[1])),
-            fired,
+            WindowMemory(
+                np.empty((seen.shape[1], self.widest), np.float32),
+                np.empty(size, np.float32),
+                np.empty(size, np.int32),
+                np.empty((2, size), np.int64),
+                np.empty(actors, kind),
+                np.empty(critics, kind),
+                np.empty(critics, np.float64),
+            ),
+            Fired(spikes[0], spikes[1], traces, entering),
             preference,
             level,
         )
-        if not finite:
-            return None
-        made = tensors(*after)
+        floors = fused.actor_rule.postsynaptic_floor, fused.critic_rule.postsynaptic_floor
+        factors = [out + kind(floor) if floor else out for out, floor in zip(spikes, floors, strict=True)]
+        made = tensors(*state)
         neurons = EscapeNoiseState(made[1]), SaturatingIFState(made[2], made[3])
         network = ActorCriticState(PopulationState(made[0]), before.network._replace(neurons=neurons), made[4])
         trace, train, *both = tensors(traces, entering, *factors)
@@ -143,6 +147,7 @@ class CompiledVectors(CompiledStep):
             parts.append(Synapses(*arrays, float(rate), float(rule.learning_rate), float(rule.decay)))
         power = next(iter(agent.input_scales.values()), scale)
         assert isinstance(power, RunningScale)
+        kind, (time, _, size) = KINDS[traces.dtype], traces.shape
         rms = learn(
             outcome.td_error.numpy(),
             outcome.continuing.numpy(),
@@ -160,6 +165,9 @@ class CompiledVectors(CompiledStep):
             agent.rate_scale().view(1).numpy(),
             parts[0],
             parts[1],
+            LearningMemory(
+                np.empty(time, np.int64), *np.empty((2, size), kind), np.zeros(size, kind), *np.ones((3, 1), kind)
+            ),
         )
         for connection, delta in zip((fused.to_actor, fused.to_critic), deltas, strict=True):
             connection.apply_(torch.from_numpy(delta))

@@ -1,4 +1,4 @@
-"""From preferences to a choice and its credit, a part of :mod:`~snnrl.kernels.decision`."""
+"""From preferences to a choice and its credit."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def choose_rows(
     noise: NDArray[np.float32],
     sizes: NDArray[np.int64],
     temperature: float,
+    memory: NDArray[np.float32],
     exploring: float,
     choice: NDArray[np.int64],
     credit: NDArray[np.float32],
@@ -48,15 +49,15 @@ def choose_rows(
         noise: ``[batch, dims]`` uniform draws.
         sizes: ``[dims]``, choices of each number.
         temperature: of the softmax.
+        memory: ``[3, populations]``, for what is thrown away.
         exploring: by what it is multiplied.
         choice: ``[batch, dims]``, made here, as the next two.
         credit: ``[batch, populations]``, see :meth:`snnrl.decoders.ActionCode.credit`.
         surprisal: ``[batch]``.
     """
-    (batch, populations), number = preference.shape, preference.dtype.type
+    (batch, populations), number, ragged = preference.shape, preference.dtype.type, False
+    wanted, policy, done = memory[0], memory[1], memory[2]
     soft, none, one, least = number(temperature), number(0), number(1), number(1e-8)
-    wanted, policy = np.empty(populations, preference.dtype), np.empty(populations, preference.dtype)
-    done, ragged = np.empty(populations, preference.dtype), False
     for dim in range(len(sizes)):
         ragged = ragged or sizes[dim] != sizes[0]
     for row in range(batch):
@@ -96,6 +97,7 @@ def choose_by_value(
     noise: NDArray[np.float32],
     sizes: NDArray[np.int64],
     temperature: float,
+    memory: NDArray[np.float32],
     highest: float,
     span: np.float32,
     choice: NDArray[np.int64],
@@ -111,6 +113,7 @@ def choose_by_value(
         noise: see :func:`choose_rows`, as the next two.
         sizes: likewise.
         temperature: likewise.
+        memory: likewise.
         highest: the most spikes of a neuron in a window.
         span: by how much values can differ.
         choice: see :func:`choose_rows`, made here, as all that follows.
@@ -123,7 +126,7 @@ def choose_by_value(
     for row in range(len(preference)):
         for place in range(preference.shape[1]):
             advantage[row, place] = span * (preference[row, place] / number(highest) - half)
-    choose_rows(advantage, bonus, noise, sizes, temperature, ahead, choice, credit, surprisal)
+    choose_rows(advantage, bonus, noise, sizes, temperature, memory, ahead, choice, credit, surprisal)
     for row in range(len(preference)):
         fill(credit[row], 0)
         first, total = 0, number(0)

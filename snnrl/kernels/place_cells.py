@@ -20,7 +20,7 @@ _LAST = np.float32(1 - 1e-6)
 def _tune(
     place: np.float32,
     centres: NDArray[np.float32],
-    first: int,
+    first: np.int64,
     cells: int,
     spread: np.float32,
     out: NDArray[np.float32],
@@ -40,19 +40,6 @@ def _tune(
 
 
 @compiled()
-def cell_memory(
-    dims: int, lines: NDArray[np.int64], grids: NDArray[np.int64], size: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-    """Memory for activities of a group in each dimension, for rates, and for spikes so far."""
-    widest = 1
-    for cells in lines:
-        widest = max(widest, cells)
-    for side in grids:
-        widest = max(widest, side)
-    return np.empty((dims, widest), np.float32), np.empty(size, np.float32), np.empty(size, np.int32)
-
-
-@compiled()
 def cell_rates(
     place: NDArray[np.float32],
     centres: NDArray[np.float32],
@@ -63,8 +50,8 @@ def cell_rates(
     tuned: NDArray[np.float32],
     rate: NDArray[np.float32],
 ) -> None:
-    """Spikes of each cell in a step ``[size]`` at one place ``[dims]``."""
-    dims, cell, first = len(place), 0, 0
+    """Spikes of each cell in a step, ``rate`` ``[size]``, at one place ``[dims]``; ``tuned`` is memory."""
+    dims, cell, first = len(place), 0, np.int64(0)  # of one type from the start, or numba compiles _tune twice
     for cells in lines:
         for dim in range(dims):
             _tune(place[dim], centres, first, cells, spread, tuned[dim])

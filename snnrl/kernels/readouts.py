@@ -75,7 +75,7 @@ def arrive(
         some += now[neuron] != 0
     for step in range(time):
         fired, now = spikes[step, row], traces[step, row]
-        count = 0
+        count = np.int64(0)  # of one type from the start, or numba compiles _sum twice
         for place in range(some):
             active[count] = once[place]
             count += fired[once[place]] != 0

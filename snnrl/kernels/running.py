@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from snnrl.kernels.compiling import compiled
 
+_TINY = float(np.finfo(np.float64).tiny)
+
 
 @compiled()
 def update_scale(
@@ -32,13 +34,6 @@ def update_scale(
 
 
 @compiled()
-def _unit(low: float, high: float) -> float:
-    """The largest return in size; 1 before there was any."""
-    largest = max(-low, high)
-    return largest if largest > 0 else 1.0
-
-
-@compiled()
 def discount(
     reward: NDArray[np.float32],
     began: NDArray[np.bool_],
@@ -58,7 +53,8 @@ def discount(
         least, most = min(least, after[row]), max(most, after[row])
     fading = (high[0] - low[0]) * min(batch / horizon, 0.5)
     low[0], high[0] = min(low[0] + fading, least), max(high[0] - fading, most)
-    unit = reward.dtype.type(_unit(low[0], high[0]))
+    largest = max(-low[0], high[0])
+    unit = reward.dtype.type(largest if largest > 0 else 1.0)
     for row in range(batch):
         out[row] = reward.dtype.type(0) if began[row] else reward[row] / unit
         if ended[row]:
@@ -90,15 +86,6 @@ def limit_rewards(
     limit = np.float32(most * usual[0])
     for row in range(len(reward)):
         reward[row] = min(max(reward[row], -limit), limit)
-
-
-@compiled()
-def find_range(low: NDArray[np.float64], high: NDArray[np.float64], margin: float, ends: NDArray[np.float64]) -> None:
-    """:meth:`snnrl.plasticity.ReturnScale.value_range`, its reference; ``ends`` ``[2]`` is what it returns."""
-    unit = _unit(low[0], high[0])
-    least, most = low[0] / unit, high[0] / unit
-    beyond = margin * (most - least)
-    ends[0], ends[1] = (least - beyond, most + beyond) if most > least else (-1.0, 1.0)
 
 
 class Measured(NamedTuple):
@@ -177,7 +164,7 @@ def normalise(
     if learns:
         _observe(x, count, mean, spread, lowest, highest, adapt_range > 0)
     for dim in range(x.shape[1]):
-        least = smallest * abs(mean[dim]) + np.finfo(np.float64).tiny if adapt_range > 0 else smallest
+        least = smallest * abs(mean[dim]) + _TINY if adapt_range > 0 else smallest
         deviation = max(math.sqrt(spread[dim] / max(count[0], 1.0)), least)
         between, half_way = (highest[dim] - lowest[dim]) / 2, (highest[dim] + lowest[dim]) / 2
         for row in range(x.shape[0]):
