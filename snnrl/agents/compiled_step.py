@@ -153,8 +153,9 @@ class CompiledStep(ABC):
             returned = torch.from_numpy(after)
         ahead = np.where(feedback.terminated, kind(0), kind(agent.suited.gamma) * value)
         td_error = (reward.astype(kind) + ahead - last.value.numpy()) * decided
-        closed = tensors(td_error, decided, (decided & ~ended).astype(kind), last.surprisal.numpy() * decided)
-        outcome = Outcome(last.activity.seen, last.credit, *closed, NOTHING)
+        kept = (decided & ~ended).astype(kind)
+        error, known, continuing, surprise = tensors(td_error, decided, kept, last.surprisal.numpy() * decided)
+        outcome = Outcome(last.activity.seen, last.credit, error, known, continuing, surprise, NOTHING)
         return state._replace(window=(*state.window, outcome), returns=returned)
 
     def _value_range(self) -> tuple[float, float]:

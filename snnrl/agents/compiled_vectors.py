@@ -78,7 +78,7 @@ class CompiledVectors(CompiledStep):
             return None
         (u_actor,), (u_critic, v_critic) = before.network.neurons
         assert isinstance(before.encoder, PopulationState)
-        begins, nothing = feedback.reset[:, None], kind(0)
+        begins, nothing = feedback.reset[:, None], np.zeros(1, kind)
         starts = self.cells.phase, nothing, nothing, c.phase.numpy(), nothing
         last = arrays(before.encoder.phase.contiguous(), u_actor, u_critic, v_critic, before.trace)
         state = Episode(*(np.where(begins, start, was) for start, was in zip(starts, last, strict=True)))
@@ -148,6 +148,8 @@ class CompiledVectors(CompiledStep):
         power = next(iter(agent.input_scales.values()), scale)
         assert isinstance(power, RunningScale)
         kind, (time, _, size) = KINDS[traces.dtype], traces.shape
+        product, whole, (scales, length, gate) = np.empty(size, kind), np.empty(size, kind), np.ones((3, 1), kind)
+        memory = LearningMemory(np.empty(time, np.int64), product, whole, np.zeros(size, kind), scales, length, gate)
         rms = learn(
             outcome.td_error.numpy(),
             outcome.continuing.numpy(),
@@ -165,9 +167,7 @@ class CompiledVectors(CompiledStep):
             agent.rate_scale().view(1).numpy(),
             parts[0],
             parts[1],
-            LearningMemory(
-                np.empty(time, np.int64), *np.empty((2, size), kind), np.zeros(size, kind), *np.ones((3, 1), kind)
-            ),
+            memory,
         )
         for connection, delta in zip((fused.to_actor, fused.to_critic), deltas, strict=True):
             connection.apply_(torch.from_numpy(delta))

@@ -21,7 +21,7 @@ NOTHING = 1e-30
 def _sum(
     fired: NDArray[np.float32],
     active: NDArray[np.int64],
-    count: int,
+    count: int | np.int64,
     table: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
