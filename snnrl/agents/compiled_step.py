@@ -68,8 +68,10 @@ class CompiledStep(ABC):
     def __init__(self, agent: Parts, *readouts: Dense) -> None:
         self.agent, self.readouts, self.serving = agent, readouts, False
         self.explores = bool(agent.suited.exploration_bonus)
-        self._modules = tuple(agent.network.modules())
+        modules = tuple(agent.network.modules())
+        self._hooks = [hooks for module in modules for hooks in (module._forward_hooks, module._forward_pre_hooks)]
         self.sizes = agent.code.get_buffer("_sizes").numpy()
+        self.first = np.cumsum(self.sizes) - self.sizes
 
     def laid_out(self, rules: State) -> State:
         """States of rules as what learns from them wants them to lie in memory."""
@@ -84,7 +86,7 @@ class CompiledStep(ABC):
         self.serving = (
             takes_loop(*weights, agent.td_scale.mean_square, agent.rate_scale())
             and all(weight.t().is_contiguous() for weight in weights)
-            and not any(module._forward_hooks or module._forward_pre_hooks for module in self._modules)
+            and not any(self._hooks)
         )
         return self.serving
 
@@ -116,7 +118,7 @@ class CompiledStep(ABC):
         agent, config, last = self.agent, self.agent.config, state.decision
         preference, level, bonus = activity.preference, activity.level, state.exploration_bonus
         if self.explores:
-            bonus = agent.bonus(bonus, preference)
+            bonus = self.bonus(bonus, preference)
         batch, dims, numbers = len(level), agent.code.dims, level.numpy()
         noise = uniform((batch, dims, 1), preference, agent.generator).view(batch, dims).numpy()
         wanted, kind = preference.numpy(), numbers.dtype.type
@@ -137,6 +139,21 @@ class CompiledStep(ABC):
         decision = Decision(activity, made[0], NOTHING, *made[1:])
         chosen, state = torch.from_numpy(choice), state._replace(decision=decision, exploration_bonus=bonus)
         return chosen, state if last is None else self._close(last, feedback, state, value)
+
+    def bonus(self, last: Tensor | None, preference: Tensor) -> Tensor:
+        """The exploration bonus ``[batch, populations]`` after the last one: the agent's, with the same draws."""
+        agent, suited = self.agent, self.agent.suited
+        if last is None:
+            return agent.bonus(None, preference)
+        choice = agent.code.at_random(len(preference), preference.device, agent.generator).numpy()
+        drawn = uniform((len(preference), 1), preference, agent.generator).numpy()
+        rows = np.flatnonzero(drawn < 1 / suited.exploration_steps)
+        if not len(rows):
+            return last
+        made = last.to(preference.dtype).numpy().copy()
+        made[rows] = 0
+        made[rows[:, None], self.first + choice[rows]] = suited.exploration_bonus
+        return torch.from_numpy(made)
 
     def _close(self, last: Decision, feedback: Feedback, state: RSTDPState, value: Array) -> RSTDPState:
         """The state with what came of the last decision, after which ``value`` ``[batch]`` is predicted."""
@@ -162,8 +179,7 @@ class CompiledStep(ABC):
         """Values of both ends of the critic's rate."""
         returns, config = self.agent.returns, self.agent.config
         if returns is not None and config.value_centre == "returns":
-            ends = returns.value_range()
-            return ends[0].item(), ends[1].item()
+            return returns.numbers()
         low, high = config.value_range or (-LARGEST_VALUE, LARGEST_VALUE)
         return float(low), float(high)
 

@@ -78,10 +78,13 @@ class CompiledVectors(CompiledStep):
             return None
         (u_actor,), (u_critic, v_critic) = before.network.neurons
         assert isinstance(before.encoder, PopulationState)
-        begins, nothing = feedback.reset[:, None], np.zeros(1, kind)
-        starts = self.cells.phase, nothing, nothing, c.phase.numpy(), nothing
         last = arrays(before.encoder.phase.contiguous(), u_actor, u_critic, v_critic, before.trace)
-        state = Episode(*(np.where(begins, start, was) for start, was in zip(starts, last, strict=True)))
+        state = Episode(last[0].copy(), *(was.astype(kind, "C") for was in last[1:]))
+        if feedback.reset.any():
+            nothing = np.zeros(1, kind)
+            starts = self.cells.phase, nothing, nothing, c.phase.numpy(), nothing
+            for part, start in zip(state, starts, strict=True):
+                part[feedback.reset] = start
         spikes = [np.empty((time, batch, width), kind) for width in (actors, critics)]
         traces, entering = (np.empty((time, batch, size), kind) for _ in range(2))
         preference, level = np.empty((batch, agent.code.populations), kind), np.empty(batch, kind)

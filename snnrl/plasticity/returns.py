@@ -88,6 +88,17 @@ class ReturnScale(KnownSettings, nn.Module):
         seen = high > low
         return ValueRange(torch.where(seen, low - margin, -1.0), torch.where(seen, high + margin, 1.0))
 
+    def numbers(self) -> tuple[float, float]:
+        """:meth:`value_range`, the same numbers, quickly on the CPU; elsewhere the host would wait for them."""
+        low, high = self.low.item(), self.high.item()
+        if high <= low:
+            return -1.0, 1.0
+        largest = max(-low, high)
+        unit = largest if largest > 0 else 1.0
+        low, high = low / unit, high / unit
+        margin = MARGIN * (high - low)
+        return low - margin, high + margin
+
 
 class RewardLimit(KnownSettings, nn.Module):
     """Rewards that saturate: those beyond so many times the usual one count as that.

@@ -90,3 +90,11 @@ def test_without_rewards_the_limit_is_never_missed() -> None:
     limit = RewardLimit(3.0)
     assert limit(torch.zeros(4)).tolist() == [0.0] * 4
     assert limit(torch.tensor([0.0, 7.0])).tolist() == [0.0, 7.0]
+
+
+@pytest.mark.parametrize("rewards", [[0.0], [3.0, -0.7], [-0.3, -1.1, 0.2], [1e-300, 2e-300], [7.1, 7.3, 0.1]])
+def test_ends_as_numbers_are_those_of_the_range_bit_for_bit(rewards: list[float]) -> None:
+    scale = ReturnScale(0.9)
+    for reward in rewards:
+        told(scale, [[0.0], [reward]])
+        assert scale.numbers() == tuple(end.item() for end in scale.value_range())
