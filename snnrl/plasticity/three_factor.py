@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snnrl.connections import Connection, Dense
 from snnrl.errors import ConfigError, require
+from snnrl.kernels.eligibility import FEW, LARGE, advance_all
 from snnrl.kernels.eligible import EligibleRows, Events, advance, as_dense, no_rows
 from snnrl.kernels.plain import takes_loop
 from snnrl.plasticity.base import Rule, Shape, ThirdFactor, per_row, require_finite, traced, zero_trace
@@ -278,6 +279,10 @@ class ThreeFactor(Rule[EligibilityState]):
         found = self.returns(third, length)
         post = post if third.gate is None else post * third.gate.unsqueeze(1)
         steps, events, batch = post.shape[:3]
+        if isinstance(pre, Tensor) and steps * events <= FEW and _in_one_pass(connection, eligibility, pre, post):
+            share, reach = (part.repeat_interleave(events, dim=0) for part in (found.share, found.reach))
+            factors = pre.flatten(0, 1), post.flatten(0, 1), share, reach, found.waiting, found.through
+            return advance_all(eligibility.transpose(1, 2), *factors).t()
         flat_pre = pre.flatten(0, 1) if isinstance(pre, Tensor) else pre.reshape_rows(steps * events, batch)
 
         delta = connection.sum_rows(eligibility, found.waiting) + self._earned(connection, flat_pre, post, found)
@@ -302,6 +307,12 @@ class ThreeFactor(Rule[EligibilityState]):
         earned, reach, through = earnings(modulator, carry, self.decay * going_on if spread else carry)
         waiting = self.decay ** (length - 1) * earned[0] if spread else earned[0]
         return Returns(earned if instant is None else earned + instant, reach, waiting, through)
+
+
+def _in_one_pass(connection: Connection, eligibility: Tensor, pre: Tensor, post: Tensor) -> bool:
+    """Whether a compiled loop can go through an eligibility that is too large for a cache."""
+    large = type(connection) is Dense and eligibility.numel() > LARGE
+    return large and takes_loop(eligibility, pre, post) and eligibility.transpose(1, 2).is_contiguous()
 
 
 def required(modulator: Tensor | None) -> Tensor:
