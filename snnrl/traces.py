@@ -58,6 +58,8 @@ def scan_trace(values: Tensor, trace: Tensor, decay: float) -> Tensor:
     Returns:
         ``[time, batch, ...]``, the trace after each step.
     """
+    if len(values) == 1:
+        return decay_trace(trace, values[0], decay).unsqueeze(0)
     flat, carry = values.flatten(1), trace.flatten()
     if len(flat) <= _LONGEST:
         return _scan_part(flat, carry, decay).view_as(values)

@@ -215,7 +215,8 @@ class Weights(nn.Module):
 
     def input_strength(self) -> Tensor:
         """The sum of each postsynaptic neuron's or kernel's absolute weights; broadcasts to the weight's shape."""
-        return self.weight.abs().sum(tuple(range(1, self.weight.dim())), keepdim=True)
+        size = self.weight if self.bounds[0] >= 0 else self.weight.abs()
+        return size.sum(tuple(range(1, size.dim())), keepdim=True)
 
     @torch.no_grad()
     def apply_(self, delta: Tensor, rows: Tensor | None = None) -> None:

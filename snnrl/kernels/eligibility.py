@@ -44,8 +44,9 @@ def advance_all(
         The change ``[pre, post]``.
     """
     delta = eligibility.new_empty(eligibility.shape[1:])
-    factors = [part.detach().contiguous().numpy() for part in (pre, post, share, reach, waiting, through)]
-    held, change = eligibility.numpy(), delta.numpy()
+    parts = (part.detach().contiguous().numpy() for part in (pre, post, share, reach, waiting, through))
+    fired, answered, earning, staying, wait, kept = parts
+    factors, held, change = (fired, answered, earning, staying, wait, kept), eligibility.numpy(), delta.numpy()
     share_range(lambda low, high: _advance(low, high, held, *factors, change), len(delta), 16)
     return delta
 

@@ -83,7 +83,8 @@ class WindowRun:
         self.scores: dict[str, Tensor] = {}
         self.excesses: dict[str, Tensor] = {}
         self.weights: dict[str, Tensor] = {}
-        plastic = network.plastic() if learning else []
+        self.plastic = network.plastic()
+        plastic = self.plastic if learning else []
         self.scored = {edge.post for edge in plastic if network.rule(edge).uses_score}
         self.measured = {edge.post for edge in plastic if network.rule(edge).uses_excess}
         self.changing = {edge.key for edge in plastic} if torch.is_grad_enabled() else set()
@@ -98,14 +99,14 @@ class WindowRun:
 
     def learn(self, third: ThirdFactor) -> None:
         """Let every rule change its connection's weights by what the window was."""
-        thirds = dict.fromkeys((edge.key for edge in self.network.plastic()), third)
+        thirds = dict.fromkeys((edge.key for edge in self.plastic), third)
         changes, self.rules = rule_changes(self.network, self.seen(), thirds, self.rules)
-        for edge in self.network.plastic():
+        for edge in self.plastic:
             self.network.connection(edge).apply_(changes[edge.key])
 
     def seen(self) -> dict[str, Seen]:
         """What every plastic connection saw, by its key."""
-        return {edge.key: self._seen(edge) for edge in self.network.plastic()}
+        return {edge.key: self._seen(edge) for edge in self.plastic}
 
     def _seen(self, edge: Edge) -> Seen:
         rule, pre = self.network.rule(edge), self.arrived[edge.key]

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from snnrl.errors import require
+from snnrl.kernels.adaptive_step import AdaptiveStep, adaptive_step
 from snnrl.kernels.competition import WinnerTakeAll
-from snnrl.neurons.base import Neuron
+from snnrl.kernels.plain import takes_loop
+from snnrl.neurons.base import Neuron, step_of
 from snnrl.neurons.lif import LIF, LIFState
 from snnrl.neurons.settings import Limits, Value, at_least
 from snnrl.settings import register
@@ -137,11 +139,29 @@ class DiehlCook(LIF):
         return spikes * winner.view_as(spikes)
 
     def forward(self, current: Tensor, state: LIFState) -> tuple[Tensor, LIFState]:
-        spikes, after = super().forward(current, state)
+        stepped = self._at_once(step_of(current, state), state)
+        spikes, after = super().forward(current, state) if stepped is None else stepped
         if self.training:
             with torch.no_grad():
                 self.theta.mul_(self.theta_decay).add_(spikes.sum(0), alpha=self.theta_plus)
         return spikes, after
+
+    def _at_once(self, current: Tensor, state: LIFState) -> tuple[Tensor, LIFState] | None:
+        """The step by a compiled loop, but for ``theta``; ``None`` where operations of torch are needed."""
+        plain = type(self) is DiehlCook and self.surrogate is None and self.trace_decay is None
+        if not (plain and takes_loop(current, state.v, state.refractory)):
+            return None
+        values = self.decay, self.v_rest, self.gain, self.v_threshold, self.v_reset
+        if any(isinstance(value, Tensor) for value in values):
+            return None
+        decay, rest, gain, threshold, low = map(float, values)
+        inhibited = math.nan if self.v_inhibited is None else float(self.v_inhibited)
+        ends = threshold - rest if self.soft_reset else low, inhibited, float(self.refractory_steps)
+        settings = AdaptiveStep(decay, rest, gain, threshold, *ends, self.soft_reset, self.one_spike)
+        spikes, v, refractory = adaptive_step(
+            current, state.v, state.refractory, self.theta.to(state.v.dtype), settings
+        )
+        return spikes, state._replace(v=v, refractory=refractory)
 
     def scan(self, current: Tensor, state: LIFState, *, reuse: bool = False) -> tuple[Tensor, LIFState]:
         return Neuron.scan(self, current, state)

@@ -7,8 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from snnrl.connections.base import Connection
+from snnrl.connections import Connection, Dense, Lateral
 from snnrl.errors import require
+from snnrl.kernels.pairs import pair_change
+from snnrl.kernels.plain import takes_loop
 from snnrl.plasticity.base import (
     Rule,
     Shape,
@@ -83,9 +85,17 @@ class STDP(Rule[STDPState]):
         self, connection: Connection, pre: Tensor | SparseSpikes, post: Tensor, state: STDPState, third: ThirdFactor
     ) -> tuple[Tensor, STDPState]:
         x_pre, x_post, after = self.traces(pre, post, state, third.traces_continuing)
+        if isinstance(pre, Tensor) and self._is_plain(connection, x_pre, x_post, pre, post):
+            parts = (part.flatten() for part in (pre, x_pre, post, x_post))
+            return pair_change(*parts, self.a_plus, self.a_minus).t(), after
         rise = hebbian_sum(connection, post, x_pre)
         fall = hebbian_sum(connection, x_post, spike_train(pre, len(post)))
         return self.change(connection, rise, fall), after
+
+    def _is_plain(self, connection: Connection, *parts: Tensor) -> bool:
+        """Whether a compiled loop gives the same: one step of one row, all neurons joined, changes by pairs alone."""
+        one = len(parts[-1]) == 1 and parts[-1].shape[1] == 1 and type(connection) in (Dense, Lateral)
+        return one and type(self).change is STDP.change and takes_loop(*parts)
 
     def change(self, connection: Connection, rise: Tensor, fall: Tensor) -> Tensor:
         """The change from the summed pairs of either order, ``[*weight.shape]`` each."""
