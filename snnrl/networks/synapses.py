@@ -14,7 +14,7 @@ class SpikeLinear(nn.Linear):
     The same to rounding, with the same parameters and gradients; any other input is multiplied as usual.
     """
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # the name that torch gives it
+    def forward(self, input: Tensor) -> Tensor:
         """Currents ``[rows, post]``."""
         found = spike_linear(input, self.weight, self.bias)
         return functional.linear(input, self.weight, self.bias) if found is None else found
