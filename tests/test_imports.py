@@ -266,6 +266,7 @@ GRADIENTS = {
     "surrogate",
     "kernels.lif",
     "kernels.counting",
+    "kernels.spike_linear",
     "kernels.trains",
     "kernels.synapse_sum",
     "connections.descent",

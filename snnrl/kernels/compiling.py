@@ -30,7 +30,8 @@ def compiled(*, fastmath: Collection[str] = ()) -> Callable[[F], F]:
     """
 
     def compile_(function: F) -> F:
-        jit: Any = numba.njit(nogil=True, fastmath=set(fastmath))  # whose result is called as the function is
+        # a division by zero that raises is a branch, which keeps a loop from becoming vector instructions
+        jit: Any = numba.njit(nogil=True, fastmath=set(fastmath), error_model="numpy")  # called as the function is
         dispatcher: F = jit(function)
         try:
             vars(dispatcher)["_cache"] = _Cache(function)

@@ -193,12 +193,28 @@ def _compile_varying(soft: bool, shape: int) -> Callable[..., None]:
                     lowered = charged - drop if soft else reset
                     v[n] = lowered if fired else charged
             for step in range(steps - 1, -1, -1):
-                distance, gathered = above[step], effect[step, first : first + width]
-                for n in range(width):
-                    x = distance[n]
-                    kept = later[n] if soft or x < zero else zero
-                    to_potential = spike_derivative(x, shape, slope) + kept
-                    gathered[n] = to_potential * gain
-                    later[n] = to_potential * decay
+                gathered = effect[step, first : first + width]
+                _step_back(above[step], later, gathered, decay, gain, slope, soft, shape)
 
     return count_varying
+
+
+@compiled()
+def _step_back(
+    above: NDArray[np.float32],
+    later: NDArray[np.float32],
+    effect: NDArray[np.float32],
+    decay: np.float32,
+    gain: np.float32,
+    slope: np.float32,
+    soft: bool,
+    shape: int,
+) -> None:
+    """A step of the way back: a function of its own becomes vector instructions."""
+    zero = np.float32(0)
+    for n in range(effect.shape[0]):
+        x = above[n]
+        kept = later[n] if soft or x < zero else zero
+        to_potential = spike_derivative(x, shape, slope) + kept
+        effect[n] = to_potential * gain
+        later[n] = to_potential * decay

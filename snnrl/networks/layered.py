@@ -17,6 +17,7 @@ from snnrl.kernels.counting import count_spikes
 from snnrl.kernels.trains import spike_trains
 from snnrl.networks.coding import PopulationInput
 from snnrl.networks.normalisation import NORMS, LayerNorm, normalisation
+from snnrl.networks.synapses import SpikeLinear
 from snnrl.neurons import IF, LIF, AdaptiveLIF, AnyNeuron, CurrentLIF
 from snnrl.neurons.settings import Value
 from snnrl.settings import accepted, require_whole, setting
@@ -275,9 +276,10 @@ class LayeredNetwork(nn.Module):
     @classmethod
     def dense(cls, inputs: int, sizes: Sequence[int], settings: LayerSettings) -> Self:
         """All-to-all layers of the sizes given, the first from ``inputs`` dimensions."""
-        first = inputs * settings.cells if settings.coding == "population" else inputs
-        pre = [first, *sizes[:-1]]
-        synapses = [nn.Linear(before, after) for before, after in zip(pre, sizes, strict=True)]
+        cells = settings.coding == "population"
+        pre = [inputs * settings.cells if cells else inputs, *sizes[:-1]]
+        kinds = [SpikeLinear if cells else nn.Linear, *[SpikeLinear] * (len(sizes) - 1)]
+        synapses = [kind(before, after) for kind, before, after in zip(kinds, pre, sizes, strict=True)]
         for linear in synapses:
             nn.init.orthogonal_(linear.weight, gain=math.sqrt(2))
         return cls(synapses, list(sizes), settings, inputs)

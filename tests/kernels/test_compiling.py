@@ -111,3 +111,11 @@ def test_a_damaged_cache_is_compiled_anew(tmp_path: Path, length: int) -> None:
 def test_every_loop_is_compiled_by_the_same_decorator() -> None:
     for path in Path(kernels_file).parent.glob("*.py"):
         assert not re.search(r"cache\s*=\s*True", path.read_text()), path
+
+
+def test_a_division_by_zero_is_infinite_and_no_branch() -> None:
+    @compiling.compiled()
+    def divide(above: float, below: float) -> float:
+        return above / below
+
+    assert divide(1.0, 0.0) == float("inf")

@@ -131,6 +131,11 @@ class SB3Agent(Trainable, Generic[A, C]):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
             made: A = kind(policy, envs, policy_kwargs=config.policy_kwargs(), seed=seed, device=device, **settings)
+        modules, _ = made._get_torch_save_params()
+        for optimizer in (_find(made, name) for name in modules):
+            if type(optimizer) is torch.optim.Adam:  # equal to rounding, in one call for all parameters
+                for group in optimizer.param_groups:
+                    group["fused"] = True
         return made
 
     @classmethod

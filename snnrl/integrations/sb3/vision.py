@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from snnrl.errors import require
 from snnrl.networks.layered import LayeredNetwork, LayerSettings
+from snnrl.networks.synapses import SpikeLinear
 from snnrl.spaces.leaves import Space
 from snnrl.spaces.pictures import LEAST_SIDE
 from snnrl.types import Setting
@@ -54,7 +55,7 @@ class SpikingNatureCNN(BaseFeaturesExtractor):
                 shape = tuple(convolution(torch.zeros(1, *shape)).shape[1:])
             convolutions.append(convolution)
             shapes.append(shape)
-        flat = nn.Linear(shape[0] * shape[1] * shape[2], features_dim)
+        flat = SpikeLinear(shape[0] * shape[1] * shape[2], features_dim)
         for module in (*convolutions, flat):
             nn.init.orthogonal_(module.weight, gain=2**0.5)  # type: ignore[arg-type]
         synapses = [*convolutions, nn.Sequential(nn.Flatten(), flat)]
