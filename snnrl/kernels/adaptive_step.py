@@ -44,7 +44,7 @@ def adaptive_step(
         theta: ``[*shape]``, what is added to the threshold.
         settings: of the neurons.
     """
-    made = tuple(v.new_empty(v.shape) for _ in range(3))
+    made = v.new_empty(v.shape), v.new_empty(v.shape), v.new_empty(v.shape)
     spikes, after, waiting = (part.flatten(1).numpy() for part in made)
     given = (part.flatten(1).contiguous().numpy() for part in (current, v, refractory))
     arriving, before, silent = given

@@ -86,8 +86,8 @@ class STDP(Rule[STDPState]):
     ) -> tuple[Tensor, STDPState]:
         x_pre, x_post, after = self.traces(pre, post, state, third.traces_continuing)
         if isinstance(pre, Tensor) and self._is_plain(connection, x_pre, x_post, pre, post):
-            parts = (part.flatten() for part in (pre, x_pre, post, x_post))
-            return pair_change(*parts, self.a_plus, self.a_minus).t(), after
+            fired, before, answered, behind = (part.flatten() for part in (pre, x_pre, post, x_post))
+            return pair_change(fired, before, answered, behind, self.a_plus, self.a_minus).t(), after
         rise = hebbian_sum(connection, post, x_pre)
         fall = hebbian_sum(connection, x_post, spike_train(pre, len(post)))
         return self.change(connection, rise, fall), after
