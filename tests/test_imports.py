@@ -273,6 +273,7 @@ GRADIENTS = {
     "learners.backprop",
     "learners.adam",
     "integrations.sb3.double_dqn",
+    "integrations.sb3.optimisers",
     "integrations.sb3.proxy",
 }
 """Modules that serve training by gradient; nothing that learns locally uses them for it."""

@@ -87,8 +87,7 @@ _linear: Callable[[Tensor, Tensor, Tensor | None, _Events], Tensor] = _Linear.ap
 def _row_sums(table: Tensor, events: _Events) -> Tensor:
     """For each list of events, the sum of the rows of ``table`` that it names."""
     index, offsets = events
-    sums: Tensor = functional.embedding_bag(index, table, offsets, mode="sum", include_last_offset=True)
-    return sums
+    return functional.embedding_bag(index, table, offsets, mode="sum", include_last_offset=True)
 
 
 def _events(spikes: Tensor) -> _Events | None:

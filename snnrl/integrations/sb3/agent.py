@@ -21,6 +21,7 @@ from snnrl.agents.trainable import Layout, Question, Readings, Trainable
 from snnrl.envs import EnvConfig
 from snnrl.integrations.sb3.config import AlgorithmConfig
 from snnrl.integrations.sb3.environments import CLIP, Screen
+from snnrl.integrations.sb3.optimisers import fuse
 from snnrl.integrations.sb3.policies import SpikingPolicy
 from snnrl.integrations.sb3.translation import ActionKinds, Translation
 from snnrl.networks.cost import Cost
@@ -132,10 +133,7 @@ class SB3Agent(Trainable, Generic[A, C]):
             warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
             made: A = kind(policy, envs, policy_kwargs=config.policy_kwargs(), seed=seed, device=device, **settings)
         modules, _ = made._get_torch_save_params()
-        for optimizer in (_find(made, name) for name in modules):
-            if type(optimizer) is torch.optim.Adam:  # equal to rounding, in one call for all parameters
-                for group in optimizer.param_groups:
-                    group["fused"] = True
+        fuse(_find(made, name) for name in modules)
         return made
 
     @classmethod
