@@ -66,12 +66,12 @@ class Cell(NamedTuple):
     seed: int
 
 
-def settings(cell: Cell, env_steps: int, episodes: int) -> dict[str, Any]:
-    """Of a run of the cell's game."""
+def settings(cell: Cell, env_steps: int) -> dict[str, Any]:
+    """Of a run of the cell's game, whose own evaluation is short, as more is played afterwards."""
     variant = TRAINED.get(cell.variant, ())
     words = [f"env.id=ALE/{cell.game}-v5", f"env_steps={env_steps}", f"seed={cell.seed}", "eval.every=0", "logger=none"]
     kept = f"checkpoint.every={max(env_steps // 10, SHORTEST)}"
-    return compose_run([*words, kept, f"eval.episodes={episodes}", "progress=none", *variant])
+    return compose_run([*words, kept, "eval.episodes=1", "progress=none", *variant])
 
 
 def untrained(cell: Cell, given: dict[str, Any], episodes: int) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def main() -> None:
     runs = []
     for cell in cells(options.games, options.variants, options.seeds):
         folder = options.folder / f"{cell.game}-{cell.variant.replace(' ', '-')}-{cell.seed}-{options.env_steps}"
-        given, began = settings(cell, options.env_steps, options.episodes), time.time()
+        given, began = settings(cell, options.env_steps), time.time()
         if cell.variant in TRAINED:
             runs.append(described(cell, given, folder, options.episodes))
         elif not folder.with_suffix(".json").is_file():
