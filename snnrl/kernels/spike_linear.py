@@ -39,7 +39,7 @@ def spike_linear(spikes: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor 
         values other than 0 and 1.
     """
     parts = (spikes, weight) if bias is None else (spikes, weight, bias)
-    if len(spikes) * weight.numel() < SMALLEST or spikes.dim() != 2 or needs_torch():
+    if needs_torch() or spikes.dim() != 2 or len(spikes) * weight.numel() < SMALLEST:
         return None
     if any(part.dtype != torch.float32 or part.device.type != "cpu" for part in parts):
         return None
