@@ -47,7 +47,7 @@ def test_the_same_network_without_plasticity_does_not(name: str, tmp_path: Path)
     assert trained(name, tmp_path / "run", "experiment=plasticity_off", "env_steps=16") < TASKS[name][1]
 
 
-@pytest.mark.parametrize("name", tasks({*LONG, "env=Pendulum"}))
+@pytest.mark.parametrize("name", tasks({*LONG, "env=Pendulum", "env.id=Acrobot-v1"}))
 def test_the_same_network_with_its_modulator_shuffled_does_not(name: str, tmp_path: Path) -> None:
     assert trained(name, tmp_path / "run", "experiment=shuffled", "eval.episodes=10") < TASKS[name][1]
 
