@@ -71,7 +71,6 @@ class CompiledStep(ABC):
         modules = tuple(agent.network.modules())
         self._hooks = [hooks for module in modules for hooks in (module._forward_hooks, module._forward_pre_hooks)]
         self.sizes = agent.code.get_buffer("_sizes").numpy()
-        self.first = np.cumsum(self.sizes) - self.sizes
 
     def laid_out(self, rules: State) -> State:
         """States of rules as what learns from them wants them to lie in memory."""
@@ -141,19 +140,8 @@ class CompiledStep(ABC):
         return chosen, state if last is None else self._close(last, feedback, state, value)
 
     def bonus(self, last: Tensor | None, preference: Tensor) -> Tensor:
-        """The exploration bonus ``[batch, populations]`` after the last one: the agent's, with the same draws."""
-        agent, suited = self.agent, self.agent.suited
-        if last is None:
-            return agent.bonus(None, preference)
-        choice = agent.code.at_random(len(preference), preference.device, agent.generator).numpy()
-        drawn = uniform((len(preference), 1), preference, agent.generator).numpy()
-        rows = np.flatnonzero(drawn < 1 / suited.exploration_steps)
-        if not len(rows):
-            return last
-        made = last.to(preference.dtype).numpy().copy()
-        made[rows] = 0
-        made[rows[:, None], self.first + choice[rows]] = suited.exploration_bonus
-        return torch.from_numpy(made)
+        """The exploration bonus ``[batch, populations]`` after the last one."""
+        return self.agent.bonus(last, preference)
 
     def _close(self, last: Decision, feedback: Feedback, state: RSTDPState, value: Array) -> RSTDPState:
         """The state with what came of the last decision, after which ``value`` ``[batch]`` is predicted."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from snnrl.agents.compiled_events import at_once, events
 from snnrl.agents.compiled_step import KINDS, NOTHING, CompiledStep, Parts, tensors
@@ -31,9 +30,6 @@ class CompiledValues(CompiledStep):
         self.encoder, self.keys = agent.network.encoder, tuple(agent.network.connections)
         self.actor, self.critic = actor[0], critic[0]
         self.explores, self.highest = True, float(self.actor.rate_max * agent.config.sim_steps)
-
-    def bonus(self, last: Tensor | None, preference: Tensor) -> Tensor:
-        return self.agent.bonus(last, preference)
 
     def see(
         self, seen: Array, feedback: Feedback, before: ActorCriticState

@@ -36,6 +36,7 @@ class CompiledVectors(CompiledStep):
     def __init__(self, agent: Parts, encoder: PopulationEncoder, fused: FusedReadouts) -> None:
         super().__init__(agent, fused.to_actor, fused.to_critic)
         self.fused, self.encoder = fused, encoder
+        self.first = np.cumsum(self.sizes) - self.sizes
         counts = (*encoder.lines, *encoder.grids)
         self.widest = max(counts)
         self.cells = Cells(
@@ -123,6 +124,21 @@ class CompiledVectors(CompiledStep):
         out = dict(zip(("actor", "critic"), tensors(*spikes), strict=True))
         rates = tensors(preference, level)
         return Activity(rates[0], rates[1], NOTHING, out, views, train), network
+
+    def bonus(self, last: Tensor | None, preference: Tensor) -> Tensor:
+        """The exploration bonus ``[batch, populations]`` after the last one: the agent's, by the same draws."""
+        agent, suited = self.agent, self.agent.suited
+        if last is None:
+            return agent.bonus(None, preference)
+        choice = agent.code.at_random(len(preference), preference.device, agent.generator).numpy()
+        drawn = uniform((len(preference), 1), preference, agent.generator).numpy()
+        rows = np.flatnonzero(drawn < 1 / suited.exploration_steps)
+        if not len(rows):
+            return last
+        made = last.to(preference.dtype).numpy().copy()
+        made[rows] = 0
+        made[rows[:, None], self.first + choice[rows]] = suited.exploration_bonus
+        return torch.from_numpy(made)
 
     def _measured(self) -> Measured:
         """The normaliser's buffers as arrays, made anew where a buffer was replaced."""
